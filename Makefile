@@ -1,0 +1,58 @@
+# The environment lives in .venv; every target creates it when it is missing or older than requirements.lock.
+SHELL := /bin/bash
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MPLBACKEND := agg
+
+.PHONY: help env demo repro test lint lock mlflow clean-work
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+env: .venv/.installed ## create .venv from requirements.lock
+
+.venv/bin/python:
+	@for python in python3.12 python3 python; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
+	    exec $$python -m venv .venv; fi; done; \
+	command -v uv >/dev/null && uv venv --quiet --seed --python 3.12 .venv && exit 0; \
+	python3 -m venv .work/uv 2>/dev/null && .work/uv/bin/pip install --quiet uv 2>/dev/null \
+	  && .work/uv/bin/uv venv --quiet --seed --python 3.12 .venv && exit 0; \
+	echo "Python 3.12 was not found: install it ('pyenv install 3.12' or your system's python3.12 with venv) and run make again." >&2; \
+	exit 1
+
+# --no-deps: the lock is complete, and `pip check` proves it.
+.venv/.installed: requirements.lock | .venv/bin/python
+	$(PY) -m pip install --quiet --no-deps --requirement requirements.lock
+	$(PY) -m pip check
+	@touch $@
+
+demo: env ## demo EEG, the whole pipeline, registered models, report
+	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
+	dvc repro
+	$(PY) -m components.register
+	@$(PY) -m components.summary
+
+repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT when it is set
+	@if [ -n "$$TUEV_ROOT" ]; then $(PY) -m components.params set "ingest_tuev.root=$$TUEV_ROOT"; fi
+	dvc repro
+
+test: env ## lint and all tests
+	ruff check .
+	$(PY) -m pytest
+
+lint: env ## ruff, with fixes
+	ruff check --fix .
+	ruff format --line-length 120 .
+
+lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
+	$(PY) -m pip install --quiet uv
+	.venv/bin/uv pip compile --quiet pyproject.toml --extra test --python-version 3.12 \
+	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+mlflow: env ## open the local MLflow server
+	$(PY) -m components.tracking.server
+
+clean-work: ## drop the checkpoints of unfinished runs
+	rm -rf .work

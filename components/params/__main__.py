@@ -1,0 +1,68 @@
+"""Change ``params.yaml``, comments kept.
+
+``python -m components.params set section.field=value ...`` sets fields;
+``python -m components.params profile NAME`` puts the fields of ``components/params/NAME.yaml`` in place.
+"""
+
+import argparse
+from pathlib import Path
+
+import yaml
+from ruamel.yaml import YAML
+
+from components.errors import InputError
+from components.settings import PARAMS, section
+
+PROFILES = Path(__file__).parent
+
+
+def assign(document: dict, name: str, value: object) -> None:
+    """Set the field at a dotted name; it must be there already, so that a misspelt one is refused."""
+    parent, _, field = name.rpartition(".")
+    owner = section(document, parent) if parent else document
+    if not isinstance(owner, dict) or field not in owner:
+        raise InputError(f"{PARAMS}: {name}: there is no such field")
+    owner[field] = value
+
+
+def update(document: dict, changes: dict, prefix: str = "") -> None:
+    """Set every leaf of a nested mapping."""
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(section(document, prefix + name), dict):
+            update(document, value, f"{prefix}{name}.")
+        else:
+            assign(document, prefix + name, value)
+
+
+def profiles() -> list[str]:
+    """Names of the profiles."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m components.params", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("set").add_argument("assignments", nargs="+", metavar="section.field=value")
+    commands.add_parser("profile").add_argument("name", choices=profiles())
+    arguments = parser.parse_args(argv)
+    round_trip = YAML()
+    round_trip.preserve_quotes = True
+    round_trip.width = 120
+    document = round_trip.load(PARAMS.read_text())
+    try:
+        if arguments.command == "profile":
+            update(document, yaml.safe_load((PROFILES / f"{arguments.name}.yaml").read_text()))
+        else:
+            for assignment in arguments.assignments:
+                name, equals, value = assignment.partition("=")
+                if not equals:
+                    raise InputError(f"{assignment!r}: must be section.field=value")
+                assign(document, name, yaml.safe_load(value))
+    except InputError as error:
+        parser.error(str(error))
+    with PARAMS.open("w") as file:
+        round_trip.dump(document, file)
+
+
+if __name__ == "__main__":
+    main()

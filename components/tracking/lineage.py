@@ -1,0 +1,47 @@
+"""Where a result comes from: git revision, DVC hashes, the orchestrator's run."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from components.stage import content_hash
+
+LOCK = Path("dvc.lock")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def git_revision() -> str:
+    """The checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){LOCK}")
+    return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+
+
+def lock_hash() -> str:
+    """SHA-256 of ``dvc.lock``, or ``none`` before the first ``dvc repro``."""
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.exists() else "none"
+
+
+def dvc_hash(path: Path) -> str:
+    """The hash under which DVC holds an output, or the content's own SHA-256 where the stage was run without DVC."""
+    stages = (yaml.safe_load(LOCK.read_text()) or {}).get("stages", {}) if LOCK.exists() else {}
+    for stage in stages.values():
+        for out in stage.get("outs", []):
+            if out["path"] == path.as_posix():
+                return out["md5"]
+    return content_hash(path)
+
+
+def tags(stage: str) -> dict[str, str]:
+    """Tags that lead from a run back to the code and data that made it."""
+    found = {
+        "git.revision": git_revision(),
+        "dvc.stage": os.environ.get("DVC_STAGE", stage),
+        "airflow.run_id": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
+    }
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,79 @@
+"""What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
+
+import torch
+from ema_pytorch import EMA
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from components.training.settings import Optimisation
+
+NO_DECAY = {"inv_dt", "A_real", "A_imag", "B", "C", "cls_token"}
+"""Names of parameters of more than one dimension that weight decay spares: S4D's, and the LFT's fusion tokens."""
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Split trainable parameters into decayed ones and spared ones (biases, one-dimensional ones, ``NO_DECAY``)."""
+    groups = {True: [], False: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups[parameter.ndim > 1 and name.rpartition(".")[2] not in NO_DECAY].append(parameter)
+    return [{"params": groups[True], "weight_decay": weight_decay}, {"params": groups[False], "weight_decay": 0.0}]
+
+
+class AveragedModule(LightningModule):
+    """A network, the exponential moving average of its weights, and how both are optimised.
+
+    Args:
+        model: the network that learns.
+        optimisation: settings.
+        seed: of all noise drawn in training.
+    """
+
+    def __init__(self, model: nn.Module, optimisation: Optimisation, seed: int):
+        super().__init__()
+        self.model = model
+        self.optimisation = optimisation
+        self.seed = seed
+        ema = optimisation.ema
+        self.ema = EMA(
+            model,
+            beta=ema.beta,
+            update_after_step=ema.update_after_step,
+            update_every=ema.update_every,
+            include_online_model=False,
+        )
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network with averaged weights, in evaluation mode."""
+        return self.ema.ema_model.eval()
+
+    def generator(self, *stream: int) -> torch.Generator:
+        """Make a CPU generator that (seed, stream) determines, whatever the device and its share of the batch."""
+        # An odd multiplier in base 2^64 keeps streams apart; manual_seed takes 64 bits.
+        state = self.seed
+        for number in stream:
+            state = (state * 6364136223846793005 + number + 1442695040888963407) % 2**63
+        return torch.Generator().manual_seed(state)
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""
+        return batch[self.global_rank :: self.trainer.world_size].to(self.device)
+
+    def configure_optimizers(self):
+        groups = parameter_groups(self.model, self.optimisation.weight_decay)
+        optimiser = torch.optim.AdamW(groups, lr=self.optimisation.learning_rate, betas=self.optimisation.betas)
+        if not self.optimisation.one_cycle:
+            return optimiser
+        schedule = OneCycleLR(
+            optimiser,
+            max_lr=self.optimisation.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=0.1,
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def optimizer_step(self, *args, **kwargs) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.ema.update()

@@ -1,0 +1,73 @@
+"""Lightning checkpoints as safetensors: atomic on disk, and nothing in them can execute when they are read."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+
+def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    """Turn a nested value into JSON, moving its tensors to ``tensors``."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case torch.Tensor():
+            key = str(len(tensors))
+            # A copy: safetensors refuses tensors that share storage, as tied weights and their optimiser views do.
+            tensors[key] = value.detach().to("cpu", copy=True).contiguous()
+            return {"tensor": key}
+        case dict():
+            return {"dict": [[_pack(k, tensors), _pack(v, tensors)] for k, v in value.items()]}
+        case list():
+            return {"list": [_pack(v, tensors) for v in value]}
+        case tuple():
+            return {"tuple": [_pack(v, tensors) for v in value]}
+        case Path():
+            return str(value)
+    raise TypeError(f"a checkpoint cannot hold {type(value).__qualname__}: {value!r}")
+
+
+def _unpack(value: Any, tensors) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    match kind:
+        case "tensor":
+            return tensors.get_tensor(content)
+        case "dict":
+            return {_unpack(k, tensors): _unpack(v, tensors) for k, v in content}
+        case "list":
+            return [_unpack(v, tensors) for v in content]
+        case "tuple":
+            return tuple(_unpack(v, tensors) for v in content)
+    raise ValueError(f"unknown kind {kind!r} in a checkpoint")
+
+
+class SafetensorsCheckpointIO(CheckpointIO):
+    """Stores a checkpoint's tensors in one safetensors file and the rest as JSON in its metadata.
+
+    A file appears under its name only once it is complete, so a process killed while saving leaves the previous one.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors: dict[str, torch.Tensor] = {}
+        structure = _pack(dict(checkpoint), tensors)
+        partial = path.with_name(f"{path.name}.partial")
+        save_file(tensors, partial, metadata={"structure": json.dumps(structure)})
+        os.replace(partial, path)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        with safe_open(path, framework="pt") as file:
+            return _unpack(json.loads(file.metadata()["structure"]), file)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,54 @@
+"""Supervised classification of EEG events: the LFT on latent tokens, and the baselines on windows."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from components.evaluation.metrics import classification_metrics
+from components.training.averaged import AveragedModule
+from components.training.batches import BatchesInOrder, loader
+from components.training.settings import Optimisation
+
+
+class Classification(AveragedModule):
+    """A classifier, its cross-entropy, and its validation metrics with averaged weights over the whole split.
+
+    Args:
+        model: (batch, ...) -> logits (batch, classes).
+        optimisation: settings.
+        seed: of whatever is random in training.
+        inputs: key of the batch that the model takes.
+    """
+
+    def __init__(self, model: nn.Module, optimisation: Optimisation, seed: int, inputs: str):
+        super().__init__(model, optimisation, seed)
+        self.inputs = inputs
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        logits = self.model(batch[self.inputs])
+        loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.optimisation.label_smoothing)
+        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        self._validated.append((self.averaged(batch[self.inputs]).float().cpu(), batch["label"].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        metrics = classification_metrics(labels.numpy(), logits.softmax(-1).numpy())
+        metrics["loss"] = float(functional.cross_entropy(logits, labels))
+        self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)
+
+
+@torch.inference_mode()
+def probabilities(model: nn.Module, data, inputs: str, batch_size: int, device: torch.device) -> Tensor:
+    """Classify a whole dataset in order.
+
+    Returns:
+        (samples, classes), rows summing to 1.
+    """
+    model = model.to(device).eval()
+    batches = loader(data, BatchesInOrder(len(data), batch_size))
+    return torch.cat([model(batch[inputs].to(device)).float().softmax(-1).cpu() for batch in batches])
