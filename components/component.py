@@ -1,5 +1,6 @@
 """The contract of a stage, ``components/<stage>/component.yaml``."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,13 +56,12 @@ def read(stage: str) -> Component:
 
 
 def resolve(template: str, item: dict, document: dict | None = None) -> str:
-    """Fill ``{argument}`` and ``${section.field}`` in a path or a section name.
+    """Fill ``{argument}`` and then ``${section.field}`` in a path or the name of a section.
 
     Args:
         template: e.g. ``models/lft/seed-{seed}`` or ``${ingest_tuev.root}``.
         item: values of the arguments.
-        document: the parsed ``params.yaml``; read when needed and not given.
+        document: the parsed ``params.yaml``; read when not given.
     """
-    if template.startswith("${"):
-        return str(section(document or load(), template[2:-1]))
-    return template.format(**item)
+    template = re.sub(r"(?<!\$)\{(\w+)\}", lambda match: str(item[match[1]]), template)
+    return re.sub(r"\$\{([\w.]+)\}", lambda match: str(section(document or load(), match[1])), template)

@@ -1,7 +1,7 @@
 """Typed settings, read from ``params.yaml`` once, at the edge of a stage."""
 
 from pathlib import Path
-from typing import TypeVar, dataclass_transform
+from typing import dataclass_transform
 
 import pydantic
 import yaml
@@ -11,11 +11,9 @@ from components.errors import InputError
 
 PARAMS = Path("params.yaml")
 
-T = TypeVar("T")
-
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
-def settings(cls: type[T]) -> type[T]:
+def settings[T](cls: type[T]) -> type[T]:
     """Make a class a frozen, keyword-only, validated dataclass that refuses unknown fields."""
     return dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
 
@@ -44,7 +42,7 @@ def section(document: dict, name: str, path: Path | str = PARAMS):
     return value
 
 
-def read(name: str, cls: type[T], path: Path | str = PARAMS) -> T:
+def read[T](name: str, cls: type[T], path: Path | str = PARAMS) -> T:
     """Read and validate one section.
 
     Args:
@@ -58,13 +56,13 @@ def read(name: str, cls: type[T], path: Path | str = PARAMS) -> T:
     return validate(section(load(path), name, path), cls, f"{path}: {name}")
 
 
-def validate(values, cls: type[T], where: str) -> T:
+def validate[T](values, cls: type[T], where: str) -> T:
     """Validate plain values against a settings class; ``where`` begins each line of the error."""
     try:
         return pydantic.TypeAdapter(cls).validate_python(values)
     except pydantic.ValidationError as error:
         lines = [
-            f"{'.'.join([where, *(str(part) for part in problem['loc'])])}: {problem['msg']} (found {problem['input']!r})"
+            f"{'.'.join([where, *map(str, problem['loc'])])}: {problem['msg']} (found {problem['input']!r})"
             for problem in error.errors()
         ]
         raise InputError("\n".join(lines)) from error

@@ -9,29 +9,16 @@ import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from components import component
 from components.errors import InputError
+from components.hashing import content_hash
 from components.settings import load, section, validate
-
-T = TypeVar("T")
 
 EXIT_BAD_INPUT = 65
 """Exit status (EX_DATAERR) of a stage that met bad input: a retry cannot help."""
 
 WORK = Path(".work")
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a directory's files."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    total = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        total.update(f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode())
-    return total.hexdigest()
 
 
 def _code_hash() -> str:
@@ -74,7 +61,7 @@ class Stage:
             raise AssertionError(f"{self.name}: {kind} {name!r} is not declared in component.yaml, or was taken twice")
         self._left.remove(f"{kind} {name}")
 
-    def settings(self, cls: type[T], name: str | None = None) -> T:
+    def settings[T](self, cls: type[T], name: str | None = None) -> T:
         """Read a section of ``params.yaml`` (default: the one named like the stage) as the settings class ``cls``."""
         name = name or self.name
         self._take("settings", name)
@@ -129,13 +116,14 @@ class Stage:
         if not self.leader:
             return
         if self._left:
-            raise AssertionError(f"{self.name}: declared in component.yaml and not used: {', '.join(sorted(self._left))}")
+            left = ", ".join(sorted(self._left))
+            raise AssertionError(f"{self.name}: declared in component.yaml and not used: {left}")
         missing = [str(path) for path in self._outputs.values() if not path.exists()]
         if missing:
             raise AssertionError(f"{self.name}: did not write {', '.join(missing)}")
         for name in ("work", "shared_work"):
             if name in self.__dict__:
-                shutil.rmtree(getattr(self, name))
+                shutil.rmtree(getattr(self, name), ignore_errors=True)
 
 
 def _parse(contract: component.Component, argv: list[str] | None) -> dict:

@@ -1,10 +1,13 @@
 """Latent tokens of a frozen backbone, computed once and read many times.
 
-One Arrow IPC file holds up to 1024 windows, a row for each, its tokens as one list of fixed length; files are memory-mapped,
-so that shuffled reads touch what they need. ``cache.json`` holds the *recipe*: everything that the tokens depend on, weights
-included. A reader states the recipe that it expects, and is refused, field by field, when the cache was made by another.
+One Arrow IPC file holds up to 1024 distinct windows, the tokens of each as one list of fixed length; files are
+memory-mapped, so that shuffled reads touch what they need. ``rows.parquet`` tells which window each labelled row is: an
+event has a row for every channel that shows it, and one window. ``cache.json`` holds the *recipe*: everything that the
+tokens depend on, weights included. A reader states the recipe that it expects, and is refused, field by field, when the
+cache was made by another.
 """
 
+import copy
 import json
 import os
 from collections.abc import Iterator
@@ -12,9 +15,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pyarrow as pa
 
 from components.errors import InputError
+from components.hashing import content_hash
 
 SHARD = 1024
 """Windows in a file."""
@@ -53,15 +58,11 @@ def decode(codes: np.ndarray) -> np.ndarray:
     return LEVELS[codes] if codes.dtype == np.uint8 else codes.astype(np.float32)
 
 
-def write_shard(path: Path, codes: np.ndarray, labels: np.ndarray) -> None:
-    """Write (windows, ...) encoded tokens and (windows,) labels; the file appears once it is complete."""
-    flat = pa.array(codes.reshape(-1))
-    table = pa.record_batch(
-        {
-            "label": pa.array(labels, pa.int64()),
-            "tokens": pa.FixedSizeListArray.from_arrays(flat, int(np.prod(codes.shape[1:]))),
-        }
-    )
+def write_shard(path: Path, codes: np.ndarray) -> None:
+    """Write (windows, ...) encoded tokens; the file appears once it is complete."""
+    tokens = pa.FixedSizeListArray.from_arrays(pa.array(codes.reshape(-1)), int(np.prod(codes.shape[1:])))
+    table = pa.record_batch({"tokens": tokens})
+    table = table.replace_schema_metadata({"shape": json.dumps(codes.shape[1:])})
     partial = path.with_suffix(".partial")
     with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_batch(table)
@@ -79,10 +80,21 @@ def shards(windows: int) -> Iterator[tuple[int, list[int]]]:
         yield number, list(range(first, min(first + SHARD, windows)))
 
 
-def write_recipe(path: Path, recipe: dict, shape: tuple[int, ...], counts: dict[str, int]) -> None:
-    """Write ``cache.json``; ``shape`` is that of one window's tokens, ``counts`` the windows of each split."""
-    document = {"recipe": recipe, "shape": list(shape), "windows": counts}
-    (path / "cache.json").write_text(json.dumps(document, indent=2, sort_keys=True))
+def make_recipe(latents: dict, backbone: Path, windows: str) -> dict:
+    """State what tokens depend on.
+
+    Args:
+        latents: settings of the latents.
+        backbone: folder of the frozen backbone, whose content counts, not its place.
+        windows: fingerprint of the window store.
+    """
+    return {**latents, "backbone": content_hash(backbone), "windows": windows}
+
+
+def write_index(path: Path, recipe: dict, rows: pandas.DataFrame) -> None:
+    """Write ``cache.json`` and ``rows.parquet``: split, window within the split, label (0-based) of each row."""
+    rows.to_parquet(path / "rows.parquet", index=False)
+    (path / "cache.json").write_text(json.dumps({"recipe": recipe}, indent=2, sort_keys=True))
 
 
 class LatentCache:
@@ -92,59 +104,61 @@ class LatentCache:
         path: folder of the cache.
         split: ``train``, ``validation`` or ``test``.
         recipe: what the tokens are expected to depend on.
-        labels: replaces the recorded labels (for a shuffled-label control).
 
     Raises:
         InputError: the cache was made by another recipe; the message names the fields.
+
+    Attributes:
+        labels: (rows,) int64, 0-based.
     """
 
-    def __init__(self, path: Path, split: str, recipe: dict, labels: np.ndarray | None = None):
+    def __init__(self, path: Path, split: str, recipe: dict):
         self.path, self.split = Path(path), split
         document = json.loads((self.path / "cache.json").read_text())
         found = document["recipe"]
         wrong = [
-            f"{self.path}/cache.json: {field}: the cache was made with {found.get(field)!r}, expected {recipe.get(field)!r}"
+            f"{self.path}/cache.json: {field}: must be {recipe.get(field)!r} (found {found.get(field)!r})"
             for field in sorted(found.keys() | recipe.keys())
             if found.get(field) != recipe.get(field)
         ]
         if wrong:
             raise InputError("\n".join(wrong))
-        self.shape = tuple(document["shape"])
-        self._windows = document["windows"][split]
-        self._labels = labels
+        rows = pandas.read_parquet(self.path / "rows.parquet", filters=[("split", "==", split)])
+        self._window = rows["window"].to_numpy(np.int64)
+        self.labels = rows["label"].to_numpy(np.int64)
 
     def __len__(self) -> int:
-        return self._windows
+        return len(self.labels)
 
     def __getstate__(self) -> dict:
         # Maps are reopened in a loader's worker processes.
         return {name: value for name, value in self.__dict__.items() if name != "_maps"}
 
     @cached_property
-    def _maps(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _maps(self) -> list[np.ndarray]:
         found = []
-        for number, _ in shards(self._windows):
+        for number, _ in shards(self._window.max() + 1):
             file = pa.memory_map(str(self.path / shard_name(self.split, number)))
             batch = pa.ipc.open_file(file).get_batch(0)
-            tokens = batch.column("tokens").values.to_numpy().reshape(-1, *self.shape)
-            found.append((tokens, batch.column("label").to_numpy()))
+            shape = json.loads(batch.schema.metadata[b"shape"])
+            found.append(batch.column("tokens").values.to_numpy().reshape(-1, *shape))
         return found
 
     @property
-    def labels(self) -> np.ndarray:
-        """Labels of all windows, (windows,) int64."""
-        if self._labels is not None:
-            return self._labels
-        return np.concatenate([labels for _, labels in self._maps])
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one window's tokens: (layers, pools, channels, width)."""
+        return self._maps[0].shape[1:]
+
+    def relabelled(self, labels: np.ndarray) -> "LatentCache":
+        """Return the same tokens under other labels, (rows,) int64."""
+        other = copy.copy(self)
+        other.labels = labels
+        return other
 
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        """Read windows: ``tokens`` (batch, layers, pools, channels, width) float32 and ``label`` (batch,) int64."""
-        codes = np.stack([self._maps[i // SHARD][0][i % SHARD] for i in indices])
-        if self._labels is None:
-            labels = np.array([self._maps[i // SHARD][1][i % SHARD] for i in indices])
-        else:
-            labels = self._labels[indices]
-        return {"tokens": decode(codes), "label": labels}
+        """Read rows: ``tokens`` (batch, layers, pools, channels, width) float32 and ``label`` (batch,) int64."""
+        codes = np.stack([self._maps[window // SHARD][window % SHARD] for window in self._window[indices]])
+        return {"tokens": decode(codes), "label": self.labels[indices]}
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         return {name: values[0] for name, values in self.__getitems__([index]).items()}

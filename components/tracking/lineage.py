@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from components.stage import content_hash
+from components.hashing import content_hash
 
 LOCK = Path("dvc.lock")
 

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlflow
-import pandas
 from lightning.pytorch.loggers import MLFlowLogger
-from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import RunStatus
@@ -46,12 +44,11 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
 
 def dataset(data: Data) -> MetaDataset:
     """Describe a dataset to MLflow, with DVC's hash as the digest (MLflow admits 36 characters)."""
-    source: FileSystemDatasetSource = LocalArtifactDatasetSource(str(data.path))
-    return MetaDataset(source, name=data.name, digest=lineage.dvc_hash(data.path)[:36])
+    return MetaDataset(LocalArtifactDatasetSource(str(data.path)), name=data.name, digest=lineage.dvc_hash(data.path)[:36])
 
 
 def _resumable(reference: Path) -> str | None:
-    """The run that an interrupted process of the same fingerprint left behind, if the server still knows it."""
+    """Return the run that an interrupted process of the same fingerprint left, if the server knows it."""
     if not reference.exists():
         return None
     run_id = json.loads(reference.read_text())["run_id"]
@@ -73,10 +70,7 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
     if not stage.leader:
         yield None
         return
-    mlflow.set_tracking_uri(server.uri())
-    if mlflow.get_experiment_by_name(stage.name) is None:
-        mlflow.create_experiment(stage.name, artifact_location=server.artifact_location(stage.name))
-    mlflow.set_experiment(stage.name)
+    server.experiment(stage.name)
     mlflow.set_system_metrics_sampling_interval(2)
     mlflow.set_system_metrics_samples_before_logging(1)
     reference = stage.work / "mlflow_run.json"
@@ -96,7 +90,3 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
         # Lightning's logger ends the run when training ends; what follows is part of it.
         mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
 
-
-def log_table(table: pandas.DataFrame, name: str) -> None:
-    """Log a table so that MLflow's page shows it."""
-    mlflow.log_table(table, f"{name}.json")

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
+
 LOCAL = Path("mlruns")
 
 
@@ -16,9 +18,10 @@ def uri() -> str:
     return f"sqlite:///{(LOCAL / 'mlflow.db').resolve()}"
 
 
-def artifact_location(experiment: str) -> str | None:
-    """Folder for an experiment's artifacts in the local store; a server chooses its own."""
-    return None if "MLFLOW_TRACKING_URI" in os.environ else (LOCAL / "artifacts" / experiment).resolve().as_uri()
+def experiment(name: str) -> None:
+    """Make an experiment the active one, created when missing."""
+    mlflow.set_tracking_uri(uri())
+    mlflow.set_experiment(name)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
 
+import numpy as np
 import torch
 from ema_pytorch import EMA
 from lightning import LightningModule
@@ -49,13 +50,17 @@ class AveragedModule(LightningModule):
         """The network with averaged weights, in evaluation mode."""
         return self.ema.ema_model.eval()
 
-    def generator(self, *stream: int) -> torch.Generator:
-        """Make a CPU generator that (seed, stream) determines, whatever the device and its share of the batch."""
-        # An odd multiplier in base 2^64 keeps streams apart; manual_seed takes 64 bits.
-        state = self.seed
-        for number in stream:
-            state = (state * 6364136223846793005 + number + 1442695040888963407) % 2**63
-        return torch.Generator().manual_seed(state)
+    def stream(self, *numbers: int) -> int:
+        """Derive a seed from the module's own and from what tells one use of it from another."""
+        return int(np.random.SeedSequence((self.seed, *numbers)).generate_state(1, np.uint64)[0] >> 1)
+
+    def generator(self, *numbers: int) -> torch.Generator:
+        """Make a CPU generator that (seed, numbers) determines, whatever the device and its share of the batch."""
+        return torch.Generator().manual_seed(self.stream(*numbers))
+
+    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        # Dropout draws from the global state; a resumed run must draw what an uninterrupted one does.
+        torch.manual_seed(self.stream(self.current_epoch, batch_idx, self.global_rank))
 
     def share(self, batch: Tensor) -> Tensor:
         """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""

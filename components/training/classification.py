@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from components.evaluation.metrics import classification_metrics
+from components.evaluation.scores import scores
 from components.training.averaged import AveragedModule
 from components.training.batches import BatchesInOrder, loader
 from components.training.settings import Optimisation
@@ -37,7 +37,7 @@ class Classification(AveragedModule):
     def on_validation_epoch_end(self) -> None:
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
-        metrics = classification_metrics(labels.numpy(), logits.softmax(-1).numpy())
+        metrics = scores(labels.numpy(), logits.softmax(-1).numpy())
         metrics["loss"] = float(functional.cross_entropy(logits, labels))
         self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)
 

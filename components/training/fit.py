@@ -1,12 +1,12 @@
 """Fits a network with Lightning: progress bar, checkpoints, resuming, early stopping, curves."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 
@@ -41,11 +41,13 @@ class Fitted:
     Attributes:
         curves: one row a round: step, epoch, and every logged metric.
         best_epoch: epoch (possibly fractional) whose weights were kept.
+        best_score: its monitored metric.
         resumed: whether the fit went on from a checkpoint.
     """
 
     curves: list[dict[str, float]]
     best_epoch: float
+    best_score: float
     resumed: bool
 
 
@@ -110,28 +112,26 @@ def fit(
         num_sanity_val_steps=0,
         enable_model_summary=False,
     )
-    last = work / "last.safetensors"
+    last, ended = work / "last.safetensors", work / "ended.json"
+    resumed = last.exists()
     pin = trainer.accelerator.__class__.__name__ == "CUDAAccelerator"
-    trainer.fit(
-        module,
-        loader(
-            train,
-            ShuffledBatches(
-                len(train), optimisation.batch_size, module.seed, rounds, trainer.global_rank, trainer.world_size
-            ),
-            hardware.loader_workers,
-            pin,
-        ),
-        # Every device sees the whole validation split, so that its metrics need no joining.
-        loader(validation, BatchesInOrder(len(validation), optimisation.batch_size), hardware.loader_workers, pin),
-        ckpt_path=(resumed := last if last.exists() else None),
+    order = ShuffledBatches(
+        len(train), optimisation.batch_size, module.seed, rounds, trainer.global_rank, trainer.world_size
     )
-    best = SafetensorsCheckpointIO().load_checkpoint(checkpoints.best_model_path)
+    # A checkpoint does not say that training had stopped early, and one more round would follow it.
+    if not ended.exists():
+        trainer.fit(
+            module,
+            loader(train, order, hardware.loader_workers, pin),
+            # Every device sees the whole validation split, so that its metrics need no joining.
+            loader(validation, BatchesInOrder(len(validation), optimisation.batch_size), hardware.loader_workers, pin),
+            ckpt_path=last if resumed else None,
+        )
+        if trainer.is_global_zero:
+            ended.write_text(json.dumps(curves.rows))
+    best = SafetensorsCheckpointIO().load_checkpoint(work / "best.safetensors")
     module.load_state_dict(best["state_dict"])
-    return Fitted(curves.rows, (best["epoch"] + 1) / rounds, resumed is not None)
+    rows = json.loads(ended.read_text()) if trainer.is_global_zero else curves.rows
+    score = (min if mode == "min" else max)(row[monitor] for row in rows)
+    return Fitted(rows, (best["epoch"] + 1) / rounds, score, resumed)
 
-
-def device_of(hardware: Hardware) -> torch.device:
-    """The device on which a single process evaluates."""
-    on_gpu = hardware.accelerator == "gpu" or (hardware.accelerator == "auto" and torch.cuda.is_available())
-    return torch.device("cuda" if on_gpu else "cpu")

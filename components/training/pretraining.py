@@ -6,7 +6,7 @@ from torchmetrics import MeanMetric
 
 from components.models.diffusion import velocity_loss
 from components.models.ssmdp import SSMDP
-from components.signal.mulaw import mu_law
+from components.signal.mulaw import mulaw
 from components.training.averaged import AveragedModule
 from components.training.settings import Optimisation
 
@@ -31,7 +31,7 @@ class Pretraining(AveragedModule):
         self.validation_loss = MeanMetric()
 
     def _loss(self, network: torch.nn.Module, batch: dict[str, Tensor], steps: Tensor, noise: Tensor) -> Tensor:
-        signals = mu_law(batch["signal"]) if self.embed else batch["signal"]
+        signals = mulaw(batch["signal"]) if self.embed else batch["signal"]
         return velocity_loss(network, self.scheduler, signals, steps, batch["channel"][:, None], noise)
 
     def _draw(self, samples: int, length: int, *stream: int) -> tuple[Tensor, Tensor]:

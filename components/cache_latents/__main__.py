@@ -1,0 +1,56 @@
+"""Cache latent tokens: ``python -m components.cache_latents --latents base``."""
+
+import os
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pandas
+import torch
+from tqdm import tqdm
+
+from components.cache_latents.settings import CacheLatents
+from components.data import latent_cache
+from components.data.splits import SPLITS
+from components.data.store import Store
+from components.models import embedding
+from components.models.latent_settings import Latents
+from components.stage import Stage, stage
+from components.training.device import device_of
+from components.training.settings import Hardware
+
+
+@stage("cache_latents")
+def main(run: Stage) -> None:
+    settings = run.settings(CacheLatents)
+    device = device_of(run.settings(Hardware, "hardware"))
+    latents = run.settings(Latents, f"latents.{run.item['latents']}")
+    store, backbone_path, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
+    backbone, embedded = embedding.load(backbone_path)
+    backbone.to(device)
+    rows = []
+    for split in SPLITS:
+        windows = store.event_windows(split)
+        distinct, window = windows.distinct()
+        rows.append(pandas.DataFrame({"split": split, "window": window, "label": windows.labels}))
+        with tqdm(total=len(distinct), desc=f"{split} latents", unit="window") as bar:
+            for number, members in latent_cache.shards(len(distinct)):
+                path = run.work / latent_cache.shard_name(split, number)
+                if not path.exists():
+                    noise = torch.Generator().manual_seed(number)
+                    codes = []
+                    for first in range(0, len(members), settings.batch_size):
+                        batch = windows.__getitems__(distinct[members[first : first + settings.batch_size]].tolist())
+                        signals = torch.from_numpy(batch["signal"]).to(device)
+                        tokens = embedding.tokens(backbone, embedded, latents, signals, noise).cpu().numpy()
+                        codes.append(latent_cache.encode(tokens, latents.codec))
+                        bar.update(len(tokens))
+                    latent_cache.write_shard(path, np.concatenate(codes))
+    recipe = latent_cache.make_recipe(asdict(latents), backbone_path, store.fingerprint)
+    latent_cache.write_index(run.work, recipe, pandas.concat(rows))
+    shutil.copytree(backbone_path, run.work / "backbone", dirs_exist_ok=True)
+    os.replace(run.work, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""What may be wrong with a recording of TUEV, found without reading all of it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.data import edf, tuev
+from components.errors import InputError
+from components.signal.montage import ELECTRODES
+
+RATE_HZ = 250.0
+"""Sampling rate of TUEV; others are resampled alike, and reported."""
+
+PLAUSIBLE_UV = (0.5, 2000.0)
+"""Median standard deviation of scalp EEG in microvolts, over electrodes, with room for artefacts on both sides."""
+
+FLAT_UV = 0.01
+"""A channel that varies less is flat."""
+
+SEGMENTS, SEGMENT_S = 3, 10
+"""Amplitude is measured on so many segments of so many seconds, spread over the recording."""
+
+_SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        path: file, relative to the corpus.
+        check: name of the check.
+        field: what is wrong.
+        message: the rule, and what was found.
+        severity: ``error`` (the recording is left out) or ``warning``.
+    """
+
+    path: str
+    check: str
+    field: str
+    message: str
+    severity: str = "error"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of the corpus, as far as the checks know it.
+
+    Attributes:
+        recording: path without suffix, relative to the corpus.
+        path: path relative to the corpus.
+        subject: directory in train/; ``eval/NNN`` in eval/.
+        code: subject code in the EDF header, where it is one of TUH's.
+        partition: ``train`` or ``eval``.
+        sha256: of the EDF file.
+        data_sha256: of its samples alone.
+        sfreq: sampling rate in Hz.
+        n_samples, duration_s, n_channels, n_events: counts.
+    """
+
+    recording: str
+    path: str
+    subject: str
+    code: str | None
+    partition: str
+    sha256: str
+    data_sha256: str
+    sfreq: float
+    n_samples: int
+    duration_s: float
+    n_channels: int
+    n_events: int
+
+
+def find_recordings(root: Path) -> list[Path]:
+    """List the EDF files of a corpus, sorted, relative to its root.
+
+    Raises:
+        InputError: the root is not TUEV's ``edf`` folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; ingest_tuev.root must be TUEV's edf/ folder")
+    missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
+    if missing:
+        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {', '.join(missing)})")
+    found = sorted(path.relative_to(root) for part in ("train", "eval") for path in (root / part).rglob("*.edf"))
+    if not found:
+        raise InputError(f"{root}: holds no .edf file below train/ and eval/")
+    return found
+
+
+def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+    """Check channels, rates, units and length: (check, field, message, severity) of each finding.
+
+    Args:
+        header: of the EDF file.
+        size: of the file in bytes.
+    """
+    expected = header.size + header.records * header.record_bytes
+    if header.records < 1:
+        yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
+    elif size < expected:
+        yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
+    try:
+        signals = tuev.needed_signals(header)
+    except InputError as error:
+        yield "electrodes", "channels", str(error).partition("channels: ")[2], "error"
+        return
+    rates = {header.rates[k] for k in signals}
+    if len(rates) > 1:
+        yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
+    elif (rate := rates.pop()) != RATE_HZ:
+        yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
+    units = sorted({header.channels["unit"][k] for k in signals} - edf.UNITS_UV.keys())
+    if units:
+        yield "unit", "physical dimension", f"must be one of {', '.join(edf.UNITS_UV)} (found {units})", "error"
+    names = [tuev.electrode(label) or label for label in header.labels]
+    extra = sorted(set(names) - set(ELECTRODES) - {"FZ", "PZ", "T1", "T2"})
+    if extra:
+        yield "channels", "channels", f"not used: {', '.join(extra)}", "warning"
+    twice = sorted({name for name in names if names.count(name) > 1} - set(ELECTRODES))
+    if twice:
+        yield "channels", "channels", f"there more than once, and not used: {', '.join(twice)}", "warning"
+
+
+def check_rate(header: edf.Header, high_hz: float) -> Iterable[tuple[str, str, str, str]]:
+    """Check that the sampling rate allows the band-pass."""
+    rate = min(header.rates[k] for k in tuev.needed_signals(header))
+    if rate <= 2 * high_hz:
+        yield "rate", "sampling rate", f"must exceed {2 * high_hz:g} Hz for the band-pass (found {rate:g})", "error"
+
+
+def check_events(events: list[tuev.Event], duration_s: float) -> Iterable[tuple[str, str, str, str]]:
+    """Check the events against the recording's length and against each other."""
+    for event in events:
+        times = f"{event.start_s:g} to {event.stop_s:g} s"
+        if event.stop_s > duration_s:
+            yield "events", "stop", f"must lie within the recording of {duration_s:g} s (found {times})", "error"
+        elif abs(event.stop_s - event.start_s - 1) > 1e-6:
+            yield "events", "start, stop", f"an event must last one second (found {times})", "error"
+    labels: dict[tuple, set[int]] = {}
+    for event in events:
+        labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
+    for (channel, start_s, stop_s), found in labels.items():
+        if len(found) > 1:
+            message = f"channel {channel}, {start_s:g} to {stop_s:g} s: has labels {sorted(found)}; pretraining takes the last"
+            yield "events", "label", message, "warning"
+
+
+def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:
+    """Check the amplitude of (segments, electrodes, samples) in microvolts, electrodes as in ``ELECTRODES``."""
+    deviation = segments.std(axis=-1)
+    typical = float(np.median(deviation))
+    low, high = PLAUSIBLE_UV
+    flat = [name for name, value in zip(ELECTRODES, deviation.max(0), strict=True) if value < FLAT_UV]
+    if not low <= typical <= high:
+        message = f"the electrodes' median standard deviation must lie in {low:g} to {high:g} uV (found {typical:.3g})"
+        yield "amplitude", "unit", message, "error"
+    elif flat:
+        yield "amplitude", "signal", f"flat: {', '.join(flat)}", "warning"
+
+
+def sample_segments(header: edf.Header) -> np.ndarray:
+    """Read segments spread over a recording: (segments, 19, samples) in microvolts."""
+    length = min(header.records, max(1, round(SEGMENT_S / header.record_s)))
+    firsts = np.unique(np.linspace(0, header.records - length, SEGMENTS).astype(int))
+    signals = tuev.needed_signals(header)
+    return np.stack([header.read(int(first), length, signals) for first in firsts])
+
+
+def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
+    """SHA-256 of a file and of what follows its header."""
+    whole, data = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        whole.update(file.read(header_bytes))
+        while block := file.read(1 << 20):
+            whole.update(block)
+            data.update(block)
+    return whole.hexdigest(), data.hexdigest()
+
+
+def _subject(path: Path) -> tuple[str, str]:
+    """Partition and subject of a recording by its place."""
+    partition, directory = path.parts[0], path.parts[1]
+    return partition, directory if partition == "train" else f"eval/{directory}"
+
+
+def check_recording(root: Path, path: Path, high_hz: float) -> tuple[Recording | None, list[Problem]]:
+    """Check one recording by itself.
+
+    Args:
+        root: the corpus.
+        path: of the EDF file, relative to it.
+        high_hz: upper edge of the band-pass to come.
+
+    Returns:
+        the recording, or None where it has an error; all findings.
+    """
+    problems: list[Problem] = []
+
+    def note(findings: Iterable[tuple[str, str, str, str]], file: Path = path) -> None:
+        problems.extend(Problem(file.as_posix(), *finding) for finding in findings)
+
+    def failed() -> bool:
+        return any(problem.severity == "error" for problem in problems)
+
+    rec = path.with_suffix(".rec")
+    header, events = None, None
+    try:
+        header = edf.read_header(root / path)
+    except InputError as error:
+        note([("header", "header", str(error).partition(": ")[2], "error")])
+    try:
+        events = tuev.read_rec(root / rec)
+    except InputError as error:
+        note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
+    if header is not None:
+        note(check_header(header, (root / path).stat().st_size))
+        if not failed():
+            note(check_rate(header, high_hz))
+            note(check_amplitude(sample_segments(header)))
+        if events is not None and header.records > 0:
+            note(check_events(events, header.duration_s), rec)
+    if failed():
+        return None, problems
+    partition, subject = _subject(path)
+    code = header.patient.split(" ")[0]
+    rate = header.rates[tuev.needed_signals(header)[0]]
+    sha256, data_sha256 = _hashes(root / path, header.size)
+    recording = Recording(
+        path.with_suffix("").as_posix(),
+        path.as_posix(),
+        subject,
+        code if _SUBJECT.fullmatch(code) else None,
+        partition,
+        sha256,
+        data_sha256,
+        rate,
+        round(header.duration_s * rate),
+        header.duration_s,
+        len(header.labels),
+        len(events),
+    )
+    return recording, problems
+
+
+def check_corpus(recordings: list[Recording]) -> list[Problem]:
+    """Check recordings against each other: the same data twice, a subject in both partitions."""
+    problems, first = [], {}
+    for recording in recordings:
+        same = first.setdefault(recording.data_sha256, recording.path)
+        if same != recording.path:
+            problems.append(Problem(recording.path, "duplicate", "samples", f"are those of {same}"))
+    trained = {key for r in recordings if r.partition == "train" for key in (r.subject, r.code) if key}
+    for recording in recordings:
+        keys = {recording.code, recording.subject.removeprefix("eval/")}
+        if recording.partition == "eval" and (shared := keys & trained):
+            message = f"{', '.join(shared)} must not stand in train/ and eval/"
+            problems.append(Problem(recording.path, "leakage", "subject", message))
+    return problems
+
+
+def table(problems: list[Problem]) -> list[dict]:
+    """Rows for a data frame."""
+    return [asdict(problem) for problem in problems]

@@ -1,0 +1,98 @@
+"""Train the LFT on cached latents: ``python -m components.finetune_lft --labels recorded --seed 0``."""
+
+import shutil
+from dataclasses import asdict
+
+import mlflow
+import numpy as np
+import torch
+
+from components.data.latent_cache import LatentCache, make_recipe
+from components.data.store import Store
+from components.errors import InputError
+from components.evaluation import records
+from components.finetune_lft.settings import FinetuneLFT
+from components.models.latent_settings import Latents
+from components.models.lft import LFT
+from components.serving import lft as serving
+from components.serving.windows import EXAMPLE
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.run import Data, tracked
+from components.training.classification import Classification, probabilities
+from components.training.device import device_of
+from components.training.fit import fit
+from components.training.settings import Hardware
+
+
+def _labels(recorded: np.ndarray, kind: str, seed: int) -> np.ndarray:
+    """Return the labels to train on: as recorded, or permuted among the windows."""
+    if kind not in ("recorded", "shuffled"):
+        raise InputError(f"--labels: must be recorded or shuffled (found {kind!r})")
+    return recorded if kind == "recorded" else np.random.default_rng(seed).permutation(recorded)
+
+
+@stage("finetune_lft")
+def main(run: Stage) -> None:
+    settings = run.settings(FinetuneLFT)
+    hardware = run.settings(Hardware, "hardware")
+    kind, seed = run.item["labels"], run.item["seed"]
+    latents = run.settings(Latents, f"latents.{settings.latents}")
+    cache_path, store = run.input("cache"), Store(run.input("store"))
+    out, reference = run.output("lft"), run.output("reference")
+    recipe = make_recipe(asdict(latents), cache_path / "backbone", store.fingerprint)
+    caches = {split: LatentCache(cache_path, split, recipe) for split in ("train", "validation", "test")}
+    for split in ("train", "validation"):
+        caches[split] = caches[split].relabelled(_labels(caches[split].labels, kind, seed))
+
+    n_layer, n_pool, n_channel, d_model = caches["test"].shape
+    torch.manual_seed(seed)
+    sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel, "n_class": len(store.classes)}
+    lft = LFT(**sizes, **asdict(settings.model))
+    module = Classification(lft, settings.optimisation, seed, "tokens")
+    data = [
+        Data(f"{store.corpus} latent tokens", cache_path, context) for context in ("training", "validation", "testing")
+    ]
+    with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
+        fitted = fit(
+            module,
+            caches["train"],
+            caches["validation"],
+            monitor="validation_cohen_kappa",
+            mode="max",
+            hardware=hardware,
+            work=run.work / "fit",
+            logger=logger,
+        )
+        if not run.leader:
+            return
+        lft = module.averaged
+        batch_size, device = settings.optimisation.batch_size, device_of(hardware)
+        facts = {
+            "seed": seed,
+            "labels": kind,
+            "corpus": store.corpus,
+            "parameters": sum(p.numel() for p in lft.parameters()),
+            "best_epoch": fitted.best_epoch,
+            "validation_cohen_kappa": fitted.best_score,
+        }
+        metrics = records.write(
+            out,
+            store.event_windows("test").table,
+            caches["test"].labels,
+            probabilities(lft, caches["test"], "tokens", batch_size, device).numpy(),
+            fitted.curves,
+            facts,
+        )
+        lft.cpu().save_pretrained(out / "lft")
+        shutil.copy(cache_path / "cache.json", out / "latents.json")
+        shutil.copytree(cache_path / "backbone", out / "backbone")
+        np.save(out / EXAMPLE, store.event_windows("test").__getitems__([0, 1])["signal"])
+        mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()})
+        mlflow.log_artifacts(out)
+        model = models.log(serving, "lft", out, metrics) if kind == "recorded" else None
+        models.write_reference(reference, out, logger.run_id, model)
+
+
+if __name__ == "__main__":
+    main()

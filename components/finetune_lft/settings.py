@@ -1,0 +1,28 @@
+"""Settings of the Latent Fusion Transformer's training."""
+
+from typing import Literal
+
+from components.settings import settings
+from components.training.settings import Count, Optimisation, Positive
+
+
+@settings
+class Architecture:
+    """Sizes of the LFT; 6.90 M parameters at the paper's 16, 8, 8 on the paper's backbone."""
+
+    n_fusion: Positive
+    num_heads: Positive
+    encoder_blocks: Positive
+    fusion: Literal["cross_attention", "mean", "none"]
+    layers: list[Count] | None
+    """Layers of the backbone whose latents are used; null: all."""
+
+
+@settings
+class FinetuneLFT:
+    """Section ``finetune_lft``."""
+
+    latents: str
+    """Entry of the section latents."""
+    model: Architecture
+    optimisation: Optimisation

@@ -1,0 +1,15 @@
+"""Content hashes of files and folders."""
+
+import hashlib
+from pathlib import Path
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a directory's files."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        total.update(f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode())
+    return total.hexdigest()

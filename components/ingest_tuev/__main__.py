@@ -1,0 +1,107 @@
+"""Validate and index a TUEV corpus: ``python -m components.ingest_tuev``."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pandas
+from tqdm import tqdm
+
+from components.data import recording_checks, splits, tuev
+from components.data.recording_checks import Problem, Recording
+from components.errors import InputError
+from components.ingest_tuev.settings import IngestTUEV
+from components.stage import Stage, stage
+
+PROBLEMS = list(Problem.__dataclass_fields__)
+
+
+def _check_environment(root: Path) -> None:
+    """Refuse a ``TUEV_ROOT`` that contradicts the settings, which alone tell DVC what the results depend on."""
+    wanted = os.environ.get("TUEV_ROOT")
+    if wanted and Path(wanted).resolve() != root.resolve():
+        raise InputError(
+            f"TUEV_ROOT: is {wanted}, but params.yaml says ingest_tuev.root: {root}; run `make repro`, or "
+            f"`python -m components.params set ingest_tuev.root={wanted}`"
+        )
+
+
+def _corpus(root: Path) -> dict:
+    """Return what a corpus says of itself; one that says nothing is TUEV."""
+    path = root / "corpus.json"
+    return json.loads(path.read_text()) if path.is_file() else {"corpus": "TUEV"}
+
+
+def _check_all(root: Path, settings: IngestTUEV) -> tuple[list[Recording], pandas.DataFrame, int]:
+    """Check every recording: the usable ones, all findings, and the number of EDF files."""
+    paths = recording_checks.find_recordings(root)
+    check = partial(recording_checks.check_recording, root, high_hz=settings.high_hz)
+    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+        found = list(tqdm(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
+    recordings = [recording for recording, _ in found if recording]
+    problems = [problem for _, findings in found for problem in findings]
+    problems += (across := recording_checks.check_corpus(recordings))
+    bad = {problem.path for problem in across}
+    return (
+        [recording for recording in recordings if recording.path not in bad],
+        pandas.DataFrame(recording_checks.table(problems), columns=PROBLEMS),
+        len(paths),
+    )
+
+
+@stage("ingest_tuev")
+def main(run: Stage) -> None:
+    settings = run.settings(IngestTUEV)
+    root, out = run.input("corpus"), run.output("index")
+    _check_environment(root)
+    recordings, problems, files = _check_all(root, settings)
+    bad = files - len(recordings)
+    errors = problems[problems["severity"] == "error"]
+    if len(errors):
+        print(errors.drop(columns="severity").to_string(index=False, max_colwidth=100))
+    for check, count in problems[problems["severity"] == "warning"].groupby("check").size().items():
+        print(f"{count} warnings of the check {check!r}, listed in problems.parquet")
+    if bad > settings.max_bad_fraction * files:
+        path = run.shared_work / "problems.csv"
+        problems.to_csv(path, index=False)
+        raise InputError(
+            f"{root}: {bad} of {files} recordings are unusable, more than ingest_tuev.max_bad_fraction "
+            f"{settings.max_bad_fraction:g} allows; {path} lists why"
+        )
+
+    subjects = {part: [r.subject for r in recordings if r.partition == part] for part in ("train", "eval")}
+    divided = splits.split_subjects(
+        subjects["train"], subjects["eval"], settings.validation_fraction, settings.split_seed
+    )
+    hashes = {recording.recording: recording.sha256 for recording in recordings}
+    manifest = splits.manifest(divided, hashes, settings.validation_fraction, settings.split_seed)
+    of_subject = {subject: name for name, members in divided.items() for subject in members}
+    index = pandas.DataFrame([recording.__dict__ for recording in recordings])
+    index["split"] = index["subject"].map(of_subject)
+    events = pandas.DataFrame(
+        [
+            {"recording": recording.recording, "row": row, **event.__dict__}
+            for recording in recordings
+            for row, event in enumerate(tuev.read_rec((root / recording.path).with_suffix(".rec")))
+        ]
+    ).astype({"channel": "int8", "label": "int8"})
+
+    out.mkdir()
+    index.to_parquet(out / "recordings.parquet", index=False)
+    events.to_parquet(out / "events.parquet", index=False)
+    problems.to_parquet(out / "problems.parquet", index=False)
+    (out / "split.json").write_text(json.dumps(manifest, indent=2))
+    corpus = _corpus(root)
+    (out / "corpus.json").write_text(json.dumps(corpus | {"files": files, "unusable": bad}, indent=2))
+
+    counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
+    counts.columns = [tuev.CLASSES[label - 1] for label in counts.columns]
+    print(f"{corpus['corpus']}: {len(recordings)} of {files} recordings, {len(events)} events")
+    print(f"split {manifest['hash'][:12]}")
+    print(counts.reindex(splits.SPLITS).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Preprocess a TUEV corpus into a window store: ``python -m components.preprocess_tuev``."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas
+from dask.distributed import Client, LocalCluster, as_completed
+from tqdm import tqdm
+
+from components.data import store, tuev
+from components.preprocess_tuev.recording import preprocess, window_tables
+from components.preprocess_tuev.settings import PreprocessTUEV
+from components.signal.montage import derivations
+from components.stage import Stage, stage
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _cluster(settings: PreprocessTUEV) -> Client:
+    """Connect to the cluster that the settings name, or start local processes of one thread each."""
+    if settings.scheduler:
+        return Client(settings.scheduler)
+    workers = settings.workers or len(os.sched_getaffinity(0))
+    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0))
+
+
+@stage("preprocess_tuev")
+def main(run: Stage) -> None:
+    settings = run.settings(PreprocessTUEV)
+    root, index, out = run.input("corpus"), run.input("index"), run.output("store")
+    recordings = pandas.read_parquet(index / "recordings.parquet")
+    events = pandas.read_parquet(index / "events.parquet")
+    corpus = json.loads((index / "corpus.json").read_text())["corpus"]
+    split = json.loads((index / "split.json").read_text())["hash"]
+    processing = _digest(asdict(settings.filtering), settings.montage_sign)
+
+    # A finished recording is kept under what it was made from and by, so that a killed run goes on where it was.
+    work = run.shared_work.resolve() / processing[:16]
+    work.mkdir(exist_ok=True)
+    targets = {row.path: work / f"{row.sha256}.arrow" for row in recordings.itertuples()}
+    todo = [path for path, target in targets.items() if not target.exists()]
+    with tqdm(total=len(recordings), initial=len(recordings) - len(todo), desc="preprocessing", unit="recording") as bar:
+        if todo:
+            with _cluster(settings) as client:
+                arguments = [(Path(root).resolve() / path, targets[path]) for path in todo]
+                futures = client.map(
+                    preprocess,
+                    *zip(*arguments, strict=True),
+                    filtering=settings.filtering,
+                    sign=settings.montage_sign,
+                    processing=processing,
+                    pure=False,
+                )
+                for future in as_completed(futures):
+                    future.result()
+                    bar.update()
+
+    (out / "recordings").mkdir(parents=True)
+    for row in recordings.itertuples():
+        os.replace(targets[row.path], out / "recordings" / store.file_name(row.recording))
+    windows, pretraining = window_tables(recordings, events, out / "recordings", settings.filtering.rate_hz)
+    description = store.Description(
+        corpus=corpus,
+        sfreq=settings.filtering.rate_hz,
+        window=round(tuev.WINDOW_S * settings.filtering.rate_hz),
+        channels=derivations(settings.montage_sign),
+        classes=tuev.CLASSES,
+        fingerprint=_digest(split, processing, windows.to_csv()),
+    )
+    store.write_index(out, windows, pretraining, description)
+    megabytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
+    hours = recordings["duration_s"].sum() / 3600
+    print(f"{len(recordings)} recordings, {hours:.2f} h, {len(windows)} event windows, {megabytes:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Settings of preprocessing."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from components.settings import settings
+from components.signal.filtering import Filtering
+
+
+@settings
+class PreprocessTUEV:
+    """Section ``preprocess_tuev``."""
+
+    filtering: Filtering
+    montage_sign: Literal["eegdm", "tuh"]
+    """Signs of derivations 11 to 13 (see ``components.signal.montage``)."""
+    workers: Annotated[int, Ge(0)]
+    """Processes; 0: one for each core."""
+    scheduler: str | None
+    """Address of a Dask cluster that sees the same files, in place of local processes."""

@@ -1,0 +1,93 @@
+"""Pretrain an SSMDP backbone and generate EEG with it: ``python -m components.pretrain_ssmdp --backbone base``."""
+
+import json
+from dataclasses import asdict
+
+import mlflow
+import mne
+import numpy as np
+import pandas
+import torch
+
+from components.data.store import Store
+from components.data.subset import Subset, spread
+from components.models import embedding
+from components.models.diffusion import noise_scheduler
+from components.models.embedding import Embedding
+from components.models.ssmdp import SSMDP
+from components.pretrain_ssmdp.generation import generate, real_signals
+from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
+from components.serving import ssmdp as serving
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.run import Data, tracked
+from components.training.device import device_of
+from components.training.fit import fit
+from components.training.pretraining import Pretraining
+from components.training.settings import Hardware
+
+
+def _raw(signals: np.ndarray, channels: list[str], rate: float) -> mne.io.RawArray:
+    """(channels, samples, length) in 100 uV -> a recording with the samples of a channel one after the other."""
+    joined = signals.reshape(len(channels), -1) * 1e-4
+    return mne.io.RawArray(joined, mne.create_info(channels, rate, "eeg"), verbose="error")
+
+
+@stage("pretrain_ssmdp")
+def main(run: Stage) -> None:
+    settings = run.settings(PretrainSSMDP)
+    hardware = run.settings(Hardware, "hardware")
+    variant = run.settings(Variant, f"backbones.{run.item['backbone']}")
+    store_path, out, reference = run.input("store"), run.output("ssmdp"), run.output("reference")
+    store = Store(store_path)
+    train, validation = store.pretraining_samples("train"), store.pretraining_samples("validation")
+    validation = Subset(validation, spread(len(validation), settings.validation_samples))
+
+    torch.manual_seed(settings.seed)
+    backbone = SSMDP(**asdict(settings.model), beta_schedule=variant.schedule)
+    schedule = noise_scheduler(variant.schedule)
+    module = Pretraining(backbone, schedule, variant.mu_law, settings.optimisation, settings.seed)
+    data = [Data(f"{store.corpus} pretraining samples", store_path, context) for context in ("training", "validation")]
+    with tracked(run, settings, variant, hardware, corpus=store.corpus, data=data) as logger:
+        fitted = fit(
+            module,
+            train,
+            validation,
+            monitor="validation_loss",
+            mode="min",
+            hardware=hardware,
+            work=run.work / "fit",
+            logger=logger,
+        )
+        if not run.leader:
+            return
+        backbone = module.averaged.to(device_of(hardware))
+        embedded = Embedding(variant.mu_law, store.sfreq, store.description.unit, store.channels)
+        embedding.save(out / "backbone", backbone, embedded)
+
+        generation = settings.generation
+        names = [store.channels[k] for k in generation.channels]
+        generated = generate(backbone, variant.mu_law, generation, store.sfreq, settings.seed)
+        real = real_signals(store.pretraining_samples("train"), generation, generated.shape[-1], settings.seed)
+        (out / "generated").mkdir()
+        _raw(generated, names, store.sfreq).save(out / "generated" / "generated_raw.fif", verbose="error")
+        _raw(real, names, store.sfreq).save(out / "generated" / "real_raw.fif", verbose="error")
+
+        pandas.DataFrame(fitted.curves).to_csv(out / "curves.csv", index=False)
+        metrics = {
+            "validation_loss": fitted.best_score,
+            "best_epoch": fitted.best_epoch,
+            "parameters": sum(p.numel() for p in backbone.parameters()),
+            "training_samples": len(train),
+            "corpus": store.corpus,
+            **asdict(variant),
+        }
+        (out / "metrics.json").write_text(json.dumps(metrics, indent=2))
+        mlflow.log_artifacts(out)
+        scores = {name: metrics[name] for name in ("validation_loss", "parameters")}
+        model = models.log(serving, "ssmdp", out, scores)
+        models.write_reference(reference, out, logger.run_id, model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What fills the report's template, section by section."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+
+from components.evaluation import figures
+from components.evaluation.metrics import confusion_matrix, per_class
+from components.report import tables
+from components.report.comparison import CONTROL, LFT, Comparison, Spectra
+from components.report.document import Document
+from components.report.results import Backbone, Corpus
+
+PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn", "mlflow", "dvc"]
+
+
+def summary(comparison: Comparison) -> dict:
+    """The answers that a reader looks for first."""
+    accuracy = {name: summaries["balanced_accuracy"] for name, summaries in comparison.summaries.items()}
+    return {
+        "lft": tables.spread(accuracy[LFT]),
+        "lft_seeds": accuracy[LFT].n,
+        "lft_interval": tables.interval(comparison.intervals[LFT]),
+        "above_half": accuracy[LFT].mean > 0.5,
+        "control": tables.spread(accuracy[CONTROL]),
+        "control_seeds": accuracy[CONTROL].n,
+        "control_interval": tables.interval(comparison.intervals[CONTROL]),
+        "control_at_chance": comparison.control_at_chance,
+        "chance": f"1/{round(1 / comparison.chance)} = {comparison.chance:.3f}",
+        "windows": len(comparison.lft.labels),
+        "subjects": comparison.intervals[LFT].clusters,
+    }
+
+
+def data(corpus: Corpus) -> dict:
+    """Recordings, windows, split, problems."""
+    return {
+        "recordings": tables.recordings_table(corpus),
+        "class_counts": tables.class_table(corpus),
+        "split": corpus.split,
+        "problems": tables.problems_table(corpus) if len(corpus.problems) else None,
+    }
+
+
+def classification(doc: Document, comparison: Comparison, classes: list[str], published: Mapping) -> dict:
+    """Metrics, classes, learning curves."""
+    lft = comparison.lft
+    confusion = sum(confusion_matrix(lft.labels, predicted, len(classes)) for predicted in lft.predicted)
+    return {
+        "results": tables.results_table(comparison),
+        "published": tables.published_table(published),
+        "classes": tables.per_class_table([per_class(lft.labels, seed, classes) for seed in lft.predicted]),
+        "metrics_figure": figures.metrics_by_model(
+            comparison.summaries, tables.METRIC_NAMES, doc.titled("Test metrics by model")
+        ),
+        "confusion_figure": figures.confusion(confusion, classes, doc.titled("LFT, confusion matrix")),
+        "curves_figure": figures.learning_curves(
+            {name: classifier.curves for name, classifier in comparison.classifiers.items()},
+            {"train_loss": "training loss", "validation_cohen_kappa": "validation kappa"},
+            doc.titled("Learning curves of the classifiers"),
+        ),
+    }
+
+
+def pretraining(doc: Document, backbones: Mapping[str, Backbone], compared: Mapping[str, Spectra]) -> dict:
+    """Backbones, their learning curves, and the EEG that they generate."""
+    first = next(iter(backbones))
+    return {
+        "backbones": tables.backbones_table(backbones),
+        "bands": tables.band_table({name: found.differences for name, found in compared.items()}),
+        "pretraining_figure": figures.learning_curves(
+            {name: [backbone.curves] for name, backbone in backbones.items()},
+            {"train_loss": "training loss", "validation_loss": "validation loss"},
+            doc.titled("Learning curves of pretraining"),
+        ),
+        "traces": {
+            name: figures.traces(
+                backbone.real,
+                backbone.generated,
+                backbone.channels,
+                backbone.rate_hz,
+                doc.titled(f"Real and generated EEG, backbone {name}"),
+            )
+            for name, backbone in backbones.items()
+        },
+        "spectra_figure": figures.spectra(
+            compared[first].frequencies,
+            compared[first].real,
+            {name: found.generated for name, found in compared.items()},
+            backbones[first].channels,
+            doc.titled("Power spectra"),
+        ),
+    }
+
+
+def environment() -> str:
+    """Versions of Python and of the packages that the numbers depend on."""
+    packages = [f"{package} {importlib.metadata.version(package)}" for package in PACKAGES]
+    return ", ".join([f"Python {platform.python_version()}", *packages])

@@ -1,0 +1,37 @@
+"""A registered baseline as an MLflow model: five-second windows -> class probabilities."""
+
+import json
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+from safetensors.torch import load_file
+
+from components.models.baselines import build_baseline
+from components.serving import windows
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a seed's folder that train_baselines wrote."""
+    example = windows.read_example(folder)
+    classes = json.loads((folder / "config.json").read_text())["classes"]
+    return {"baseline": folder}, windows.signature(example, classes), example
+
+
+class BaselineClassifier(mlflow.pyfunc.PythonModel):
+    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes)."""
+
+    def load_context(self, context) -> None:
+        folder = Path(context.artifacts["baseline"])
+        self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
+        self.model.load_state_dict(load_file(folder / "model.safetensors"))
+
+    @torch.inference_mode()
+    def predict(self, context, model_input, params=None):
+        signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
+        return self.model(signals).softmax(-1).numpy()
+
+
+mlflow.models.set_model(BaselineClassifier())

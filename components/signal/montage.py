@@ -1,0 +1,31 @@
+"""The temporal central parasagittal (TCP) bipolar montage of the TUH corpora."""
+
+import numpy as np
+
+BIPOLAR = (
+    "FP1-F7 F7-T3 T3-T5 T5-O1 FP2-F8 F8-T4 T4-T6 T6-O2 A1-T3 T3-C3 C3-CZ C4-CZ T4-C4 A2-T4 "
+    "FP1-F3 F3-C3 C3-P3 P3-O1 FP2-F4 F4-C4 C4-P4 P4-O2"
+).split()
+"""The 22 derivations in the order of TUEV's channel index, with the signs of EEGDM (arXiv:2508.14086)."""
+
+REVERSED_IN_TUH = (11, 12, 13)
+"""Derivations that TUH defines the other way round: CZ-C4, C4-T4, T4-A2."""
+
+ELECTRODES = sorted({electrode for pair in BIPOLAR for electrode in pair.split("-")})
+"""The 19 electrodes that the derivations need."""
+
+
+def derivations(sign: str) -> list[str]:
+    """Names of the derivations: ``eegdm``, or ``tuh`` with derivations 11 to 13 reversed."""
+    if sign == "eegdm":
+        return list(BIPOLAR)
+    return [
+        "-".join(reversed(name.split("-"))) if k in REVERSED_IN_TUH else name for k, name in enumerate(BIPOLAR)
+    ]
+
+
+def bipolar(signals: np.ndarray, electrodes: list[str], sign: str = "eegdm") -> np.ndarray:
+    """Subtract referential signals: (electrodes, samples), in the order of ``electrodes`` -> (22, samples)."""
+    row = {name: k for k, name in enumerate(electrodes)}
+    pairs = [name.split("-") for name in derivations(sign)]
+    return signals[[row[anode] for anode, _ in pairs]] - signals[[row[cathode] for _, cathode in pairs]]

@@ -1,0 +1,111 @@
+"""``python -m components.surrogate_tuev``: make the demo corpus."""
+
+import argparse
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from components.data import packages, surrogate_tuev, surrogate_waveforms
+from components.errors import InputError
+from components.settings import validate
+from components.signal import montage
+from components.stage import EXIT_BAD_INPUT
+from components.surrogate_tuev import source, tree
+
+REAL = [
+    "background of every recording, all of class bckg (scalp EEG at rest, eyes open and eyes closed)",
+    "waveform of each blink (class eyem)",
+]
+SYNTHETIC = [
+    "spsw, gped, pled and artf events",
+    "scalp field and amplitude of the eyem events",
+    "a gain and 0.3-1.5 microvolt of white noise for each subject, on all of its EEG",
+    "EEG EKG1-REF and PHOTIC-REF",
+]
+
+NOTICE = """SURROGATE CORPUS: this is not TUEV.
+
+The folder edf/ has the layout of the Temple University Hospital EEG Events Corpus and none of its data.
+
+Real:
+{real}
+
+Synthetic, added to it:
+{synthetic}
+
+All background comes from one person; "subjects" are disjoint stretches of it (edf/{description}: stretches), each with
+a gain, noise and event morphology of its own. A1, A2, T1 and T2 are that person's P9, P10, F9 and F10. The slow drift
+of each stretch has been taken off (high-pass 0.3 Hz).
+
+Made from the Python package {package} (sha256 {sha256}).
+Scores on this corpus say that the workflow works, and nothing about a clinical task.
+"""
+
+
+def parse(argv: list[str] | None) -> tuple[Path, Path, surrogate_tuev.SurrogateTuev]:
+    """Return the output folder, the cache folder and the settings."""
+    parser = argparse.ArgumentParser(prog="python -m components.surrogate_tuev", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("data/raw/surrogate-tuev/edf"), help="folder to make")
+    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the download")
+    fields = dataclasses.fields(surrogate_tuev.SurrogateTuev)
+    for field in fields:
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
+    values = vars(parser.parse_args(argv))
+    chosen = {field.name: values[field.name] for field in fields}
+    return values["out"], values["cache"], validate(chosen, surrogate_tuev.SurrogateTuev, "surrogate_tuev")
+
+
+def recipe(options: surrogate_tuev.SurrogateTuev) -> dict:
+    """All that the bytes of the corpus depend on."""
+    code = hashlib.sha256()
+    for module in (surrogate_tuev, surrogate_waveforms, montage, source, tree):
+        code.update(Path(module.__file__).read_bytes())
+    return {"settings": dataclasses.asdict(options), "code": code.hexdigest(), "source": source.PACKAGE.sha256}
+
+
+def build(root: Path, cache: Path, options: surrogate_tuev.SurrogateTuev) -> None:
+    """Make the corpus, unless it is in place already."""
+    wanted = recipe(options)
+    if tree.is_in_place(root, wanted):
+        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        return
+    description = {
+        "corpus": "surrogate",
+        "made_from": str(source.PACKAGE),
+        "sha256": source.PACKAGE.sha256,
+        "seed": options.seed,
+        "settings": dataclasses.asdict(options),
+        "real": REAL,
+        "synthetic": SYNTHETIC,
+    }
+    eeg = source.read_source(cache)
+    total = options.train_subjects + options.repeat_subjects + options.eval_recordings
+    recordings = surrogate_tuev.make_recordings(eeg, options)
+    files = tree.write(tqdm(recordings, "surrogate recordings", total), root, description, wanted)["files"]
+    notice = NOTICE.format(
+        real="\n".join(f"* {line}" for line in REAL),
+        synthetic="\n".join(f"* {line}" for line in SYNTHETIC),
+        description=tree.DESCRIPTION,
+        package=source.PACKAGE,
+        sha256=source.PACKAGE.sha256,
+    )
+    (root.parent / "SURROGATE.txt").write_text(notice)
+    size = sum((root / name).stat().st_size for name in files)
+    print(f"{root}: surrogate corpus of {total} recordings, {size / 1e6:.1f} MB")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    try:
+        build(*parse(argv))
+    except InputError as error:
+        print(f"surrogate_tuev: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Models in MLflow: logged by the stage that trained them, and pointed to by its ``mlflow.json``."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import mlflow
+
+REQUIREMENTS = [
+    f"{name}=={version(name)}"
+    for name in ("torch", "diffusers", "transformers", "safetensors", "numpy", "scipy", "pydantic", "pyyaml", "mne")
+]
+"""What a loaded model imports; stated, since MLflow's own inference runs the model and takes 15 s."""
+
+CODE = Path(__file__).parent.parent
+
+
+def write_reference(path: Path, folder: Path, run_id: str, model: mlflow.models.model.ModelInfo | None) -> None:
+    """Write ``mlflow.json``: the run, and the folder and id of the model when one was logged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = {"run_id": run_id, "folder": folder.as_posix()}
+    found |= {"model_id": model and model.model_id, "model_uri": model and model.model_uri}
+    path.write_text(json.dumps(found, indent=2))
+
+
+def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float]) -> mlflow.models.model.ModelInfo:
+    """Log a model to the active run.
+
+    Args:
+        serving: module of ``components.serving`` that loads and runs it; its ``package(folder)`` gives the files it
+            reads (no pickle is among them, nor made of them), the signature, and an input example.
+        name: of the model.
+        folder: what the training stage wrote.
+        metrics: shown beside the model.
+    """
+    artifacts, signature, example = serving.package(folder)
+    info = mlflow.pyfunc.log_model(
+        name=name,
+        python_model=serving.__file__,
+        artifacts={key: str(path) for key, path in artifacts.items()},
+        signature=signature,
+        input_example=example,
+        code_paths=[str(CODE)],
+        pip_requirements=REQUIREMENTS,
+    )
+    mlflow.log_metrics(metrics, model_id=info.model_id)
+    return info

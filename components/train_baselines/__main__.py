@@ -1,0 +1,81 @@
+"""Train a baseline on the LFT's windows and splits: ``python -m components.train_baselines --baseline sparcnet``."""
+
+import json
+
+import mlflow
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from components.data.store import Store
+from components.evaluation import records
+from components.models.baselines import build_baseline
+from components.serving import baseline as serving
+from components.serving.windows import EXAMPLE
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.run import Data, tracked
+from components.train_baselines.settings import TrainBaselines
+from components.training.classification import Classification, probabilities
+from components.training.device import device_of
+from components.training.fit import fit
+from components.training.settings import Hardware
+
+
+@stage("train_baselines")
+def main(run: Stage) -> None:
+    settings = run.settings(TrainBaselines)
+    hardware = run.settings(Hardware, "hardware")
+    seeds = run.settings(list[int], "matrix.seeds")
+    name = run.item["baseline"]
+    store_path, out, reference = run.input("store"), run.output("baseline"), run.output("reference")
+    store = Store(store_path)
+    train, validation, test = (store.event_windows(split) for split in ("train", "validation", "test"))
+    example = test.__getitems__([0, 1])["signal"]
+    sizes = {"name": name, "channels": example.shape[1], "samples": example.shape[2], "classes": len(store.classes)}
+    data = [Data(f"{store.corpus} event windows", store_path, context) for context in ("training", "testing")]
+    best, best_kappa = None, -1.0
+    with tracked(run, settings, hardware, corpus=store.corpus, data=data) as logger:
+        for seed in seeds:
+            torch.manual_seed(seed)
+            module = Classification(build_baseline(**sizes), settings.optimisation, seed, "signal")
+            fitted = fit(
+                module,
+                train,
+                validation,
+                monitor="validation_cohen_kappa",
+                mode="max",
+                hardware=hardware,
+                work=run.work / f"fit-{seed}",
+            )
+            if not run.leader:
+                continue
+            model = module.averaged
+            folder = out / f"seed-{seed}"
+            facts = {
+                "seed": seed,
+                "corpus": store.corpus,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "best_epoch": fitted.best_epoch,
+                "validation_cohen_kappa": fitted.best_score,
+            }
+            predicted = probabilities(
+                model, test, "signal", settings.optimisation.batch_size, device_of(hardware)
+            ).numpy()
+            metrics = records.write(folder, test.table, test.labels, predicted, fitted.curves, facts)
+            (folder / "config.json").write_text(json.dumps(sizes, indent=2))
+            np.save(folder / EXAMPLE, example)
+            save_file(model.cpu().state_dict(), folder / "model.safetensors")
+            mlflow.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
+            if fitted.best_score > best_kappa:
+                best, best_kappa = (folder, metrics), fitted.best_score
+        if not run.leader:
+            return
+        mlflow.log_artifacts(out)
+        folder, metrics = best
+        info = models.log(serving, f"baseline-{name}", folder, metrics)
+        models.write_reference(reference, folder, logger.run_id, info)
+
+
+if __name__ == "__main__":
+    main()

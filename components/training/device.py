@@ -1,0 +1,11 @@
+"""The device on which a single process evaluates."""
+
+import torch
+
+from components.training.settings import Hardware
+
+
+def device_of(hardware: Hardware) -> torch.device:
+    """Return the GPU where the settings ask for one, or allow one and there is one."""
+    on_gpu = hardware.accelerator == "gpu" or (hardware.accelerator == "auto" and torch.cuda.is_available())
+    return torch.device("cuda" if on_gpu else "cpu")

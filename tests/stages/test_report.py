@@ -1,0 +1,301 @@
+"""The report: its numbers, its marks, its files."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas
+import pytest
+import sklearn.metrics
+
+from components.data import splits, store
+from components.errors import InputError
+from components.evaluation import records
+from components.report import tables
+from components.report.__main__ import main
+from components.report.document import Document
+from components.report.results import read_classifiers
+from components.stage import EXIT_BAD_INPUT
+
+CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
+CHANNELS = ["FP1-F7", "A1-T3"]
+RATE = 200.0
+SEEDS = (0, 1, 2)
+
+
+def _write_data(corpus: str) -> pandas.DataFrame:
+    """An index and a store of 4 + 2 + 5 recordings; returns the event windows."""
+    draw = np.random.default_rng(0)
+    subjects = {"train": ["aaa", "bbb", "ccc"], "validation": ["ddd"], "test": [f"eval/{k:03d}" for k in range(5)]}
+    rows, windows = [], []
+    for split, names in subjects.items():
+        for subject in names:
+            recording = f"{subject}/{split}_1"
+            rows.append({"recording": recording, "subject": subject, "split": split, "duration_s": 90.0})
+            for row in range(30):
+                label = row % 6 + 1 if row < 18 else int(draw.integers(1, 7))
+                windows.append(
+                    {
+                        "recording": recording,
+                        "split": split,
+                        "start_sample": 200 * row,
+                        "channel": row % 22,
+                        "label": label,
+                        "row": row,
+                    }
+                )
+    index, kept = Path("data/tuev/index"), Path("data/tuev/store")
+    index.mkdir(parents=True)
+    kept.mkdir()
+    pandas.DataFrame(rows).to_parquet(index / "recordings.parquet")
+    problems = [("train/x.edf", "truncated", "samples", "must ...", "error")] * 2
+    pandas.DataFrame(problems, columns=["path", "check", "field", "message", "severity"]).to_parquet(
+        index / "problems.parquet"
+    )
+    manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
+    (index / "split.json").write_text(json.dumps(manifest))
+    windows = pandas.DataFrame(windows)
+    described = store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f")
+    store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
+    return windows
+
+
+def _write_classifier(folder: Path, test: pandas.DataFrame, skill: float, seed: int) -> None:
+    """Predictions that are right about as often as ``skill`` says."""
+    draw = np.random.default_rng((seed, round(100 * skill)))
+    labels = test["label"].to_numpy() - 1
+    probabilities = draw.dirichlet(np.ones(6), len(labels)) + skill * np.eye(6)[labels]
+    probabilities /= probabilities.sum(1, keepdims=True)
+    epochs = np.arange(1, 9 + seed)
+    curves = pandas.DataFrame(
+        {
+            "step": 20 * epochs,
+            "epoch": epochs,
+            "train_loss": 0.4 + 1.4 * np.exp(-epochs / 3) + 0.03 * draw.standard_normal(len(epochs)),
+            "validation_cohen_kappa": skill * (1 - np.exp(-epochs / 2)) + 0.03 * draw.standard_normal(len(epochs)),
+        }
+    )
+    facts = {"seed": seed, "corpus": "surrogate", "parameters": 12345}
+    records.write(folder / f"seed-{seed}", test, labels, probabilities, curves.to_dict("records"), facts)
+
+
+def _eeg(gain: float, slope: float, seed: int) -> mne.io.RawArray:
+    """Two channels of eight 5 s signals with a 1/f^slope spectrum and an alpha rhythm."""
+    draw = np.random.default_rng(seed)
+    frequencies = np.fft.rfftfreq(1000, 1 / RATE)
+    shape = (frequencies < 75) / np.maximum(frequencies, 0.5) ** slope
+    signals = np.fft.irfft(np.fft.rfft(draw.standard_normal((2, 8, 1000))) * shape)
+    rhythm = np.sin(2 * np.pi * 10 * np.arange(1000) / RATE + 6 * draw.random((2, 8, 1)))
+    signals = 12e-6 * gain * (signals / signals.std() + 0.6 * rhythm)
+    raw = mne.io.RawArray(signals.reshape(2, -1), mne.create_info(CHANNELS, RATE, "eeg"), verbose="error")
+    return raw.set_annotations(mne.Annotations(5.0 * np.arange(8), 5.0, "signal"))
+
+
+def _write_backbone(name: str, gain: float, slope: float) -> None:
+    folder = Path("models/ssmdp", name)
+    (folder / "generated").mkdir(parents=True)
+    _eeg(1, 1, 0).save(folder / "generated" / "real_raw.fif", verbose="error")
+    _eeg(gain, slope, 1).save(folder / "generated" / "generated_raw.fif", verbose="error")
+    epochs = np.arange(1, 7)
+    loss = 0.2 + 0.6 * np.exp(-epochs / 2)
+    curves = pandas.DataFrame({"step": epochs, "epoch": epochs, "train_loss": loss, "validation_loss": loss + 0.02})
+    curves.to_csv(folder / "curves.csv", index=False)
+    facts = {
+        "validation_loss": 0.25,
+        "best_epoch": 6.0,
+        "parameters": 54321,
+        "training_samples": 999,
+        "schedule": "squaredcos_cap_v2",
+        "mu_law": name != "nolaw",
+        "corpus": "surrogate",
+    }
+    (folder / "metrics.json").write_text(json.dumps(facts))
+
+
+def build(folder: Path, corpus: str = "surrogate") -> None:
+    """Write everything that the report reads, and then the report, into the working folder."""
+    (folder / "params.yaml").write_text("{}")
+    windows = _write_data(corpus)
+    test = windows[windows["split"] == "test"]
+    for seed in SEEDS:
+        _write_classifier(Path("models/lft/recorded"), test, 0.6, seed)
+        _write_classifier(Path("models/lft/shuffled"), test, 0.0, seed)
+        _write_classifier(Path("models/baselines/sparcnet"), test, 0.4, seed)
+        _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
+    _write_backbone("base", 0.8, 0.9)
+    _write_backbone("linear", 1.2, 0.6)
+    main([])
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        build(folder)
+    return folder / "reports"
+
+
+def _table(text: str, caption: str) -> pandas.DataFrame:
+    """The Markdown table below a caption, cells as text, indexed by the first column."""
+    lines = text[text.index(caption) :].splitlines()[2:]
+    rows = []
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return pandas.DataFrame(rows[2:], columns=rows[0]).set_index(rows[0][0])
+
+
+def _scores(report: Path, folder: str, score) -> list[float]:
+    found = []
+    for seed in SEEDS:
+        table = pandas.read_parquet(report.parent / folder / f"seed-{seed}" / "predictions.parquet")
+        found.append(score(table["label"], table.filter(regex=r"^p\d").to_numpy().argmax(1)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "folder"),
+    [
+        ("LFT", "lft", "models/lft/recorded"),
+        ("LFT, shuffled labels", "lft_shuffled_labels", "models/lft/shuffled"),
+        ("SPaRCNet", "sparcnet", "models/baselines/sparcnet"),
+        ("ContraWR", "contrawr", "models/baselines/contrawr"),
+    ],
+)
+def test_numbers_are_those_of_the_predictions(report, model, key, folder):
+    text, metrics = (report / "report.md").read_text(), json.loads((report / "metrics.json").read_text())
+    row = _table(text, "Test metrics of the classifiers").loc[model]
+    scores = {
+        "Cohen's kappa": ("cohen_kappa", sklearn.metrics.cohen_kappa_score),
+        "balanced accuracy": ("balanced_accuracy", sklearn.metrics.balanced_accuracy_score),
+        "weighted F1": ("f1_weighted", lambda y, p: sklearn.metrics.f1_score(y, p, average="weighted")),
+    }
+    for column, (name, score) in scores.items():
+        values = _scores(report, folder, score)
+        mean, sd = np.mean(values), np.std(values, ddof=1)
+        assert row[column] == f"{mean:.3f} ± {sd:.3f}"
+        assert metrics[f"{key}_{name}_mean"] == pytest.approx(mean)
+        assert metrics[f"{key}_{name}_sd"] == pytest.approx(sd)
+    low, high = (metrics[f"{key}_balanced_accuracy_{end}"] for end in ("low", "high"))
+    assert low < metrics[f"{key}_balanced_accuracy_mean"] < high
+    assert row["95 % interval of balanced accuracy"] == f"{low:.3f} to {high:.3f}"
+    assert row["seeds"] == "3" and row["parameters"] == "12,345"
+
+
+def test_the_control_is_answered_plainly(report):
+    text = (report / "report.md").read_text()
+    assert "Does it contain 1/6 = 0.167? **Yes.**" in text
+    assert json.loads((report / "metrics.json").read_text())["control_interval_contains_chance"] is True
+
+
+def test_data_are_counted(report):
+    text = (report / "report.md").read_text()
+    counted = _table(text, "Recordings and windows")
+    assert counted.loc["test", ["subjects", "recordings", "event windows"]].tolist() == ["5", "5", "150"]
+    assert counted["hours"].tolist() == ["0.07", "0.03", "0.12"]
+    windows = pandas.read_parquet(report.parent / "data/tuev/store/windows.parquet")
+    classes = _table(text, "Event windows of each class").astype(int)
+    for number, name in enumerate(CLASSES, 1):
+        assert classes.loc[name.upper(), "test"] == ((windows["label"] == number) & (windows["split"] == "test")).sum()
+    assert classes["all"].sum() == len(windows)
+    assert json.loads((report.parent / "data/tuev/index/split.json").read_text())["hash"] in text
+    assert _table(text, "What ingestion found wrong").loc["error"].tolist() == ["truncated", "1"]
+
+
+def test_generated_eeg_is_compared(report):
+    metrics = json.loads((report / "metrics.json").read_text())
+    bands = _table((report / "report.md").read_text(), "Band power of generated")
+    assert bands.index.tolist() == ["delta", "theta", "alpha", "beta", "gamma"]
+    assert bands.loc["gamma", "linear"].startswith(f"{metrics['ssmdp_linear_gamma_log10_difference']:+.2f}")
+    assert metrics["ssmdp_linear_gamma_log10_difference"] > metrics["ssmdp_base_gamma_log10_difference"] + 0.3
+
+
+def test_every_title_names_the_corpus(report):
+    text = (report / "report.md").read_text()
+    titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
+    assert len(titles) == 15
+    assert [title for title in titles if not title.endswith("(surrogate data)")] == [
+        "Published results, quoted from the papers (published, on TUEV)"
+    ]
+    numbers = re.findall(r"^\*\*Table (\d+)\.", text, re.M)
+    assert numbers == [str(k + 1) for k in range(len(numbers))]
+    assert "surrogate" in text.splitlines()[0] and json.loads((report / "metrics.json").read_text())["corpus"]
+
+
+def test_html_needs_nothing_else(report):
+    class Links(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag, attrs):
+            self.found += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+            assert tag not in ("script", "link", "iframe")
+
+    page = (report / "report.html").read_text()
+    Links().feed(page)
+    pictures = [link for link in Links.found if link.startswith("data:image/png;base64,")]
+    assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 7
+    assert all(f'id="{link[1:]}"' in page for link in Links.found if link not in pictures)
+    assert not re.search(r"url\(|@import|https?://", page)
+    assert page.count("<table>") == len(re.findall(r"^\*\*Table", (report / "report.md").read_text(), re.M))
+
+
+def test_plots_hold_what_the_figures_show(report):
+    rows = pandas.read_csv(report / "plots" / "confusion.csv")
+    assert len(rows) == 3 * 150 and set(rows["actual"]) == {name.upper() for name in CLASSES}
+    accuracy = (rows["actual"] == rows["predicted"]).mean()
+    assert accuracy == pytest.approx(np.mean(_scores(report, "models/lft/recorded", sklearn.metrics.accuracy_score)))
+    kappa = pandas.read_csv(report / "plots" / "validation_kappa.csv")
+    assert kappa.columns.tolist() == ["epoch", "lft", "sparcnet", "contrawr", "lft_shuffled_labels"]
+    assert len(kappa) == 10
+    spectra = pandas.read_csv(report / "plots" / "spectra.csv")
+    assert {"real FP1-F7", "base FP1-F7", "linear A1-T3"} <= set(spectra.columns)
+
+
+def test_tuev_is_not_called_surrogate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build(tmp_path, corpus="TUEV")
+    text = (tmp_path / "reports" / "report.md").read_text()
+    assert "urrogate" not in text and "(TUEV data)" in text
+
+
+def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    test = _write_data("surrogate").query("split == 'test'")
+    _write_classifier(Path("a"), test, 0.5, 0)
+    _write_classifier(Path("b"), test.iloc[1:], 0.5, 0)
+    with pytest.raises(InputError, match="b: must be tested on the windows of a"):
+        read_classifiers({"A": Path("a"), "B": Path("b")})
+    _write_classifier(Path("a"), test.iloc[1:], 0.5, 1)
+    with pytest.raises(InputError, match="a: all seeds must be tested on the same windows"):
+        read_classifiers({"A": Path("a")})
+    with pytest.raises(InputError, match="c: must hold a folder seed-<number>"):
+        read_classifiers({"C": Path("c")})
+
+
+def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("{}")
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == EXIT_BAD_INPUT and "index" in capsys.readouterr().err
+
+
+def test_ablations_stand_beside_the_published_numbers(tmp_path):
+    from components.evaluation.metrics import METRICS, Summary
+
+    rows = {
+        "base": tables.Measured(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),
+        "nolaw": tables.Measured(200, {name: Summary(0.4, float("nan"), 1) for name in METRICS}),
+        "extra": tables.Measured(200, {name: Summary(0.3, 0.1, 2) for name in METRICS}),
+    }
+    table = tables.ablation_table(rows, {"base": {"cohen_kappa": 0.7423}, "nolaw": {"cohen_kappa": 0.725}})
+    assert table["Cohen's kappa"].tolist() == ["0.500 ± 0.100", "0.400", "0.300 ± 0.100"]
+    assert table["Cohen's kappa, published (TUEV)"].tolist() == ["0.7423", "0.7250", "–"]
+    assert table["balanced accuracy, published (TUEV)"].tolist() == ["–", "–", "–"]
+    shown = Document(tmp_path / "out", "surrogate").table(table, "Ablation: pretraining")
+    assert shown.startswith("**Table 1.** Ablation: pretraining (surrogate data)")

@@ -1,0 +1,125 @@
+"""The stage runner: what is declared is used, what is used is declared."""
+
+import pytest
+
+from components import component
+from components.errors import InputError
+from components.settings import settings
+from components.stage import EXIT_BAD_INPUT, Stage, stage
+
+
+@settings
+class Sizes:
+    size: int
+
+
+CONTRACT = {
+    "name": "toy",
+    "description": "a toy",
+    "image": "data",
+    "command": ["python", "-m", "components.toy"],
+    "arguments": [{"name": "seed", "type": "Integer", "description": "seed"}],
+    "inputs": [{"name": "corpus", "path": "${toy.root}", "description": "input"}],
+    "outputs": [{"name": "table", "path": "out/seed-{seed}", "description": "output"}],
+    "params": ["toy.sizes"],
+}
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("toy: {root: raw, sizes: {size: 2}}")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("a")
+    contract = component.validate(CONTRACT, component.Component, "toy")
+    monkeypatch.setattr(component, "read", lambda name: contract)
+    return tmp_path
+
+
+def _use_all(run: Stage):
+    size, corpus, out = run.settings(Sizes, "toy.sizes").size, run.input("corpus"), run.output("table")
+    out.write_text(f"{size} {(corpus / 'a.txt').read_text()} {run.item['seed']}")
+
+
+def test_paths_settings_and_arguments_reach_the_stage(toy):
+    stage("toy")(_use_all)(["--seed", "7"])
+    assert (toy / "out" / "seed-7").read_text() == "2 a 7"
+
+
+@pytest.mark.parametrize("unused", ["settings", "input", "output"])
+def test_what_is_declared_must_be_used(toy, unused):
+    def main(run: Stage):
+        if unused != "settings":
+            run.settings(Sizes, "toy.sizes")
+        if unused != "input":
+            run.input("corpus")
+        if unused != "output":
+            run.output("table").write_text("")
+
+    with pytest.raises(AssertionError, match=f"not used: {unused}"):
+        stage("toy")(main)(["--seed", "7"])
+
+
+def test_what_is_not_declared_cannot_be_used(toy):
+    with pytest.raises(AssertionError, match="input 'other' is not declared"):
+        stage("toy")(lambda run: run.input("other"))(["--seed", "7"])
+
+
+def test_an_output_must_be_written(toy):
+    def main(run: Stage):
+        run.settings(Sizes, "toy.sizes"), run.input("corpus"), run.output("table")
+
+    with pytest.raises(AssertionError, match="did not write out/seed-7"):
+        stage("toy")(main)(["--seed", "7"])
+
+
+def test_bad_input_ends_with_a_message_and_its_own_status(toy, capsys):
+    (toy / "params.yaml").write_text("toy: {root: raw, sizes: {size: big}}")
+    with pytest.raises(SystemExit) as ended:
+        stage("toy")(_use_all)(["--seed", "7"])
+    assert ended.value.code == EXIT_BAD_INPUT
+    assert "params.yaml: toy.sizes.size" in capsys.readouterr().err
+
+
+def test_a_missing_input_says_what_to_do(toy, capsys):
+    (toy / "params.yaml").write_text("toy: {root: elsewhere, sizes: {size: 1}}")
+    with pytest.raises(SystemExit):
+        stage("toy")(_use_all)(["--seed", "7"])
+    assert "elsewhere" in (message := capsys.readouterr().err) and "dvc repro" in message
+
+
+def test_the_work_folder_is_keyed_by_settings_input_and_item_and_goes_on_success(toy):
+    def fingerprint(seed=7):
+        return Stage(component.read("toy"), {"seed": seed}).fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first != fingerprint(8)
+    (toy / "raw" / "a.txt").write_text("b")
+    second = fingerprint()
+    (toy / "params.yaml").write_text("toy: {root: raw, sizes: {size: 3}}")
+    assert len({first, second, fingerprint()}) == 3
+
+    def main(run: Stage):
+        (run.work / "half").write_text("done")
+        _use_all(run)
+
+    stage("toy")(main)(["--seed", "7"])
+    assert not list((toy / ".work").rglob("half"))
+
+
+def test_the_work_folder_stays_after_a_failure(toy):
+    def main(run: Stage):
+        (run.work / "half").write_text("done")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        stage("toy")(main)(["--seed", "7"])
+    assert [path.read_text() for path in (toy / ".work").rglob("half")] == ["done"]
+
+
+def test_followers_of_a_distributed_run_leave_outputs_alone(toy, monkeypatch):
+    (toy / "out").mkdir()
+    (toy / "out" / "seed-7").write_text("the leader's")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    stage("toy")(lambda run: run.output("table"))(["--seed", "7"])
+    assert (toy / "out" / "seed-7").read_text() == "the leader's"

@@ -1,0 +1,110 @@
+"""A fit that is killed and started again ends with the weights of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from components.training.classification import Classification, probabilities
+from components.training.fit import fit
+from components.training.settings import Averaging, Hardware, Optimisation
+
+HARDWARE = Hardware(accelerator="cpu", devices=1, nodes=1, precision="32-true", loader_workers=0)
+
+
+def optimisation(**changes) -> Optimisation:
+    settings = {
+        "batch_size": 8,
+        "max_epochs": 6,
+        "patience": 6,
+        "learning_rate": 0.01,
+        "one_cycle": True,
+        "betas": (0.9, 0.98),
+        "weight_decay": 0.01,
+        "clip_norm": 1.0,
+        "ema": Averaging(beta=0.9, update_after_step=2, update_every=2),
+    }
+    return Optimisation(**(settings | changes))
+
+
+class Clouds:
+    """Two Gaussian clouds; kills the process at a given read when told to."""
+
+    def __init__(self, samples: int, kill_at: int = 0):
+        self.label = np.arange(samples) % 2
+        noise = np.random.default_rng(samples).standard_normal((samples, 4), dtype=np.float32)
+        self.signal = noise + self.label[:, None].astype(np.float32)
+        self.left = kill_at
+
+    def __len__(self):
+        return len(self.label)
+
+    def __getitems__(self, indices):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"signal": self.signal[indices], "label": self.label[indices]}
+
+
+def train(work, kill_at=0, hardware=HARDWARE, **changes):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 2))
+    module = Classification(model, optimisation(**changes), seed=3, inputs="signal")
+    data = Clouds(64, kill_at), Clouds(32)
+    return module, fit(module, *data, monitor="validation_cohen_kappa", mode="max", hardware=hardware, work=work)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
+    whole, outcome = train(tmp_path / "whole", rounds_per_epoch=rounds)
+    code = f"from tests.unit.test_fit import train; from pathlib import Path; train(Path({str(tmp_path / 'killed')!r}), 21, rounds_per_epoch={rounds})"
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "killed" / "last.safetensors").exists()
+    resumed, again = train(tmp_path / "killed", rounds_per_epoch=rounds)
+    assert again.resumed and not outcome.resumed
+    assert again.curves == outcome.curves and again.best_epoch == outcome.best_epoch
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_an_ended_fit_is_not_trained_further(tmp_path):
+    _, first = train(tmp_path, max_epochs=30, patience=2)
+    assert len(first.curves) < 30  # stopped early
+    _, second = train(tmp_path, max_epochs=30, patience=2)
+    assert second.curves == first.curves and second.best_score == first.best_score
+
+
+def test_it_learns_and_keeps_the_best_weights(tmp_path):
+    module, outcome = train(tmp_path, max_epochs=20, patience=20)
+    assert outcome.best_score == max(row["validation_cohen_kappa"] for row in outcome.curves) > 0.5
+    data = Clouds(32)
+    found = probabilities(module.averaged, data, "signal", 8, torch.device("cpu"))
+    from components.evaluation.scores import scores
+
+    metrics = scores(data.label, found.numpy())
+    assert metrics["cohen_kappa"] == pytest.approx(outcome.best_score)
+
+
+def test_another_seed_gives_other_weights(tmp_path):
+    torch.manual_seed(0)
+    weights = []
+    for seed in (1, 2):
+        torch.manual_seed(0)
+        module = Classification(nn.Linear(4, 2), optimisation(max_epochs=1), seed=seed, inputs="signal")
+        fit(
+            module,
+            Clouds(64),
+            Clouds(32),
+            monitor="validation_cohen_kappa",
+            mode="max",
+            hardware=HARDWARE,
+            work=tmp_path / str(seed),
+        )
+        weights.append(module.model.weight)
+    assert not torch.equal(*weights)

@@ -1,0 +1,49 @@
+from typing import Annotated
+
+import pytest
+from annotated_types import Gt
+
+from components.errors import InputError
+from components.settings import read, settings
+
+
+@settings
+class Inner:
+    rate: Annotated[float, Gt(0)]
+
+
+@settings
+class Outer:
+    name: str
+    inner: Inner
+    size: int = 3
+
+
+def _write(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_reads_nested_sections_and_defaults(tmp_path):
+    path = _write(tmp_path, "a: {b: {name: x, inner: {rate: 2}}}")
+    assert read("a.b", Outer, path) == Outer(name="x", inner=Inner(rate=2.0), size=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "rule"),
+    [
+        ("s: {name: x, inner: {rate: -1}}", "s.inner.rate", "greater than 0"),
+        ("s: {name: x, inner: {rate: 1}, sise: 2}", "s.sise", "Unexpected"),
+        ("s: {inner: {rate: 1}}", "s.name", "required"),
+        ("s: {name: x, inner: {rate: 1}, size: many}", "s.size", "valid integer"),
+        ("t: {}", "s", "no such section"),
+        ("s: [", "not valid YAML", ""),
+    ],
+)
+def test_an_error_names_file_field_and_rule(tmp_path, text, field, rule):
+    path = _write(tmp_path, text)
+    with pytest.raises(InputError) as error:
+        read("s", Outer, path)
+    message = str(error.value)
+    assert str(path) in message and field in message and rule.lower() in message.lower()
