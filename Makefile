@@ -4,8 +4,10 @@ PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
+# Waiting threads sleep: two processes that spin on two cores slow each other several times over.
+export OMP_WAIT_POLICY := passive
 
-.PHONY: help env demo repro test lint lock mlflow clean-work
+.PHONY: help env demo repro test lint lock deps mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +52,9 @@ lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.l
 	$(PY) -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra test --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+deps: env ## compute the code that each stage of dvc.yaml depends on
+	$(PY) -m components.code_deps
 
 mlflow: env ## open the local MLflow server
 	$(PY) -m components.tracking.server

@@ -17,13 +17,13 @@ from components.models import embedding
 from components.models.latent_settings import Latents
 from components.stage import Stage, stage
 from components.training.device import device_of
-from components.training.settings import Hardware
+from components.training.settings import Accelerator
 
 
 @stage("cache_latents")
 def main(run: Stage) -> None:
     settings = run.settings(CacheLatents)
-    device = device_of(run.settings(Hardware, "hardware"))
+    device = device_of(run.settings(Accelerator, "hardware.accelerator"))
     latents = run.settings(Latents, f"latents.{run.item['latents']}")
     store, backbone_path, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
     backbone, embedded = embedding.load(backbone_path)

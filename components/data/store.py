@@ -91,14 +91,14 @@ class MappedRecording:
 
     def _wrapped(self, channel: int, start: int, length: int) -> np.ndarray:
         column = self._columns[channel]
-        if 0 <= start and start + length <= self.samples:
+        if start >= 0 and start + length <= self.samples:
             return column[start : start + length]
         return column.take(np.arange(start, start + length), mode="wrap")
 
     def window(self, start: int, out: np.ndarray) -> None:
         """Read all channels from sample ``start`` on into ``out`` (channels, length), float32, in units of 100 uV."""
         length = out.shape[1]
-        if 0 <= start and start + length <= self.samples:
+        if start >= 0 and start + length <= self.samples:
             stop = start + length
             for row, column, scale in zip(out, self._columns, self._scale, strict=True):
                 np.multiply(column[start:stop], scale, out=row)

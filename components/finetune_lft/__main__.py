@@ -49,7 +49,7 @@ def main(run: Stage) -> None:
     torch.manual_seed(seed)
     sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel, "n_class": len(store.classes)}
     lft = LFT(**sizes, **asdict(settings.model))
-    module = Classification(lft, settings.optimisation, seed, "tokens")
+    module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
     data = [
         Data(f"{store.corpus} latent tokens", cache_path, context) for context in ("training", "validation", "testing")
     ]
@@ -67,7 +67,7 @@ def main(run: Stage) -> None:
         if not run.leader:
             return
         lft = module.averaged
-        batch_size, device = settings.optimisation.batch_size, device_of(hardware)
+        batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
         facts = {
             "seed": seed,
             "labels": kind,

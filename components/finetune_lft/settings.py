@@ -1,6 +1,8 @@
 """Settings of the Latent Fusion Transformer's training."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
 
 from components.settings import settings
 from components.training.settings import Count, Optimisation, Positive
@@ -25,4 +27,5 @@ class FinetuneLFT:
     latents: str
     """Entry of the section latents."""
     model: Architecture
+    label_smoothing: Annotated[float, Ge(0), Le(1)]
     optimisation: Optimisation

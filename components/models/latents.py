@@ -27,7 +27,7 @@ def pool(activity: Tensor, window: int, statistic: str) -> Tensor:
 
 
 def check_pooling(length: int, window: int, statistic: str, name: str = "latents", remainder: bool = False) -> None:
-    """Raise InputError unless ``length`` samples fall into whole windows (or at least one, if a remainder is admitted)."""
+    """Raise InputError unless ``length`` samples fill whole windows, or at least one where a remainder may be left."""
     if statistic not in STATISTICS:
         raise InputError(f"statistic: must be one of {', '.join(STATISTICS)} (found {statistic!r})")
     if window < (2 if statistic == "std" else 1):

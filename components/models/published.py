@@ -91,7 +91,7 @@ class PublishedClassifier(nn.Module):
         )
         if self.rescale:
             scale = (2 if self.kind == "gate" else 1) * (2 if self.statistic == "std" else 1)
-            tokens = tokens * scale - (scale > 1)
+            tokens = tokens * scale - int(scale > 1)
         return self.lft(tokens, missing_pools=reference)
 
 

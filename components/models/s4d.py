@@ -3,7 +3,8 @@
 The kernel of S4D (Gu et al. 2022, arXiv:2206.11893) is a Vandermonde product,
 ``K[h, l] = 2 Re sum_n C'[h, n] exp(dt A[h, n] l)``. Written out it needs channels x states x length complex numbers.
 With ``l = i b + j`` the exponential splits, ``exp(z (i b + j)) = exp(z i b) exp(z j)``, and the kernel becomes a
-batched product of two small real matrices: ``Re(C' P Q) = Re(C' P) Re(Q) - Im(C' P) Im(Q)``. No complex number is formed.
+batched product of two small real matrices: ``Re(C' P Q) = Re(C' P) Re(Q) - Im(C' P) Im(Q)``. No complex
+number is formed.
 """
 
 import math
@@ -108,8 +109,8 @@ class _GatedConvolution(torch.autograd.Function):
     """``sigmoid(y[:, :H]) * tanh(y[:, H:])``, y the convolution of (B, 2H, L) signals with (2H, n) two-sided responses.
 
     The adjoint of a convolution is the convolution with the conjugate spectrum; PyTorch's own derivative of ``rfft``
-    runs a full complex transform instead. The signals' spectra, four times their size, are made again in the backward pass
-    rather than kept. On a CPU the batch goes through in pieces that stay in its cache.
+    runs a full complex transform instead. The signals' spectra, four times their size, are made again in the backward
+    pass rather than kept. On a CPU the batch goes through in pieces that stay in its cache.
     """
 
     @staticmethod

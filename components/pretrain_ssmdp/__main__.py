@@ -28,9 +28,11 @@ from components.training.settings import Hardware
 
 
 def _raw(signals: np.ndarray, channels: list[str], rate: float) -> mne.io.RawArray:
-    """(channels, samples, length) in 100 uV -> a recording with the samples of a channel one after the other."""
+    """(channels, signals, length) in 100 uV -> a recording with one annotated signal after the other."""
     joined = signals.reshape(len(channels), -1) * 1e-4
-    return mne.io.RawArray(joined, mne.create_info(channels, rate, "eeg"), verbose="error")
+    raw = mne.io.RawArray(joined, mne.create_info(channels, rate, "eeg"), verbose="error")
+    length = signals.shape[-1] / rate
+    return raw.set_annotations(mne.Annotations(length * np.arange(signals.shape[1]), length, "signal"))
 
 
 @stage("pretrain_ssmdp")
@@ -61,7 +63,7 @@ def main(run: Stage) -> None:
         )
         if not run.leader:
             return
-        backbone = module.averaged.to(device_of(hardware))
+        backbone = module.averaged.to(device_of(hardware.accelerator))
         embedded = Embedding(variant.mu_law, store.sfreq, store.description.unit, store.channels)
         embedding.save(out / "backbone", backbone, embedded)
 

@@ -60,7 +60,7 @@ def main(run: Stage) -> None:
                 "validation_cohen_kappa": fitted.best_score,
             }
             predicted = probabilities(
-                model, test, "signal", settings.optimisation.batch_size, device_of(hardware)
+                model, test, "signal", settings.optimisation.batch_size, device_of(hardware.accelerator)
             ).numpy()
             metrics = records.write(folder, test.table, test.labels, predicted, fitted.curves, facts)
             (folder / "config.json").write_text(json.dumps(sizes, indent=2))

@@ -18,16 +18,20 @@ class Classification(AveragedModule):
         optimisation: settings.
         seed: of whatever is random in training.
         inputs: key of the batch that the model takes.
+        label_smoothing: of the cross-entropy.
     """
 
-    def __init__(self, model: nn.Module, optimisation: Optimisation, seed: int, inputs: str):
+    def __init__(
+        self, model: nn.Module, optimisation: Optimisation, seed: int, inputs: str, label_smoothing: float = 0.0
+    ):
         super().__init__(model, optimisation, seed)
         self.inputs = inputs
+        self.label_smoothing = label_smoothing
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         logits = self.model(batch[self.inputs])
-        loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.optimisation.label_smoothing)
+        loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 

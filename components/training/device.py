@@ -2,10 +2,10 @@
 
 import torch
 
-from components.training.settings import Hardware
+from components.training.settings import Accelerator
 
 
-def device_of(hardware: Hardware) -> torch.device:
+def device_of(accelerator: Accelerator) -> torch.device:
     """Return the GPU where the settings ask for one, or allow one and there is one."""
-    on_gpu = hardware.accelerator == "gpu" or (hardware.accelerator == "auto" and torch.cuda.is_available())
+    on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if on_gpu else "cpu")

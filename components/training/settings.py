@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Lt
 
 from components.settings import settings
 
@@ -10,11 +10,14 @@ Positive = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(0)]
 
 
+Accelerator = Literal["cpu", "gpu", "auto"]
+
+
 @settings
 class Hardware:
     """Where training runs; handed to Lightning's ``Trainer``."""
 
-    accelerator: Literal["cpu", "gpu", "auto"]
+    accelerator: Accelerator
     devices: Positive
     """Processes a node; the global batch is divided among them."""
     nodes: Positive
@@ -52,6 +55,5 @@ class Optimisation:
     """Whether the rate follows ``OneCycleLR(max_lr=learning_rate, pct_start=0.1)`` instead of staying constant."""
     betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]]
     weight_decay: Annotated[float, Ge(0)]
-    label_smoothing: Annotated[float, Ge(0), Le(1)] = 0.0
     clip_norm: Annotated[float, Gt(0)]
     ema: Averaging

@@ -3,7 +3,6 @@
 import pytest
 
 from components import component
-from components.errors import InputError
 from components.settings import settings
 from components.stage import EXIT_BAD_INPUT, Stage, stage
 
