@@ -7,7 +7,7 @@ export MPLBACKEND := agg
 # Waiting threads sleep: two processes that spin on two cores slow each other several times over.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help env demo repro test lint lock deps mlflow clean-work
+.PHONY: help env demo repro test lint lock deps airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.l
 
 deps: env ## compute the code that each stage of dvc.yaml depends on
 	$(PY) -m components.code_deps
+
+airflow: env ## open a local Airflow on dags/
+	AIRFLOW_HOME=$(CURDIR)/.airflow AIRFLOW__CORE__DAGS_FOLDER=$(CURDIR)/dags AIRFLOW__CORE__LOAD_EXAMPLES=False \
+	  airflow standalone
 
 mlflow: env ## open the local MLflow server
 	$(PY) -m components.tracking.server

@@ -86,7 +86,8 @@ def find_recordings(root: Path) -> list[Path]:
         raise InputError(f"{root}: no such folder; ingest_tuev.root must be TUEV's edf/ folder")
     missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
     if missing:
-        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {', '.join(missing)})")
+        wanted = ", ".join(missing)
+        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {wanted})")
     found = sorted(path.relative_to(root) for part in ("train", "eval") for path in (root / part).rglob("*.edf"))
     if not found:
         raise InputError(f"{root}: holds no .edf file below train/ and eval/")
@@ -147,8 +148,8 @@ def check_events(events: list[tuev.Event], duration_s: float) -> Iterable[tuple[
         labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
     for (channel, start_s, stop_s), found in labels.items():
         if len(found) > 1:
-            message = f"channel {channel}, {start_s:g} to {stop_s:g} s: has labels {sorted(found)}; pretraining takes the last"
-            yield "events", "label", message, "warning"
+            place = f"channel {channel}, {start_s:g} to {stop_s:g} s"
+            yield "events", "label", f"{place}: labels {sorted(found)}; pretraining takes the last", "warning"
 
 
 def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:

@@ -131,7 +131,7 @@ class EventWindows:
     """Event windows of one split, as a dataset.
 
     Attributes:
-        table: a row a window: recording, split, start_sample, channel (of the event), label (1 to 6), row (of the .rec).
+        table: recording, split, start_sample, channel of the event, label (1 to 6) and row of the ``.rec``.
         labels: (windows,) int64, 0-based.
     """
 
@@ -253,9 +253,7 @@ class Store:
         return PretrainingSamples(table, self.path / "recordings", len(self.channels), self.description.window)
 
 
-def write_index(
-    path: Path, windows: pandas.DataFrame, pretraining: pandas.DataFrame, description: Description
-) -> None:
+def write_index(path: Path, windows: pandas.DataFrame, pretraining: pandas.DataFrame, description: Description) -> None:
     """Write the tables and the description of a store whose recordings are in place."""
     windows.to_parquet(path / "windows.parquet", index=False)
     pretraining.to_parquet(path / "pretraining.parquet", index=False)

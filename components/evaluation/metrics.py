@@ -67,22 +67,6 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     return pandas.DataFrame(columns, index=pandas.Index(classes, name="class"))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Mean and sample standard deviation (divisor n - 1; NaN for a single value) of n values."""
-
-    mean: float
-    sd: float
-    n: int
-
-
-def over_seeds(values: Sequence[float]) -> Summary:
-    """Summarise a metric over training seeds."""
-    values = np.asarray(values, dtype=float)
-    sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return Summary(float(values.mean()), sd, len(values))
-
-
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Mean recall of the classes that occur, from confusion matrices (..., classes, classes); returns (...)."""
     support = confusion.sum(-1)

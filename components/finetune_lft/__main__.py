@@ -6,11 +6,12 @@ from dataclasses import asdict
 import mlflow
 import numpy as np
 import torch
+from sklearn.metrics import confusion_matrix
 
 from components.data.latent_cache import LatentCache, make_recipe
 from components.data.store import Store
 from components.errors import InputError
-from components.evaluation import records
+from components.evaluation import figures, records
 from components.finetune_lft.settings import FinetuneLFT
 from components.models.latent_settings import Latents
 from components.models.lft import LFT
@@ -47,8 +48,8 @@ def main(run: Stage) -> None:
 
     n_layer, n_pool, n_channel, d_model = caches["test"].shape
     torch.manual_seed(seed)
-    sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel, "n_class": len(store.classes)}
-    lft = LFT(**sizes, **asdict(settings.model))
+    sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel}
+    lft = LFT(**sizes, n_class=len(store.classes), **asdict(settings.model))
     module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
     data = [
         Data(f"{store.corpus} latent tokens", cache_path, context) for context in ("training", "validation", "testing")
@@ -76,20 +77,18 @@ def main(run: Stage) -> None:
             "best_epoch": fitted.best_epoch,
             "validation_cohen_kappa": fitted.best_score,
         }
-        metrics = records.write(
-            out,
-            store.event_windows("test").table,
-            caches["test"].labels,
-            probabilities(lft, caches["test"], "tokens", batch_size, device).numpy(),
-            fitted.curves,
-            facts,
-        )
+        predicted = probabilities(lft, caches["test"], "tokens", batch_size, device).numpy()
+        table = store.event_windows("test").table
+        metrics = records.write(out, table, caches["test"].labels, predicted, fitted.curves, facts)
         lft.cpu().save_pretrained(out / "lft")
         shutil.copy(cache_path / "cache.json", out / "latents.json")
         shutil.copytree(cache_path / "backbone", out / "backbone")
         np.save(out / EXAMPLE, store.event_windows("test").__getitems__([0, 1])["signal"])
         mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()})
         mlflow.log_artifacts(out)
+        counts = confusion_matrix(caches["test"].labels, predicted.argmax(1), labels=range(len(store.classes)))
+        title = f"LFT, {kind} labels, seed {seed} ({store.corpus} data)"
+        mlflow.log_figure(figures.confusion(counts, store.classes, title), "confusion.png")
         model = models.log(serving, "lft", out, metrics) if kind == "recorded" else None
         models.write_reference(reference, out, logger.run_id, model)
 

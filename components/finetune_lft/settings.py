@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from components.settings import settings
 from components.training.settings import Count, Optimisation, Positive
@@ -18,6 +18,8 @@ class Architecture:
     fusion: Literal["cross_attention", "mean", "none"]
     layers: list[Count] | None
     """Layers of the backbone whose latents are used; null: all."""
+    token_scale: Annotated[float, Gt(0)]
+    """Factor on the tokens; 1 in the paper."""
 
 
 @settings

@@ -107,6 +107,8 @@ class LFT(ModelMixin, ConfigMixin):
         n_class: logits.
         fusion: ``cross_attention``; ``mean``, the latents' mean over layers; ``none``, all latents enter the encoder.
         layers: the backbone's layers to use, in order; None: all.
+        token_scale: factor on the tokens, 1 in the paper. Tokens are small beside the fusion tokens' [0, 1), and a few
+            hundred windows do not suffice for learning to see them.
     """
 
     @register_to_config
@@ -122,6 +124,7 @@ class LFT(ModelMixin, ConfigMixin):
         n_class: int = 6,
         fusion: str = "cross_attention",
         layers: Sequence[int] | None = None,
+        token_scale: float = 1.0,
     ):
         super().__init__()
         if fusion not in FUSIONS:
@@ -155,6 +158,7 @@ class LFT(ModelMixin, ConfigMixin):
             InputError: a dimension of the tokens disagrees with the model's.
         """
         self._check(tokens, missing_pools)
+        tokens = tokens * self.config.token_scale
         if self.config.layers is not None:
             tokens = tokens[:, list(self.config.layers)]
         if self.config.fusion == "cross_attention":

@@ -8,6 +8,7 @@ number is formed.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -115,39 +116,50 @@ class _GatedConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, signal: Tensor, response: Tensor) -> Tensor:
-        length, n = signal.shape[-1], response.shape[-1]
+        n = response.shape[-1]
         spectrum = torch.fft.rfft(response)
-        gate, filtered = signal.new_empty(2, len(signal), signal.shape[1] // 2, length)
-        for rows in _pieces(signal, n):
-            y = torch.fft.irfft(torch.fft.rfft(signal[rows], n=n).mul_(spectrum), n=n)[..., :length]
+        gate, filtered, inter = signal.new_empty(3, len(signal), signal.shape[1] // 2, signal.shape[2])
+        for rows, padded in _pieces(signal, n):
+            padded[..., : signal.shape[2]] = signal[rows]
+            y = torch.fft.irfft(torch.fft.rfft(padded).mul_(spectrum), n=n)[..., : signal.shape[2]]
             torch.sigmoid(y[:, : gate.shape[1]], out=gate[rows])
             torch.tanh(y[:, gate.shape[1] :], out=filtered[rows])
+            torch.mul(gate[rows], filtered[rows], out=inter[rows])
         ctx.save_for_backward(signal, spectrum, gate, filtered)
         ctx.n = n
-        return gate * filtered
+        return inter
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
         signal, spectrum, gate, filtered = ctx.saved_tensors
-        adjoint, n, length = spectrum.conj().resolve_conj(), ctx.n, signal.shape[-1]
+        adjoint, width, length = spectrum.conj().resolve_conj(), gate.shape[1], signal.shape[2]
         grad_signal, grad_spectrum = torch.empty_like(signal), torch.zeros_like(spectrum)
-        for rows in _pieces(signal, n):
-            g, f, incoming = gate[rows], filtered[rows], grad[rows]
-            inner = torch.cat(
-                [(1 - g).mul_(g).mul_(f).mul_(incoming), (f * f).neg_().add_(1).mul_(g).mul_(incoming)], dim=1
-            )
-            inner = torch.fft.rfft(inner, n=n)
-            grad_spectrum += torch.linalg.vecdot(torch.fft.rfft(signal[rows], n=n), inner, dim=0)
-            grad_signal[rows] = torch.fft.irfft(inner.mul_(adjoint), n=n)[..., :length]
-        return grad_signal, torch.fft.irfft(grad_spectrum, n=n)
+        for rows, padded in _pieces(signal, ctx.n):
+            filled = padded[..., :length].copy_(signal[rows])
+            signal_spectrum = torch.fft.rfft(padded)
+            # In place of the signal: the gradients g f (1 - g) and g (1 - f^2) of the gate's and the filter's inputs.
+            at_gate, at_filter = filled[:, :width], filled[:, width:]
+            at_filter.copy_(grad[rows]).mul_(gate[rows])
+            at_gate.copy_(at_filter).mul_(filtered[rows])
+            at_filter.addcmul_(at_gate, filtered[rows], value=-1)
+            at_gate.addcmul_(at_gate, gate[rows], value=-1)
+            inner = torch.fft.rfft(padded)
+            grad_spectrum += signal_spectrum.conj_physical_().mul_(inner).sum(0)
+            grad_signal[rows] = torch.fft.irfft(inner.mul_(adjoint), n=ctx.n)[..., :length]
+        return grad_signal, torch.fft.irfft(grad_spectrum, n=ctx.n)
 
 
-def _pieces(signal: Tensor, n: int) -> list[slice]:
-    """Slices of a batch of (B, H, L) signals: about half a million points of FFT each on a CPU, all of it elsewhere."""
-    batch = len(signal)
-    size = batch if signal.device.type != "cpu" else max(1, 2**19 // (signal.shape[1] * n))
-    return [slice(start, start + size) for start in range(0, batch, size)]
+def _pieces(signal: Tensor, n: int) -> Iterator[tuple[slice, Tensor]]:
+    """Pieces of a batch of (B, H, L) signals, each with a buffer (b, H, n) whose tail beyond L is zero.
+
+    On a CPU a piece is about half a million points, elsewhere it is the whole batch.
+    """
+    batch, channels, _ = signal.shape
+    size = batch if signal.device.type != "cpu" else min(batch, max(1, 2**19 // (channels * n)))
+    padded = signal.new_zeros(size, channels, n)
+    for start in range(0, batch, size):
+        yield slice(start, start + size), padded[: batch - start]
 
 
 class S4DKernel(nn.Module):
@@ -209,7 +221,7 @@ def gated_convolution(signal: Tensor, response: Tensor) -> Tensor:
 def gates(signal: Tensor, spectrum: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Convolve with responses of known spectrum (2H, n // 2 + 1); return gate and filter, (B, H, L) float32 each."""
     with torch.autocast(signal.device.type, enabled=False):
-        y = torch.fft.irfft(torch.fft.rfft(signal.float(), n=n) * spectrum, n=n)[..., : signal.shape[-1]]
+        y = torch.fft.irfft(torch.fft.rfft(signal.float(), n=n).mul_(spectrum), n=n)[..., : signal.shape[-1]]
         gate, filtered = y.chunk(2, dim=1)
         return torch.sigmoid(gate), torch.tanh(filtered)
 

@@ -39,6 +39,12 @@ def step_embedding(step: Tensor, size: int) -> Tensor:
     return torch.cat([torch.sin(phases), torch.cos(phases)], dim=-1)
 
 
+def time_first(projection: nn.Linear, x: Tensor) -> Tensor:
+    """Project (B, H, L) to (B, L, K). The products between the layouts of FFT and norm transpose, no copy does."""
+    weight = projection.weight.transpose(0, 1).expand(len(x), -1, -1)
+    return torch.baddbmm(projection.bias, x.transpose(1, 2), weight)
+
+
 class GatedS4DLayer(nn.Module):
     """Pre-norm, conditioning, S4D convolution over time, gate; a residual and a skip output."""
 
@@ -55,13 +61,14 @@ class GatedS4DLayer(nn.Module):
 
     def drive(self, x: Tensor, condition: Tensor) -> Tensor:
         """Return the input of the convolution: (B, L, H), (B, 1, D) -> (B, 2H, L)."""
-        hidden = self.prenorm1(x) + self.cond_linear(condition)
-        # The matrix product itself puts time last, where the FFT wants it: no transposed copy.
-        return torch.matmul(self.pre_layer.weight, hidden.transpose(1, 2)) + self.pre_layer.bias[:, None]
+        # The conditioning is constant over time: it passes pre_layer as part of its bias.
+        bias = self.pre_layer(self.cond_linear(condition)).transpose(1, 2)
+        weight = self.pre_layer.weight.expand(len(x), -1, -1)
+        return torch.baddbmm(bias, weight, self.prenorm1(x).transpose(1, 2))
 
     def advance(self, x: Tensor, inter: Tensor) -> Tensor:
         """Return the next layer's input: (B, L, H), (B, H, L) -> (B, L, H)."""
-        return x + self.linear_next(inter.transpose(1, 2))
+        return x + time_first(self.linear_next, inter)
 
 
 class SSMDP(ModelMixin, ConfigMixin):
@@ -142,7 +149,7 @@ class SSMDP(ModelMixin, ConfigMixin):
                 inter = gate.mul_(filtered)
             else:
                 inter = gated_convolution(drive, layer.layer.response(length, factor))
-            skips = skips + layer.linear_skip(inter.transpose(1, 2))
+            skips = skips + time_first(layer.linear_skip, inter)
             if layer.linear_next is not None:
                 hidden = layer.advance(hidden, inter)
         return self.out_layer(skips).transpose(1, 2)

@@ -44,7 +44,8 @@ def main(run: Stage) -> None:
     work.mkdir(exist_ok=True)
     targets = {row.path: work / f"{row.sha256}.arrow" for row in recordings.itertuples()}
     todo = [path for path, target in targets.items() if not target.exists()]
-    with tqdm(total=len(recordings), initial=len(recordings) - len(todo), desc="preprocessing", unit="recording") as bar:
+    done = len(recordings) - len(todo)
+    with tqdm(total=len(recordings), initial=done, desc="preprocessing", unit="recording") as bar:
         if todo:
             with _cluster(settings) as client:
                 arguments = [(Path(root).resolve() / path, targets[path]) for path in todo]

@@ -11,6 +11,7 @@ import torch
 
 from components.data.store import Store
 from components.data.subset import Subset, spread
+from components.evaluation import figures
 from components.models import embedding
 from components.models.diffusion import noise_scheduler
 from components.models.embedding import Embedding
@@ -86,6 +87,8 @@ def main(run: Stage) -> None:
         }
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2))
         mlflow.log_artifacts(out)
+        title = f"Real and generated EEG ({store.corpus} data)"
+        mlflow.log_figure(figures.traces(real * 100, generated * 100, names, store.sfreq, title), "generated.png")
         scores = {name: metrics[name] for name in ("validation_loss", "parameters")}
         model = models.log(serving, "ssmdp", out, scores)
         models.write_reference(reference, out, logger.run_id, model)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas
 
 from components.evaluation import spectra
-from components.evaluation.metrics import Interval, Summary, chance_level
+from components.evaluation.metrics import Interval, chance_level
+from components.evaluation.seeds import Summary
 from components.report.results import Backbone, Classifier
 
 LFT, CONTROL = "LFT", "LFT, shuffled labels"

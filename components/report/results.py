@@ -13,11 +13,10 @@ from components.errors import InputError
 from components.evaluation.metrics import (
     METRICS,
     Interval,
-    Summary,
     bootstrap_interval,
     classification_metrics,
-    over_seeds,
 )
+from components.evaluation.seeds import Summary, over_seeds
 
 WINDOW = ["recording", "row", "start_sample", "label"]
 """Columns of ``predictions.parquet`` that say which window a row is, and what it holds."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas
 
 from components.data.splits import SPLITS
-from components.evaluation.metrics import Interval, Summary
+from components.evaluation.metrics import Interval
+from components.evaluation.seeds import Summary
 from components.report.comparison import Comparison
 from components.report.results import Backbone, Corpus
 

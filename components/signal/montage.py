@@ -2,7 +2,12 @@
 
 import numpy as np
 
-BIPOLAR = ["FP1-F7", "F7-T3", "T3-T5", "T5-O1", "FP2-F8", "F8-T4", "T4-T6", "T6-O2", "A1-T3", "T3-C3", "C3-CZ", "C4-CZ", "T4-C4", "A2-T4", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4", "C4-P4", "P4-O2"]
+# fmt: off
+BIPOLAR = [
+    "FP1-F7", "F7-T3", "T3-T5", "T5-O1", "FP2-F8", "F8-T4", "T4-T6", "T6-O2", "A1-T3", "T3-C3", "C3-CZ",
+    "C4-CZ", "T4-C4", "A2-T4", "FP1-F3", "F3-C3", "C3-P3", "P3-O1", "FP2-F4", "F4-C4", "C4-P4", "P4-O2",
+]
+# fmt: on
 """The 22 derivations in the order of TUEV's channel index, with the signs of EEGDM (arXiv:2508.14086)."""
 
 REVERSED_IN_TUH = (11, 12, 13)
@@ -16,9 +21,7 @@ def derivations(sign: str) -> list[str]:
     """Names of the derivations: ``eegdm``, or ``tuh`` with derivations 11 to 13 reversed."""
     if sign == "eegdm":
         return list(BIPOLAR)
-    return [
-        "-".join(reversed(name.split("-"))) if k in REVERSED_IN_TUH else name for k, name in enumerate(BIPOLAR)
-    ]
+    return ["-".join(reversed(name.split("-"))) if k in REVERSED_IN_TUH else name for k, name in enumerate(BIPOLAR)]
 
 
 def bipolar(signals: np.ndarray, electrodes: list[str], sign: str = "eegdm") -> np.ndarray:

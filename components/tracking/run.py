@@ -44,7 +44,8 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
 
 def dataset(data: Data) -> MetaDataset:
     """Describe a dataset to MLflow, with DVC's hash as the digest (MLflow admits 36 characters)."""
-    return MetaDataset(LocalArtifactDatasetSource(str(data.path)), name=data.name, digest=lineage.dvc_hash(data.path)[:36])
+    source = LocalArtifactDatasetSource(str(data.path))
+    return MetaDataset(source, name=data.name, digest=lineage.dvc_hash(data.path)[:36])
 
 
 def _resumable(reference: Path) -> str | None:
@@ -89,4 +90,3 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
         yield MLFlowLogger(experiment_name=stage.name, run_id=run.info.run_id, tracking_uri=mlflow.get_tracking_uri())
         # Lightning's logger ends the run when training ends; what follows is part of it.
         mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))
-

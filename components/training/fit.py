@@ -134,4 +134,3 @@ def fit(
     rows = json.loads(ended.read_text()) if trainer.is_global_zero else curves.rows
     score = (min if mode == "min" else max)(row[monitor] for row in rows)
     return Fitted(rows, (best["epoch"] + 1) / rounds, score, resumed)
-

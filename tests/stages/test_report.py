@@ -286,7 +286,8 @@ def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
 
 
 def test_ablations_stand_beside_the_published_numbers(tmp_path):
-    from components.evaluation.metrics import METRICS, Summary
+    from components.evaluation.metrics import METRICS
+    from components.evaluation.seeds import Summary
 
     rows = {
         "base": tables.Measured(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from components.evaluation import figures, spectra
-from components.evaluation.metrics import METRICS, Summary
+from components.evaluation.metrics import METRICS
+from components.evaluation.seeds import Summary
 
 CLASSES = ["SPSW", "GPED", "PLED", "EYEM", "ARTF", "BCKG"]
 CHANNELS = ["FP1-F7", "A1-T3", "C3-P3"]

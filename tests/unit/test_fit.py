@@ -62,7 +62,10 @@ def train(work, kill_at=0, hardware=HARDWARE, **changes):
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
     whole, outcome = train(tmp_path / "whole", rounds_per_epoch=rounds)
-    code = f"from tests.unit.test_fit import train; from pathlib import Path; train(Path({str(tmp_path / 'killed')!r}), 21, rounds_per_epoch={rounds})"
+    code = (
+        "from pathlib import Path; from tests.unit.test_fit import train; "
+        f"train(Path({str(tmp_path / 'killed')!r}), kill_at=21, rounds_per_epoch={rounds})"
+    )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "killed" / "last.safetensors").exists()

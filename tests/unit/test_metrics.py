@@ -9,9 +9,9 @@ from components.evaluation.metrics import (
     chance_level,
     classification_metrics,
     confusion_matrix,
-    over_seeds,
     per_class,
 )
+from components.evaluation.seeds import over_seeds
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 1])

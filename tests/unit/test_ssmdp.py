@@ -203,6 +203,15 @@ def test_exports_with_any_batch(tiny):
     close(program.module()(*more), tiny(*more))
 
 
+def test_compiles_without_a_graph_break(tiny):
+    inputs = (torch.randn(2, 1, 64), torch.tensor([[3], [9]]), torch.tensor([[0], [4]]))
+    compiled = torch.compile(tiny, backend="aot_eager", fullgraph=True)
+    parameters = list(tiny.parameters())
+    gradients = [torch.autograd.grad(model(*inputs).square().sum(), parameters) for model in (compiled, tiny)]
+    for got, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * max(1, float(wanted.abs().max())))
+
+
 def test_autocast_trains(tiny):
     with torch.autocast("cpu", torch.bfloat16):
         prediction = tiny(torch.randn(2, 1, 40), torch.tensor([[3], [9]]), torch.tensor([[0], [4]]))

@@ -1,0 +1,102 @@
+"""Ingestion and preprocessing of a corpus of TUEV's shape: time, peak memory, disk.
+
+``python -m benchmarks.tuev_scale --recordings 500 --minutes 20`` makes a surrogate corpus (noise; 33 channels, 250 Hz)
+in a temporary folder, runs both stages there as their users do, and prints a table.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import yaml
+
+from tests.tuev_fixture import write_edf, write_rec
+
+ROOT = Path(__file__).parents[1]
+EXTRA = tuple(f"EEG {20 + k}-REF" for k in range(10))
+
+
+def make_corpus(root: Path, recordings: int, minutes: int) -> None:
+    """Write recordings that differ in content, three to a subject, a fifth of them in eval/."""
+    seconds = 60 * minutes
+    rows = [(k % 22, 5.0 * k + 2, 5.0 * k + 3, k % 6 + 1) for k in range(seconds // 5 - 1)]
+    first = root / "base.edf"
+    write_edf(first, seconds=seconds, extra=EXTRA)
+    content = bytearray(first.read_bytes())
+    for k in range(recordings):
+        subject = k // 3
+        if k % 5:
+            path = root / "train" / f"s{subject:07d}" / f"s{subject:07d}_{k:08d}.edf"
+        else:
+            path = root / "eval" / f"{k:03d}" / f"bckg_{k:03d}_a_.edf"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content[-2000:] = np.random.default_rng(k).integers(0, 100, 1000).astype("<i2").tobytes()
+        path.write_bytes(content)
+        write_rec(path.with_suffix(".rec"), rows)
+    first.unlink()
+
+
+def measure(workspace: Path, stage: str) -> tuple[float, float]:
+    """Run a stage: seconds, and peak memory of its processes together in GiB (proportional set size)."""
+    process = subprocess.Popen([sys.executable, "-m", f"components.{stage}"], cwd=workspace)
+    peak, ended = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            total = 0
+            for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+                try:
+                    total += one.memory_full_info().pss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], total / 2**30)
+
+    start = time.monotonic()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    status = process.wait()
+    ended.set()
+    if status:
+        raise SystemExit(status)
+    return time.monotonic() - start, peak[0]
+
+
+def size_gb(path: Path) -> float:
+    """Bytes of a folder in GB."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", type=int, default=500)
+    parser.add_argument("--minutes", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    workspace = Path(tempfile.mkdtemp(prefix="tuev-scale-"))
+    try:
+        make_corpus(workspace / "edf", options.recordings, options.minutes)
+        document = yaml.safe_load((ROOT / "params.yaml").read_text())
+        document["ingest_tuev"]["root"] = "edf"
+        document["preprocess_tuev"]["workers"] = options.workers
+        (workspace / "params.yaml").write_text(yaml.safe_dump(document))
+        (workspace / "components").symlink_to(ROOT / "components")
+        rows = [(stage, *measure(workspace, stage)) for stage in ("ingest_tuev", "preprocess_tuev")]
+        hours = options.recordings * options.minutes / 60
+        print(f"\n{options.recordings} recordings of {options.minutes} min, {hours:.0f} h, {options.workers} workers")
+        print("| stage | s | s per recorded hour | peak GiB |\n|---|---|---|---|")
+        for stage, seconds, peak in rows:
+            print(f"| {stage} | {seconds:.0f} | {seconds / hours:.2f} | {peak:.2f} |")
+        print(f"corpus {size_gb(workspace / 'edf'):.1f} GB, store {size_gb(workspace / 'data/tuev/store'):.1f} GB")
+    finally:
+        shutil.rmtree(workspace)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A workspace of its own for a test: the tracked files, a tiny corpus, and settings that take seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+TINY = [
+    "matrix.backbones=[base]",
+    "matrix.seeds=[0, 1]",
+    "matrix.baselines=[contrawr]",
+    "ingest_tuev.validation_fraction=0.34",
+    "pretrain_ssmdp.validation_samples=44",
+    "pretrain_ssmdp.model={d_model: 4, d_state: 4, n_layer: 2, d_cond_embed: 8, d_cond: 8}",
+    "pretrain_ssmdp.optimisation.rounds_per_epoch=2",
+    "pretrain_ssmdp.generation.samples=2",
+    "finetune_lft.model.n_fusion=2",
+    "finetune_lft.model.num_heads=2",
+    "finetune_lft.model.encoder_blocks=1",
+    "finetune_lft.optimisation.max_epochs=2",
+    "finetune_lft.optimisation.min_epochs=1",
+    "finetune_lft.optimisation.batch_size=8",
+    "train_baselines.optimisation.max_epochs=1",
+    "train_baselines.optimisation.batch_size=8",
+]
+
+
+def environment() -> dict[str, str]:
+    """Environment of a command: this Python first, no server of the caller's."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "TUEV_"))}
+    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "passive"}
+
+
+def command(workspace: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run a command in the workspace."""
+    done = subprocess.run(words, cwd=workspace, env=environment(), capture_output=True, text=True)
+    assert not check or done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    return done
+
+
+def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    """Run ``python -m components.<name>`` in the workspace."""
+    return command(workspace, sys.executable, "-m", f"components.{name}", *arguments, check=check)
+
+
+def make(path: Path) -> Path:
+    """Copy what git tracks, commit it, and make the tiny surrogate corpus."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file() and name != "dvc.lock":
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target)
+    for words in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start"],
+    ):
+        command(path, "git", *words)
+    module(path, "params", "set", *TINY)
+    cache = ROOT / "data" / "cache"
+    sizes = ["--train-subjects", "4", "--repeat-subjects", "0", "--eval-recordings", "2"]
+    module(path, "surrogate_tuev", "--cache", str(cache), *sizes)
+    return path

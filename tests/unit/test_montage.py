@@ -1,0 +1,34 @@
+import numpy as np
+
+from components.signal.filtering import EEGDM, filtered
+from components.signal.montage import BIPOLAR, ELECTRODES, bipolar, derivations
+
+
+def test_the_montage_is_tcps():
+    assert len(BIPOLAR) == 22 and len(ELECTRODES) == 19
+    assert BIPOLAR[0] == "FP1-F7" and BIPOLAR[8] == "A1-T3" and BIPOLAR[21] == "P4-O2"
+
+
+def test_bipolar_subtracts_by_name_whatever_the_order():
+    names = ELECTRODES[::-1]
+    values = {name: float(k + 1) ** 2 for k, name in enumerate(names)}
+    found = bipolar(np.array([[values[name]] for name in names]), names)[:, 0]
+    assert found.tolist() == [values[a] - values[b] for a, b in (name.split("-") for name in BIPOLAR)]
+
+
+def test_tuhs_signs_differ_in_three_derivations():
+    assert [n for n in derivations("tuh") if n not in BIPOLAR] == ["CZ-C4", "C4-T4", "T4-A2"]
+    data = np.random.default_rng(0).standard_normal((19, 4))
+    ours, theirs = (bipolar(data, ELECTRODES, sign) for sign in ("eegdm", "tuh"))
+    signs = np.ones(22)
+    signs[11:14] = -1
+    assert np.allclose(ours, signs[:, None] * theirs)
+
+
+def test_filters_pass_ten_hertz_and_stop_drift_and_mains():
+    times = np.arange(250 * 60) / 250
+    parts = [np.sin(2 * np.pi * f * times) for f in (10, 50, 90)] + [np.ones_like(times)]
+    found = filtered(np.array(parts), 250.0, EEGDM)
+    assert found.shape == (4, 200 * 60)
+    middle = found[:, 2000:-2000].std(axis=1)
+    assert abs(middle[0] - np.sqrt(0.5)) < 0.01 and (middle[1:] < 0.1).all()

@@ -1,0 +1,90 @@
+import shutil
+
+import pytest
+import yaml
+
+from components.cache_latents.settings import CacheLatents
+from components.finetune_lft.settings import FinetuneLFT
+from components.ingest_tuev.settings import IngestTUEV
+from components.models.latent_settings import Latents
+from components.params.__main__ import main, profiles
+from components.preprocess_tuev.settings import PreprocessTUEV
+from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
+from components.settings import PARAMS, read
+from components.train_baselines.settings import TrainBaselines
+from components.training.settings import Hardware
+
+SECTIONS = {
+    "ingest_tuev": IngestTUEV,
+    "preprocess_tuev": PreprocessTUEV,
+    "pretrain_ssmdp": PretrainSSMDP,
+    "cache_latents": CacheLatents,
+    "finetune_lft": FinetuneLFT,
+    "train_baselines": TrainBaselines,
+    "hardware": Hardware,
+    "backbones.base": Variant,
+    "latents.base": Latents,
+}
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch):
+    shutil.copy(PARAMS, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "params.yaml"
+
+
+@pytest.mark.parametrize("profile", [None, *profiles()])
+def test_every_section_is_valid(params, profile):
+    if profile:
+        main(["profile", profile])
+    for name, cls in SECTIONS.items():
+        read(name, cls)
+
+
+def test_the_paper_profile_holds_the_papers_numbers(params):
+    """EEGDM's settings as facts state them: backbone 5.93 M, LFT 6.90 M parameters, and their optimisation."""
+    main(["profile", "paper"])
+    pretraining, lft = read("pretrain_ssmdp", PretrainSSMDP), read("finetune_lft", FinetuneLFT)
+    assert (pretraining.optimisation.batch_size, pretraining.optimisation.max_epochs) == (108, 100)
+    assert pretraining.optimisation.betas == (0.9, 0.999) and pretraining.optimisation.learning_rate == 1e-4
+    assert lft.optimisation.batch_size * lft.optimisation.accumulate_batches == 256
+    assert (lft.optimisation.min_epochs, lft.optimisation.patience, lft.label_smoothing) == (20, 3, 0.1)
+    assert lft.model.token_scale == 1 and read("latents.base", Latents).step == 1
+    document = yaml.safe_load(params.read_text())
+    assert document["matrix"]["seeds"] == [0, 1, 2, 3, 4]
+
+    from dataclasses import asdict
+
+    from components.models import LFT, SSMDP
+
+    backbone = SSMDP(**asdict(pretraining.model))
+    assert round(sum(p.numel() for p in backbone.parameters()) / 1e6, 2) == 5.93
+    model = LFT(d_model=128, n_layer=20, n_pool=5, n_channel=22, n_class=6, **asdict(lft.model))
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == 6.90
+
+
+def test_setting_a_field_keeps_the_comments(params):
+    before = params.read_text()
+    main(["set", "hardware.devices=2", "preprocess_tuev.scheduler=tcp://a:1", "matrix.seeds=[7]"])
+    after = yaml.safe_load(params.read_text())
+    assert after["hardware"]["devices"] == 2 and after["matrix"]["seeds"] == [7]
+    assert after["preprocess_tuev"]["scheduler"] == "tcp://a:1"
+    assert [line for line in before.splitlines() if line.startswith("#")] == [
+        line for line in params.read_text().splitlines() if line.startswith("#")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["hardware.devises=2"], "no such field"),
+        (["nowhere.x=1"], "no such section"),
+        (["hardware"], "section.field=value"),
+    ],
+)
+def test_what_is_not_there_is_refused_and_nothing_changes(params, capsys, words, rule):
+    before = params.read_text()
+    with pytest.raises(SystemExit):
+        main(["set", *words])
+    assert rule in capsys.readouterr().err and params.read_text() == before

@@ -1,0 +1,142 @@
+"""Each defect of a recording is found, named, and rated."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from components.data import edf, recording_checks
+from components.errors import InputError
+from components.signal.montage import ELECTRODES
+from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_corpus(tmp_path / "edf")
+
+
+def _check(root, path="train/aaaaaaab/aaaaaaab_00000000.edf"):
+    recording, problems = recording_checks.check_recording(root, root.joinpath(path).relative_to(root), 75.0)
+    return recording, {(p.check, p.field, p.severity) for p in problems}, problems
+
+
+def test_a_sound_recording(root):
+    recording, findings, _ = _check(root)
+    assert not findings
+    assert (recording.subject, recording.partition, recording.sfreq) == ("aaaaaaab", "train", 250)
+    assert (recording.n_samples, recording.duration_s, recording.n_events) == (3500, 14, 4)
+
+
+def test_eval_without_t1_t2_and_with_an_extra_channel_is_usable(root):
+    recording, findings, problems = _check(root, "eval/001/bckg_001_a_.edf")
+    assert recording.subject == "eval/001" and findings == {("channels", "channels", "warning")}
+    assert "EKG1" in problems[0].message
+
+
+def _defect(name, root, path):
+    rec = path.with_suffix(".rec")
+    match name:
+        case "no rec":
+            rec.unlink()
+        case "malformed rec":
+            rec.write_text("1,2.0,x,3\n")
+        case "event past the end":
+            write_rec(rec, [(1, 13.5, 14.5, 1)])
+        case "long event":
+            write_rec(rec, [(1, 3, 5, 1)])
+        case "missing electrode":
+            write_edf(path, names=[n for n in REFERENTIAL if n != "C3"])
+        case "electrode twice":
+            write_edf(path, names=[*REFERENTIAL, "C3"])
+        case "low rate":
+            write_edf(path, rate=128)
+        case "volts called microvolts":
+            write_edf(path, data=signals(REFERENTIAL, 14, 250) * 1e-6)
+        case "microvolts called millivolts":
+            write_edf(path, unit="mV")
+        case "unknown unit":
+            write_edf(path, unit="degC")
+        case "truncated":
+            path.write_bytes(path.read_bytes()[:-2000])
+        case "not an EDF":
+            path.write_bytes(b"no EDF at all" * 100)
+        case "header cut":
+            path.write_bytes(path.read_bytes()[:700])
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("no rec", ("events", "rows", "error")),
+        ("malformed rec", ("events", "rows", "error")),
+        ("event past the end", ("events", "stop", "error")),
+        ("long event", ("events", "start, stop", "error")),
+        ("missing electrode", ("electrodes", "channels", "error")),
+        ("electrode twice", ("electrodes", "channels", "error")),
+        ("low rate", ("rate", "sampling rate", "error")),
+        ("volts called microvolts", ("amplitude", "unit", "error")),
+        ("microvolts called millivolts", ("amplitude", "unit", "error")),
+        ("unknown unit", ("unit", "physical dimension", "error")),
+        ("truncated", ("truncated", "file size", "error")),
+        ("not an EDF", ("header", "header", "error")),
+        ("header cut", ("header", "header", "error")),
+    ],
+)
+def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
+    path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    _defect(name, root, path)
+    recording, findings, problems = _check(root)
+    assert recording is None and finding in findings
+    assert all(problem.path.startswith("train/aaaaaaab/") and problem.message for problem in problems)
+
+
+def test_oddities_are_warned_of_and_kept(root):
+    path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    data = signals(REFERENTIAL, 14, 256)
+    data[REFERENTIAL.index("F7")] = 0.0
+    write_edf(path, rate=256, data=data)
+    write_rec(path.with_suffix(".rec"), [*EVENTS, (0, 0.0, 1.0, 5)])
+    recording, findings, problems = _check(root)
+    assert recording.sfreq == 256
+    assert findings == {
+        ("rate", "sampling rate", "warning"),
+        ("amplitude", "signal", "warning"),
+        ("events", "label", "warning"),
+    }
+    messages = " ".join(problem.message for problem in problems)
+    assert "256" in messages and "flat: F7" in messages and "[5, 6]" in messages
+
+
+def test_the_same_data_twice_and_a_subject_on_both_sides(root):
+    source = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    for suffix in (".edf", ".rec"):
+        shutil.copy(source.with_suffix(suffix), root / f"train/aaaaaaac/copy{suffix}")
+        (root / "eval/aaaaaaad").mkdir(exist_ok=True)
+        other = root / "train/aaaaaaae/aaaaaaae_00000000.edf"
+        shutil.copy(other.with_suffix(suffix), root / f"eval/aaaaaaad/bckg_009_a_{suffix}")
+    paths = recording_checks.find_recordings(root)
+    recordings = [recording_checks.check_recording(root, path, 75.0)[0] for path in paths]
+    found = {(p.check, p.path) for p in recording_checks.check_corpus(recordings)}
+    assert ("duplicate", "train/aaaaaaac/copy.edf") in found
+    assert ("duplicate", "train/aaaaaaae/aaaaaaae_00000000.edf") in found  # the test partition keeps its copy
+    assert ("leakage", "eval/aaaaaaad/bckg_009_a_.edf") in found and len(found) == 3
+
+
+@pytest.mark.parametrize(("make", "rule"), [((), "no such folder"), (("train",), "train/ and eval/")])
+def test_a_root_of_another_shape_is_refused(tmp_path, make, rule):
+    for name in make:
+        (tmp_path / "x" / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=rule):
+        recording_checks.find_recordings(tmp_path / "x")
+
+
+def test_samples_are_read_as_mne_reads_them(root):
+    import mne
+
+    path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    header = edf.read_header(path)
+    found = header.read(3, 4, [header.labels.index("EEG O1-REF"), 0])
+    raw = mne.io.read_raw_edf(path, verbose="error")
+    expected = raw.get_data(["EEG O1-REF", header.labels[0]], start=750, stop=1750) * 1e6
+    assert np.allclose(found, expected, atol=1e-6) and len(ELECTRODES) == 19

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from components.data import splits
+from components.errors import InputError
+
+SUBJECTS = [f"s{k:02d}" for k in range(23)]
+
+
+def test_the_references_rule():
+    found = splits.split_subjects(SUBJECTS[::-1] + SUBJECTS, ["eval/001", "eval/000"], 0.2, 4523)
+    drawn = np.random.RandomState(4523).choice(SUBJECTS, 4, replace=False)
+    assert found["validation"] == sorted(drawn)
+    assert sorted(found["train"] + found["validation"]) == SUBJECTS and found["test"] == ["eval/000", "eval/001"]
+    assert not splits.leaks(found)
+
+
+def test_an_empty_split_is_refused():
+    with pytest.raises(InputError, match="validation_fraction 0.2: the validation split"):
+        splits.split_subjects(SUBJECTS[:4], ["eval/000"], 0.2, 4523)
+    with pytest.raises(InputError, match="the test split"):
+        splits.split_subjects(SUBJECTS, [], 0.2, 4523)
+
+
+def test_a_leak_is_found_and_refused():
+    leaking = {"train": ["a", "b"], "validation": ["c"], "test": ["b"]}
+    assert splits.leaks(leaking) == ["b"]
+    with pytest.raises(InputError, match="split: b must stand in one split only"):
+        splits.manifest(leaking, {}, 0.2, 1)
+
+
+def test_the_hash_depends_on_subjects_and_content():
+    def hash_of(train, content):
+        parts = {"train": train, "validation": ["v"], "test": ["t"]}
+        return splits.manifest(parts, {"x": content}, 0.2, 1)["hash"]
+
+    assert hash_of(["a"], "1") == hash_of(["a"], "1")
+    assert len({hash_of(["a"], "1"), hash_of(["b"], "1"), hash_of(["a"], "2")}) == 3
