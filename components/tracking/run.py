@@ -10,7 +10,6 @@ import mlflow
 from lightning.pytorch.loggers import MLFlowLogger
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import RunStatus
 
 from components.stage import Stage
 from components.tracking import lineage, server
@@ -88,5 +87,3 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
             for item in data:
                 mlflow.log_input(dataset(item), context=item.context)
         yield MLFlowLogger(experiment_name=stage.name, run_id=run.info.run_id, tracking_uri=mlflow.get_tracking_uri())
-        # Lightning's logger ends the run when training ends; what follows is part of it.
-        mlflow.MlflowClient().set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.FINISHED))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 import pytest
 import yaml
+from dask.distributed import LocalCluster
 
 from components.data import tuev
 from components.data.store import Store
@@ -134,3 +135,15 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
     assert done.returncode == 0, done.stderr[-3000:]
     stored = {path.stat().st_mtime_ns for path in (workspace / "data/tuev/store/recordings").iterdir()}
     assert len(stored) == 20 and set(finished.values()) <= stored  # moved, not made again
+
+
+def test_preprocessing_on_a_dask_cluster_gives_the_same_store(workspace):
+    assert _run(workspace, "ingest_tuev").returncode == 0
+    assert _run(workspace, "preprocess_tuev").returncode == 0
+    path = workspace / "data/tuev/store"
+    local = {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        _set(workspace, "preprocess_tuev", scheduler=cluster.scheduler_address)
+        done = _run(workspace, "preprocess_tuev")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()} == local
