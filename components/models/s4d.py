@@ -118,7 +118,7 @@ class _GatedConvolution(torch.autograd.Function):
     def forward(ctx, signal: Tensor, response: Tensor) -> Tensor:
         n = response.shape[-1]
         spectrum = torch.fft.rfft(response)
-        gate, filtered, inter = signal.new_empty(3, len(signal), signal.shape[1] // 2, signal.shape[2])
+        gate, filtered, inter = signal.new_empty(3, signal.shape[0], signal.shape[1] // 2, signal.shape[2])
         for rows, padded in _pieces(signal, n):
             padded[..., : signal.shape[2]] = signal[rows]
             y = torch.fft.irfft(torch.fft.rfft(padded).mul_(spectrum), n=n)[..., : signal.shape[2]]

@@ -41,7 +41,7 @@ def step_embedding(step: Tensor, size: int) -> Tensor:
 
 def time_first(projection: nn.Linear, x: Tensor) -> Tensor:
     """Project (B, H, L) to (B, L, K). The products between the layouts of FFT and norm transpose, no copy does."""
-    weight = projection.weight.transpose(0, 1).expand(len(x), -1, -1)
+    weight = projection.weight.transpose(0, 1).expand(x.shape[0], -1, -1)
     return torch.baddbmm(projection.bias, x.transpose(1, 2), weight)
 
 
@@ -63,7 +63,7 @@ class GatedS4DLayer(nn.Module):
         """Return the input of the convolution: (B, L, H), (B, 1, D) -> (B, 2H, L)."""
         # The conditioning is constant over time: it passes pre_layer as part of its bias.
         bias = self.pre_layer(self.cond_linear(condition)).transpose(1, 2)
-        weight = self.pre_layer.weight.expand(len(x), -1, -1)
+        weight = self.pre_layer.weight.expand(x.shape[0], -1, -1)
         return torch.baddbmm(bias, weight, self.prenorm1(x).transpose(1, 2))
 
     def advance(self, x: Tensor, inter: Tensor) -> Tensor:
