@@ -38,7 +38,7 @@ def test_every_stage_leaves_its_results(workspace):
             found = _metrics(workspace / "models" / "lft" / kind / f"seed-{seed}")
             assert found["corpus"] == "surrogate" and -1 <= found["cohen_kappa"] <= 1 and found["windows"] > 0
     lock = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
-    assert len(lock) == 9 and not list((workspace / ".work").rglob("*.safetensors"))
+    assert len(lock) == 10 and not list((workspace / ".work").rglob("*.safetensors"))
 
 
 def test_no_subject_crosses_the_splits(workspace):
