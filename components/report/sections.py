@@ -22,6 +22,7 @@ def summary(comparison: Comparison) -> dict:
         "lft_seeds": accuracy[LFT].n,
         "lft_interval": tables.interval(comparison.intervals[LFT]),
         "above_half": accuracy[LFT].mean > 0.5,
+        "half_within_interval": comparison.intervals[LFT].contains(0.5),
         "control": tables.spread(accuracy[CONTROL]),
         "control_seeds": accuracy[CONTROL].n,
         "control_interval": tables.interval(comparison.intervals[CONTROL]),

@@ -188,5 +188,5 @@ def band_table(differences: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
         edges = grouped[["low_hz", "high_hz"]].first().to_numpy()
         columns["Hz"] = [f"{low:g} to {high:g}" for low, high in edges]
         change = grouped["difference"].agg(["mean", "min", "max"])
-        columns[backbone] = [f"{mean:+.2f} ({low:+.2f} to {high:+.2f})" for mean, low, high in change.to_numpy()]
+        columns[backbone] = [f"{mean:+z.2f} ({low:+z.2f} to {high:+z.2f})" for mean, low, high in change.to_numpy()]
     return pandas.DataFrame(columns)

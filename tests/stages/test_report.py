@@ -193,6 +193,13 @@ def test_the_control_is_answered_plainly(report):
     assert json.loads((report / "metrics.json").read_text())["control_interval_contains_chance"] is True
 
 
+def test_a_mean_above_half_says_when_its_interval_reaches_half(report):
+    text, metrics = (report / "report.md").read_text(), json.loads((report / "metrics.json").read_text())
+    low, mean, high = (metrics[f"lft_balanced_accuracy_{name}"] for name in ("low", "mean", "high"))
+    answer = ("yes" if mean > 0.5 else "no") + (", but the interval contains 0.5" if low <= 0.5 <= high else "")
+    assert f"- **Above 0.5**: {answer}.\n" in text
+
+
 def test_data_are_counted(report):
     text = (report / "report.md").read_text()
     counted = _table(text, "Recordings and windows")

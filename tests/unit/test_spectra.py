@@ -38,6 +38,14 @@ def test_ten_times_the_power_is_a_difference_of_one():
     assert table.loc[0, "real"] == pytest.approx(np.log10(band_power(frequencies, density)[0, 0]))
 
 
+def test_a_sine_of_twice_the_amplitude_has_four_times_the_power():
+    sine = 20 * np.sin(2 * np.pi * 10 * TIME)[None, None]
+    frequencies, density = welch(sine, RATE)
+    _, louder = welch(2 * sine, RATE)
+    table = band_differences(frequencies, density, louder, ["a"]).set_index("band")
+    assert table.loc["alpha", "difference"] == pytest.approx(0.60206, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("signals", "rate", "message"),
     [
