@@ -41,7 +41,10 @@ def imported(file: Path) -> set[str]:
 
 
 def code_of(stage: str) -> list[str]:
-    """Files that a stage depends on: all of its own folder, and the project modules that it imports, transitively."""
+    """Files that a stage depends on: all of its own folder, and the project modules that it imports, transitively.
+
+    Empty files, which mark packages, are left out: DVC warns of each at every run.
+    """
     folder = Path(PACKAGE, stage)
     own = {path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     files, todo = set(own), [path for path in own if path.suffix == ".py"]
@@ -51,7 +54,7 @@ def code_of(stage: str) -> list[str]:
             if file not in files:
                 files.add(file)
                 todo.append(file)
-    return sorted(path.as_posix() for path in files)
+    return sorted(path.as_posix() for path in files if path.stat().st_size)
 
 
 def is_code(dependency: str) -> bool:
