@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from tests.e2e.workspace import command, environment, make, module
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
