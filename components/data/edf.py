@@ -35,6 +35,7 @@ class Header:
     Attributes:
         path: the file.
         patient: local patient identification.
+        kind: ``EDF+C``, ``EDF+D``, or empty for plain EDF.
         size: bytes of the header.
         records: number of data records; -1 where the recorder did not say.
         record_s: length of a data record in seconds.
@@ -43,6 +44,7 @@ class Header:
 
     path: Path
     patient: str
+    kind: str
     size: int
     records: int
     record_s: float
@@ -98,12 +100,14 @@ def read_header(path: Path) -> Header:
         except ValueError:
             raise InputError(f"{path}: {field}: must be a number (found {text!r})") from None
 
+    if not path.is_file():
+        raise InputError(f"{path}: file: there is no such file")
     with path.open("rb") as file:
         fixed = file.read(256).decode("latin-1")
         if len(fixed) < 256 or fixed[:8].strip() != "0":
             raise InputError(f"{path}: header: must begin with EDF's version 0 and hold 256 bytes")
         count = number("number of signals", fixed[252:256], int)
-        text = file.read(256 * count).decode("latin-1")
+        text = file.read(256 * max(count, 0)).decode("latin-1")
     if count < 1 or len(text) < 256 * count:
         raise InputError(f"{path}: header: ends within the description of its {count} signals")
     channels, at = {}, 0
@@ -118,6 +122,7 @@ def read_header(path: Path) -> Header:
     header = Header(
         path,
         fixed[8:88].strip(),
+        fixed[192:197].strip(),
         number("header size", fixed[184:192], int),
         number("number of records", fixed[236:244], int),
         number("record duration", fixed[244:252], float),
@@ -125,6 +130,6 @@ def read_header(path: Path) -> Header:
     )
     if header.size != 256 * (count + 1):
         raise InputError(f"{path}: header size: must be {256 * (count + 1)} for {count} signals (found {header.size})")
-    if header.record_s <= 0 or min(channels["samples"]) < 1:
+    if not 0 < header.record_s < float("inf") or min(channels["samples"]) < 1:
         raise InputError(f"{path}: record: its duration and its samples of each signal must be positive")
     return header

@@ -10,6 +10,7 @@ import numpy as np
 
 from components.data import edf, tuev
 from components.errors import InputError
+from components.signal.filtering import Filtering, resampled_length
 from components.signal.montage import ELECTRODES
 
 RATE_HZ = 250.0
@@ -77,7 +78,9 @@ class Recording:
 
 
 def find_recordings(root: Path) -> list[Path]:
-    """List the EDF files of a corpus, sorted, relative to its root.
+    """List the recordings of a corpus by their EDF files, sorted, relative to its root.
+
+    A ``.rec`` file alone names its EDF file too, so that the check finds it missing.
 
     Raises:
         InputError: the root is not TUEV's ``edf`` folder.
@@ -88,8 +91,9 @@ def find_recordings(root: Path) -> list[Path]:
     if missing:
         wanted = ", ".join(missing)
         raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {wanted})")
-    found = sorted(path.relative_to(root) for part in ("train", "eval") for path in (root / part).rglob("*.edf"))
-    if not found:
+    files = [path for part in ("train", "eval") for path in (root / part).rglob("*.*")]
+    found = sorted({p.with_suffix(".edf").relative_to(root) for p in files if p.suffix in (".edf", ".rec")})
+    if not any(path.suffix == ".edf" for path in files):
         raise InputError(f"{root}: holds no .edf file below train/ and eval/")
     return found
 
@@ -101,6 +105,8 @@ def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
         header: of the EDF file.
         size: of the file in bytes.
     """
+    if header.kind == "EDF+D":
+        yield "header", "reserved", "must be EDF or EDF+C: samples without gaps (found EDF+D)", "error"
     expected = header.size + header.records * header.record_bytes
     if header.records < 1:
         yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
@@ -128,21 +134,29 @@ def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
         yield "channels", "channels", f"there more than once, and not used: {', '.join(twice)}", "warning"
 
 
-def check_rate(header: edf.Header, high_hz: float) -> Iterable[tuple[str, str, str, str]]:
+def check_rate(rate: float, high_hz: float) -> Iterable[tuple[str, str, str, str]]:
     """Check that the sampling rate allows the band-pass."""
-    rate = min(header.rates[k] for k in tuev.needed_signals(header))
     if rate <= 2 * high_hz:
         yield "rate", "sampling rate", f"must exceed {2 * high_hz:g} Hz for the band-pass (found {rate:g})", "error"
 
 
-def check_events(events: list[tuev.Event], duration_s: float) -> Iterable[tuple[str, str, str, str]]:
-    """Check the events against the recording's length and against each other."""
+def check_events(
+    events: list[tuev.Event], duration_s: float, samples: int, rate_hz: float
+) -> Iterable[tuple[str, str, str, str]]:
+    """Check the events against the recording's length and against each other.
+
+    Args:
+        events: of the recording.
+        duration_s: its length.
+        samples, rate_hz: its length and sampling rate once it is resampled: an event that has no window then is wrong.
+    """
     for event in events:
-        times = f"{event.start_s:g} to {event.stop_s:g} s"
+        times = f"{event.start_s:.10g} to {event.stop_s:.10g} s"
         if event.stop_s > duration_s:
             yield "events", "stop", f"must lie within the recording of {duration_s:g} s (found {times})", "error"
-        elif abs(event.stop_s - event.start_s - 1) > 1e-6:
-            yield "events", "start, stop", f"an event must last one second (found {times})", "error"
+        elif tuev.window_start(event, samples, rate_hz) is None:
+            rule = f"an event must last one second, to the sample at {rate_hz:g} Hz"
+            yield "events", "start, stop", f"{rule} (found {times})", "error"
     labels: dict[tuple, set[int]] = {}
     for event in events:
         labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
@@ -184,19 +198,19 @@ def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
     return whole.hexdigest(), data.hexdigest()
 
 
-def _subject(path: Path) -> tuple[str, str]:
+def subject_of(path: Path) -> tuple[str, str]:
     """Partition and subject of a recording by its place."""
     partition, directory = path.parts[0], path.parts[1]
     return partition, directory if partition == "train" else f"eval/{directory}"
 
 
-def check_recording(root: Path, path: Path, high_hz: float) -> tuple[Recording | None, list[Problem]]:
+def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Recording | None, list[Problem]]:
     """Check one recording by itself.
 
     Args:
         root: the corpus.
         path: of the EDF file, relative to it.
-        high_hz: upper edge of the band-pass to come.
+        filtering: what preprocessing will do to it.
 
     Returns:
         the recording, or None where it has an error; all findings.
@@ -213,24 +227,26 @@ def check_recording(root: Path, path: Path, high_hz: float) -> tuple[Recording |
     header, events = None, None
     try:
         header = edf.read_header(root / path)
-    except InputError as error:
+        note(check_header(header, (root / path).stat().st_size))
+    except (InputError, OSError) as error:
         note([("header", "header", str(error).partition(": ")[2], "error")])
+    usable = not failed()
     try:
         events = tuev.read_rec(root / rec)
-    except InputError as error:
+    except (InputError, OSError) as error:
         note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
-    if header is not None:
-        note(check_header(header, (root / path).stat().st_size))
-        if not failed():
-            note(check_rate(header, high_hz))
-            note(check_amplitude(sample_segments(header)))
-        if events is not None and header.records > 0:
-            note(check_events(events, header.duration_s), rec)
+    if usable:
+        rate = header.rates[tuev.needed_signals(header)[0]]
+        samples = round(header.duration_s * rate)
+        note(check_rate(rate, filtering.high_hz))
+        note(check_amplitude(sample_segments(header)))
+        if events is not None:
+            resampled = resampled_length(samples, rate, filtering)
+            note(check_events(events, header.duration_s, resampled, filtering.rate_hz), rec)
     if failed():
         return None, problems
-    partition, subject = _subject(path)
+    partition, subject = subject_of(path)
     code = header.patient.split(" ")[0]
-    rate = header.rates[tuev.needed_signals(header)[0]]
     sha256, data_sha256 = _hashes(root / path, header.size)
     recording = Recording(
         path.with_suffix("").as_posix(),
@@ -241,7 +257,7 @@ def check_recording(root: Path, path: Path, high_hz: float) -> tuple[Recording |
         sha256,
         data_sha256,
         rate,
-        round(header.duration_s * rate),
+        samples,
         header.duration_s,
         len(header.labels),
         len(events),

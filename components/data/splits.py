@@ -11,7 +11,7 @@ SPLITS = ("train", "validation", "test")
 
 RULE = (
     "test: all of eval/; validation: int(fraction * n) of the n sorted subjects of train/, drawn without replacement "
-    "by NumPy's legacy RandomState(seed).choice; train: the others"
+    "by NumPy's legacy RandomState(seed).choice; train: the others; then those without a usable recording are left out"
 )
 
 
@@ -40,6 +40,19 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
                 f"{len(splits['test'])} in eval/ is empty"
             )
     return splits
+
+
+def having(splits: dict[str, list[str]], usable: set[str]) -> dict[str, list[str]]:
+    """Keep of each split the subjects that have a usable recording.
+
+    Raises:
+        InputError: a split would be empty.
+    """
+    kept = {name: [subject for subject in members if subject in usable] for name, members in splits.items()}
+    for name, members in kept.items():
+        if not members:
+            raise InputError(f"split: none of the {len(splits[name])} subjects of {name} has a usable recording")
+    return kept
 
 
 def leaks(splits: dict[str, list[str]]) -> list[str]:

@@ -7,6 +7,7 @@ pretraining samples are (row of ``pretraining.parquet``, channel) pairs. Nothing
 
 import json
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas
 import pyarrow as pa
 
+from components.data.splits import SPLITS
 from components.errors import InputError
 
 UNIT = "100 uV"
@@ -74,7 +76,7 @@ def write_recording(path: Path, signals: np.ndarray, channels: list[str], metada
     ]
     schema = pa.schema(fields, metadata={"unit": UNIT} | metadata)
     batch = pa.record_batch([pa.array(row) for row in codes], schema=schema)
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # two workers may be at the same recording
     with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_batch(batch)
     os.replace(partial, path)
@@ -84,31 +86,31 @@ class MappedRecording:
     """A recording of the store, memory-mapped."""
 
     def __init__(self, path: Path):
-        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        mapped = pa.memory_map(str(path)).read_buffer()
+        batch = pa.ipc.open_file(mapped).get_batch(0)
         self.samples = batch.num_rows
-        self._columns = [column.to_numpy() for column in batch.columns]
+        # Columns of one length lie at even distances: one array (channels, samples) over the map, read without a loop.
+        first, second = (batch.column(k).buffers()[1].address for k in (0, 1))
+        self._codes = np.ndarray(
+            (batch.num_columns, self.samples), "<i2", mapped, first - mapped.address, (second - first, 2)
+        )
         self._scale = np.array([float(field.metadata[b"scale"]) for field in batch.schema], np.float32)
 
-    def _wrapped(self, channel: int, start: int, length: int) -> np.ndarray:
-        column = self._columns[channel]
+    def _wrapped(self, channels: int | slice, start: int, length: int) -> np.ndarray:
+        codes = self._codes[channels]
         if start >= 0 and start + length <= self.samples:
-            return column[start : start + length]
-        return column.take(np.arange(start, start + length), mode="wrap")
+            return codes[..., start : start + length]
+        return codes.take(np.arange(start, start + length), axis=-1, mode="wrap")
 
     def window(self, start: int, out: np.ndarray) -> None:
         """Read all channels from sample ``start`` on into ``out`` (channels, length), float32, in units of 100 uV."""
-        length = out.shape[1]
-        if start >= 0 and start + length <= self.samples:
-            stop = start + length
-            for row, column, scale in zip(out, self._columns, self._scale, strict=True):
-                np.multiply(column[start:stop], scale, out=row)
-        else:
-            for channel, row in enumerate(out):
-                np.multiply(self._wrapped(channel, start, length), self._scale[channel], out=row)
+        out[...] = self._wrapped(slice(None), start, out.shape[1])  # cast first: a product of two types is buffered
+        out *= self._scale[:, None]
 
     def channel(self, channel: int, start: int, out: np.ndarray) -> None:
         """Read one channel from sample ``start`` on into ``out`` (length,), float32, in units of 100 uV."""
-        np.multiply(self._wrapped(channel, start, len(out)), self._scale[channel], out=out)
+        out[...] = self._wrapped(channel, start, len(out))
+        out *= self._scale[channel]
 
 
 class _Recordings:
@@ -200,6 +202,11 @@ class PretrainingSamples:
         return {name: values[0] for name, values in self.__getitems__([index]).items()}
 
 
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise InputError(f"split: must be one of {', '.join(SPLITS)} (found {split!r})")
+
+
 class Store:
     """A window store on disk.
 
@@ -243,12 +250,22 @@ class Store:
         return pandas.read_parquet(self.path / "windows.parquet")
 
     def event_windows(self, split: str) -> EventWindows:
-        """Event windows of a split: ``train``, ``validation`` or ``test``."""
+        """Event windows of a split.
+
+        Args:
+            split: one of ``SPLITS``.
+        """
+        _check_split(split)
         table = self._windows[self._windows["split"] == split]
         return EventWindows(table, self.path / "recordings", len(self.channels), self.description.window)
 
     def pretraining_samples(self, split: str) -> PretrainingSamples:
-        """Single-channel samples of a split."""
+        """Single-channel samples of a split.
+
+        Args:
+            split: one of ``SPLITS``.
+        """
+        _check_split(split)
         table = pandas.read_parquet(self.path / "pretraining.parquet", filters=[("split", "==", split)])
         return PretrainingSamples(table, self.path / "recordings", len(self.channels), self.description.window)
 

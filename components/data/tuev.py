@@ -4,6 +4,7 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import mne
 import numpy as np
@@ -44,6 +45,13 @@ class Event:
     label: int
 
 
+class Span(NamedTuple):
+    """Seconds from the start of the recording in which channels have events."""
+
+    start_s: float
+    stop_s: float
+
+
 def electrode(label: str) -> str | None:
     """Electrode that an EDF label such as ``EEG FP1-REF`` names; None for other signals."""
     match = _ELECTRODE.fullmatch(label.strip().upper())
@@ -59,7 +67,10 @@ def read_rec(path: Path) -> list[Event]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; each EDF file needs the .rec file of the same name")
     events = []
-    for line, row in enumerate(csv.reader(path.read_text().splitlines()), 1):
+    # Bytes that are no text become characters that no number has, so that the row is named like any other bad row.
+    for line, row in enumerate(csv.reader(path.read_text(errors="replace").splitlines()), 1):
+        if not row:  # a blank line, which the reference skips too
+            continue
         where = f"{path}, line {line}"
         if len(row) != 4:
             raise InputError(f"{where}: must be channel,start,stop,label (found {','.join(row)!r})")
@@ -124,20 +135,40 @@ def sample_at(seconds: float, samples: int, rate_hz: float) -> int:
     return k
 
 
-def window_start(event: Event, samples: int, rate_hz: float, where: str) -> int:
+def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | None:
     """First sample of an event's window, two seconds before it; negative where it begins before the recording.
 
-    Raises:
-        InputError: the window is not five seconds long.
+    Args:
+        event: of a recording.
+        samples: length of the recording after resampling.
+        rate_hz: its sampling rate then.
+
+    Returns:
+        None where the window is not five seconds long: the event does not last one second, or ends too late.
     """
     start, stop = (sample_at(t, samples, rate_hz) for t in (event.start_s, event.stop_s))
     length = stop - start + round(2 * CONTEXT_S * rate_hz)
-    if length != round(WINDOW_S * rate_hz):
-        raise InputError(
-            f"{where}: start, stop: an event must last one second and lie within the recording of "
-            f"{samples / rate_hz:g} s (found {event.start_s:g} to {event.stop_s:g})"
-        )
-    return start - round(CONTEXT_S * rate_hz)
+    return start - round(CONTEXT_S * rate_hz) if length == round(WINDOW_S * rate_hz) else None
+
+
+def window_starts(events: list[Event] | list[Span], samples: int, rate_hz: float, where: str) -> list[int]:
+    """First sample of each event's window (see :func:`window_start`).
+
+    Args:
+        events, samples, rate_hz: of a recording, resampled.
+        where: name of the recording or its file, for the error.
+
+    Raises:
+        InputError: an event has no window; the message names it and the rule.
+    """
+    starts = [window_start(event, samples, rate_hz) for event in events]
+    for event, start in zip(events, starts, strict=True):
+        if start is None:
+            raise InputError(
+                f"{where}: start, stop: an event must last one second and lie within the recording of "
+                f"{samples / rate_hz:g} s (found {event.start_s:.10g} to {event.stop_s:.10g})"
+            )
+    return starts
 
 
 def cut(signals: np.ndarray, start: int, length: int) -> np.ndarray:
@@ -145,14 +176,14 @@ def cut(signals: np.ndarray, start: int, length: int) -> np.ndarray:
     return signals.take(np.arange(start, start + length), axis=-1, mode="wrap")
 
 
-def distinct_windows(events: list[Event]) -> dict[tuple[float, float], np.ndarray]:
+def distinct_windows(events: list[Event]) -> dict[Span, np.ndarray]:
     """Labels of the 22 channels in each distinct (start, stop), in order of first appearance.
 
     A channel without an event has label 0; of two rows for one channel and window, the last counts.
     """
-    found: dict[tuple[float, float], np.ndarray] = {}
+    found: dict[Span, np.ndarray] = {}
     for event in events:
-        labels = found.setdefault((event.start_s, event.stop_s), np.zeros(len(BIPOLAR), np.int64))
+        labels = found.setdefault(Span(event.start_s, event.stop_s), np.zeros(len(BIPOLAR), np.int64))
         labels[event.channel] = event.label
     return found
 
@@ -172,7 +203,7 @@ def event_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndar
         InputError: the recording or its events break a rule.
     """
     signals, events, length, where = _load(edf_path)
-    starts = [window_start(event, signals.shape[1], EEGDM.rate_hz, where) for event in events]
+    starts = window_starts(events, signals.shape[1], EEGDM.rate_hz, where)
     windows = np.stack([cut(signals, start, length) for start in starts]).astype(np.float32)
     return windows, np.array([e.label for e in events]), np.array([e.channel for e in events])
 
@@ -187,10 +218,7 @@ def pretraining_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, n
         InputError: the recording or its events break a rule.
     """
     signals, events, length, where = _load(edf_path)
-    found, labels = [], []
-    for (start_s, stop_s), channel_labels in distinct_windows(events).items():
-        start = window_start(Event(0, start_s, stop_s, 1), signals.shape[1], EEGDM.rate_hz, where)
-        found.append(cut(signals, start, length))
-        labels.append(channel_labels)
-    channels = np.tile(np.arange(len(BIPOLAR)), len(found))
-    return np.concatenate(found).astype(np.float32), channels, np.concatenate(labels)
+    distinct = distinct_windows(events)
+    starts = window_starts(list(distinct), signals.shape[1], EEGDM.rate_hz, where)
+    windows = np.concatenate([cut(signals, start, length) for start in starts]).astype(np.float32)
+    return windows, np.tile(np.arange(len(BIPOLAR)), len(starts)), np.concatenate(list(distinct.values()))

@@ -13,6 +13,7 @@ from components.data import recording_checks, splits, tuev
 from components.data.recording_checks import Problem, Recording
 from components.errors import InputError
 from components.ingest_tuev.settings import IngestTUEV
+from components.signal.filtering import Filtering
 from components.stage import Stage, stage
 
 PROBLEMS = list(Problem.__dataclass_fields__)
@@ -34,10 +35,9 @@ def _corpus(root: Path) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {"corpus": "TUEV"}
 
 
-def _check_all(root: Path, settings: IngestTUEV) -> tuple[list[Recording], pandas.DataFrame, int]:
-    """Check every recording: the usable ones, all findings, and the number of EDF files."""
-    paths = recording_checks.find_recordings(root)
-    check = partial(recording_checks.check_recording, root, high_hz=settings.high_hz)
+def _check_all(root: Path, paths: list[Path], filtering: Filtering) -> tuple[list[Recording], pandas.DataFrame]:
+    """Check every recording: the usable ones, and all findings."""
+    check = partial(recording_checks.check_recording, root, filtering=filtering)
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
         found = list(tqdm(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
     recordings = [recording for recording, _ in found if recording]
@@ -47,34 +47,35 @@ def _check_all(root: Path, settings: IngestTUEV) -> tuple[list[Recording], panda
     return (
         [recording for recording in recordings if recording.path not in bad],
         pandas.DataFrame(recording_checks.table(problems), columns=PROBLEMS),
-        len(paths),
     )
 
 
 @stage("ingest_tuev")
 def main(run: Stage) -> None:
-    settings = run.settings(IngestTUEV)
+    settings, filtering = run.settings(IngestTUEV), run.settings(Filtering, "preprocess_tuev.filtering")
     root, out = run.input("corpus"), run.output("index")
     _check_environment(root)
-    recordings, problems, files = _check_all(root, settings)
-    bad = files - len(recordings)
+    paths = recording_checks.find_recordings(root)
+    recordings, problems = _check_all(root, paths, filtering)
+    bad = len(paths) - len(recordings)
     errors = problems[problems["severity"] == "error"]
     if len(errors):
         print(errors.drop(columns="severity").to_string(index=False, max_colwidth=100))
     for check, count in problems[problems["severity"] == "warning"].groupby("check").size().items():
         print(f"{count} warnings of the check {check!r}, listed in problems.parquet")
-    if bad > settings.max_bad_fraction * files:
+    if bad > settings.max_bad_fraction * len(paths):
         path = run.shared_work / "problems.csv"
         problems.to_csv(path, index=False)
         raise InputError(
-            f"{root}: {bad} of {files} recordings are unusable, more than ingest_tuev.max_bad_fraction "
+            f"{root}: {bad} of {len(paths)} recordings are unusable, more than ingest_tuev.max_bad_fraction "
             f"{settings.max_bad_fraction:g} allows; {path} lists why"
         )
 
-    subjects = {part: [r.subject for r in recordings if r.partition == part] for part in ("train", "eval")}
-    divided = splits.split_subjects(
-        subjects["train"], subjects["eval"], settings.validation_fraction, settings.split_seed
-    )
+    # Drawn among all subjects: one whose recordings are unusable must not move the others between the splits.
+    subjects = [recording_checks.subject_of(path) for path in paths]
+    train, test = ([subject for part, subject in subjects if part == wanted] for wanted in ("train", "eval"))
+    drawn = splits.split_subjects(train, test, settings.validation_fraction, settings.split_seed)
+    divided = splits.having(drawn, {recording.subject for recording in recordings})
     hashes = {recording.recording: recording.sha256 for recording in recordings}
     manifest = splits.manifest(divided, hashes, settings.validation_fraction, settings.split_seed)
     of_subject = {subject: name for name, members in divided.items() for subject in members}
@@ -94,11 +95,11 @@ def main(run: Stage) -> None:
     problems.to_parquet(out / "problems.parquet", index=False)
     (out / "split.json").write_text(json.dumps(manifest, indent=2))
     corpus = _corpus(root)
-    (out / "corpus.json").write_text(json.dumps(corpus | {"files": files, "unusable": bad}, indent=2))
+    (out / "corpus.json").write_text(json.dumps(corpus | {"files": len(paths), "unusable": bad}, indent=2))
 
     counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
     counts.columns = [tuev.CLASSES[label - 1] for label in counts.columns]
-    print(f"{corpus['corpus']}: {len(recordings)} of {files} recordings, {len(events)} events")
+    print(f"{corpus['corpus']}: {len(recordings)} of {len(paths)} recordings, {len(events)} events")
     print(f"split {manifest['hash'][:12]}")
     print(counts.reindex(splits.SPLITS).to_string())
 

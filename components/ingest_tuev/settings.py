@@ -18,5 +18,3 @@ class IngestTUEV:
     validation_fraction: Annotated[float, Gt(0), Lt(1)]
     """Of the training subjects."""
     split_seed: Annotated[int, Ge(0)]
-    high_hz: Annotated[float, Gt(0)]
-    """Upper edge of the band-pass to come; recordings sampled at twice this or less are unusable."""

@@ -3,18 +3,26 @@
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import mne
 import pandas
 from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
-from components.data import store, tuev
+from components.data import edf, store, tuev
+from components.hashing import content_hash
+from components.preprocess_tuev import recording
 from components.preprocess_tuev.recording import preprocess, window_tables
 from components.preprocess_tuev.settings import PreprocessTUEV
+from components.signal import filtering, montage
 from components.signal.montage import derivations
 from components.stage import Stage, stage
+
+MADE_BY = (edf, tuev, store, recording, filtering, montage)
+"""Modules that decide what a preprocessed recording holds."""
 
 
 def _digest(*parts: object) -> str:
@@ -40,7 +48,8 @@ def main(run: Stage) -> None:
     processing = _digest(asdict(settings.filtering), settings.montage_sign)
 
     # A finished recording is kept under what it was made from and by, so that a killed run goes on where it was.
-    work = run.shared_work.resolve() / processing[:16]
+    code = _digest(mne.__version__, [content_hash(Path(module.__file__)) for module in MADE_BY])
+    work = run.shared_work.resolve() / _digest(processing, code)[:16]
     work.mkdir(exist_ok=True)
     targets = {row.path: work / f"{row.sha256}.arrow" for row in recordings.itertuples()}
     todo = [path for path, target in targets.items() if not target.exists()]
@@ -61,10 +70,12 @@ def main(run: Stage) -> None:
                     future.result()
                     bar.update()
 
+    # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
+    samples = {row.recording: store.MappedRecording(targets[row.path]).samples for row in recordings.itertuples()}
+    windows, pretraining = window_tables(recordings, events, samples, settings.filtering.rate_hz)
     (out / "recordings").mkdir(parents=True)
     for row in recordings.itertuples():
-        os.replace(targets[row.path], out / "recordings" / store.file_name(row.recording))
-    windows, pretraining = window_tables(recordings, events, out / "recordings", settings.filtering.rate_hz)
+        shutil.move(targets[row.path], out / "recordings" / store.file_name(row.recording))  # data/ may be a mount
     description = store.Description(
         corpus=corpus,
         sfreq=settings.filtering.rate_hz,

@@ -28,13 +28,13 @@ def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, pro
 
 
 def window_tables(
-    recordings: pandas.DataFrame, events: pandas.DataFrame, folder: Path, rate_hz: float
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index the event windows and the pretraining windows of preprocessed recordings.
 
     Args:
         recordings, events: tables of ingestion.
-        folder: the store's recordings.
+        samples: length of each preprocessed recording.
         rate_hz: their sampling rate.
 
     Returns:
@@ -44,17 +44,15 @@ def window_tables(
     windows, pretraining = [], []
     by_recording = dict(list(events.groupby("recording")))
     for recording in recordings.itertuples():
-        samples = store.MappedRecording(folder / store.file_name(recording.recording)).samples
+        length = samples[recording.recording]
         place = {"recording": recording.recording, "split": recording.split}
-        found = []
-        for row in by_recording[recording.recording].sort_values("row").itertuples():
-            event = tuev.Event(row.channel, row.start_s, row.stop_s, row.label)
-            found.append(event)
-            start = tuev.window_start(event, samples, rate_hz, f"{recording.recording}.rec, row {row.row}")
-            labelled = {"channel": event.channel, "label": event.label, "row": row.row}
-            windows.append(place | {"start_sample": start} | labelled)
-        for (start_s, stop_s), labels in tuev.distinct_windows(found).items():
-            event = tuev.Event(0, start_s, stop_s, 1)
-            start = tuev.window_start(event, samples, rate_hz, recording.recording)
+        rows = by_recording[recording.recording].sort_values("row")
+        found = [tuev.Event(r.channel, r.start_s, r.stop_s, r.label) for r in rows.itertuples()]
+        starts = tuev.window_starts(found, length, rate_hz, f"{recording.recording}.rec")
+        for row, event, start in zip(rows["row"], found, starts, strict=True):
+            windows.append(place | {"start_sample": start, "channel": event.channel, "label": event.label, "row": row})
+        distinct = tuev.distinct_windows(found)
+        starts = tuev.window_starts(list(distinct), length, rate_hz, f"{recording.recording}.rec")
+        for labels, start in zip(distinct.values(), starts, strict=True):
             pretraining.append(place | {"start_sample": start, "labels": labels.astype(np.int8)})
     return pandas.DataFrame(windows), pandas.DataFrame(pretraining)

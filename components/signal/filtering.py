@@ -24,6 +24,11 @@ EEGDM = Filtering()
 """The settings of EEGDM (arXiv:2508.14086)."""
 
 
+def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
+    """Samples that :func:`filtered` returns for ``samples`` at ``rate_hz``."""
+    return max(round(samples * filtering.rate_hz / rate_hz), 1)
+
+
 def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
     """Band-pass, notch and resample.
 
@@ -32,7 +37,7 @@ def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.nd
         rate_hz: their sampling rate; more than twice ``high_hz``.
 
     Returns:
-        (channels, round(samples * filtering.rate_hz / rate_hz)) float64.
+        (channels, resampled_length(samples, rate_hz, filtering)) float64.
     """
     raw = mne.io.RawArray(signals, mne.create_info(len(signals), rate_hz, "eeg"), verbose="error")
     with mne.utils.use_log_level("error"):

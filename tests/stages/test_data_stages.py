@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -135,6 +136,28 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
     assert done.returncode == 0, done.stderr[-3000:]
     stored = {path.stat().st_mtime_ns for path in (workspace / "data/tuev/store/recordings").iterdir()}
     assert len(stored) == 20 and set(finished.values()) <= stored  # moved, not made again
+
+
+def test_the_store_may_lie_on_another_file_system(workspace):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if os.stat(other).st_dev == os.stat(workspace).st_dev:
+            pytest.skip("there is one file system only")
+        (workspace / "data").symlink_to(other)
+        assert _run(workspace, "ingest_tuev").returncode == 0
+        done = _run(workspace, "preprocess_tuev")
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert len(Store(workspace / "data/tuev/store").event_windows("train")) > 0
+
+
+def test_events_that_the_index_of_another_filtering_lets_through_cost_no_recording(workspace):
+    assert _run(workspace, "ingest_tuev").returncode == 0
+    path = workspace / "data/tuev/index/events.parquet"
+    events = pandas.read_parquet(path)
+    events.loc[0, "stop_s"] += 0.5
+    events.to_parquet(path, index=False)
+    done = _run(workspace, "preprocess_tuev")
+    assert done.returncode == 65 and "must last one second" in done.stderr
+    assert len(list(workspace.glob(".work/**/*.arrow"))) == 8
 
 
 def test_preprocessing_on_a_dask_cluster_gives_the_same_store(workspace):

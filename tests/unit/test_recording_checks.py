@@ -7,6 +7,7 @@ import pytest
 
 from components.data import edf, recording_checks
 from components.errors import InputError
+from components.signal.filtering import EEGDM
 from components.signal.montage import ELECTRODES
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
@@ -17,7 +18,7 @@ def root(tmp_path):
 
 
 def _check(root, path="train/aaaaaaab/aaaaaaab_00000000.edf"):
-    recording, problems = recording_checks.check_recording(root, root.joinpath(path).relative_to(root), 75.0)
+    recording, problems = recording_checks.check_recording(root, root.joinpath(path).relative_to(root), EEGDM)
     return recording, {(p.check, p.field, p.severity) for p in problems}, problems
 
 
@@ -32,6 +33,12 @@ def test_eval_without_t1_t2_and_with_an_extra_channel_is_usable(root):
     recording, findings, problems = _check(root, "eval/001/bckg_001_a_.edf")
     assert recording.subject == "eval/001" and findings == {("channels", "channels", "warning")}
     assert "EKG1" in problems[0].message
+
+
+def _write_header(path, at, text, width):
+    content = bytearray(path.read_bytes())
+    content[at : at + width] = text.ljust(width).encode()
+    path.write_bytes(content)
 
 
 def _defect(name, root, path):
@@ -63,6 +70,21 @@ def _defect(name, root, path):
             path.write_bytes(b"no EDF at all" * 100)
         case "header cut":
             path.write_bytes(path.read_bytes()[:700])
+        case "binary rec":
+            rec.write_bytes(bytes(range(256)) * 4)
+        case "event of a sample too few":
+            write_rec(rec, [(1, 4.1000001, 5.1, 1)])
+        case "no edf":
+            path.unlink()
+        case "dangling link":
+            path.unlink()
+            path.symlink_to("nowhere.edf")
+        case "negative signal count":
+            _write_header(path, 252, "-1", 4)
+        case "endless record":
+            _write_header(path, 244, "inf", 8)
+        case "with gaps":
+            _write_header(path, 192, "EDF+D", 44)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +103,13 @@ def _defect(name, root, path):
         ("truncated", ("truncated", "file size", "error")),
         ("not an EDF", ("header", "header", "error")),
         ("header cut", ("header", "header", "error")),
+        ("binary rec", ("events", "rows", "error")),
+        ("event of a sample too few", ("events", "start, stop", "error")),
+        ("no edf", ("header", "header", "error")),
+        ("dangling link", ("header", "header", "error")),
+        ("negative signal count", ("header", "header", "error")),
+        ("endless record", ("header", "header", "error")),
+        ("with gaps", ("header", "reserved", "error")),
     ],
 )
 def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
@@ -89,6 +118,26 @@ def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
     recording, findings, problems = _check(root)
     assert recording is None and finding in findings
     assert all(problem.path.startswith("train/aaaaaaab/") and problem.message for problem in problems)
+
+
+def test_a_rec_file_without_its_recording_is_listed(root):
+    (root / "train/aaaaaaab/aaaaaaab_00000000.edf").unlink()
+    assert "train/aaaaaaab/aaaaaaab_00000000.edf" in {
+        path.as_posix() for path in recording_checks.find_recordings(root)
+    }
+
+
+def test_no_damaged_header_stops_the_check(root):
+    path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    sound, draw = path.read_bytes(), np.random.default_rng(0)
+    header_bytes = int(sound[184:192])
+    for _ in range(300):
+        content = bytearray(sound)
+        for at in draw.integers(0, header_bytes, 3):
+            content[at] = draw.choice(list(b"0123456789.-+eEnai uVm\xb5\xff\x00"))
+        path.write_bytes(content)
+        recording, findings, _ = _check(root)
+        assert recording is not None or any(severity == "error" for *_, severity in findings)
 
 
 def test_oddities_are_warned_of_and_kept(root):
@@ -116,7 +165,7 @@ def test_the_same_data_twice_and_a_subject_on_both_sides(root):
         other = root / "train/aaaaaaae/aaaaaaae_00000000.edf"
         shutil.copy(other.with_suffix(suffix), root / f"eval/aaaaaaad/bckg_009_a_{suffix}")
     paths = recording_checks.find_recordings(root)
-    recordings = [recording_checks.check_recording(root, path, 75.0)[0] for path in paths]
+    recordings = [recording_checks.check_recording(root, path, EEGDM)[0] for path in paths]
     found = {(p.check, p.path) for p in recording_checks.check_corpus(recordings)}
     assert ("duplicate", "train/aaaaaaac/copy.edf") in found
     assert ("duplicate", "train/aaaaaaae/aaaaaaae_00000000.edf") in found  # the test partition keeps its copy

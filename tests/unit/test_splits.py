@@ -22,6 +22,15 @@ def test_an_empty_split_is_refused():
         splits.split_subjects(SUBJECTS, [], 0.2, 4523)
 
 
+def test_a_subject_without_usable_recordings_moves_no_other():
+    drawn = splits.split_subjects(SUBJECTS, ["eval/000"], 0.2, 4523)
+    lost = drawn["validation"][0]
+    kept = splits.having(drawn, set(SUBJECTS) - {lost} | {"eval/000"})
+    assert kept == drawn | {"validation": drawn["validation"][1:]}
+    with pytest.raises(InputError, match="none of the 1 subjects of test"):
+        splits.having(drawn, set(SUBJECTS))
+
+
 def test_a_leak_is_found_and_refused():
     leaking = {"train": ["a", "b"], "validation": ["c"], "test": ["b"]}
     assert splits.leaks(leaking) == ["b"]

@@ -102,6 +102,12 @@ def test_what_cannot_be_stored_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_split_that_does_not_exist_is_named(made):
+    for read in (made.event_windows, made.pretraining_samples):
+        with pytest.raises(InputError, match="split: must be one of train, validation, test .found 'valid'"):
+            read("valid")
+
+
 def test_a_folder_that_is_no_store_is_named(tmp_path):
     with pytest.raises(InputError, match="store.json.*preprocess_tuev"):
         store.Store(tmp_path)
