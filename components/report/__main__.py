@@ -18,12 +18,13 @@ PUBLISHED = Path(__file__).with_name("published.yaml")
 @stage("report")
 def main(run: Stage) -> None:
     corpus = read_corpus(run.input("index"), run.input("store"))
-    baselines = run.input("baselines")
+    seeds, baselines = run.settings(list[int], "matrix.seeds"), run.input("baselines")
     folders = {LFT: run.input("classifiers")}
-    folders |= {name: baselines / folder for folder, name in BASELINES.items() if (baselines / folder).exists()}
+    for name in run.settings(list[str], "matrix.baselines"):
+        folders[BASELINES.get(name, name)] = baselines / name
     folders[CONTROL] = run.input("control")
-    comparison = compare(read_classifiers(folders), corpus.subjects)
-    backbones = read_backbones(run.input("backbones"))
+    comparison = compare(read_classifiers(folders, seeds), corpus.subjects)
+    backbones = read_backbones(run.input("backbones"), run.settings(list[str], "matrix.backbones"))
     compared = {name: compare_spectra(backbone) for name, backbone in backbones.items()}
 
     out = run.output("reports")

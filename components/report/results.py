@@ -68,40 +68,45 @@ class Classifier:
         return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
 
 
-def read_classifier(folder: Path) -> Classifier:
-    """Read ``seed-*/`` with ``metrics.json``, ``predictions.parquet`` and ``curves.csv``.
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, but params.yaml: matrix asks for it; run `dvc repro`")
+    return path
+
+
+def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
+    """Read ``seed-<seed>/`` with ``metrics.json``, ``predictions.parquet`` and ``curves.csv``.
+
+    Args:
+        folder: of the classifier. What other seeds left in it earlier is not read.
+        seeds: to read.
 
     Raises:
-        InputError: there is no seed, or the seeds were not tested on the same windows.
+        InputError: a seed is missing, or the seeds were not tested on the same windows.
     """
-    facts, tables, curves = [], [], []
-    for path in folder.glob("seed-*/metrics.json"):
-        facts.append(json.loads(path.read_text()))
-        tables.append(pandas.read_parquet(path.with_name("predictions.parquet")))
-        curves.append(pandas.read_csv(path.with_name("curves.csv")))
-    if not facts:
-        raise InputError(f"{folder}: must hold a folder seed-<number> for each seed (found none)")
-    order = sorted(range(len(facts)), key=lambda k: facts[k]["seed"])
+    folders = [folder / f"seed-{seed}" for seed in seeds]
+    facts = json.loads(_there(folders[0] / "metrics.json").read_text())
+    tables = [pandas.read_parquet(_there(path / "predictions.parquet")) for path in folders]
     windows = tables[0][WINDOW]
     if not all(table[WINDOW].equals(windows) for table in tables):
         raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
     classes = [column for column in tables[0] if column.removeprefix("p").isdigit()]
     return Classifier(
-        seeds=[facts[k]["seed"] for k in order],
-        parameters=facts[0]["parameters"],
+        seeds=seeds,
+        parameters=facts["parameters"],
         windows=windows,
-        probabilities=np.stack([tables[k][classes].to_numpy() for k in order]),
-        curves=[curves[k] for k in order],
+        probabilities=np.stack([table[classes].to_numpy() for table in tables]),
+        curves=[pandas.read_csv(_there(path / "curves.csv")) for path in folders],
     )
 
 
-def read_classifiers(folders: dict[str, Path]) -> dict[str, Classifier]:
+def read_classifiers(folders: dict[str, Path], seeds: list[int]) -> dict[str, Classifier]:
     """Read classifiers that are to be compared.
 
     Raises:
-        InputError: they were not tested on the same windows.
+        InputError: a seed is missing, or they were not tested on the same windows.
     """
-    found = {name: read_classifier(folder) for name, folder in folders.items()}
+    found = {name: read_classifier(folder, seeds) for name, folder in folders.items()}
     first, *others = found
     for name in others:
         if not found[name].windows.equals(found[first].windows):
@@ -143,11 +148,11 @@ def read_backbone(folder: Path) -> Backbone:
     raws = {}
     for kind in ("real", "generated"):
         path = folder / "generated" / f"{kind}_raw.fif"
-        raws[kind] = mne.io.read_raw_fif(path, verbose="error")
+        raws[kind] = mne.io.read_raw_fif(_there(path), verbose="error")
         if not len(raws[kind].annotations):
             raise InputError(f"{path}: annotations: must be one for each signal (found none)")
     return Backbone(
-        facts=json.loads((folder / "metrics.json").read_text()),
+        facts=json.loads(_there(folder / "metrics.json").read_text()),
         curves=pandas.read_csv(folder / "curves.csv"),
         channels=raws["real"].ch_names,
         rate_hz=raws["real"].info["sfreq"],
@@ -156,9 +161,9 @@ def read_backbone(folder: Path) -> Backbone:
     )
 
 
-def read_backbones(folder: Path) -> dict[str, Backbone]:
-    """Read the variants in a folder, by name."""
-    return {path.parent.name: read_backbone(path.parent) for path in sorted(folder.glob("*/metrics.json"))}
+def read_backbones(folder: Path, names: list[str]) -> dict[str, Backbone]:
+    """Read variants of the backbone, by name."""
+    return {name: read_backbone(folder / name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import mlflow
+from filelock import FileLock
 
 LOCAL = Path("mlruns")
 
@@ -21,7 +23,10 @@ def uri() -> str:
 def experiment(name: str) -> None:
     """Make an experiment the active one, created when missing."""
     mlflow.set_tracking_uri(uri())
-    mlflow.set_experiment(name)
+    # Stages may start together, and one database must not be set up twice; a server looks to that itself.
+    alone = FileLock(LOCAL / "setup.lock") if uri().startswith("sqlite:") else nullcontext()
+    with alone:
+        mlflow.set_experiment(name)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 CHANNELS = ["FP1-F7", "A1-T3"]
 RATE = 200.0
 SEEDS = (0, 1, 2)
+PARAMS = "matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}"
 
 
 def _write_data(corpus: str) -> pandas.DataFrame:
@@ -117,7 +118,7 @@ def _write_backbone(name: str, gain: float, slope: float) -> None:
 
 def build(folder: Path, corpus: str = "surrogate") -> None:
     """Write everything that the report reads, and then the report, into the working folder."""
-    (folder / "params.yaml").write_text("{}")
+    (folder / "params.yaml").write_text(PARAMS)
     windows = _write_data(corpus)
     test = windows[windows["split"] == "test"]
     for seed in SEEDS:
@@ -276,17 +277,18 @@ def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, 
     _write_classifier(Path("a"), test, 0.5, 0)
     _write_classifier(Path("b"), test.iloc[1:], 0.5, 0)
     with pytest.raises(InputError, match="b: must be tested on the windows of a"):
-        read_classifiers({"A": Path("a"), "B": Path("b")})
+        read_classifiers({"A": Path("a"), "B": Path("b")}, [0])
     _write_classifier(Path("a"), test.iloc[1:], 0.5, 1)
     with pytest.raises(InputError, match="a: all seeds must be tested on the same windows"):
-        read_classifiers({"A": Path("a")})
-    with pytest.raises(InputError, match="c: must hold a folder seed-<number>"):
-        read_classifiers({"C": Path("c")})
+        read_classifiers({"A": Path("a")}, [0, 1])
+    with pytest.raises(InputError, match="a/seed-2/predictions.parquet: no such file, but params.yaml: matrix"):
+        read_classifiers({"A": Path("a")}, [0, 2])
+    assert read_classifiers({"A": Path("a")}, [0])["A"].seeds == [0]  # what an earlier matrix left is not read
 
 
 def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text("{}")
+    (tmp_path / "params.yaml").write_text(PARAMS)
     with pytest.raises(SystemExit) as stopped:
         main([])
     assert stopped.value.code == EXIT_BAD_INPUT and "index" in capsys.readouterr().err
