@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import mlflow
 import numpy as np
-import torch
 from sklearn.metrics import confusion_matrix
 
 from components.data.latent_cache import LatentCache, make_recipe
@@ -14,15 +13,14 @@ from components.errors import InputError
 from components.evaluation import figures, records
 from components.finetune_lft.settings import FinetuneLFT
 from components.models.latent_settings import Latents
-from components.models.lft import LFT
 from components.serving import lft as serving
 from components.serving.windows import EXAMPLE
 from components.stage import Stage, stage
 from components.tracking import models
 from components.tracking.run import Data, tracked
-from components.training.classification import Classification, probabilities
+from components.training.classification import probabilities
 from components.training.device import device_of
-from components.training.fit import fit
+from components.training.lft import train_lft
 from components.training.settings import Hardware
 
 
@@ -46,40 +44,27 @@ def main(run: Stage) -> None:
     for split in ("train", "validation"):
         caches[split] = caches[split].relabelled(_labels(caches[split].labels, kind, seed))
 
-    n_layer, n_pool, n_channel, d_model = caches["test"].shape
-    torch.manual_seed(seed)
-    sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel}
-    lft = LFT(**sizes, n_class=len(store.classes), **asdict(settings.model))
-    module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
     data = [
         Data(f"{store.corpus} latent tokens", cache_path, context) for context in ("training", "validation", "testing")
     ]
     with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
-        fitted = fit(
-            module,
+        trained = train_lft(
             caches["train"],
             caches["validation"],
-            monitor="validation_cohen_kappa",
-            mode="max",
-            hardware=hardware,
-            work=run.work / "fit",
-            logger=logger,
+            settings,
+            len(store.classes),
+            seed,
+            hardware,
+            run.work / "fit",
+            logger,
         )
         if not run.leader:
             return
-        lft = module.averaged
+        lft, facts = trained.lft, trained.facts | {"labels": kind, "corpus": store.corpus}
         batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
-        facts = {
-            "seed": seed,
-            "labels": kind,
-            "corpus": store.corpus,
-            "parameters": sum(p.numel() for p in lft.parameters()),
-            "best_epoch": fitted.best_epoch,
-            "validation_cohen_kappa": fitted.best_score,
-        }
         predicted = probabilities(lft, caches["test"], "tokens", batch_size, device).numpy()
         table = store.event_windows("test").table
-        metrics = records.write(out, table, caches["test"].labels, predicted, fitted.curves, facts)
+        metrics = records.write(out, table, caches["test"].labels, predicted, trained.fitted.curves, facts)
         lft.cpu().save_pretrained(out / "lft")
         shutil.copy(cache_path / "cache.json", out / "latents.json")
         shutil.copytree(cache_path / "backbone", out / "backbone")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from scipy.signal import resample
 from torch import Tensor
 
 from components.errors import InputError
@@ -53,12 +54,15 @@ def tokens(
     """Embed signals, take them through the forward process that ``latents`` names, and pool the latents.
 
     Args:
-        signals: (batch, channels, samples) in the embedding's unit.
+        signals: (batch, channels, samples) in the embedding's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: of the noise where ``latents.noise`` is ``random``.
 
     Returns:
         (batch, layers, pools, channels, width)
     """
+    if latents.rate != 1:
+        resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)
+        signals = torch.from_numpy(resampled).to(signals)
     if embedding.mu_law:
         signals = mulaw(signals)
     schedule = noise_scheduler(backbone.config.beta_schedule, backbone.config.num_train_timesteps)

@@ -159,6 +159,20 @@ def load_published_classifier(
     return classifier.eval()
 
 
+def load_published(checkpoint: Path | str | Mapping, weights: str = "ema") -> SSMDP | PublishedClassifier:
+    """Make whichever of the two a published checkpoint holds.
+
+    Args:
+        checkpoint, weights: as in :func:`load_published_backbone`.
+
+    Raises:
+        InputError: as there.
+    """
+    _, state, _ = _open(checkpoint, weights)
+    classifier = any(name.startswith(("extractor.", "decoder.", "classifier.")) for name in state)
+    return (load_published_classifier if classifier else load_published_backbone)(checkpoint, weights)
+
+
 def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str, Tensor], dict]:
     """Return a name for messages, the chosen weights without their prefix, and the hyper-parameters."""
     if weights not in PREFIXES:

@@ -8,9 +8,9 @@ import argparse
 from pathlib import Path
 
 import yaml
-from ruamel.yaml import YAML
 
 from components.errors import InputError
+from components.params.document import edit
 from components.settings import PARAMS, section
 
 PROFILES = Path(__file__).parent
@@ -45,14 +45,11 @@ def main(argv: list[str] | None = None) -> None:
     commands.add_parser("set").add_argument("assignments", nargs="+", metavar="section.field=value")
     commands.add_parser("profile").add_argument("name", choices=profiles())
     arguments = parser.parse_args(argv)
-    round_trip = YAML()
-    round_trip.preserve_quotes = True
-    round_trip.width = 120
-    document = round_trip.load(PARAMS.read_text())
     try:
-        if arguments.command == "profile":
-            update(document, yaml.safe_load((PROFILES / f"{arguments.name}.yaml").read_text()))
-        else:
+        with edit() as document:
+            if arguments.command == "profile":
+                update(document, yaml.safe_load((PROFILES / f"{arguments.name}.yaml").read_text()))
+                return
             for assignment in arguments.assignments:
                 name, equals, value = assignment.partition("=")
                 if not equals:
@@ -60,8 +57,6 @@ def main(argv: list[str] | None = None) -> None:
                 assign(document, name, yaml.safe_load(value))
     except InputError as error:
         parser.error(str(error))
-    with PARAMS.open("w") as file:
-        round_trip.dump(document, file)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from components.ablate_lft.settings import Row
 from components.report import exports, sections
 from components.report.comparison import CONTROL, LFT, compare, compare_spectra
 from components.report.document import Document
@@ -19,11 +20,15 @@ PUBLISHED = Path(__file__).with_name("published.yaml")
 def main(run: Stage) -> None:
     corpus = read_corpus(run.input("index"), run.input("store"))
     seeds, baselines = run.settings(list[int], "matrix.seeds"), run.input("baselines")
-    folders = {LFT: run.input("classifiers")}
+    classifiers = run.input("classifiers")
+    folders = {LFT: classifiers / "recorded"}
     for name in run.settings(list[str], "matrix.baselines"):
         folders[BASELINES.get(name, name)] = baselines / name
-    folders[CONTROL] = run.input("control")
+    folders[CONTROL] = classifiers / "shuffled"
     comparison = compare(read_classifiers(folders, seeds), corpus.subjects)
+    rows = run.settings(dict[str, Row], "ablations")
+    ablated = read_classifiers({LFT: folders[LFT]} | {key: classifiers / "ablations" / key for key in rows}, seeds)
+    published = yaml.safe_load(PUBLISHED.read_text())
     backbones = read_backbones(run.input("backbones"), run.settings(list[str], "matrix.backbones"))
     compared = {name: compare_spectra(backbone) for name, backbone in backbones.items()}
 
@@ -32,11 +37,12 @@ def main(run: Stage) -> None:
     doc.write(
         **sections.summary(comparison),
         **sections.data(corpus),
-        **sections.classification(doc, comparison, corpus.classes, yaml.safe_load(PUBLISHED.read_text())),
+        **sections.classification(doc, comparison, corpus.classes, published),
+        ablations=sections.ablations(ablated, rows, published["ablations"]),
         **sections.pretraining(doc, backbones, compared),
         environment=sections.environment(),
     )
-    exports.write(out, corpus, comparison, backbones, compared)
+    exports.write(out, corpus, comparison, backbones, compared, ablated)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pandas
 
 from components.evaluation.metrics import METRICS
 from components.report.comparison import Comparison, Spectra
-from components.report.results import Backbone, Corpus
+from components.report.results import Backbone, Classifier, Corpus
 
 
 def _key(name: str) -> str:
@@ -20,7 +20,11 @@ def _key(name: str) -> str:
 
 
 def flat_metrics(
-    corpus: str, comparison: Comparison, backbones: Mapping[str, Backbone], compared: Mapping[str, Spectra]
+    corpus: str,
+    comparison: Comparison,
+    backbones: Mapping[str, Backbone],
+    compared: Mapping[str, Spectra],
+    ablated: Mapping[str, Classifier],
 ) -> dict[str, str | float | bool]:
     """The report's main numbers by flat names, without those that do not exist (the sd of a single seed)."""
     found = {
@@ -36,6 +40,9 @@ def flat_metrics(
         found[f"{_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
         found[f"{_key(name)}_seeds"] = summaries[METRICS[0]].n
         found[f"{_key(name)}_parameters"] = comparison.classifiers[name].parameters
+    for key, classifier in ablated.items():
+        summaries = classifier.summaries
+        found |= {f"ablation_{_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
     for name, backbone in backbones.items():
         found[f"ssmdp_{_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
         found[f"ssmdp_{_key(name)}_parameters"] = backbone.facts["parameters"]
@@ -83,9 +90,10 @@ def write(
     comparison: Comparison,
     backbones: Mapping[str, Backbone],
     compared: Mapping[str, Spectra],
+    ablated: Mapping[str, Classifier],
 ) -> None:
     """Write ``metrics.json`` and ``plots/*.csv``."""
-    metrics = flat_metrics(corpus.name, comparison, backbones, compared)
+    metrics = flat_metrics(corpus.name, comparison, backbones, compared, ablated)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     (folder / "plots").mkdir()
     rows = {

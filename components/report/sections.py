@@ -4,12 +4,15 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping
 
+from pandas import DataFrame
+
+from components.ablate_lft.settings import Row
 from components.evaluation import figures
 from components.evaluation.metrics import confusion_matrix, per_class
 from components.report import tables
 from components.report.comparison import CONTROL, LFT, Comparison, Spectra
 from components.report.document import Document
-from components.report.results import Backbone, Corpus
+from components.report.results import Backbone, Classifier, Corpus
 
 PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn", "mlflow", "dvc"]
 
@@ -61,6 +64,21 @@ def classification(doc: Document, comparison: Comparison, classes: list[str], pu
             doc.titled("Learning curves of the classifiers"),
         ),
     }
+
+
+def ablations(
+    ablated: Mapping[str, Classifier], rows: Mapping[str, Row], published: Mapping[str, Mapping]
+) -> dict[str, DataFrame]:
+    """Tables of the families of ablations that have rows; each begins with the LFT itself, under the paper's name."""
+    measured = {
+        key: tables.Measured(classifier.parameters, classifier.summaries) for key, classifier in ablated.items()
+    }
+    families: dict[str, dict[str, tables.Measured]] = {}
+    for key, row in rows.items():
+        default = next(iter(published[row.family]))
+        family = families.setdefault(row.family, {default: measured[LFT]})
+        family[row.name] = measured[key]
+    return {name: tables.ablation_table(family, published[name]) for name, family in families.items()}
 
 
 def pretraining(doc: Document, backbones: Mapping[str, Backbone], compared: Mapping[str, Spectra]) -> dict:

@@ -86,13 +86,30 @@ def _logged(entry: Entry, name: str, result: Result) -> tuple[str, str | None]:
             except mlflow.MlflowException:
                 break
             return found["model_uri"], found["run_id"]
-    serving = import_module(f"components.serving.{entry.serving}")
     server.experiment(entry.stage)
     with mlflow.start_run(run_name=f"{name} from the DVC cache") as run:
         mlflow.set_tags(lineage.tags(entry.stage) | {"corpus": result.metrics["corpus"], "from_cache": "True"})
         scores = {metric: result.metrics[metric] for metric in entry.metrics}
         mlflow.log_metrics(scores)
-        return models.log(serving, name, result.folder, scores).model_uri, run.info.run_id
+        return log(entry, name, result.folder, scores).model_uri, run.info.run_id
+
+
+def log(entry: Entry, name: str, folder: Path, metrics: dict[str, float]) -> mlflow.models.model.ModelInfo:
+    """Log the model in a folder to the active run, served as the entry says."""
+    return models.log(import_module(f"components.serving.{entry.serving}"), name, folder, metrics)
+
+
+def add_version(
+    name: str, entry: Entry, uri: str, run_id: str, tags: dict[str, str]
+) -> mlflow.entities.model_registry.ModelVersion:
+    """Make a logged model a version of a registered one, which is created when missing."""
+    client = mlflow.MlflowClient()
+    try:
+        client.get_registered_model(name)
+    except mlflow.MlflowException:
+        client.create_registered_model(name, description=entry.description)
+    description = f"{entry.description}; trained on {tags['corpus']} data"
+    return client.create_model_version(name, uri, run_id, tags, description=description)
 
 
 def register(name: str, entry: Entry) -> mlflow.entities.model_registry.ModelVersion:
@@ -108,26 +125,19 @@ def register(name: str, entry: Entry) -> mlflow.entities.model_registry.ModelVer
     client = mlflow.MlflowClient()
     chosen = best(entry, found)
     content = content_hash(chosen.folder)
-    try:
-        client.get_registered_model(name)
-    except mlflow.MlflowException:
-        client.create_registered_model(name, description=entry.description)
     for version in client.search_model_versions(f"name='{name}'"):
         if version.tags.get("content") == content:
             return version
     uri, run_id = _logged(entry, name, chosen)
-    corpus = chosen.metrics["corpus"]
     tags = {
         **lineage.tags(entry.stage),
         **summary(entry, found),
         "dvc.stage": entry.stage,
         "dvc.lock": lineage.lock_hash(),
-        "corpus": corpus,
+        "corpus": chosen.metrics["corpus"],
         "content": content,
         "result": chosen.folder.as_posix(),
     }
-    version = client.create_model_version(
-        name, uri, run_id, tags, description=f"{entry.description}; trained on {corpus} data"
-    )
+    version = add_version(name, entry, uri, run_id, tags)
     client.set_registered_model_alias(name, CHALLENGER, version.version)
     return version

@@ -47,12 +47,12 @@ class Classification(AveragedModule):
 
 
 @torch.inference_mode()
-def probabilities(model: nn.Module, data, inputs: str, batch_size: int, device: torch.device) -> Tensor:
-    """Classify a whole dataset in order.
+def probabilities(model: nn.Module, data, inputs: str, batch_size: int, device: torch.device, **options) -> Tensor:
+    """Classify a whole dataset in order; ``options`` are passed to the model.
 
     Returns:
         (samples, classes), rows summing to 1.
     """
     model = model.to(device).eval()
     batches = loader(data, BatchesInOrder(len(data), batch_size))
-    return torch.cat([model(batch[inputs].to(device)).float().softmax(-1).cpu() for batch in batches])
+    return torch.cat([model(batch[inputs].to(device), **options).float().softmax(-1).cpu() for batch in batches])

@@ -24,7 +24,11 @@ CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 CHANNELS = ["FP1-F7", "A1-T3"]
 RATE = 200.0
 SEEDS = (0, 1, 2)
-PARAMS = "matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}"
+PARAMS = """
+matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
+ablations:
+  fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
+"""
 
 
 def _write_data(corpus: str) -> pandas.DataFrame:
@@ -124,6 +128,7 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
     for seed in SEEDS:
         _write_classifier(Path("models/lft/recorded"), test, 0.6, seed)
         _write_classifier(Path("models/lft/shuffled"), test, 0.0, seed)
+        _write_classifier(Path("models/lft/ablations/fusion_mean"), test, 0.5, seed)
         _write_classifier(Path("models/baselines/sparcnet"), test, 0.4, seed)
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
     _write_backbone("base", 0.8, 0.9)
@@ -226,7 +231,7 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 15
+    assert len(titles) == 16
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Published results, quoted from the papers (published, on TUEV)"
     ]
@@ -309,3 +314,12 @@ def test_ablations_stand_beside_the_published_numbers(tmp_path):
     assert table["balanced accuracy, published (TUEV)"].tolist() == ["–", "–", "–"]
     shown = Document(tmp_path / "out", "surrogate").table(table, "Ablation: pretraining")
     assert shown.startswith("**Table 1.** Ablation: pretraining (surrogate data)")
+
+
+def test_ablation_families_have_a_table_that_begins_with_the_lft(report):
+    text = (report / "report.md").read_text()
+    table = _table(text, "Ablation: fusion")
+    assert table.index.tolist() == ["cross attention", "mean"]
+    assert table["Cohen's kappa, published (TUEV)"].tolist() == ["0.7423", "0.6505"]
+    kappas = _scores(report, "models/lft/ablations/fusion_mean", sklearn.metrics.cohen_kappa_score)
+    assert table.loc["mean", "Cohen's kappa"].startswith(f"{np.mean(kappas):.3f} ± ")

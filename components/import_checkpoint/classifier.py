@@ -1,0 +1,51 @@
+"""A published classifier in the form in which finetune_lft writes its own."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from components.errors import InputError
+from components.models.latent_settings import Latents
+from components.models.published import PublishedClassifier
+from components.models.ssmdp import WINDOW
+from components.serving.windows import EXAMPLE
+
+
+def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Path) -> None:
+    """Write LFT, backbone, latents and an input example.
+
+    Args:
+        folder: to write to.
+        classifier: as published.
+        backbone: folder of its backbone, which is copied.
+
+    Raises:
+        InputError: it takes its tokens in a way that this project's classifiers do not.
+    """
+    channels, steps = classifier.channels.tolist(), set(classifier.steps.tolist())
+    rules = {
+        "channels": (channels == list(range(len(channels))), "the montage in order", channels),
+        "diffusion_steps": (len(steps) == 1, "the same for every channel", sorted(steps)),
+        "window_size": (classifier.window == WINDOW, WINDOW, classifier.window),
+        "rescale": (not classifier.rescale, False, classifier.rescale),
+    }
+    for field, (holds, rule, found) in rules.items():
+        if not holds:
+            raise InputError(f"checkpoint: {field}: must be {rule} (found {found})")
+    latents = Latents(
+        backbone="published",
+        step=steps.pop(),
+        noise=classifier.noise,
+        kind=classifier.kind,
+        statistic=classifier.statistic,
+        codec="float32",
+    )
+    classifier.lft.save_pretrained(folder / "lft")
+    shutil.copytree(backbone, folder / "backbone")
+    (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}, indent=2))
+    samples = WINDOW * classifier.lft.config.n_pool
+    noise = np.random.default_rng(0).standard_normal((2, len(channels), samples), dtype=np.float32)
+    np.save(folder / EXAMPLE, 0.2 * noise)

@@ -1,0 +1,74 @@
+"""Trains an LFT on cached tokens, and tests it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from lightning.pytorch.loggers import Logger
+
+from components.data.latent_cache import LatentCache
+from components.finetune_lft.settings import FinetuneLFT
+from components.models.lft import LFT
+from components.training.classification import Classification
+from components.training.fit import Fitted, fit
+from components.training.settings import Hardware
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained LFT.
+
+    Attributes:
+        lft: with averaged weights, those of the best validation kappa.
+        fitted: how training went.
+        facts: ``metrics.json`` as far as training knows it.
+    """
+
+    lft: LFT
+    fitted: Fitted
+    facts: dict
+
+
+def train_lft(
+    train: LatentCache,
+    validation: LatentCache,
+    settings: FinetuneLFT,
+    classes: int,
+    seed: int,
+    hardware: Hardware,
+    work: Path,
+    logger: Logger | None = None,
+) -> Trained:
+    """Train an LFT from a seed.
+
+    Args:
+        train, validation: tokens and labels.
+        settings: sizes and optimisation.
+        classes: number of labels.
+        seed: of weights and order.
+        hardware: where to run.
+        work: folder for checkpoints, from which an interrupted training goes on.
+        logger: a Lightning logger.
+    """
+    n_layer, n_pool, n_channel, d_model = validation.shape
+    torch.manual_seed(seed)
+    sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel}
+    lft = LFT(**sizes, n_class=classes, **asdict(settings.model))
+    module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
+    fitted = fit(
+        module,
+        train,
+        validation,
+        monitor="validation_cohen_kappa",
+        mode="max",
+        hardware=hardware,
+        work=work,
+        logger=logger,
+    )
+    facts = {
+        "seed": seed,
+        "parameters": sum(p.numel() for p in lft.parameters()),
+        "best_epoch": fitted.best_epoch,
+        "validation_cohen_kappa": fitted.best_score,
+    }
+    return Trained(module.averaged, fitted, facts)

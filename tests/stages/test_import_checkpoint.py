@@ -1,0 +1,67 @@
+"""A published checkpoint becomes a model of this project: on disk, in DVC, in the registry."""
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from dvc.repo import Repo
+from safetensors.torch import load_file
+
+from components.errors import InputError
+from components.import_checkpoint.__main__ import main
+from components.models import SSMDP, embedding, load_published_classifier
+from components.signal.mulaw import mulaw
+from tests.e2e.workspace import ROOT
+
+PUBLISHED = ROOT / "tests" / "golden" / "published"
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    shutil.copytree(ROOT / "mlflow", tmp_path / "mlflow")
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    Repo.init(tmp_path, no_scm=True).close()
+    return tmp_path
+
+
+def test_a_backbone_can_stand_in_for_a_pretrained_one(workspace):
+    main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper", "--corpus", "TUEV"])
+    backbone, embedded = embedding.load(Path("models/ssmdp/paper/backbone"))
+    expected = load_file(PUBLISHED / "published_expected.safetensors")
+    found = backbone(expected["x"], expected["diffusion_step"], expected["channel"])
+    assert (found - expected["prediction_ema"]).abs().max() < 1e-4 and embedded.mu_law
+    assert Path("models/ssmdp/paper.dvc").is_file()
+    version = mlflow.MlflowClient().get_model_version("ssmdp", "1")
+    facts = json.loads(Path("models/ssmdp/paper/imported.json").read_text())
+    assert version.tags == facts and facts["corpus"] == "TUEV" and facts["imported.file"] == "backbone.ckpt"
+    with pytest.raises(InputError, match="models/ssmdp/paper: is there already"):
+        main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper"])
+
+
+def test_a_registered_classifier_gives_the_published_logits(workspace):
+    main([str(PUBLISHED / "classifier.ckpt")])
+    published = load_published_classifier(PUBLISHED / "classifier.ckpt")
+    config = published.lft.config
+    signals = 0.5 * np.random.default_rng(1).standard_normal((3, 22, 200 * config.n_pool), dtype=np.float32)
+    with torch.inference_mode():
+        expected = published(mulaw(torch.from_numpy(signals))).softmax(-1).numpy()
+    assert expected.max(0).max() > expected.min() + 1e-3
+    found = mlflow.pyfunc.load_model("models:/lft/1").predict(signals)
+    assert np.abs(found - expected).max() < 1e-4
+    assert mlflow.MlflowClient().get_model_version("ssmdp", "1")
+
+
+def test_a_damaged_checkpoint_changes_nothing(workspace, tmp_path):
+    state = {f"ema.ema_model.{name}": value for name, value in SSMDP(4, 4, 1, 8, 8).state_dict().items()}
+    state.pop("ema.ema_model.in_layer.0.bias")
+    state["ema.ema_model.label_embed.weight"] = torch.zeros(22, 5)
+    torch.save({"state_dict": state}, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match="missing weights: .*in_layer.0.bias.*misshapen weights: .*label_embed"):
+        main([str(tmp_path / "x.ckpt")])
+    assert not Path("models").exists() and not Path("mlflow.db").exists()

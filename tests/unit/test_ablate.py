@@ -1,0 +1,90 @@
+"""Families of ablations become rows of params.yaml."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.ablate.__main__ import change, main
+from components.ablate.families import FAMILIES, entries, matched_blocks
+from components.ablate_lft.settings import Row
+from components.errors import InputError
+from components.finetune_lft.settings import Architecture
+from components.models.latent_settings import Latents
+from components.models.lft import LFT
+from components.report.__main__ import PUBLISHED
+from components.settings import load, validate
+
+
+@pytest.fixture
+def document():
+    found = load()
+    found["pretrain_ssmdp"]["model"]["n_layer"] = 20
+    return found
+
+
+def test_every_row_of_the_paper_has_one_here_and_the_same_default():
+    published = yaml.safe_load(PUBLISHED.read_text())["ablations"]
+    assert published.keys() == FAMILIES.keys()
+    for family, rows in published.items():
+        assert set(rows) <= set(FAMILIES[family]) and next(iter(rows)) == next(iter(FAMILIES[family]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_are_valid_settings_that_differ_from_the_default(document, family):
+    rows, latents = entries(family, document)
+    assert len(rows) == len(FAMILIES[family]) - 1
+    base = document["latents"]["base"]
+    seen = []
+    for key, values in rows.items():
+        row = validate(values, Row, key)
+        model = validate(document["finetune_lft"]["model"] | row.model, Architecture, key)
+        used = [validate(latents.get(name, base), Latents, name) for name in (row.latents, row.test_latents)]
+        assert key.isidentifier() and (model, used) not in seen
+        seen.append((model, used))
+    assert (
+        validate(document["finetune_lft"]["model"], Architecture, ""),
+        [validate(base, Latents, "")] * 2,
+    ) not in seen
+
+
+def test_layers_are_the_papers_halves_and_quarters(document):
+    rows, _ = entries("layers", document)
+    assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20))
+    assert rows["layers_third_quarter"]["model"]["layers"] == list(range(10, 15))
+    document["pretrain_ssmdp"]["model"]["n_layer"] = 3
+    with pytest.raises(InputError, match="n_layer: must be at least 4 for the family layers .found 3"):
+        entries("layers", document)
+
+
+def test_without_fusion_the_parameters_are_matched():
+    assert matched_blocks(8, 20) == 35
+
+    def size(**options):
+        return sum(p.numel() for p in LFT(d_model=32, n_layer=20, **options).parameters())
+
+    assert size(fusion="none", encoder_blocks=35) == pytest.approx(size(), rel=0.15)
+
+
+def test_families_are_added_and_removed(document):
+    document["matrix"]["backbones"] = ["base"]
+    before = copy.deepcopy(document)
+    change(document, ["pretraining", "rate"], remove=False)
+    assert document["ablations"]["pretraining_linear"]["latents"] == "pretraining_linear"
+    assert document["latents"]["pretraining_linear"]["backbone"] == "linear"
+    assert set(document["matrix"]["backbones"]) == {"base", "linear", "nolaw"}
+    row = document["ablations"]["rate_190_Hz_reference_convention"]
+    assert row["latents"] == "base" and document["latents"][row["test_latents"]]["rate"] == 0.95
+    change(document, ["pretraining", "rate"], remove=True)
+    assert document["ablations"] == {} and document["latents"] == before["latents"]
+
+
+def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypatch):
+    text = Path("params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    main(["--no-run", "fusion"])
+    assert set(load()["ablations"]) == {"fusion_none", "fusion_mean"}
+    main(["--no-run", "--remove", "fusion"])
+    assert load() == yaml.safe_load(text) and "# Settings of every stage" in (tmp_path / "params.yaml").read_text()
