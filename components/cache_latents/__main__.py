@@ -42,7 +42,9 @@ def main(run: Stage) -> None:
                     for first in range(0, len(members), settings.batch_size):
                         batch = windows.__getitems__(distinct[members[first : first + settings.batch_size]].tolist())
                         signals = torch.from_numpy(batch["signal"]).to(device)
-                        tokens = embedding.tokens(backbone, embedded, latents, signals, noise).cpu().numpy()
+                        # Ingestion has reported flat electrodes; a corpus keeps its bad windows.
+                        tokens = embedding.tokens(backbone, embedded, latents, signals, noise, check=False)
+                        tokens = tokens.cpu().numpy()
                         codes.append(latent_cache.encode(tokens, latents.codec))
                         bar.update(len(tokens))
                     latent_cache.write_shard(path, np.concatenate(codes))

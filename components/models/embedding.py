@@ -49,13 +49,19 @@ def load(path: Path) -> tuple[SSMDP, Embedding]:
 
 
 def tokens(
-    backbone: SSMDP, embedding: Embedding, latents: Latents, signals: Tensor, generator: torch.Generator
+    backbone: SSMDP,
+    embedding: Embedding,
+    latents: Latents,
+    signals: Tensor,
+    generator: torch.Generator,
+    check: bool = True,
 ) -> Tensor:
     """Embed signals, take them through the forward process that ``latents`` names, and pool the latents.
 
     Args:
         signals: (batch, channels, samples) in the embedding's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: of the noise where ``latents.noise`` is ``random``.
+        check: refuse constant and clipped channels.
 
     Returns:
         (batch, layers, pools, channels, width)
@@ -74,4 +80,5 @@ def tokens(
         step=latents.step,
         rate=latents.rate,
         rate_convention=latents.rate_convention,
+        check=check,
     )

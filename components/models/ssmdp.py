@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from components.errors import InputError
 from components.models.latents import check_pooling, part_slices, pool
 from components.models.s4d import S4D, Spectra, fft_length, gated_convolution, gates
+from components.signal.quality import check_channels
 
 KINDS = ("gate", "filter", "inter")
 PART, WINDOW = 1000, 200  # samples at the rate of training: 5 s go through the backbone together, 1 s makes a pool
@@ -163,6 +164,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         rate: float = 1.0,
         rate_convention: str = "physical",
         part: int | None = None,
+        check: bool = True,
     ) -> Tensor:
         """Latent activity of every layer for multi-channel EEG.
 
@@ -174,6 +176,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             rate: sampling rate relative to that of training (0.95 for 190 Hz).
             rate_convention: see :func:`step_factor`.
             part: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
+            check: refuse constant and clipped channels.
 
         Returns:
             (B, C, n, L, H) float32. At the paper's size this is 225 MB a window; :meth:`tokens` never holds it.
@@ -183,7 +186,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         """
         factor = step_factor(rate, rate_convention)
         part = round(PART * rate) if part is None else part
-        return self._activity(signals, kind, step, channels, factor, part, 1, lambda x: x.transpose(1, 2))
+        return self._activity(check, signals, kind, step, channels, factor, part, 1, lambda x: x.transpose(1, 2))
 
     def tokens(
         self,
@@ -196,6 +199,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         rate: float = 1.0,
         rate_convention: str = "physical",
         part: int | None = None,
+        check: bool = True,
     ) -> Tensor:
         """Pooled latents, layer by layer: the same numbers as :func:`pool_latents` of :meth:`latents`.
 
@@ -203,7 +207,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             window: samples to a pool; None: one second, that is 200 samples times ``rate``. Under the ``reference``
                 convention it is 200 samples at any rate, and samples that fill no window are dropped.
             statistic: ``std`` (unbiased) or ``mean``.
-            signals, kind, step, channels, rate, rate_convention, part: as in :meth:`latents`.
+            signals, kind, step, channels, rate, rate_convention, part, check: as in :meth:`latents`.
 
         Returns:
             (B, n, p, C, H) float32, p pools.
@@ -216,12 +220,12 @@ class SSMDP(ModelMixin, ConfigMixin):
         for piece in part_slices(signals.shape[-1], part):
             check_pooling(piece.stop - piece.start, window, statistic, "signals in parts", remainder=reference)
         tokens = self._activity(
-            signals, kind, step, channels, factor, part, window, lambda x: pool(x, window, statistic)
+            check, signals, kind, step, channels, factor, part, window, lambda x: pool(x, window, statistic)
         )
         return tokens.permute(0, 2, 3, 1, 4)
 
     @torch.no_grad()
-    def _activity(self, signals, kind, step, channels, factor, part, window, reduce) -> Tensor:
+    def _activity(self, check, signals, kind, step, channels, factor, part, window, reduce) -> Tensor:
         """Run every channel through the layers, a few at a time; ``reduce`` maps (m, H, l) to (m, l // window, H).
 
         Returns:
@@ -239,6 +243,8 @@ class SSMDP(ModelMixin, ConfigMixin):
             step = self._per_channel("step", [step] * count if isinstance(step, int) else step, count)
             _check_range("step", step, self.config.num_train_timesteps)
             step = step.repeat(batch, 1)
+        if check:
+            check_channels("signals", signals)
         conditions = self._condition(step, channels.repeat(batch, 1))
 
         rows = signals.reshape(batch * count, length, 1)

@@ -277,3 +277,17 @@ def test_pool_latents_refuses(tiny):
         pool_latents(latents, 15)
     with pytest.raises(InputError, match="latents: must have shape"):
         pool_latents(latents[0], 20)
+
+
+def test_constant_and_clipped_channels_are_named(tiny):
+    signals = torch.randn(2, tiny.config.n_class, 200, generator=torch.Generator().manual_seed(5))
+    tiny.tokens(signals, window=20)
+    flat = signals.clone()
+    flat[1, 2] = 0.25
+    with pytest.raises(InputError, match=r"signals: every channel must vary \(found constant: 2\)"):
+        tiny.tokens(flat, window=20)
+    railed = signals.clone()
+    railed[0, 3].clamp_(-1, 1)
+    with pytest.raises(InputError, match=r"signals: every channel must have at most 5% .*\(found clipped: 3\)"):
+        tiny.latents(railed)
+    tiny.tokens(flat, window=20, check=False)
