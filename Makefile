@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY := passive
 # Advice to the authors of libraries, not to users.
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
 
-.PHONY: help env demo repro test lint lock deps airflow mlflow clean-work
+.PHONY: help env demo repro test bench lint lock deps airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.l
 	$(PY) -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra test --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
+	$(PY) -m benchmarks
 
 deps: env ## compute the code that each stage of dvc.yaml depends on
 	$(PY) -m components.code_deps

@@ -1,0 +1,109 @@
+"""All benchmarks, each row in a process of its own: ``python -m benchmarks`` writes ``benchmarks/results.md``.
+
+``python -m benchmarks ROW`` prints one row.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+RESULTS = Path(__file__).with_name("results.md")
+
+
+def _rows() -> dict:
+    from benchmarks import data, models
+
+    return models.ROWS | data.ROWS
+
+
+def _here(name: str) -> dict:
+    """Run a row, or one of ``limit`` and ``growth``, in this process."""
+    if name in ("limit", "growth"):
+        from benchmarks import limits
+
+        found = getattr(limits, name)()
+        return asdict(found) | {"bound_s": found.bound_s} if name == "limit" else found
+    found = _rows()[name]()
+    return asdict(found) | {"ratio": found.ratio}
+
+
+def _apart(name: str) -> dict:
+    print(name, file=sys.stderr)
+    done = subprocess.run([sys.executable, "-m", "benchmarks", name], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"benchmarks: {name} failed with status {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _machine() -> str:
+    import torch
+
+    model = next(
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    return f"{model.strip()}, {cores} cores, {memory:.0f} GiB; {threads} threads, PyTorch {torch.__version__}, float32"
+
+
+def _table(rows: list[dict]) -> str:
+    lines = ["| what | sizes | ours | plain | plain / ours | peak GiB | against |", "|---|---|--:|--:|--:|--:|---|"]
+    for row in rows:
+        peak = "" if row["peak_gib"] is None else f"{row['peak_gib']:.1f}"
+        values = (f"{row[key]:.3g} {row['unit']}" for key in ("ours", "plain"))
+        cells = [row["what"], row["sizes"], *values, f"{row['ratio']:.2f}", peak, row["against"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _limits(found: dict) -> str:
+    return (
+        f"A training step of batch 8 takes {found['step_s']:.2f} s. Its linear maps and transforms are "
+        f"{found['gflop']:.0f} GFLOP, its activations and their gradients {found['gbyte']:.1f} GB. At the rates that "
+        f"the same run measured ({found['gflops']:.0f} GFLOP/s for a matrix product, {found['gbytes']:.1f} GB/s for a "
+        f"copy) that is {found['bound_s']:.2f} s: the step reaches {found['bound_s'] / found['step_s']:.0%} of the "
+        f"bound. Transforms do not run at the rate of a matrix product, so the bound itself cannot be reached."
+    )
+
+
+def _growth(found: dict) -> str:
+    names = {"batch": "training step, batch", "layers": "forward + backward, layers", "windows": "tokens, windows"}
+    lines = ["| | " + "size: seconds (seconds for each) |", "|---|---|"]
+    for key, points in found.items():
+        cells = ", ".join(f"{size}: {s:.2f} ({s / size:.3f})" for size, s in points)
+        lines.append(f"| {names[key]} | {cells} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(_here(sys.argv[1])))
+        return
+    rows = [_apart(name) for name in _rows()]
+    text = f"""# Benchmarks
+
+Written by `make bench` on {date.today()}: {_machine()}. Medians; ours and the plain way take turns in one process. Peak
+memory is that of the process before the plain way ran. Models have the paper's sizes (H=128, d_state=128, 20 layers).
+
+{_table(rows)}
+
+## Distance from the machine's limits
+
+{_limits(_apart("limit"))}
+
+## Growth of the cost
+
+{_growth(_apart("growth"))}
+"""
+    RESULTS.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
