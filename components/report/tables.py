@@ -126,6 +126,7 @@ def ablation_table(rows: Mapping[str, Measured], published: Mapping[str, Mapping
         rows: variant -> what was measured; the first is the default.
         published: variant -> metric -> the paper's number, for the variants and metrics that the paper gives.
     """
+    quoted = {metric: name for metric, name in METRIC_NAMES.items() if any(metric in row for row in published.values())}
     return pandas.DataFrame(
         [
             {
@@ -135,7 +136,7 @@ def ablation_table(rows: Mapping[str, Measured], published: Mapping[str, Mapping
                 **{name: spread(measured.metrics[metric]) for metric, name in METRIC_NAMES.items()},
                 **{
                     f"{name}, published (TUEV)": _quoted(published.get(variant, {}).get(metric))
-                    for metric, name in METRIC_NAMES.items()
+                    for metric, name in quoted.items()
                 },
             }
             for variant, measured in rows.items()
