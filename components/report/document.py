@@ -55,6 +55,7 @@ class Document:
         """
         text = f"**Table {next(self._tables)}.** {caption} ({corpus or f'{self.corpus} data'})"
         align = ["right" if all(map(_is_number, frame[column])) else "left" for column in frame]
+        align[0] = "left"  # names, also where they begin with a number
         rows = frame.to_markdown(index=False, disable_numparse=True, colalign=align)
         return "\n\n".join(part for part in (text, rows, note) if part)
 
