@@ -95,6 +95,7 @@ class MappedRecording:
             (batch.num_columns, self.samples), "<i2", mapped, first - mapped.address, (second - first, 2)
         )
         self._scale = np.array([float(field.metadata[b"scale"]) for field in batch.schema], np.float32)
+        self._gain = np.empty((0, 0), np.float32)
 
     def _wrapped(self, channels: int | slice, start: int, length: int) -> np.ndarray:
         codes = self._codes[channels]
@@ -104,8 +105,15 @@ class MappedRecording:
 
     def window(self, start: int, out: np.ndarray) -> None:
         """Read all channels from sample ``start`` on into ``out`` (channels, length), float32, in units of 100 uV."""
-        out[...] = self._wrapped(slice(None), start, out.shape[1])  # cast first: a product of two types is buffered
-        out *= self._scale[:, None]
+        length = out.shape[1]
+        if self._gain.shape[1] != length:
+            # A factor for every sample: NumPy multiplies two contiguous arrays faster than it broadcasts a column.
+            self._gain = np.repeat(self._scale[:, None], length, axis=1)
+        if start >= 0 and start + length <= self.samples:
+            np.copyto(out, self._codes[:, start : start + length])  # cast first: a product of two types is buffered
+        else:
+            np.copyto(out, self._wrapped(slice(None), start, length))
+        np.multiply(out, self._gain, out=out)
 
     def channel(self, channel: int, start: int, out: np.ndarray) -> None:
         """Read one channel from sample ``start`` on into ``out`` (length,), float32, in units of 100 uV."""
@@ -162,8 +170,9 @@ class EventWindows:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read windows: ``signal`` (batch, channels, window) float32 in 100 uV, ``label`` (batch,) int64, 0-based."""
         signals = np.empty((len(indices), *self._shape), np.float32)
-        for out, index in zip(signals, indices, strict=True):
-            self._recordings[self._codes[index]].window(self._starts[index], out)
+        places = zip(self._codes[indices].tolist(), self._starts[indices].tolist(), strict=True)
+        for out, (code, start) in zip(signals, places, strict=True):
+            self._recordings[code].window(start, out)
         return {"signal": signals, "label": self.labels[indices]}
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -193,9 +202,10 @@ class PretrainingSamples:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read samples: ``signal`` (batch, 1, window) float32 in 100 uV, ``channel`` and ``label`` (batch,) int64."""
         signals = np.empty((len(indices), 1, self._window), np.float32)
-        for out, index in zip(signals, indices, strict=True):
-            window, channel = divmod(index, self._count)
-            self._recordings[self._codes[window]].channel(channel, self._starts[window], out[0])
+        windows, channels = np.divmod(indices, self._count)
+        places = zip(self._codes[windows].tolist(), channels.tolist(), self._starts[windows].tolist(), strict=True)
+        for out, (code, channel, start) in zip(signals, places, strict=True):
+            self._recordings[code].channel(channel, start, out[0])
         return {"signal": signals, "channel": self.channels[indices], "label": self.labels[indices]}
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
