@@ -1,0 +1,149 @@
+"""Look at the corpus for new or changed recordings: ``python -m components.orchestration.corpus``.
+
+Exit status 0: there are some, and they are valid. 99: nothing is new, or files are still arriving. 65: what is new is not
+valid; the table of problems is printed, and the corpus counts as changed until it is mended. What counts is content:
+size and modification time only say which files to hash again.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.data import recording_checks
+from components.errors import InputError
+from components.ingest_tuev.settings import IngestTUEV
+from components.orchestration import shell
+from components.settings import read
+from components.signal.filtering import Filtering
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was last seen."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What was seen last, and the hashes of the content that was last found valid."""
+
+    seen: dict[str, File]
+    valid: dict[str, str]
+
+
+def load(path: Path) -> State:
+    """Read the state; at first there is none."""
+    if not path.is_file():
+        return State({}, {})
+    document = json.loads(path.read_text())
+    return State({name: File(**entry) for name, entry in document["seen"].items()}, document["valid"])
+
+
+def save(path: Path, state: State) -> None:
+    """Write the state, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({"seen": {n: vars(f) for n, f in state.seen.items()}, "valid": state.valid}))
+    partial.replace(path)
+
+
+def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
+    """Return every file below a folder; those whose size and time are as they were seen are not read again."""
+    found = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        status, name = path.stat(), path.relative_to(root).as_posix()
+        known = seen.get(name)
+        if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            found[name] = known
+            continue
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found[name] = File(status.st_size, status.st_mtime_ns, digest)
+    return found
+
+
+def _table(problems: list[recording_checks.Problem]) -> str:
+    rows = recording_checks.table(problems)
+    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
+    lines = [dict(zip(widths, widths, strict=True)), *rows]
+    return "\n".join("  ".join(str(line[name]).ljust(width) for name, width in widths.items()) for line in lines)
+
+
+def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Filtering, baseline: bool) -> None:
+    """Validate a corpus as ingestion does.
+
+    Args:
+        root: the corpus's edf/ folder.
+        changed: files that are new or have changed.
+        max_bad_fraction: the share of unusable recordings that ingestion leaves out without stopping.
+        filtering: needed to tell whether a recording's rate suffices.
+        baseline: nothing has been found valid yet; the share alone decides then.
+
+    Raises:
+        InputError: too many recordings are unusable, or one that is new or has changed is.
+    """
+    paths = recording_checks.find_recordings(root)
+    found = [recording_checks.check_recording(root, path, filtering) for path in paths]
+    recordings = [recording for recording, _ in found if recording]
+    problems = [problem for _, some in found for problem in some] + recording_checks.check_corpus(recordings)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    bad = {problem.path for problem in errors}
+    stems = {name.rpartition(".")[0] for name in changed}
+    new_and_bad = {path for path in bad if path.rpartition(".")[0] in stems}
+    too_many = len(bad) > max_bad_fraction * len(paths)
+    if too_many or (new_and_bad and not baseline):
+        print(_table(errors), flush=True)
+        raise InputError(f"{root}: {len(bad)} of {len(paths)} recordings are unusable, {len(new_and_bad)} of them new")
+
+
+def look(root: Path, state_path: Path, settle_seconds: float) -> int:
+    """Look at a corpus once.
+
+    Args:
+        root: the corpus's edf/ folder.
+        state_path: where the state is kept.
+        settle_seconds: a file that changed less than this ago may still be arriving.
+
+    Returns:
+        0 or 99, the exit status.
+
+    Raises:
+        InputError: the corpus is not there, or what is new is not valid.
+    """
+    if not root.is_dir():
+        raise InputError(f"ingest_tuev.root: {root} is not a folder")
+    state = load(state_path)
+    seen = scan(root, state.seen)
+    content = {name: file.sha256 for name, file in seen.items()}
+    save(state_path, State(seen, state.valid))
+    changed = {name for name in content.keys() | state.valid.keys() if content.get(name) != state.valid.get(name)}
+    if not changed:
+        print(f"{root}: nothing is new among {len(seen)} files")
+        return shell.NOTHING_TO_DO
+    youngest = max((file.mtime_ns for file in seen.values()), default=0) / 1e9
+    if time.time() - youngest < settle_seconds:
+        print(f"{root}: files are still arriving; looking again later")
+        return shell.NOTHING_TO_DO
+    fraction = read("ingest_tuev", IngestTUEV).max_bad_fraction
+    check(root, changed, fraction, read("preprocess_tuev.filtering", Filtering), baseline=not state.valid)
+    save(state_path, State(seen, content))
+    print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m components.orchestration.corpus", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="file that remembers what was seen")
+    parser.add_argument("--settle-seconds", type=float, default=60.0)
+    options = parser.parse_args()
+    return look(Path(read("ingest_tuev", IngestTUEV).root), options.state, options.settle_seconds)
+
+
+if __name__ == "__main__":
+    shell.run("corpus", main)

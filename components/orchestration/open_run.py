@@ -1,0 +1,146 @@
+"""Open the workspace of a run: ``python -m components.orchestration.open_run``.
+
+A workspace is a clone of the repository at one revision, on a branch ``retrain/<name of the folder>``, with DVC's cache
+and remotes of the repository, and links to the data that no stage makes. It is made beside its place and renamed, so
+that half a workspace is never taken for one. One that is there already is kept: the run is resumed.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from components.errors import InputError
+from components.orchestration import shell
+from components.settings import PARAMS
+
+RECORD = Path(".git/eeg-run.json")
+
+
+def open_run(repository: Path, workspace: Path, run: str, revision: str, overrides: dict, stages: list[str]) -> None:
+    """Make the workspace of a run, or find it as an earlier try left it.
+
+    Args:
+        repository: the repository.
+        workspace: the folder to make.
+        run: the orchestrator's name of the run.
+        revision: what to check out; empty for the repository's HEAD with its ``params.yaml`` as it stands.
+        overrides: values of ``params.yaml`` for this run, by dotted name.
+        stages: the stages that the run will be asked for; none for no check.
+
+    Raises:
+        InputError: the revision, an override or a source of data is not there, the stages are others, or the
+            workspace belongs to another run.
+    """
+    if workspace.exists():
+        owner = json.loads((workspace / RECORD).read_text())["run"]
+        if owner != run:
+            raise InputError(f"{workspace}: is the workspace of the run {owner}, not of {run}")
+        print(f"{workspace}: resumed")
+        return
+    partial = workspace.with_name(f".{workspace.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    _clone(repository, partial, revision, f"retrain/{workspace.name}")
+    _set_params(repository, partial, revision, overrides, run)
+    with Repo(str(repository)) as source:
+        _share_storage(source, partial)
+    with Repo(str(partial)) as repo:
+        found = repo.index.stages
+        _check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
+        _link_sources(repository, partial, found)
+    (partial / RECORD).write_text(json.dumps({"run": run, "overrides": overrides}))
+    partial.rename(workspace)
+    print(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
+
+
+def _clone(repository: Path, partial: Path, revision: str, branch: str) -> None:
+    try:
+        commit = shell.output(
+            "git", "rev-parse", "--verify", "--end-of-options", f"{revision or 'HEAD'}^{{commit}}", cwd=repository
+        )
+    except RuntimeError as error:
+        raise InputError(f"revision: {revision or 'HEAD'!r} is not in {repository}") from error
+    shell.output("git", "clone", "--quiet", "--no-checkout", str(repository), str(partial), cwd=repository)
+    shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=partial)
+    changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=repository).splitlines()
+    left_out = [line for line in changed if line.split()[-1] not in (PARAMS.name, "dvc.lock")]
+    if left_out and not revision:
+        print("Not committed in the repository, and thus not in this run:", *left_out, sep="\n  ")
+
+
+def _set_params(repository: Path, partial: Path, revision: str, overrides: dict, run: str) -> None:
+    if not revision and (repository / PARAMS).is_file():
+        shutil.copyfile(repository / PARAMS, partial / PARAMS)
+    assignments = [f"{name}={json.dumps(value)}" for name, value in overrides.items()]
+    if assignments:
+        try:
+            shell.output(sys.executable, "-m", "components.params", "set", *assignments, cwd=partial)
+        except RuntimeError as error:
+            raise InputError(f"overrides: {str(error).splitlines()[-1]}") from error
+    if (partial / PARAMS).is_file():
+        shell.commit(partial, f"Set the parameters of the run {run}", PARAMS.name)
+
+
+def _share_storage(source: Repo, partial: Path) -> None:
+    """Give the clone the repository's cache and remotes; DVC's relative paths would lead elsewhere from there."""
+    local = Path(source.local_dvc_dir or source.dvc_dir) / "config.local"
+    if local.is_file():
+        shutil.copyfile(local, partial / ".dvc" / "config.local")
+    shell.output("dvc", "config", "--local", "cache.dir", source.cache.local.path, cwd=partial)
+    for name, remote in source.config["remote"].items():
+        if "://" not in str(remote["url"]):
+            shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=partial)
+
+
+def _check_stages(found: set[str], expected: list[str]) -> None:
+    if expected and found != set(expected):
+        names = ", ".join(sorted(found ^ set(expected)))
+        raise InputError(
+            f"stages: this run's are not those of the DAG ({names}); set what changes a matrix in the repository's "
+            "params.yaml, from which the DAG is made, not for one run"
+        )
+
+
+def _link_sources(repository: Path, partial: Path, stages: list) -> None:
+    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
+    for stage in stages:
+        for dep in stage.deps:
+            path = Path(dep.fs_path)
+            if isinstance(dep, ParamsDependency) or path.exists():
+                continue
+            if any(path.is_relative_to(out) or out.is_relative_to(path) for out in made):
+                continue
+            target = repository / path.relative_to(partial) if path.is_relative_to(partial) else path
+            if not target.exists():
+                raise InputError(f"{target}: a stage ({stage.cmd}) depends on it, and it does not exist")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target.resolve())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m components.orchestration.open_run", description=__doc__)
+    parser.add_argument("--repository", type=Path, required=True)
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--run", required=True, help="the orchestrator's name of the run")
+    parser.add_argument("--revision", default="", help="default: HEAD, with params.yaml as it stands")
+    parser.add_argument("--overrides", type=json.loads, default={}, help="JSON: values by dotted name")
+    parser.add_argument("--stages", nargs="*", default=[], help="the stages that the run will be asked for")
+    options = parser.parse_args()
+    open_run(
+        options.repository.resolve(),
+        options.workspace.absolute(),
+        options.run,
+        options.revision,
+        options.overrides,
+        options.stages,
+    )
+
+
+if __name__ == "__main__":
+    shell.run("open_run", main)

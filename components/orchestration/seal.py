@@ -1,0 +1,48 @@
+"""Seal a finished run: ``python -m components.orchestration.seal``, in its workspace.
+
+Checks that nothing is out of date, pushes the data to DVC's remote, and records ``dvc.lock`` on the run's branch in the
+repository. Each step may be repeated.
+"""
+
+import json
+import time
+from pathlib import Path
+
+from components.orchestration import shell
+
+
+def seal(workspace: Path, attempts: int = 4, wait: float = 5.0) -> str:
+    """Seal the run of a workspace.
+
+    Args:
+        workspace: the run's workspace.
+        attempts: how often to try to reach the remote.
+        wait: seconds before the second attempt; doubled for each further one.
+
+    Returns:
+        The name of the branch.
+
+    Raises:
+        RuntimeError: a stage is out of date, or the remote or the repository cannot be reached.
+    """
+    changed = json.loads(shell.output("dvc", "--wait-for-lock", "status", "--json", cwd=workspace))
+    if changed:
+        raise RuntimeError(f"dvc status: out of date: {json.dumps(changed)}")
+    for attempt in range(1, attempts + 1):
+        try:
+            print(shell.output("dvc", "--wait-for-lock", "push", cwd=workspace))
+            break
+        except RuntimeError as error:
+            if attempt == attempts:
+                raise
+            print(f"{error}\nAgain in {wait:g} s", flush=True)
+            time.sleep(wait)
+            wait *= 2
+    shell.commit(workspace, f"Record the results of {workspace.name}", "dvc.lock")
+    branch = shell.output("git", "branch", "--show-current", cwd=workspace)
+    shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=workspace)
+    return branch
+
+
+if __name__ == "__main__":
+    print(seal(Path.cwd()))

@@ -1,0 +1,41 @@
+"""Running commands, and being one."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from components.errors import InputError
+from components.stage import EXIT_BAD_INPUT
+
+NOTHING_TO_DO = 99
+"""Exit status of a command that found nothing to do: Airflow skips its task, and what waits for its event stays."""
+
+
+def output(*words: str, cwd: Path) -> str:
+    """Run a command and return what it printed.
+
+    Raises:
+        RuntimeError: it failed; the message holds what it wrote to stderr.
+    """
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: exit status {done.returncode}\n{done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def commit(workspace: Path, message: str, *paths: str) -> None:
+    """Commit these files if they have changed; the orchestrator's name stands for a person's."""
+    output("git", "add", "--", *paths, cwd=workspace)
+    if output("git", "diff", "--cached", "--name-only", cwd=workspace):
+        author = ["-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost"]
+        output("git", *author, "commit", "--quiet", "--message", message, cwd=workspace)
+
+
+def run(name: str, main: Callable[[], int | None]) -> None:
+    """Run the body of a command; bad input ends it with exit status 65 and its message alone."""
+    try:
+        raise SystemExit(main() or 0)
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT) from error

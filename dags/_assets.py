@@ -1,0 +1,9 @@
+"""What one DAG tells another."""
+
+from airflow.sdk import Asset
+
+CORPUS = Asset(name="eeg_corpus", uri="eeg://corpus")
+"""The corpus has new or changed recordings, and they are valid."""
+
+REPORT = Asset(name="eeg_report", uri="eeg://report")
+"""A run's report is there, and its models are registered."""

@@ -1,0 +1,114 @@
+"""Runs a task in a container of this host's Docker engine.
+
+One container a task of a run, by name. A worker that dies leaves its container running: the next try adopts it, so
+that nothing is trained twice and nothing is lost. An earlier container that has ended is removed first.
+
+GPUs are given by id. A GPU is free when no running container bears its id in the label ``eeg.gpus`` and no other task
+holds its lock; the engine's own list is thus the truth, also after a worker has died.
+"""
+
+import fcntl
+import re
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from _failures import bad_input
+from _plan import BAD_INPUT
+from airflow.providers.docker.exceptions import DockerContainerFailedException
+from airflow.providers.docker.operators.docker import DockerOperator, fetch_logs
+from docker.errors import NotFound
+from docker.types import DeviceRequest
+
+LABEL = "eeg.gpus"
+
+
+def container_name(run_id: str, path: str) -> str:
+    """The name of the container of a task: ``eeg-{run}-{stage}``, of the characters that Docker allows."""
+    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"eeg-{run_id}-{path}")
+
+
+class Container(DockerOperator):
+    """A container that exists once a run and task, with GPUs by id; bad input is not retried.
+
+    Args:
+        gpus: how many GPUs.
+        gpu_ids: which GPUs there are to choose from.
+        locks: folder of the GPUs' locks.
+    """
+
+    template_fields = (*DockerOperator.template_fields, "working_dir")
+
+    def __init__(self, *, gpus: int, gpu_ids: list[str], locks: str, **arguments):
+        super().__init__(**arguments)
+        self.gpus, self.gpu_ids, self.locks = gpus, gpu_ids, locks
+
+    def execute(self, context):
+        self.container_name = container_name(context["run_id"], self.task_id)
+        try:
+            earlier = self._earlier()
+            if earlier:
+                return self._adopt(earlier)
+            with ExitStack() as held:
+                chosen = self._wait_for_gpus(held)
+                self.labels = {LABEL: ",".join(chosen)}
+                self.device_requests = device_requests(chosen)
+                return super().execute(context)
+        except DockerContainerFailedException as error:
+            if f"'StatusCode': {BAD_INPUT}" in str(error):
+                raise bad_input(self.task_id) from error
+            raise
+
+    def _earlier(self) -> dict | None:
+        """The container of an earlier try if it still runs; one that has ended is removed."""
+        try:
+            found = self.cli.inspect_container(self.container_name)
+        except NotFound:
+            return None
+        if found["State"]["Running"]:
+            return found
+        self.cli.remove_container(found["Id"], force=True)
+        return None
+
+    def _adopt(self, container: dict) -> None:
+        self.log.info("Adopting container %s, which an earlier try left running", self.container_name)
+        self.container = container
+        lines = fetch_logs(self.cli.logs(container["Id"], stream=True, follow=True), self.log)
+        result = self.cli.wait(container["Id"])
+        self.cli.remove_container(container["Id"], force=True)
+        if result["StatusCode"]:
+            raise DockerContainerFailedException(f"Docker container failed: {result!r}", logs=lines)
+
+    def _wait_for_gpus(self, held: ExitStack) -> list[str]:
+        while True:
+            chosen, attempt = [], ExitStack()
+            for name in [name for name in self.gpu_ids if name not in self._busy()]:
+                if len(chosen) < self.gpus and _lock(Path(self.locks) / f"gpu-{name}.lock", attempt):
+                    chosen.append(name)
+            if len(chosen) == self.gpus:
+                held.push(attempt)
+                return chosen
+            attempt.close()
+            self.log.info("Waiting for %d of the GPUs %s", self.gpus, ", ".join(self.gpu_ids))
+            time.sleep(10)
+
+    def _busy(self) -> set[str]:
+        running = self.cli.containers(filters={"label": LABEL})
+        return {name for container in running for name in container["Labels"][LABEL].split(",")}
+
+
+def device_requests(chosen: list[str]) -> list[DeviceRequest]:
+    """Ask Docker for these GPUs and no others."""
+    return [DeviceRequest(device_ids=chosen, capabilities=[["gpu"]])] if chosen else []
+
+
+def _lock(path: Path, held: ExitStack) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    held.callback(file.close)
+    return True

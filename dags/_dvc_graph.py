@@ -1,0 +1,247 @@
+"""Reads ``dvc.yaml`` and ``params.yaml`` into dataclasses, with YAML and the standard library alone.
+
+It supports what the project's ``dvc.yaml`` uses and refuses the rest by name, so that the DAG cannot silently differ
+from DVC's graph. Names and edges are DVC's own.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from itertools import product
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
+_TOP = {"stages", "metrics", "plots"}
+_STAGE = {"cmd", "deps", "outs", "params", "desc", "meta", "matrix", "frozen"}
+_OUT = {"cache", "persist", "push", "remote", "desc", "type", "labels", "meta"}
+_EXPRESSION = re.compile(r"(?<!\\)\$\{\s*(.*?)\s*\}")
+_NAME = re.compile(r"[\w.-]+(\[\d+\])?")
+
+
+class GraphError(ValueError):
+    """``dvc.yaml`` or ``params.yaml`` holds something that is wrong or not supported; the message names it."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a task of the stage needs: ``meta.airflow``."""
+
+    gpus: int
+    cpus: int
+    memory_gb: int
+    shm_gb: int
+    retries: int
+    timeout_min: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as DVC expands it: one item of a matrix or foreach is a stage of its own."""
+
+    name: str
+    command: tuple[str, ...]
+    deps: tuple[str, ...]
+    outs: tuple[str, ...]
+    params: tuple[str, ...]
+    desc: str
+    resources: Resources
+    frozen: bool = False
+    group: str | None = None
+    item: dict = field(default_factory=dict, hash=False)
+
+    @property
+    def base(self) -> str:
+        """The name as it stands in ``dvc.yaml``, which the component's folder bears too."""
+        return self.group or self.name
+
+    @property
+    def key(self) -> str | None:
+        """What follows the ``@`` of an item's name."""
+        return self.name.removeprefix(f"{self.group}@") if self.group else None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Stages by name, and edges (upstream, downstream) between them."""
+
+    stages: dict[str, Stage]
+    edges: frozenset[tuple[str, str]]
+
+
+def read_graph(root: Path | str) -> Graph:
+    """Read the graph of a repository.
+
+    Args:
+        root: folder with ``dvc.yaml`` and ``params.yaml``.
+
+    Returns:
+        The stages, expanded and in the order of ``dvc.yaml``, and their edges.
+
+    Raises:
+        GraphError: a feature that is not supported, a name that does not resolve, or bad ``meta.airflow``.
+    """
+    root = Path(root)
+    document = _load(root / "dvc.yaml")
+    params = _load(root / "params.yaml") if (root / "params.yaml").is_file() else {}
+    if unknown := document.keys() - _TOP:
+        raise GraphError(f"dvc.yaml: {', '.join(sorted(unknown))}: not supported")
+    stages = {}
+    for name, definition in (document.get("stages") or {}).items():
+        stages.update((stage.name, stage) for stage in _expand(name, definition, params))
+    return Graph(stages, frozenset(_edges(list(stages.values()))))
+
+
+def _load(path: Path) -> dict:
+    try:
+        return yaml.load(path.read_text(), _LOADER) or {}
+    except yaml.YAMLError as error:
+        raise GraphError(f"{path}: not valid YAML: {error}") from error
+
+
+def _expand(name: str, definition: dict, params: dict) -> Iterator[Stage]:
+    where = f"dvc.yaml: {name}"
+    if "foreach" in definition or "do" in definition:
+        _refuse(definition.keys() - {"foreach", "do"}, where)
+        template = definition["do"]
+        _refuse(template.keys() - (_STAGE - {"matrix"}), f"{where}: do")
+        data = _fill(definition["foreach"], params, f"{where}: foreach")
+        for key, value in _items(data):
+            scope = {"item": value} | ({"key": key} if isinstance(data, dict) else {})
+            yield _stage(f"{name}@{key}", template, params | scope, name, value if isinstance(value, dict) else scope)
+        return
+    _refuse(definition.keys() - _STAGE, where)
+    if "matrix" not in definition:
+        yield _stage(name, definition, params)
+        return
+    axes = _fill(definition["matrix"], params, f"{where}: matrix")
+    for combination in product(*(enumerate(values) for values in axes.values())):
+        item = {axis: value for axis, (_, value) in zip(axes, combination, strict=True)}
+        key = "-".join(
+            f"{axis}{index}" if isinstance(value, dict | list) else _text(value)
+            for axis, (index, value) in zip(axes, combination, strict=True)
+        )
+        # Within a matrix both `item` and `key` are there, as in DVC.
+        yield _stage(f"{name}@{key}", definition, params | {"item": item, "key": key}, name, item)
+
+
+def _items(data: dict | list) -> Iterator[tuple[str, object]]:
+    if isinstance(data, dict):
+        return ((_text(key), value) for key, value in data.items())
+    if any(isinstance(value, dict | list) for value in data):
+        return ((str(index), value) for index, value in enumerate(data))
+    return ((_text(value), value) for value in data)
+
+
+def _stage(name: str, definition: dict, scope: dict, group: str | None = None, item: dict | None = None) -> Stage:
+    where = f"dvc.yaml: {name}"
+    # DVC fills neither `desc` nor `meta` from a template that we would need.
+    found = {key: _fill(definition.get(key), scope, f"{where}: {key}") for key in ("cmd", "deps", "outs", "params")}
+    if not found["cmd"]:
+        raise GraphError(f"{where}: cmd: is missing")
+    return Stage(
+        name=name,
+        command=tuple([found["cmd"]] if isinstance(found["cmd"], str) else found["cmd"]),
+        deps=tuple(found["deps"] or ()),
+        outs=tuple(_out(out, where) for out in found["outs"] or ()),
+        params=tuple(_param(param, where) for param in found["params"] or ()),
+        desc=definition.get("desc", ""),
+        resources=_resources((definition.get("meta") or {}).get("airflow"), where),
+        frozen=definition.get("frozen", False),
+        group=group,
+        item=item or {},
+    )
+
+
+def _out(out: str | dict, where: str) -> str:
+    if isinstance(out, str):
+        return out
+    ((path, options),) = out.items()
+    _refuse((options or {}).keys() - _OUT, f"{where}: outs: {path}")
+    return path
+
+
+def _param(param: str | dict, where: str) -> str:
+    if not isinstance(param, str):
+        raise GraphError(f"{where}: params: a file other than params.yaml: not supported")
+    return param
+
+
+def _resources(values: object, where: str) -> Resources:
+    where = f"{where}: meta.airflow"
+    names = [entry.name for entry in fields(Resources)]
+    if not isinstance(values, dict):
+        raise GraphError(f"{where}: is missing; it must have {', '.join(names)}")
+    if missing := [name for name in names if name not in values]:
+        raise GraphError(f"{where}: {', '.join(missing)}: is missing")
+    if unknown := sorted(values.keys() - set(names)):
+        raise GraphError(f"{where}: {', '.join(unknown)}: unknown key")
+    for name, value in values.items():
+        least = 0 if name in ("gpus", "retries") else 1
+        if type(value) is not int or value < least:
+            raise GraphError(f"{where}: {name}: must be an integer of at least {least} (found {value!r})")
+    return Resources(**values)
+
+
+def _refuse(unknown: set[str], where: str) -> None:
+    if unknown:
+        raise GraphError(f"{where}: {', '.join(sorted(unknown))}: not supported")
+
+
+def _fill(value: object, scope: dict, where: str) -> object:
+    """Replace ``${a.b}`` throughout a value; a string that is one expression becomes the value itself."""
+    if isinstance(value, dict):
+        return {_fill(key, scope, where): _fill(entry, scope, where) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_fill(entry, scope, where) for entry in value]
+    if not isinstance(value, str):
+        return value
+    if whole := _EXPRESSION.fullmatch(value):
+        return _lookup(whole[1], scope, where)
+    return _EXPRESSION.sub(lambda match: _text(_lookup(match[1], scope, where), where), value)
+
+
+def _lookup(expression: str, scope: dict, where: str) -> object:
+    value: object = scope
+    for part in expression.split("."):
+        if not _NAME.fullmatch(part):
+            raise GraphError(f"{where}: ${{{expression}}}: not supported")
+        name, bracket, index = part.partition("[")
+        try:
+            value = value[int(name) if isinstance(value, list) else name]
+            value = value[int(index[:-1])] if bracket else value
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise GraphError(f"{where}: ${{{expression}}}: is not in params.yaml") from None
+    return value
+
+
+def _text(value: object, where: str = "dvc.yaml") -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        raise GraphError(f"{where}: a mapping or list within a text: not supported")
+    return str(value)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    parts: list[str] = []
+    for part in PurePosixPath(path).parts:
+        if part == ".." and parts and parts[-1] not in ("..", "/"):
+            parts.pop()
+        else:
+            parts.append(part)
+    return tuple(parts)
+
+
+def _edges(stages: list[Stage]) -> Iterator[tuple[str, str]]:
+    """Yield (upstream, downstream): a dependency lies within an output, or an output within the dependency."""
+    outs = {_parts(out): stage.name for stage in stages for out in stage.outs}
+    prefixes: dict[tuple[str, ...], set[str]] = {}
+    for path, owner in outs.items():
+        for length in range(1, len(path) + 1):
+            prefixes.setdefault(path[:length], set()).add(owner)
+    for stage in stages:
+        for dep in map(_parts, stage.deps):
+            upstream = prefixes.get(dep, set()) | {outs[dep[:n]] for n in range(1, len(dep)) if dep[:n] in outs}
+            yield from ((name, stage.name) for name in upstream if name != stage.name)

@@ -1,0 +1,126 @@
+"""The only place where operators are built: a task of the plan, for one of three runtimes."""
+
+import os
+import shlex
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from _failures import notify
+from _plan import NOTHING_TO_DO, Task
+from _settings import Settings
+
+
+def operator(task: Task, settings: Settings, **options):
+    """Build the operator of a task in the current DAG and task group.
+
+    Args:
+        task: the task.
+        settings: ``settings.runtime`` chooses among ``BUILDERS``.
+        options: arguments of any operator that take precedence, e.g. ``outlets``.
+
+    Raises:
+        ValueError: there is no such runtime.
+    """
+    if settings.runtime not in BUILDERS:
+        raise ValueError(f"EEG_RUNTIME: {settings.runtime!r} is none of {', '.join(BUILDERS)}")
+    common = {
+        "task_id": task.id,
+        "doc_md": task.doc,
+        "pool": task.pool,
+        "pool_slots": task.slots,
+        "retries": task.resources.retries,
+        "retry_delay": timedelta(seconds=settings.retry_seconds),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(hours=1),
+        "execution_timeout": timedelta(minutes=task.resources.timeout_min),
+        "on_failure_callback": notify,
+        "do_xcom_push": False,
+        "skip_on_exit_code": NOTHING_TO_DO,
+    }
+    return BUILDERS[settings.runtime](task, settings, common | options)
+
+
+def _process(task: Task, settings: Settings, common: dict):
+    from _process import Process
+
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return Process(
+        # A trailing space, or Airflow would take a command that ends in .sh for a template file.
+        bash_command=f"exec {shlex.join(task.command)} ",
+        cwd=task.folder,
+        env=settings.environment() | {"PATH": path} | task.environment,
+        append_env=True,
+        **common,
+    )
+
+
+def _docker(task: Task, settings: Settings, common: dict):
+    from _docker import Container
+    from docker.types import Mount
+
+    resources = task.resources
+    secret = {name: value for name, value in settings.environment().items() if name.startswith("AWS_")}
+    public = {name: value for name, value in settings.environment().items() if name not in secret}
+    return Container(
+        image=f"{settings.image}-{task.image}",
+        command=list(task.command),
+        working_dir=task.folder,
+        # The name is set by the operator itself, from the run and the task.
+        gpus=resources.gpus,
+        gpu_ids=settings.gpu_ids,
+        locks=f"{settings.runs_folder}/.gpus",
+        environment=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"} | task.environment,
+        private_environment=secret,
+        # Every folder has the same path inside and outside, so that links and DVC's settings hold on both sides.
+        mounts=[Mount(target=path, source=path, type="bind") for path in settings.mount_paths],
+        user=settings.docker_user,
+        cpus=resources.cpus,
+        mem_limit=f"{resources.memory_gb}g",
+        shm_size=resources.shm_gb * 2**30,
+        network_mode=settings.docker_network,
+        auto_remove="force",
+        mount_tmp_dir=False,
+        **common,
+    )
+
+
+def _kubernetes(task: Task, settings: Settings, common: dict):
+    from _kubernetes import Pod
+    from kubernetes.client import models as k8s
+
+    resources = task.resources
+    amount = {"cpu": str(resources.cpus), "memory": f"{resources.memory_gb}Gi"}
+    gpus = {"nvidia.com/gpu": str(resources.gpus)} if resources.gpus else {}
+    shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{resources.shm_gb}Gi")
+    claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=settings.claim)
+    reference = k8s.V1SecretEnvSource(name=settings.secret, optional=True)
+    public = {name: value for name, value in settings.environment().items() if not name.startswith("AWS_")}
+    return Pod(
+        name=f"eeg-{task.path.replace('_', '-').replace('.', '-').lower()}",
+        # A retry finds its pod by identity; a fixed name would meet the one that is still being deleted.
+        random_name_suffix=True,
+        namespace=settings.namespace,
+        image=f"{settings.image}-{task.image}",
+        # Pods have no working folder in this operator, and the shell is there to change into it.
+        cmds=["sh", "-c", 'cd "$0" && exec "$@"', task.folder],
+        arguments=list(task.command),
+        env_vars=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"} | task.environment,
+        env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
+        container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
+        volumes=[
+            k8s.V1Volume(name="work", persistent_volume_claim=claim),
+            k8s.V1Volume(name="shm", empty_dir=shared_memory),
+        ],
+        volume_mounts=[
+            k8s.V1VolumeMount(name="work", mount_path=settings.claim_path),
+            k8s.V1VolumeMount(name="shm", mount_path="/dev/shm"),
+        ],
+        startup_timeout_seconds=1800,
+        on_finish_action="delete_succeeded_pod",
+        get_logs=True,
+        **common,
+    )
+
+
+BUILDERS = {"process": _process, "docker": _docker, "kubernetes": _kubernetes}

@@ -1,0 +1,64 @@
+"""Settings of the DAGs, from environment variables; ``dags/README.md`` lists them."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _env(name: str, default: str) -> object:
+    return field(default_factory=lambda: os.environ.get(name) or default)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where runs live and what their tasks run in."""
+
+    repository: str = _env("EEG_REPOSITORY", str(Path(__file__).resolve().parents[1]))
+    runs: str = _env("EEG_RUNS", "")
+    runtime: str = _env("EEG_RUNTIME", "process")
+    retrain_cron: str = _env("EEG_RETRAIN_CRON", "0 2 * * 0")
+    ingest_cron: str = _env("EEG_INGEST_CRON", "*/10 * * * *")
+    retry_seconds: float = field(default_factory=lambda: float(os.environ.get("EEG_RETRY_SECONDS") or 60))
+    image: str = _env("EEG_IMAGE", "eeg-workflow")
+    mounts: str = _env("EEG_MOUNTS", "")
+    gpus: str = _env("EEG_GPUS", "0")
+    docker_network: str = _env("EEG_DOCKER_NETWORK", "bridge")
+    docker_user: str = _env("EEG_DOCKER_USER", f"{os.getuid()}:{os.getgid()}")
+    namespace: str = _env("EEG_K8S_NAMESPACE", "default")
+    claim: str = _env("EEG_K8S_CLAIM", "eeg-workflow")
+    secret: str = _env("EEG_K8S_SECRET", "eeg-workflow")
+    claim_mount: str = _env("EEG_K8S_MOUNT", "")
+
+    @property
+    def runs_folder(self) -> str:
+        """Folder with one workspace a run."""
+        return self.runs or f"{self.repository}/runs"
+
+    @property
+    def mount_paths(self) -> list[str]:
+        """Host folders that every container sees, at the same path."""
+        listed = [path for path in self.mounts.split(os.pathsep) if path]
+        return list(dict.fromkeys([self.repository, self.runs_folder, *listed]))
+
+    @property
+    def gpu_ids(self) -> list[str]:
+        """Ids of the GPUs that containers of this host may have."""
+        return [name.strip() for name in self.gpus.split(",") if name.strip()]
+
+    def environment(self) -> dict[str, str]:
+        """Environment of every task."""
+        found = {
+            "DVC_NO_ANALYTICS": "1",
+            "EEG_REPOSITORY": self.repository,
+            "EEG_RUNS": self.runs_folder,
+            "GIT_TERMINAL_PROMPT": "0",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.repository}/mlruns/mlflow.db",
+            "OMP_WAIT_POLICY": "passive",
+        }
+        passed = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MLFLOW_"))}
+        return found | passed
+
+    @property
+    def claim_path(self) -> str:
+        """Where pods mount the shared volume: a folder that holds the repository and the runs."""
+        return self.claim_mount or str(Path(self.repository).parent)

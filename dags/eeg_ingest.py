@@ -1,0 +1,25 @@
+"""Ingest: notice new or changed recordings in the corpus, and tell the other DAGs of them if they are valid."""
+
+import os
+
+from _assets import CORPUS
+from _operators import operator
+from _plan import Task
+from _settings import Settings
+from airflow.sdk import DAG, CronTriggerTimetable
+
+settings = Settings()
+
+with DAG(
+    "eeg_ingest",
+    description="Look for new or changed recordings; emit the corpus asset if they are valid",
+    schedule=CronTriggerTimetable(settings.ingest_cron, timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["eeg"],
+):
+    state = f"{settings.runs_folder}/.corpus.json"
+    settle = os.environ.get("EEG_SETTLE_SECONDS") or "60"
+    command = ("python", "-m", "components.orchestration.corpus", "--state", state, "--settle-seconds", settle)
+    task = Task("check_corpus", command, settings.repository, doc="Compare content, validate what is new")
+    operator(task, settings, outlets=[CORPUS])

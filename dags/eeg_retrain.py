@@ -1,0 +1,45 @@
+"""Retrain: the graph of ``dvc.yaml`` in a workspace of the run's own, then sealed and registered."""
+
+from _assets import CORPUS, REPORT
+from _dvc_graph import read_graph
+from _materialise import SLUG, build
+from _plan import SMALL, Task, plan
+from _settings import Settings
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+
+settings = Settings()
+workspace = f"{settings.runs_folder}/{{{{ run_id | slug }}}}"
+stages = plan(read_graph(settings.repository), settings.repository, workspace)
+module = ("python", "-m")
+
+with DAG(
+    "eeg_retrain",
+    description="Train, evaluate and register every model, weekly or when the corpus has changed",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(settings.retrain_cron, timezone="UTC"), assets=CORPUS),
+    catchup=False,
+    max_active_runs=1,
+    user_defined_filters=SLUG,
+    tags=["eeg"],
+    params={
+        "overrides": Param({}, type="object", description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
+        "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
+    },
+):
+    opened = Task(
+        "open_run",
+        # Words that a user chooses go through the environment: a shell would read them.
+        ("sh", "-c", 'exec python -m components.orchestration.open_run --repository "$EEG_REPOSITORY" '
+         '--workspace "$EEG_WORKSPACE" --run "$EEG_RUN" --revision="$EEG_REVISION" --overrides="$EEG_OVERRIDES" '
+         '--stages "$@"', "open_run", *stages.tasks),
+        settings.repository,
+        environment={
+            "EEG_WORKSPACE": workspace,
+            "EEG_RUN": "{{ run_id }}",
+            "EEG_REVISION": "{{ params.revision }}",
+            "EEG_OVERRIDES": "{{ params.overrides | tojson }}",
+        },
+        doc="Clone the repository, set the run's parameters, share DVC's storage",
+    )  # fmt: skip
+    seal = Task("seal", (*module, "components.orchestration.seal"), workspace, doc="Check, push, record dvc.lock")
+    register = Task("register", (*module, "components.register"), workspace, SMALL, "train", doc="Register the models")
+    build(settings, before=[opened], stages=stages, after=[seal, register], outlets={"register": [REPORT]})
