@@ -100,6 +100,7 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
         name=f"eeg-{task.path.replace('_', '-').replace('.', '-').lower()}",
         # A retry finds its pod by identity; a fixed name would meet the one that is still being deleted.
         random_name_suffix=True,
+        config_file=settings.kube_config or None,
         namespace=settings.namespace,
         image=f"{settings.image}-{task.image}",
         # Pods have no working folder in this operator, and the shell is there to change into it.

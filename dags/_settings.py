@@ -27,6 +27,7 @@ class Settings:
     namespace: str = _env("EEG_K8S_NAMESPACE", "default")
     claim: str = _env("EEG_K8S_CLAIM", "eeg-workflow")
     secret: str = _env("EEG_K8S_SECRET", "eeg-workflow")
+    kube_config: str = _env("EEG_K8S_CONFIG", "")
     claim_mount: str = _env("EEG_K8S_MOUNT", "")
 
     @property

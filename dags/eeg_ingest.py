@@ -17,7 +17,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["eeg"],
-):
+) as dag:
     state = f"{settings.runs_folder}/.corpus.json"
     settle = os.environ.get("EEG_SETTLE_SECONDS") or "60"
     command = ("python", "-m", "components.orchestration.corpus", "--state", state, "--settle-seconds", settle)

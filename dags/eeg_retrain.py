@@ -24,7 +24,7 @@ with DAG(
         "overrides": Param({}, type="object", description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
         "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
     },
-):
+) as dag:
     opened = Task(
         "open_run",
         # Words that a user chooses go through the environment: a shell would read them.

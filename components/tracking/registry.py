@@ -28,6 +28,18 @@ class Select:
 
 
 @settings
+class Gate:
+    """What a challenger must reach to become champion; means over the seeds are compared."""
+
+    metric: str
+    mode: Literal["min", "max"]
+    floor: float
+    """The least (or, with ``min``, the largest) value that any champion may have."""
+    min_gain: float
+    """By how much it must be better than the champion."""
+
+
+@settings
 class Entry:
     """A registered model."""
 
@@ -36,6 +48,7 @@ class Entry:
     serving: str
     results: str
     select: Select
+    gate: Gate
     metrics: list[str]
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import mlflow
@@ -24,8 +23,15 @@ def experiment(name: str) -> None:
     """Make an experiment the active one, created when missing."""
     mlflow.set_tracking_uri(uri())
     # Stages may start together, and one database must not be set up twice; a server looks to that itself.
-    alone = FileLock(LOCAL / "setup.lock") if uri().startswith("sqlite:") else nullcontext()
-    with alone:
+    if not uri().startswith("sqlite:///"):
+        mlflow.set_experiment(name)
+        return
+    # Artifacts lie beside the database, whatever folder the stage runs in: workspaces are removed some day.
+    folder = Path(uri().removeprefix("sqlite:///")).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "setup.lock"):
+        if mlflow.get_experiment_by_name(name) is None:
+            mlflow.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
         mlflow.set_experiment(name)
 
 

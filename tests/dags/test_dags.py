@@ -1,0 +1,78 @@
+"""The DAG files: what they hold, how fast they parse, and what they import."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from _dvc_graph import read_graph
+
+from tests.dags.airflow_home import DAGS, ROOT, Airflow
+
+# Airflow and what it takes to build an operator are loaded before: the files' own part is measured.
+PARSE = """
+import json, sys, time
+from pathlib import Path
+import airflow.sdk
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, TaskGroup
+import airflow.providers.standard.operators.bash
+sys.path.append(sys.argv[1])
+start = time.perf_counter()
+dags = {}
+for path in sorted(Path(sys.argv[1]).glob("[a-z]*.py")):
+    started = time.perf_counter()
+    module = __import__(path.stem)
+    took = time.perf_counter() - started
+    (dag,) = [value for value in vars(module).values() if isinstance(value, DAG)]
+    dags[dag.dag_id] = {"took": took, "max_active_runs": dag.max_active_runs,
+        "tasks": {t.task_id: sorted(t.upstream_task_ids) for t in dag.tasks}}
+heavy = sorted({"torch", "mlflow", "dvc", "numpy", "pandas", "mne", "components"} & set(sys.modules))
+print(json.dumps({"dags": dags, "heavy": heavy}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory):
+    home = Airflow(tmp_path_factory.mktemp("home"), ROOT)
+    words = [sys.executable, "-c", PARSE, str(DAGS)]
+    done = subprocess.run(words, env=home.environment, cwd=home.home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def task_of(stage):
+    return f"{stage.group}.{stage.key}" if stage.group else stage.name
+
+
+def test_the_dags_and_their_limits(parsed):
+    assert parsed["dags"].keys() == {"eeg_ingest", "eeg_promote", "eeg_retrain"}
+    assert all(dag["max_active_runs"] == 1 for dag in parsed["dags"].values())
+
+
+def test_retrain_has_the_stages_and_edges_of_dvc(parsed):
+    graph = read_graph(ROOT)
+    names = {name: task_of(stage) for name, stage in graph.stages.items()}
+    tasks = parsed["dags"]["eeg_retrain"]["tasks"]
+    assert set(tasks) == set(names.values()) | {"open_run", "seal", "register"}
+    edges = {(upstream, task) for task, all_upstream in tasks.items() for upstream in all_upstream}
+    around = {"open_run", "seal", "register"}
+    assert {edge for edge in edges if not around & set(edge)} == {(names[a], names[b]) for a, b in graph.edges}
+    assert ("open_run", "ingest_tuev") in edges and ("report", "seal") in edges and ("seal", "register") in edges
+
+
+def test_parsing_is_quick_and_imports_nothing_heavy(parsed):
+    assert parsed["heavy"] == []
+    assert max(dag["took"] for dag in parsed["dags"].values()) < 0.2
+
+
+def test_airflow_imports_them_without_errors(tmp_path):
+    code = (
+        "import json, os; from pathlib import Path; from airflow.dag_processing.dagbag import BundleDagBag\n"
+        "folder = Path(os.environ['AIRFLOW__CORE__DAGS_FOLDER'])\n"
+        "bag = BundleDagBag(folder, bundle_path=folder, bundle_name='dags-folder')\n"
+        "print(json.dumps([bag.import_errors, sorted(bag.dags)]))"
+    )
+    home = Airflow(tmp_path, ROOT)
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=home.environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [{}, ["eeg_ingest", "eeg_promote", "eeg_retrain"]]

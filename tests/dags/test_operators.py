@@ -1,0 +1,137 @@
+"""Operators of the three runtimes, built from the real graph."""
+
+import importlib
+import json
+from datetime import timedelta
+
+import pytest
+from _dvc_graph import Resources, read_graph
+from _operators import BUILDERS, operator
+from _plan import SMALL, Task, plan
+from _settings import Settings
+from airflow.sdk import DAG
+
+from components import component
+from tests.dags.airflow_home import DAGS, ROOT
+
+GIB = 2**30
+POOLS = json.loads((DAGS / "pools.json").read_text())
+STAGES = list(read_graph(ROOT).stages)
+
+
+def operators(runtime, **settings):
+    """Operators by name of the stage, with the stage."""
+    chosen = Settings(repository=str(ROOT), runtime=runtime, **settings)
+    graph = read_graph(ROOT)
+    tasks = plan(graph, ROOT, "/runs/{{ run_id | slug }}").tasks
+    with DAG(f"all_{runtime}", schedule=None):
+        found = {
+            name: operator(Task(**vars(task) | {"id": task.path.replace(".", "__")}), chosen)
+            for name, task in tasks.items()
+        }
+    return {name: (found[name], graph.stages[name]) for name in found}
+
+
+KUBE_CONFIG = """
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: nobody, user: {}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    config = tmp_path_factory.mktemp("kube") / "config"
+    config.write_text(KUBE_CONFIG)
+    return {
+        runtime: operators(runtime, gpus="4,5,6", mounts="/data/tuev", kube_config=str(config)) for runtime in BUILDERS
+    }
+
+
+def test_a_runtime_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="EEG_RUNTIME: 'slurm' is none of process, docker, kubernetes"):
+        operator(Task("a", ("true",), "/", SMALL), Settings(runtime="slurm"))
+
+
+@pytest.mark.parametrize("runtime", BUILDERS)
+@pytest.mark.parametrize("name", STAGES)
+def test_every_runtime_bounds_what_a_stage_takes(built, runtime, name):
+    made, stage = built[runtime][name]
+    wanted = stage.resources
+    assert made.pool == ("gpu" if wanted.gpus else "cpu")
+    assert made.pool_slots == (wanted.gpus or wanted.cpus) <= POOLS[made.pool]["slots"]
+    assert made.retries == wanted.retries and made.retry_exponential_backoff == 2.0
+    assert made.execution_timeout == timedelta(minutes=wanted.timeout_min)
+    assert made.on_failure_callback and not made.do_xcom_push
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_process(built, name):
+    made, _ = built["process"][name]
+    assert made.bash_command == f"exec python -m components.orchestration.run_stage {name} "
+    assert made.cwd == "/runs/{{ run_id | slug }}" and made.append_env
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_docker(built, name):
+    made, stage = built["docker"][name]
+    assert made.command == ["python", "-m", "components.orchestration.run_stage", name]
+    assert made.image == f"eeg-workflow-{component.read(stage.base).image}"
+    assert made.shm_size == stage.resources.shm_gb * GIB and made.mem_limit == f"{stage.resources.memory_gb}g"
+    assert made.gpus == stage.resources.gpus and made.gpu_ids == ["4", "5", "6"]
+    assert not made.mount_tmp_dir and not made.retrieve_output and made.auto_remove == "force"
+    mounts = {mount["Target"]: mount["Source"] for mount in made.mounts}
+    assert mounts == {path: path for path in (str(ROOT), f"{ROOT}/runs", "/data/tuev")}
+    assert "working_dir" in made.template_fields
+
+
+def test_docker_names_a_container_after_run_and_stage():
+    container_name = importlib.import_module("_docker").container_name
+    assert container_name("manual__2026-01-01T00:00:00+00:00", "finetune_lft.recorded-0") == (
+        "eeg-manual__2026-01-01T00-00-00-00-00-finetune_lft.recorded-0"
+    )
+
+
+def test_docker_asks_for_gpus_by_id():
+    (request,) = importlib.import_module("_docker").device_requests(["5", "6"])
+    assert request["DeviceIDs"] == ["5", "6"] and request["Count"] == 0 and request["Capabilities"] == [["gpu"]]
+    assert importlib.import_module("_docker").device_requests([]) == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_kubernetes_pods(built, name):
+    from kubernetes.client import ApiClient, V1Pod
+    from kubernetes.client import models as k8s
+
+    made, stage = built["kubernetes"][name]
+    pod = made.build_pod_request_obj()
+    assert isinstance(pod, V1Pod) and pod.metadata.name.startswith(f"eeg-{stage.base.replace('_', '-')}")
+    (container,) = pod.spec.containers
+    assert isinstance(container.resources, k8s.V1ResourceRequirements)
+    gpus = {"nvidia.com/gpu": str(stage.resources.gpus)} if stage.resources.gpus else {}
+    assert container.resources.limits == gpus | {
+        "cpu": str(stage.resources.cpus),
+        "memory": f"{stage.resources.memory_gb}Gi",
+    }
+    volumes = {volume.name: volume for volume in pod.spec.volumes}
+    assert volumes["shm"].empty_dir.medium == "Memory"
+    assert volumes["shm"].empty_dir.size_limit == f"{stage.resources.shm_gb}Gi"
+    assert volumes["work"].persistent_volume_claim.claim_name == "eeg-workflow"
+    assert {mount.name: mount.mount_path for mount in container.volume_mounts} == {
+        "work": str(ROOT.parent),
+        "shm": "/dev/shm",
+    }
+    assert container.args[-1] == name and made.random_name_suffix
+    # What the API would be sent can be read back as its own types.
+    document = ApiClient().sanitize_for_serialization(pod)
+    reply = type("Reply", (), {"data": json.dumps(document)})()
+    assert ApiClient().sanitize_for_serialization(ApiClient().deserialize(reply, "V1Pod")) == document
+
+
+def test_other_kinds_of_stage_have_other_needs():
+    many = Resources(gpus=2, cpus=8, memory_gb=64, shm_gb=16, retries=0, timeout_min=10)
+    task = Task("wide", ("true",), "/", many)
+    assert (task.pool, task.slots) == ("gpu", 2)
