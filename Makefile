@@ -69,9 +69,8 @@ bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 deps: env ## compute the code that each stage of dvc.yaml depends on
 	$(PY) -m components.code_deps
 
-airflow: env ## open a local Airflow on dags/
-	AIRFLOW_HOME=$(CURDIR)/.airflow AIRFLOW__CORE__DAGS_FOLDER=$(CURDIR)/dags AIRFLOW__CORE__LOAD_EXAMPLES=False \
-	  airflow standalone
+airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
+	$(PY) -m components.orchestration.airflow_server
 
 mlflow: env ## open the local MLflow server
 	$(PY) -m components.tracking.server

@@ -14,6 +14,7 @@ with DAG(
     schedule=REPORT,
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     tags=["eeg"],
 ) as dag:
     operator(Task("promote", ("python", "-m", "components.promote"), settings.repository, image="train"), settings)

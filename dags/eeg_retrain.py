@@ -18,6 +18,7 @@ with DAG(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(settings.retrain_cron, timezone="UTC"), assets=CORPUS),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     user_defined_filters=SLUG,
     tags=["eeg"],
     params={

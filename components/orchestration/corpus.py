@@ -1,8 +1,8 @@
 """Look at the corpus for new or changed recordings: ``python -m components.orchestration.corpus``.
 
-Exit status 0: there are some, and they are valid. 99: nothing is new, or files are still arriving. 65: what is new is not
-valid; the table of problems is printed, and the corpus counts as changed until it is mended. What counts is content:
-size and modification time only say which files to hash again.
+Exit status 0: there are some, and they are valid. 99: nothing is new, or files are still arriving. 65: what is new is
+not valid; the table of problems is printed, and the corpus counts as changed until it is mended. What counts is
+content: size and modification time only say which files to hash again.
 """
 
 import argparse

@@ -1,0 +1,73 @@
+"""New, changed, broken and arriving recordings: what the watch on the corpus says of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.errors import InputError
+from components.orchestration.corpus import load, look
+from tests.dags.airflow_home import ROOT
+from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
+
+NEW = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
+KNOWN = Path("train/aaaaaaab/aaaaaaab_00000000.edf")
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return write_corpus(tmp_path / "edf"), tmp_path / "state.json"
+
+
+def arrive(root):
+    write_edf(root / NEW, seed=77)
+    write_rec((root / NEW).with_suffix(".rec"), EVENTS)
+
+
+def test_only_new_content_counts(corpus, capsys):
+    root, state = corpus
+    assert look(root, state, 0) == 0
+    assert look(root, state, 0) == 99
+    os.utime(root / KNOWN)
+    assert look(root, state, 0) == 99, "another time, the same content"
+    arrive(root)
+    assert look(root, state, 0) == 0 and "2 files are new" in capsys.readouterr().out
+    (root / NEW).unlink()
+    (root / NEW).with_suffix(".rec").unlink()
+    assert look(root, state, 0) == 0 and look(root, state, 0) == 99
+
+
+def test_unchanged_files_are_not_read_again(corpus):
+    root, state = corpus
+    look(root, state, 0)
+    before = (root / KNOWN).stat()
+    (root / KNOWN).write_bytes(b"x" * before.st_size)
+    os.utime(root / KNOWN, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert look(root, state, 0) == 99
+
+
+def test_files_that_still_arrive_are_left_for_later(corpus):
+    root, state = corpus
+    assert look(root, state, 3600) == 99 and look(root, state, 0) == 0
+
+
+def test_a_broken_recording_is_refused_until_it_is_mended(corpus, capsys):
+    root, state = corpus
+    look(root, state, 0)
+    arrive(root)
+    whole = (root / NEW).read_bytes()
+    (root / NEW).write_bytes(whole[: len(whole) // 2])
+    for _ in range(2):
+        with pytest.raises(InputError, match="1 of 9 recordings are unusable, 1 of them new"):
+            look(root, state, 0)
+        assert NEW.as_posix() in capsys.readouterr().out
+    (root / NEW).write_bytes(whole)
+    assert look(root, state, 0) == 0
+    assert NEW.as_posix() in load(state).valid
+
+
+def test_a_corpus_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError, match="ingest_tuev.root: "):
+        look(tmp_path / "none", tmp_path / "state.json", 0)
