@@ -34,7 +34,7 @@ env: .venv/.installed ## create .venv from requirements.lock
 
 # Two runs of DVC share the cores: one goes from a backbone to the classifiers, the other takes what does not depend on
 # it. The last run does what the two left, the report at least.
-demo: env ## demo EEG, the whole pipeline, registered models, report
+demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
 	dvc repro preprocess_tuev
 	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
@@ -44,6 +44,7 @@ demo: env ## demo EEG, the whole pipeline, registered models, report
 	status=$$?; wait $$beside || { cat .work/beside.log; exit 1; }; exit $$status
 	dvc repro
 	$(PY) -m components.register
+	$(PY) -m components.promote
 	@$(PY) -m components.summary
 
 repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT when it is set
