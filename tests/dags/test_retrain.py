@@ -58,4 +58,4 @@ def test_promotion_moves_the_champion(airflow):
     found = airflow.dag("eeg_promote")
     assert found["tasks"] == {"promote": "success"}, found["log"][-8000:]
     mlflow.set_tracking_uri(f"sqlite:///{airflow.repository}/mlruns/mlflow.db")
-    assert mlflow.MlflowClient().get_model_version_by_alias("ssmdp", "champion").version == "1"
+    assert mlflow.MlflowClient().get_model_version_by_alias("ssmdp", "champion").version == 1
