@@ -1,7 +1,6 @@
 """The only place where operators are built: a task of the plan, for one of three runtimes."""
 
 import os
-import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +35,6 @@ def operator(task: Task, settings: Settings, **options):
         "execution_timeout": timedelta(minutes=task.resources.timeout_min),
         "on_failure_callback": notify,
         "do_xcom_push": False,
-        "skip_on_exit_code": NOTHING_TO_DO,
     }
     return BUILDERS[settings.runtime](task, settings, common | options)
 
@@ -46,11 +44,9 @@ def _process(task: Task, settings: Settings, common: dict):
 
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return Process(
-        # A trailing space, or Airflow would take a command that ends in .sh for a template file.
-        bash_command=f"exec {shlex.join(task.command)} ",
-        cwd=task.folder,
-        env=settings.environment() | {"PATH": path} | task.environment,
-        append_env=True,
+        command=list(task.command),
+        folder=task.folder,
+        environment=settings.environment() | {"PATH": path},
         **common,
     )
 
@@ -70,7 +66,7 @@ def _docker(task: Task, settings: Settings, common: dict):
         gpus=resources.gpus,
         gpu_ids=settings.gpu_ids,
         locks=f"{settings.runs_folder}/.gpus",
-        environment=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"} | task.environment,
+        environment=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         private_environment=secret,
         # Every folder has the same path inside and outside, so that links and DVC's settings hold on both sides.
         mounts=[Mount(target=path, source=path, type="bind") for path in settings.mount_paths],
@@ -80,6 +76,7 @@ def _docker(task: Task, settings: Settings, common: dict):
         shm_size=resources.shm_gb * 2**30,
         network_mode=settings.docker_network,
         auto_remove="force",
+        skip_on_exit_code=NOTHING_TO_DO,
         mount_tmp_dir=False,
         **common,
     )
@@ -106,7 +103,7 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
         # Pods have no working folder in this operator, and the shell is there to change into it.
         cmds=["sh", "-c", 'cd "$0" && exec "$@"', task.folder],
         arguments=list(task.command),
-        env_vars=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"} | task.environment,
+        env_vars=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
         container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
         volumes=[
@@ -118,6 +115,7 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
             k8s.V1VolumeMount(name="shm", mount_path="/dev/shm"),
         ],
         startup_timeout_seconds=1800,
+        skip_on_exit_code=NOTHING_TO_DO,
         on_finish_action="delete_succeeded_pod",
         get_logs=True,
         **common,

@@ -1,7 +1,7 @@
 """What Airflow is to run, as dataclasses without Airflow: the stages of the graph, and the tasks around them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +29,6 @@ class Task:
     image: str = "data"
     group: str | None = None
     doc: str = ""
-    environment: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def path(self) -> str:

@@ -26,21 +26,20 @@ with DAG(
         "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
     },
 ) as dag:
+    asked = {
+        "--repository": settings.repository,
+        "--workspace": workspace,
+        "--run": "{{ run_id }}",
+        "--revision": "{{ params.revision }}",
+        "--overrides": "{{ params.overrides | tojson }}",
+    }
+    words = [f"{name}={value}" for name, value in asked.items()]
     opened = Task(
         "open_run",
-        # Words that a user chooses go through the environment: a shell would read them.
-        ("sh", "-c", 'exec python -m components.orchestration.open_run --repository "$EEG_REPOSITORY" '
-         '--workspace "$EEG_WORKSPACE" --run "$EEG_RUN" --revision="$EEG_REVISION" --overrides="$EEG_OVERRIDES" '
-         '--stages "$@"', "open_run", *stages.tasks),
+        (*module, "components.orchestration.open_run", *words, "--stages", *stages.tasks),
         settings.repository,
-        environment={
-            "EEG_WORKSPACE": workspace,
-            "EEG_RUN": "{{ run_id }}",
-            "EEG_REVISION": "{{ params.revision }}",
-            "EEG_OVERRIDES": "{{ params.overrides | tojson }}",
-        },
         doc="Clone the repository, set the run's parameters, share DVC's storage",
-    )  # fmt: skip
+    )
     seal = Task("seal", (*module, "components.orchestration.seal"), workspace, doc="Check, push, record dvc.lock")
     register = Task("register", (*module, "components.register"), workspace, SMALL, "train", doc="Register the models")
     build(settings, before=[opened], stages=stages, after=[seal, register], outlets={"register": [REPORT]})

@@ -36,6 +36,7 @@ def run_stage(name: str) -> int:
         # DVC inherits the lock: it holds as long as the stage runs, whatever becomes of this process.
         process = subprocess.Popen(
             ["dvc", "--wait-for-lock", "repro", "--single-item", name],
+            stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",

@@ -15,7 +15,7 @@ import json, sys, time
 from pathlib import Path
 import airflow.sdk
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, TaskGroup
-import airflow.providers.standard.operators.bash
+import airflow.providers.standard.hooks.subprocess
 sys.path.append(sys.argv[1])
 start = time.perf_counter()
 dags = {}

@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from _dvc_graph import Resources, read_graph
@@ -71,8 +73,9 @@ def test_every_runtime_bounds_what_a_stage_takes(built, runtime, name):
 @pytest.mark.parametrize("name", STAGES)
 def test_process(built, name):
     made, _ = built["process"][name]
-    assert made.bash_command == f"exec python -m components.orchestration.run_stage {name} "
-    assert made.cwd == "/runs/{{ run_id | slug }}" and made.append_env
+    assert made.command == ["python", "-m", "components.orchestration.run_stage", name]
+    assert made.folder == "/runs/{{ run_id | slug }}"
+    assert made.environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
 
 
 @pytest.mark.parametrize("name", STAGES)
