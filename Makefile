@@ -53,7 +53,7 @@ repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT whe
 
 test: env ## lint and all tests
 	ruff check .
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses auto --dist loadfile
 
 lint: env ## ruff, with fixes
 	ruff check --fix .

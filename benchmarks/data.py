@@ -128,7 +128,7 @@ def preprocessing(workers: int) -> Row:
 
         what = f"preprocessing, {workers} process{'es' if workers > 1 else ''}"
         sizes = "3 recordings of 20 min, 33 channels, 250 Hz"
-        return compare(what, sizes, ours, plain, "filter everything, then drop, in one process", rounds=3)
+        return compare(what, sizes, ours, plain, "filter everything, then drop, in one process", rounds=1)
 
 
 def _bytes(path: Path) -> int:

@@ -103,7 +103,7 @@ def growth() -> dict[str, list[tuple[int, float]]]:
         return found
 
     return {
-        "batch": points(training, (4, 8, 16, 32)),
+        "batch": points(training, (4, 8, 16)),
         "layers": points(layers, (5, 10, 20)),
-        "windows": points(tokens, (1, 2, 4, 8)),
+        "windows": points(tokens, (1, 2, 4)),
     }

@@ -58,7 +58,6 @@ def compare(
         ours_each: calls of ours in a round, so that a call of milliseconds has enough samples.
     """
     ours()
-    seconds(ours)
     peak = peak_gib()
     plain()
     times, plain_times = [], []
