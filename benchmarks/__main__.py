@@ -6,6 +6,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("results.md")
+WORK = Path(".work/benchmarks")
 
 
 def _rows() -> dict:
@@ -33,11 +35,18 @@ def _here(name: str) -> dict:
 
 
 def _apart(name: str) -> dict:
+    """Run a row in a process of its own, or read it where an interrupted run left it."""
+    kept = WORK / f"{name}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
     print(name, file=sys.stderr)
     done = subprocess.run([sys.executable, "-m", "benchmarks", name], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"benchmarks: {name} failed with status {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    WORK.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(found))
+    return found
 
 
 def _machine() -> str:
@@ -102,6 +111,7 @@ memory is that of the process before the plain way ran. Models have the paper's 
 {_growth(_apart("growth"))}
 """
     RESULTS.write_text(text)
+    shutil.rmtree(WORK)
     print(text)
 
 

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import mne
@@ -112,7 +111,7 @@ def preprocessing(workers: int) -> Row:
     """An hour of EEG, from EDF to the store's files (the plain way writes nothing)."""
     with folder() as path, ProcessPoolExecutor(workers) as pool:
         files = _record(path)
-        list(pool.map(partial(threadpool_limits, 1), [None] * workers))  # processes are started
+        list(pool.map(abs, range(workers)))  # processes are started
 
         def ours():
             if workers == 1:
