@@ -1,9 +1,14 @@
 """Runs a task in a pod."""
 
 from _failures import bad_input
-from _plan import BAD_INPUT
+from _plan import BAD_INPUT, Task
+from _settings import STATE, Settings
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.common.compat.sdk import AirflowException
+from kubernetes.client import models as k8s
+
+CLONE = 'git clone --quiet ${0:+--branch "$0"} -- "$EEG_GIT_URL" /work/clone && cd /work/clone && exec "$@"'
+"""Runs a command in a clone of a branch (the default one for ""), where no file system is shared."""
 
 
 class Pod(KubernetesPodOperator):
@@ -24,3 +29,26 @@ def exit_status(pod, container: str) -> int | None:
         if status.name == container and status.state.terminated:
             return status.state.terminated.exit_code
     return None
+
+
+def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], list[k8s.V1VolumeMount]]:
+    """Volumes of a task's pod: shared memory, and the shared volume or what a clone needs in its place."""
+    shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{task.resources.shm_gb}Gi")
+    found = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
+    if settings.git_url:
+        found.append((k8s.V1Volume(name="work", empty_dir=k8s.V1EmptyDirVolumeSource()), "/work", False))
+        if settings.state_claim:
+            found.append((_claim("state", settings.state_claim), STATE, False))
+    else:
+        found.append((_claim("work", settings.claim), settings.claim_path, False))
+    for number, (claim, folder) in enumerate(settings.data_volumes):
+        found.append((_claim(f"data-{number}", claim, read_only=True), folder, True))
+    mounts = [
+        k8s.V1VolumeMount(name=volume.name, mount_path=path, read_only=read_only) for volume, path, read_only in found
+    ]
+    return [volume for volume, _, _ in found], mounts
+
+
+def _claim(name: str, claim: str, read_only: bool = False) -> k8s.V1Volume:
+    source = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=claim, read_only=read_only)
+    return k8s.V1Volume(name=name, persistent_volume_claim=source)

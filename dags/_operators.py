@@ -83,37 +83,31 @@ def _docker(task: Task, settings: Settings, common: dict):
 
 
 def _kubernetes(task: Task, settings: Settings, common: dict):
-    from _kubernetes import Pod
+    from _kubernetes import CLONE, Pod, pod_volumes
     from kubernetes.client import models as k8s
 
     resources = task.resources
     amount = {"cpu": str(resources.cpus), "memory": f"{resources.memory_gb}Gi"}
     gpus = {"nvidia.com/gpu": str(resources.gpus)} if resources.gpus else {}
-    shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{resources.shm_gb}Gi")
-    claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=settings.claim)
     reference = k8s.V1SecretEnvSource(name=settings.secret, optional=True)
     public = {name: value for name, value in settings.environment().items() if not name.startswith("AWS_")}
+    volumes, mounts = pod_volumes(task, settings)
     return Pod(
         name=f"eeg-{task.path.replace('_', '-').replace('.', '-').lower()}",
         # A retry finds its pod by identity; a fixed name would meet the one that is still being deleted.
         random_name_suffix=True,
         config_file=settings.kube_config or None,
+        pod_template_file=settings.pod_template or None,
         namespace=settings.namespace,
         image=f"{settings.image}-{task.image}",
         # Pods have no working folder in this operator, and the shell is there to change into it.
-        cmds=["sh", "-c", 'cd "$0" && exec "$@"', task.folder],
+        cmds=["sh", "-c", CLONE if settings.git_url else 'cd "$0" && exec "$@"', task.folder],
         arguments=list(task.command),
         env_vars=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
         container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
-        volumes=[
-            k8s.V1Volume(name="work", persistent_volume_claim=claim),
-            k8s.V1Volume(name="shm", empty_dir=shared_memory),
-        ],
-        volume_mounts=[
-            k8s.V1VolumeMount(name="work", mount_path=settings.claim_path),
-            k8s.V1VolumeMount(name="shm", mount_path="/dev/shm"),
-        ],
+        volumes=volumes,
+        volume_mounts=mounts,
         startup_timeout_seconds=1800,
         skip_on_exit_code=NOTHING_TO_DO,
         on_finish_action="delete_succeeded_pod",

@@ -20,7 +20,10 @@ NOTHING_TO_DO = 99
 
 @dataclass(frozen=True)
 class Task:
-    """A command in a folder, with what it needs; ``command`` and ``folder`` may hold Airflow's templates."""
+    """A command in a folder, with what it needs; ``command`` and ``folder`` may hold Airflow's templates.
+
+    Where no file system is shared, ``folder`` is the branch whose clone the command runs in ("" for the default one).
+    """
 
     id: str
     command: tuple[str, ...]
@@ -64,18 +67,19 @@ class Plan:
         return [name for name in self.tasks if not any(edge[0] == name for edge in self.edges)]
 
 
-def plan(graph: Graph, root: Path | str, folder: str) -> Plan:
+def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...]) -> Plan:
     """Turn stages into tasks.
 
     Args:
         graph: what ``dvc.yaml`` says.
         root: the repository, whose ``component.yaml`` files name the stages' images.
         folder: where the commands run (a template).
+        command: what precedes the name of a stage in its command.
 
     Raises:
         GraphError: two items of a stage would get one task id.
     """
-    tasks = {name: _task(stage, Path(root), folder) for name, stage in graph.stages.items()}
+    tasks = {name: _task(stage, Path(root), folder, command) for name, stage in graph.stages.items()}
     seen: dict[str, str] = {}
     for name, task in tasks.items():
         if task.path in seen:
@@ -84,12 +88,12 @@ def plan(graph: Graph, root: Path | str, folder: str) -> Plan:
     return Plan(tasks, graph.edges)
 
 
-def _task(stage: Stage, root: Path, folder: str) -> Task:
+def _task(stage: Stage, root: Path, folder: str, command: tuple[str, ...]) -> Task:
     # Airflow allows no '@' in an id, and a dot would look like a group.
     task_id = re.sub(r"[^A-Za-z0-9_-]", "_", stage.key or stage.name)
     return Task(
         id=task_id,
-        command=("python", "-m", "components.orchestration.run_stage", stage.name),
+        command=(*command, stage.name),
         folder=folder,
         resources=stage.resources,
         image=_image(root, stage.base),

@@ -9,6 +9,10 @@ def _env(name: str, default: str) -> object:
     return field(default_factory=lambda: os.environ.get(name) or default)
 
 
+STATE = "/state"
+"""Where pods with clones of their own mount the claim ``EEG_K8S_STATE``."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where runs live and what their tasks run in."""
@@ -29,6 +33,37 @@ class Settings:
     secret: str = _env("EEG_K8S_SECRET", "eeg-workflow")
     kube_config: str = _env("EEG_K8S_CONFIG", "")
     claim_mount: str = _env("EEG_K8S_MOUNT", "")
+    pod_template: str = _env("EEG_K8S_POD_TEMPLATE", "")
+    git_url: str = _env("EEG_GIT_URL", "")
+    state_claim: str = _env("EEG_K8S_STATE", "")
+    data: str = _env("EEG_K8S_DATA", "")
+
+    def __post_init__(self):
+        if self.git_url and self.runtime != "kubernetes":
+            raise ValueError(
+                f"EEG_GIT_URL: tasks in clones of their own need EEG_RUNTIME=kubernetes, not {self.runtime!r}"
+            )
+        if self.git_url and not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
+            raise ValueError(
+                "MLFLOW_TRACKING_URI: with EEG_GIT_URL it must be a server's, http(s)://..., as pods share no file"
+            )
+        for volume in self.data_volumes:
+            if len(volume) != 2 or not volume[1].startswith("/"):
+                raise ValueError(f"EEG_K8S_DATA: {':'.join(volume)!r} is not CLAIM:/FOLDER")
+
+    @property
+    def data_volumes(self) -> list[list[str]]:
+        """Claims with data that are mounted read-only in every pod, and where: the corpora."""
+        return [volume.split(":") for volume in self.data.split(",") if volume]
+
+    @property
+    def state_folder(self) -> str:
+        """Folder for what outlives a task, apart from data and models: what ingestion has seen."""
+        if not self.git_url:
+            return self.runs_folder
+        if not self.state_claim:
+            raise ValueError("EEG_K8S_STATE: with EEG_GIT_URL, a claim must keep what eeg_ingest has seen")
+        return STATE
 
     @property
     def runs_folder(self) -> str:
@@ -56,6 +91,10 @@ class Settings:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.repository}/mlruns/mlflow.db",
             "OMP_WAIT_POLICY": "passive",
         }
+        if self.git_url:
+            found["EEG_GIT_URL"] = self.git_url
+            if self.state_claim:
+                found["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
         passed = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MLFLOW_"))}
         return found | passed
 

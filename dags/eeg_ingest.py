@@ -18,8 +18,13 @@ with DAG(
     max_active_runs=1,
     tags=["eeg"],
 ) as dag:
-    state = f"{settings.runs_folder}/.corpus.json"
+    state = f"{settings.state_folder}/.corpus.json"
     settle = os.environ.get("EEG_SETTLE_SECONDS") or "60"
     command = ("python", "-m", "components.orchestration.corpus", "--state", state, "--settle-seconds", settle)
-    task = Task("check_corpus", command, settings.repository, doc="Compare content, validate what is new")
+    task = Task(
+        "check_corpus",
+        command,
+        "" if settings.git_url else settings.repository,
+        doc="Compare content, validate what is new",
+    )
     operator(task, settings, outlets=[CORPUS])

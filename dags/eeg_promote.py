@@ -17,4 +17,12 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["eeg"],
 ) as dag:
-    operator(Task("promote", ("python", "-m", "components.promote"), settings.repository, image="train"), settings)
+    operator(
+        Task(
+            "promote",
+            ("python", "-m", "components.promote"),
+            "" if settings.git_url else settings.repository,
+            image="train",
+        ),
+        settings,
+    )

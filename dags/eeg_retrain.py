@@ -3,14 +3,15 @@
 from _assets import CORPUS, REPORT
 from _dvc_graph import read_graph
 from _materialise import SLUG, build
+from _places import place
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 settings = Settings()
-workspace = f"{settings.runs_folder}/{{{{ run_id | slug }}}}"
-stages = plan(read_graph(settings.repository), settings.repository, workspace)
-module = ("python", "-m")
+graph = read_graph(settings.repository)
+where = place(settings, list(graph.stages))
+stages = plan(graph, settings.repository, where.run, where.stage)
 
 with DAG(
     "eeg_retrain",
@@ -26,20 +27,7 @@ with DAG(
         "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
     },
 ) as dag:
-    asked = {
-        "--repository": settings.repository,
-        "--workspace": workspace,
-        "--run": "{{ run_id }}",
-        "--revision": "{{ params.revision }}",
-        "--overrides": "{{ params.overrides | tojson }}",
-    }
-    words = [f"{name}={value}" for name, value in asked.items()]
-    opened = Task(
-        "open_run",
-        (*module, "components.orchestration.open_run", *words, "--stages", *stages.tasks),
-        settings.repository,
-        doc="Clone the repository, set the run's parameters, share DVC's storage",
-    )
-    seal = Task("seal", (*module, "components.orchestration.seal"), workspace, doc="Check, push, record dvc.lock")
-    register = Task("register", (*module, "components.register"), workspace, SMALL, "train", doc="Register the models")
+    opened = Task("open_run", where.open, where.home, doc="Take the revision, set the run's parameters")
+    seal = Task("seal", where.seal, where.run, doc="Check, push, record dvc.lock")
+    register = Task("register", where.register, where.run, SMALL, "train", doc="Register the models")
     build(settings, before=[opened], stages=stages, after=[seal, register], outlets={"register": [REPORT]})

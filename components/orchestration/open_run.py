@@ -47,25 +47,35 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     _clone(repository, partial, revision, f"retrain/{workspace.name}")
-    _set_params(repository, partial, revision, overrides, run)
+    if not revision and (repository / PARAMS).is_file():
+        shutil.copyfile(repository / PARAMS, partial / PARAMS)
+    set_params(partial, overrides, run)
     with Repo(str(repository)) as source:
         _share_storage(source, partial)
     with Repo(str(partial)) as repo:
         found = repo.index.stages
-        _check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
+        check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
         _link_sources(repository, partial, found)
     (partial / RECORD).write_text(json.dumps({"run": run, "overrides": overrides}))
     partial.rename(workspace)
     print(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
 
 
-def _clone(repository: Path, partial: Path, revision: str, branch: str) -> None:
+def find_commit(repository: Path, revision: str) -> str:
+    """Name the commit of a revision (default: HEAD).
+
+    Raises:
+        InputError: there is no such revision.
+    """
+    name = revision or "HEAD"
     try:
-        commit = shell.output(
-            "git", "rev-parse", "--verify", "--end-of-options", f"{revision or 'HEAD'}^{{commit}}", cwd=repository
-        )
+        return shell.output("git", "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", cwd=repository)
     except RuntimeError as error:
-        raise InputError(f"revision: {revision or 'HEAD'!r} is not in {repository}") from error
+        raise InputError(f"revision: {name!r} is not in {repository}") from error
+
+
+def _clone(repository: Path, partial: Path, revision: str, branch: str) -> None:
+    commit = find_commit(repository, revision)
     shell.output("git", "clone", "--quiet", "--no-checkout", str(repository), str(partial), cwd=repository)
     shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=partial)
     changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=repository).splitlines()
@@ -74,17 +84,20 @@ def _clone(repository: Path, partial: Path, revision: str, branch: str) -> None:
         print("Not committed in the repository, and thus not in this run:", *left_out, sep="\n  ")
 
 
-def _set_params(repository: Path, partial: Path, revision: str, overrides: dict, run: str) -> None:
-    if not revision and (repository / PARAMS).is_file():
-        shutil.copyfile(repository / PARAMS, partial / PARAMS)
+def set_params(clone: Path, overrides: dict, run: str) -> None:
+    """Set fields of the clone's ``params.yaml`` and commit what differs.
+
+    Raises:
+        InputError: there is no such field, or the value is not allowed.
+    """
     assignments = [f"{name}={json.dumps(value)}" for name, value in overrides.items()]
     if assignments:
         try:
-            shell.output(sys.executable, "-m", "components.params", "set", *assignments, cwd=partial)
+            shell.output(sys.executable, "-m", "components.params", "set", *assignments, cwd=clone)
         except RuntimeError as error:
             raise InputError(f"overrides: {str(error).splitlines()[-1]}") from error
-    if (partial / PARAMS).is_file():
-        shell.commit(partial, f"Set the parameters of the run {run}", PARAMS.name)
+    if (clone / PARAMS).is_file():
+        shell.commit(clone, f"Set the parameters of the run {run}", PARAMS.name)
 
 
 def _share_storage(source: Repo, partial: Path) -> None:
@@ -98,7 +111,8 @@ def _share_storage(source: Repo, partial: Path) -> None:
             shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=partial)
 
 
-def _check_stages(found: set[str], expected: list[str]) -> None:
+def check_stages(found: set[str], expected: list[str]) -> None:
+    """Refuse a graph whose stages are not those that the run will be asked for (none for no check)."""
     if expected and found != set(expected):
         names = ", ".join(sorted(found ^ set(expected)))
         raise InputError(

@@ -16,11 +16,12 @@ from components.stage import EXIT_BAD_INPUT, WORK
 _BAD_INPUT = re.compile(rf"exited with {EXIT_BAD_INPUT}\b")
 
 
-def run_stage(name: str) -> int:
+def run_stage(name: str, *options: str) -> int:
     """Run a stage with its output passed on.
 
     Args:
         name: as DVC names it, e.g. ``finetune_lft@recorded-0``.
+        options: further options of ``dvc repro``.
 
     Returns:
         0, 65 for bad input, or DVC's exit status.
@@ -35,7 +36,7 @@ def run_stage(name: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
         # DVC inherits the lock: it holds as long as the stage runs, whatever becomes of this process.
         process = subprocess.Popen(
-            ["dvc", "--wait-for-lock", "repro", "--single-item", name],
+            ["dvc", "--wait-for-lock", "repro", *options, "--single-item", name],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

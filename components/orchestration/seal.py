@@ -11,13 +11,35 @@ from pathlib import Path
 from components.orchestration import shell
 
 
-def seal(workspace: Path, attempts: int = 4, wait: float = 5.0) -> str:
+def push_data(workspace: Path, *stages: str, attempts: int = 4, wait: float = 5.0) -> None:
+    """Push what stages (default: all) made to DVC's remote.
+
+    Args:
+        workspace: where they ran.
+        stages: as DVC names them.
+        attempts: how often to try to reach the remote.
+        wait: seconds before the second attempt; doubled for each further one.
+
+    Raises:
+        RuntimeError: the remote cannot be reached.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            print(shell.output("dvc", "--wait-for-lock", "push", *stages, cwd=workspace))
+            return
+        except RuntimeError as error:
+            if attempt == attempts:
+                raise
+            print(f"{error}\nAgain in {wait:g} s", flush=True)
+            time.sleep(wait)
+            wait *= 2
+
+
+def seal(workspace: Path) -> str:
     """Seal the run of a workspace.
 
     Args:
         workspace: the run's workspace.
-        attempts: how often to try to reach the remote.
-        wait: seconds before the second attempt; doubled for each further one.
 
     Returns:
         The name of the branch.
@@ -28,16 +50,7 @@ def seal(workspace: Path, attempts: int = 4, wait: float = 5.0) -> str:
     changed = json.loads(shell.output("dvc", "--wait-for-lock", "status", "--json", cwd=workspace))
     if changed:
         raise RuntimeError(f"dvc status: out of date: {json.dumps(changed)}")
-    for attempt in range(1, attempts + 1):
-        try:
-            print(shell.output("dvc", "--wait-for-lock", "push", cwd=workspace))
-            break
-        except RuntimeError as error:
-            if attempt == attempts:
-                raise
-            print(f"{error}\nAgain in {wait:g} s", flush=True)
-            time.sleep(wait)
-            wait *= 2
+    push_data(workspace)
     shell.commit(workspace, f"Record the results of {workspace.name}", "dvc.lock")
     branch = shell.output("git", "branch", "--show-current", cwd=workspace)
     shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=workspace)

@@ -12,24 +12,27 @@ NOTHING_TO_DO = 99
 """Exit status of a command that found nothing to do: Airflow skips its task, and what waits for its event stays."""
 
 
-def output(*words: str, cwd: Path) -> str:
-    """Run a command and return what it printed.
+AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
+"""Options of git: the orchestrator's name stands for a person's."""
+
+
+def output(*words: str, cwd: Path, given: str | None = None) -> str:
+    """Run a command, with ``given`` as its standard input, and return what it printed.
 
     Raises:
         RuntimeError: it failed; the message holds what it wrote to stderr.
     """
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=cwd, input=given, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: exit status {done.returncode}\n{done.stderr.strip()}")
     return done.stdout.strip()
 
 
 def commit(workspace: Path, message: str, *paths: str) -> None:
-    """Commit these files if they have changed; the orchestrator's name stands for a person's."""
+    """Commit these files if they have changed."""
     output("git", "add", "--", *paths, cwd=workspace)
     if output("git", "diff", "--cached", "--name-only", cwd=workspace):
-        author = ["-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost"]
-        output("git", *author, "commit", "--quiet", "--message", message, cwd=workspace)
+        output("git", *AUTHOR, "commit", "--quiet", "--message", message, cwd=workspace)
 
 
 def run(name: str, main: Callable[[], int | None]) -> None:

@@ -165,7 +165,7 @@ def test_resources_are_checked(change, message, tmp_path):
 def test_reading_imports_neither_airflow_nor_dvc():
     code = (
         f"import sys; sys.path.insert(0, {str(DAGS)!r}); import _dvc_graph, _plan, _settings; "
-        f"_plan.plan(_dvc_graph.read_graph('.'), '.', 'x'); "
+        f"_plan.plan(_dvc_graph.read_graph('.'), '.', 'x', ()); "
         "print({'airflow', 'dvc', 'torch', 'mlflow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

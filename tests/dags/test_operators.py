@@ -2,19 +2,24 @@
 
 import importlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from _dvc_graph import Resources, read_graph
+from _materialise import SLUG
 from _operators import BUILDERS, operator
+from _places import place
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG
 
 from components import component
-from tests.dags.airflow_home import DAGS, ROOT
+from tests.dags.airflow_home import DAGS, ROOT, git, stub
 
 GIB = 2**30
 POOLS = json.loads((DAGS / "pools.json").read_text())
@@ -25,8 +30,9 @@ def operators(runtime, **settings):
     """Operators by name of the stage, with the stage."""
     chosen = Settings(repository=str(ROOT), runtime=runtime, **settings)
     graph = read_graph(ROOT)
-    tasks = plan(graph, ROOT, "/runs/{{ run_id | slug }}").tasks
-    with DAG(f"all_{runtime}", schedule=None):
+    where = place(chosen, list(graph.stages))
+    tasks = plan(graph, ROOT, where.run, where.stage).tasks
+    with DAG(f"all_{runtime}", schedule=None, user_defined_filters=SLUG):
         found = {
             name: operator(Task(**vars(task) | {"id": task.path.replace(".", "__")}), chosen)
             for name, task in tasks.items()
@@ -74,7 +80,7 @@ def test_every_runtime_bounds_what_a_stage_takes(built, runtime, name):
 def test_process(built, name):
     made, _ = built["process"][name]
     assert made.command == ["python", "-m", "components.orchestration.run_stage", name]
-    assert made.folder == "/runs/{{ run_id | slug }}"
+    assert made.folder == f"{ROOT}/runs/{{{{ run_id | slug }}}}"
     assert made.environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
 
 
@@ -132,6 +138,63 @@ def test_kubernetes_pods(built, name):
     document = ApiClient().sanitize_for_serialization(pod)
     reply = type("Reply", (), {"data": json.dumps(document)})()
     assert ApiClient().sanitize_for_serialization(ApiClient().deserialize(reply, "V1Pod")) == document
+
+
+def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    config = tmp_path / "config"
+    config.write_text(KUBE_CONFIG)
+    url = "https://git.example.org/eeg.git"
+    template = str(ROOT / "docker" / "k8s" / "pod_template.yaml")
+    more = {"git_url": url, "data": "tuev:/data/tuev", "state_claim": "kept", "pod_template": template}
+    found = operators("kubernetes", kube_config=str(config), **more)
+    made, _ = found["pretrain_ssmdp@base"]
+    made.render_template_fields({"run_id": "scheduled__2026-01-01T00:00:00+00:00"}, made.dag.get_template_env())
+    pod = made.build_pod_request_obj()
+    (container,) = pod.spec.containers
+    assert container.command[-1] == "retrain/scheduled__2026-01-01T00-00-00-00-00"
+    assert container.args == ["python", "-m", "components.orchestration.isolated", "stage", "pretrain_ssmdp@base"]
+    variables = {variable.name: variable.value for variable in container.env}
+    assert variables["EEG_GIT_URL"] == url and variables["EEG_CHECKPOINTS"] == "/state/checkpoints"
+    claims = {v.name: v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim}
+    assert claims == {"state": "kept", "data-0": "tuev"}
+    mounts = {mount.mount_path: mount.read_only for mount in container.volume_mounts}
+    assert mounts == {"/dev/shm": False, "/work": False, "/state": False, "/data/tuev": True}
+    assert pod.spec.security_context.run_as_non_root and pod.spec.tolerations[0].key == "nvidia.com/gpu"
+    assert (
+        container.security_context.capabilities.drop == ["ALL"] and container.resources.limits["nvidia.com/gpu"] == "1"
+    )
+    assert pod.metadata.labels["app.kubernetes.io/part-of"] == "eeg-workflow"
+
+
+def test_the_command_of_a_clone_really_clones(tmp_path):
+    clone = importlib.import_module("_kubernetes").CLONE.replace("/work/clone", str(tmp_path / "clone"))
+    remote = stub(tmp_path / "remote", "stages: {}\n", "{}\n")
+    git(remote, "checkout", "-qb", "retrain/r1")
+    git(remote, "commit", "-q", "--allow-empty", "-m", "the run")
+    git(remote, "checkout", "-q", "main")
+    for branch, last in (("retrain/r1", "the run"), ("", "start")):
+        words = ["sh", "-c", clone, branch, "git", "log", "-1", "--format=%s"]
+        done = subprocess.run(words, env=os.environ | {"EEG_GIT_URL": str(remote)}, capture_output=True, text=True)
+        assert done.stdout.strip() == last, done.stderr
+        shutil.rmtree(tmp_path / "clone")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"git_url": "x", "runtime": "docker"},
+            "EEG_GIT_URL: tasks in clones of their own need EEG_RUNTIME=kubernetes",
+        ),
+        ({"git_url": "x", "runtime": "kubernetes"}, "MLFLOW_TRACKING_URI: with EEG_GIT_URL it must be a server's"),
+        ({"data": "tuev"}, "EEG_K8S_DATA: 'tuev' is not CLAIM:/FOLDER"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(settings, message, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(ValueError, match=message):
+        Settings(**settings)
 
 
 def test_other_kinds_of_stage_have_other_needs():
