@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY := passive
 # Advice to the authors of libraries, not to users.
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
 
-.PHONY: help env demo repro test bench lint lock deps airflow mlflow clean-work
+.PHONY: help env demo repro test test-containers up down bench lint lock deps airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,7 +53,10 @@ repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT whe
 
 test: env ## lint and all tests
 	ruff check .
-	$(PY) -m pytest --numprocesses auto --dist loadfile
+	$(PY) -m pytest --numprocesses auto --dist loadfile --ignore tests/containers
+
+test-containers: env ## build the images and run Airflow's Docker runtime in them; needs Docker, or podman, buildah, runc, debootstrap
+	$(PY) -m pytest tests/containers
 
 lint: env ## ruff, with fixes
 	ruff check --fix .
@@ -61,7 +64,7 @@ lint: env ## ruff, with fixes
 
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
 	$(PY) -m pip install --quiet uv
-	.venv/bin/uv pip compile --quiet pyproject.toml --extra test --python-version 3.12 \
+	.venv/bin/uv pip compile --quiet pyproject.toml --extra train --group airflow --group mlflow --group test --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
@@ -72,6 +75,12 @@ deps: env ## compute the code that each stage of dvc.yaml depends on
 
 airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
 	$(PY) -m components.orchestration.airflow_server
+
+up: ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
+	docker/up.sh
+
+down: ## stop them; data stay in their volumes
+	docker compose --file docker/compose.yaml down
 
 mlflow: env ## open the local MLflow server
 	$(PY) -m components.tracking.server

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Start the services of compose.yaml: `make up`. The first time, docker/.env is written with fresh secrets for this host.
+set -euo pipefail
+cd "$(dirname "$0")"
+umask 077
+
+secret() { head -c 32 /dev/urandom | base64 | tr -d '\n' | tr '/+' '_-'; }
+
+# DVC's remote may be a folder outside of the repository, which tasks must see at the same path.
+remote() {
+  local url
+  url=$(cd .. && dvc remote list | awk -v name="$(cd .. && dvc config core.remote)" '$1 == name {print $2}')
+  case $url in
+    *://* | "") ;;
+    *) mkdir -p "$url" && echo "$url" ;;
+  esac
+}
+
+if [ ! -f .env ]; then
+  socket=${DOCKER_SOCKET:-/var/run/docker.sock}
+  cat > .env.new <<ENV
+# Settings and secrets of compose.yaml; written once by up.sh, never committed.
+EEG_REPOSITORY=$(cd .. && pwd -P)
+EEG_IMAGE=eeg-workflow
+EEG_UID=$(id -u)
+EEG_GID=$(id -g)
+# Group that may use the Docker socket; ids of the GPUs for compose.gpu.yaml; more host folders for tasks, by ':'.
+DOCKER_SOCKET=$socket
+DOCKER_GID=$(stat -c %g "$socket")
+EEG_GPUS=
+EEG_MOUNTS=$(remote)
+AIRFLOW_PORT=8080
+MLFLOW_PORT=5000
+AIRFLOW_PASSWORD=$(secret)
+AIRFLOW_FERNET_KEY=$(secret)
+AIRFLOW_SECRET_KEY=$(secret)
+AIRFLOW_JWT_SECRET=$(secret)
+POSTGRES_PASSWORD=$(secret | tr -d '=')
+S3_ACCESS_KEY=eeg
+S3_SECRET_KEY=$(secret | tr -d '=')
+ENV
+  mv .env.new .env
+fi
+
+files=(-f compose.yaml)
+if grep -q '^EEG_GPUS=.' .env; then files+=(-f compose.gpu.yaml); fi
+docker compose "${files[@]}" --profile images build
+docker compose "${files[@]}" up --detach --wait
+. ./.env
+echo "Airflow  http://localhost:$AIRFLOW_PORT  (admin; the password is AIRFLOW_PASSWORD in docker/.env)"
+echo "MLflow   http://localhost:$MLFLOW_PORT"

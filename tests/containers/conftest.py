@@ -1,0 +1,24 @@
+"""The engine, and images built from ``docker/Dockerfile`` when a test first asks for them."""
+
+import pytest
+
+from tests.containers.engine import engine as open_engine
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    with open_engine(tmp_path_factory.mktemp("engine")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def image(engine):
+    """A function that builds a target once and names its image."""
+    built = {}
+
+    def build(target: str) -> str:
+        if target not in built:
+            built[target] = engine.build(target)
+        return built[target]
+
+    return build

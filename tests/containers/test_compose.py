@@ -1,0 +1,127 @@
+"""``docker/compose.yaml`` agrees with the Dockerfile and ``up.sh``, and its Airflow comes up as it is set up there."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import yaml
+
+from tests.containers.engine import ROOT
+
+pytestmark = pytest.mark.timeout(1200)
+
+COMPOSE = ROOT / "docker" / "compose.yaml"
+GPU = ROOT / "docker" / "compose.gpu.yaml"
+SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+
+
+def test_every_setting_is_written_by_up_and_no_secret_stands_in_the_file():
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)(?=\})", COMPOSE.read_text() + GPU.read_text()))
+    used |= set(re.findall(r"\$\{([A-Z0-9_]+):\?", COMPOSE.read_text() + GPU.read_text()))
+    written = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / "docker" / "up.sh").read_text(), re.MULTILINE))
+    assert used and used <= written
+    for service in SERVICES.values():
+        for name, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|SECRET|FERNET", name):
+                assert re.fullmatch(r"\$\{[A-Z0-9_]+(:\?.*)?\}", value), name
+    ignored = subprocess.run(["git", "check-ignore", "docker/.env"], cwd=ROOT, capture_output=True)
+    assert ignored.returncode == 0
+
+
+def test_every_service_is_built_from_a_target_or_pinned_and_lasting_ones_are_watched():
+    targets = set(re.findall(r"^FROM \S+ AS (\w+)$", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE))
+    for name, service in SERVICES.items():
+        if "build" in service:
+            assert service["build"]["target"] in targets
+            assert service["image"] == f"${{EEG_IMAGE}}-{service['build']['target']}"
+        elif service["image"].startswith("${EEG_IMAGE}-"):
+            assert service["image"].partition("-")[2] in targets
+        else:
+            assert re.fullmatch(r"\S+:[0-9][\w.-]*", service["image"]), name
+        if service.get("restart") == "unless-stopped":
+            assert "healthcheck" in service, name
+        for other in service.get("depends_on") or {}:
+            assert other in SERVICES
+    assert {SERVICES[name]["build"]["target"] for name in SERVICES if "build" in SERVICES[name]} == targets - {"base"}
+
+
+def test_up_writes_settings_once(tmp_path):
+    """``up.sh`` up to the point where Docker is called, which is replaced by a command that only prints."""
+    repository = tmp_path / "repository"
+    (repository / "docker").mkdir(parents=True)
+    (repository / "docker" / "up.sh").write_text((ROOT / "docker" / "up.sh").read_text())
+    (tmp_path / "bin").mkdir()
+    for name, says in (("docker", 'echo "docker $*"'), ("dvc", 'test "$1" = config && echo s || echo "s ../storage"')):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "socket").touch()
+    variables = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "DOCKER_SOCKET": f"{tmp_path}/socket"}
+    starts = []
+    for _ in range(2):
+        done = subprocess.run(
+            ["bash", str(repository / "docker" / "up.sh")], env=variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "up --detach --wait" in done.stdout, done.stderr
+        written = (repository / "docker" / ".env").read_text()
+        values = dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
+        assert values["EEG_REPOSITORY"] == str(repository)
+        secrets = [values[name] for name in values if re.search(r"PASSWORD|SECRET|FERNET", name)]
+        assert len(set(secrets)) == len(secrets) == 6 and min(map(len, secrets)) > 40
+        starts.append(written)
+    assert starts[0] == starts[1], "a second start keeps the secrets"
+    assert (repository / "docker" / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_airflow_is_set_up_with_an_administrator_and_a_pool_for_the_gpus(engine, image):
+    """The services' own set-up script and settings, with SQLite in PostgreSQL's place."""
+    name = image("airflow")
+    environment = SERVICES["airflow-api"]["environment"] | {
+        "AIRFLOW__CORE__FERNET_KEY": "81HqDtbqAywKSOumSha3BhWNOdQ26slT6K0YaZeZyPs=",
+        "AIRFLOW__API__SECRET_KEY": "one",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "two" * 20,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////tmp/airflow.db",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://localhost:8080/execution/",
+        "AIRFLOW__CORE__DAGS_FOLDER": f"{ROOT}/dags",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW_PASSWORD": "let me in",
+        "EEG_REPOSITORY": str(ROOT),
+        "EEG_GPUS": "0,1,2",
+        "EEG_IMAGE": "x",
+    }
+    environment = {key: value for key, value in environment.items() if "${" not in value}
+    container = engine.client.containers.run(
+        name,
+        ["bash", "-c", f"bash {ROOT}/docker/airflow_setup.sh && exec airflow api-server --port 18080"],
+        detach=True,
+        network_mode="host",
+        environment=environment,
+        volumes={str(ROOT): {"bind": str(ROOT), "mode": "ro"}},
+    )
+    try:
+        address, started = "http://localhost:18080", time.monotonic()
+        while True:
+            time.sleep(2)
+            try:
+                urllib.request.urlopen(f"{address}/api/v2/version", timeout=5)
+                break
+            except OSError:
+                container.reload()
+                running = container.status == "running" and time.monotonic() - started < 600
+                assert running, container.logs().decode()[-6000:]
+        token = post(f"{address}/auth/token", {"username": "admin", "password": "let me in"})["access_token"]
+        request = urllib.request.Request(f"{address}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
+        pools = {pool["name"]: pool["slots"] for pool in json.load(urllib.request.urlopen(request))["pools"]}
+        assert pools["gpu"] == 3 and "cpu" in pools
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            post(f"{address}/auth/token", {"username": "admin", "password": "guess"})
+    finally:
+        container.remove(force=True)
+
+
+def post(url: str, document: dict) -> dict:
+    request = urllib.request.Request(url, json.dumps(document).encode(), {"Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(request, timeout=60))

@@ -1,0 +1,131 @@
+"""Airflow's DAGs in the ``docker`` runtime: real containers of images built from ``docker/Dockerfile``."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas
+import pytest
+import yaml
+
+from tests.containers.engine import IMAGES
+from tests.dags.airflow_home import RESOURCES, Airflow, git, start, stub
+from tests.e2e.workspace import command, make
+
+pytestmark = pytest.mark.timeout(2400)
+
+
+def settings(engine, repository) -> dict[str, str]:
+    return {
+        "DOCKER_HOST": engine.host,
+        "EEG_RUNTIME": "docker",
+        "EEG_IMAGE": IMAGES,
+        "EEG_DOCKER_NETWORK": "host",
+        "EEG_MOUNTS": str(repository.parent / "dvc-storage"),
+    }
+
+
+def container_of(run: str) -> str:
+    """What the names of a run's containers hold."""
+    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", run)
+
+
+def containers(engine, name: str) -> list:
+    return [found for found in engine.client.containers.list(all=True) if name in found.name]
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    root = tmp_path_factory.mktemp("docker")
+    return start(root / "home", root / "none")
+
+
+def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp_path):
+    image("data")
+    repository = make(tmp_path / "repository")
+    graph = yaml.safe_load((repository / "dvc.yaml").read_text())
+    graph["stages"] = {name: graph["stages"][name] for name in ("ingest_tuev", "preprocess_tuev")}
+    (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph["stages"]}))
+    git(repository, "commit", "-qam", "Keep the data stages")
+    (tmp_path / "dvc-storage").mkdir()
+
+    airflow = Airflow(ready.home, repository)
+    found = airflow.dag("eeg_retrain", **settings(engine, repository))
+    states = {name: found["tasks"][name] for name in ("open_run", "ingest_tuev", "preprocess_tuev", "seal")}
+    assert set(states.values()) == {"success"}, found["log"][-8000:]
+    assert "Starting docker container" in found["log"], "the tasks were containers"
+
+    workspace = airflow.workspace()
+    table = pandas.read_parquet(workspace / "data" / "tuev" / "index" / "recordings.parquet")
+    assert len(table) and list((workspace / "data" / "tuev" / "store").glob("*"))
+    assert (workspace / "data" / "tuev" / "index").stat().st_uid == os.getuid(), "files are the caller's"
+    recorded = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
+
+    command(repository, "dvc", "repro", "--force")
+    here = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]
+    assert here["ingest_tuev"]["outs"] == recorded["ingest_tuev"]["outs"], "the container made the very same files"
+    assert not containers(engine, container_of(found["run_id"])), "no container is left"
+
+
+BAD = f"""stages:
+  slow:
+    cmd: exit 65
+    outs: [data/slow]
+    {RESOURCES}
+"""
+
+
+def small(path, stages: str):
+    """A repository whose one stage runs in the image ``data``, and the folders that are mounted."""
+    repository = stub(path / "repository", stages, "{}\n")
+    (repository / "components" / "slow").mkdir()
+    (repository / "components" / "slow" / "component.yaml").write_text("image: data\n")
+    (repository / "runs").mkdir()
+    (path / "dvc-storage").mkdir()
+    return repository
+
+
+def test_a_killed_worker_leaves_one_container_which_the_next_try_adopts(engine, image, tmp_path):
+    """What is killed: the worker, with SIGKILL, while its container works. What is lost: nothing."""
+    image("data")
+    run = f"kill-{tmp_path.parent.name}"
+    shell = "echo started >> ran.log; while ! test -e go; do sleep 0.2; done; echo done >> ran.log; echo the end"
+    script = str(Path(__file__).with_name("run_container.py"))
+    words = [sys.executable, script, IMAGES, str(tmp_path), run, "sh", "-c", shell]
+    variables = os.environ | {"DOCKER_HOST": engine.host, "AIRFLOW_HOME": str(tmp_path / "home")}
+
+    def worker() -> subprocess.Popen:
+        return subprocess.Popen(
+            words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    first = worker()
+    while not (tmp_path / "ran.log").exists():
+        assert first.poll() is None, first.stdout.read()[-4000:]
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    (left,) = containers(engine, run)
+    assert left.status == "running", "the work goes on"
+
+    second, said = worker(), ""
+    for line in second.stdout:
+        said += line
+        if "Adopting container" in line:
+            (tmp_path / "go").touch()
+    assert second.wait() == 0 and "the end" in said.partition("Adopting container")[2], said[-4000:]
+    assert (tmp_path / "ran.log").read_text() == "started\ndone\n", "it was done once"
+    assert not containers(engine, run)
+
+
+def test_bad_input_in_a_container_fails_at_once(engine, image, ready, tmp_path):
+    image("data")
+    repository = small(tmp_path, BAD)
+    airflow = Airflow(ready.home, repository)
+    found = airflow.dag("eeg_retrain", date="2026-02-02T00:00:00+00:00", **settings(engine, repository))
+    assert found["tasks"]["slow"] == "failed" and found["tries"]["slow"] == 1, found["log"][-6000:]
+    assert found["tasks"]["seal"] == "upstream_failed"
