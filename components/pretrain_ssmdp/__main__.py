@@ -94,7 +94,8 @@ def main(run: Stage) -> None:
         mlflow.log_artifacts(out)
         title = f"Real and generated EEG ({store.corpus} data)"
         mlflow.log_figure(figures.traces(real * 100, generated * 100, names, store.sfreq, title), "generated.png")
-        scores = {name: metrics[name] for name in ("validation_loss", "parameters")}
+        # Under a name of its own: it has no step, and the curve of validation_loss has.
+        scores = {"best_validation_loss": metrics["validation_loss"], "parameters": metrics["parameters"]}
         model = models.log(serving, "ssmdp", out, scores)
         models.write_reference(reference, out, logger.run_id, model)
 

@@ -121,12 +121,13 @@ def _settings(name: str) -> str:
     return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 
-def render(subject: Subject, drawn: Sequence[str]) -> str:
+def render(subject: Subject, drawn: Sequence[str], standalone: bool) -> str:
     """Write a card in Markdown.
 
     Args:
         subject: what it is about.
-        drawn: figures to show, by name; they lie in ``figures/`` beside the card.
+        drawn: figures, by name; they lie in ``figures/`` beside the card.
+        standalone: with a title and the figures, as a description has them not.
     """
     entry, chosen = subject.entry, subject.chosen
     return TEMPLATE.render(
@@ -149,6 +150,7 @@ def render(subject: Subject, drawn: Sequence[str]) -> str:
         weights=count_weights(subject.folder),
         origin={label: subject.tags[tag] for tag, label in ORIGIN.items() if tag in subject.tags},
         figures=drawn,
+        standalone=standalone,
         number=lambda value: "–" if math.isnan(value) else f"{value:.4f}",
     )
 
@@ -168,8 +170,9 @@ def write(subject: Subject, folder: Path) -> str:
     left = sorted((subject.folder / "figures").glob("*.png"))
     for path in left:
         shutil.copyfile(path, folder / "figures" / path.name)
-    (folder / FILE).write_text(render(subject, [*drawn, *(path.stem for path in left)]))
-    return shortened(render(subject, []))
+    names = [*drawn, *(path.stem for path in left)]
+    (folder / FILE).write_text(render(subject, names, standalone=True))
+    return shortened(render(subject, names, standalone=False))
 
 
 def shortened(text: str, limit: int = LIMIT) -> str:

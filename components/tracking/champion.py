@@ -61,20 +61,23 @@ class Model:
 
         Args:
             entry: of the model, in ``mlflow/registry.yaml``.
-            mode: ``propose`` moves nothing, and marks what passes as proposed; ``approved`` moves the alias only to a
-                challenger that was marked so, not to one that came in later.
+            mode: ``propose`` gives what passes the alias ``proposed`` only; ``approved`` looks at what bears that
+                alias, whatever has become challenger since.
         """
-        challenger, champion = self.bearer(CHALLENGER), self.bearer(CHAMPION)
+        alias = PROPOSED if mode == "approved" else CHALLENGER
+        challenger, champion = self.bearer(alias), self.bearer(CHAMPION)
+        if self.bearer(PROPOSED):  # a proposal is good for one answer
+            self._client.delete_registered_model_alias(self.name, PROPOSED)
         if challenger is None:
-            return Decision(False, "there is no challenger")
+            return Decision(False, "there is no challenger" if alias == CHALLENGER else "nothing was proposed")
         if champion and champion.version == challenger.version:
             return Decision(False, f"version {champion.version} is the champion already")
-        if mode == "approved" and challenger.tags.get("gate.decision") != PROPOSED:
-            return Decision(False, f"version {challenger.version} was not proposed for approval")
         decision = decide(entry.gate, challenger.tags, champion.tags if champion else None)
         passed = PROPOSED if mode == "propose" else "promoted"
         self.tag(challenger, {"gate": decision.reason, "gate.decision": passed if decision.passed else "refused"})
-        if decision.passed and mode != "propose":
+        if decision.passed and mode == "propose":
+            self._client.set_registered_model_alias(self.name, PROPOSED, challenger.version)
+        elif decision.passed:
             # Before the alias moves: rolling back must know the way whatever happens in between.
             if champion:
                 self.tag(challenger, {REPLACED: str(champion.version)})
