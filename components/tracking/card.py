@@ -15,6 +15,7 @@ from safetensors import safe_open
 from sklearn.metrics import confusion_matrix
 
 from components.evaluation import figures
+from components.evaluation.backbones import read_backbone
 from components.settings import load, section
 from components.tracking import entries
 from components.tracking.entries import SURROGATE, Entry, Result
@@ -105,8 +106,6 @@ def draw(subject: Subject) -> dict[str, Figure]:
         title = f"Learning curves of {subject.title}"
         found["learning_curves"] = figures.learning_curves({subject.name: tables}, panels, title)
     if (subject.folder / "generated").is_dir():
-        from components.report.results import read_backbone  # late: it takes ten seconds, for PyHealth's sake
-
         backbone = read_backbone(subject.folder)
         title = f"Real and generated EEG, {subject.title}"
         found["generated"] = figures.traces(
