@@ -71,8 +71,8 @@ def read(uri: str) -> Record:
         lock = _file(folder, provenance.LOCK, uri)
         if hashlib.sha256(lock).hexdigest() != tags["dvc.lock"]:
             raise InputError(f"{uri}: {provenance.LOCK} is not the one that the tag 'dvc.lock' has the hash of")
-        dirty = tags["git.revision"].endswith("-dirty")
-        patch = _file(folder, provenance.PATCH, uri) if dirty else b""
+        needed = tags["git.revision"].endswith("-dirty") or (folder / provenance.PATCH).exists()
+        patch = _file(folder, provenance.PATCH, uri) if needed else b""
         metrics = json.loads(_file(folder, provenance.METRICS, uri))
     made = provenance.made_by(lock.decode(), tags["result"])
     if made is None:

@@ -10,7 +10,7 @@ from annotated_types import Gt
 
 from components.errors import InputError
 from components.evaluation.seeds import Summary, over_seeds
-from components.settings import settings, validate
+from components.settings import load, section, settings, validate
 
 REGISTRY = Path("mlflow/registry.yaml")
 CORPORA = Path("mlflow/corpora.yaml")
@@ -119,9 +119,11 @@ def corpus(name: str, path: Path = CORPORA) -> Corpus:
 
 
 def results(entry: Entry) -> list[Result]:
-    """Read the results of an entry that are there, one for each seed."""
+    """Read the results of an entry that are there, one for each seed; what other seeds left earlier is not counted."""
     folders = sorted(path.parent for path in Path().glob(f"{entry.results}/metrics.json"))
-    return [Result(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
+    found = [Result(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
+    seeds = section(load(), "matrix.seeds")
+    return [result for result in found if result.metrics.get("seed", seeds[0]) in seeds]
 
 
 def best(entry: Entry, found: list[Result]) -> Result:

@@ -1,7 +1,9 @@
 """What it takes to make a registered model again, kept beside it as the artifacts ``provenance/``."""
 
+import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def made_by(lock: str, output: str) -> Made | None:
 
 
 def write(folder: Path, result: Path) -> None:
-    """Write what a result came from: ``dvc.lock``, its metrics, and what the working tree had not committed.
+    """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
 
     Args:
         folder: to write to.
@@ -54,7 +56,17 @@ def write(folder: Path, result: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(lineage.LOCK, folder / LOCK)
     shutil.copyfile(result / METRICS, folder / METRICS)
-    changes = ["git", "diff", "--binary", "HEAD", "--", ".", f":(exclude){lineage.LOCK}"]
-    patch = subprocess.run(changes, capture_output=True, check=True).stdout
-    if patch:
+    if patch := _uncommitted():
         (folder / PATCH).write_bytes(patch)
+
+
+def _uncommitted() -> bytes:
+    """The difference between the commit and the working tree; of the files that git does not track, code only."""
+    index = lineage.git("rev-parse", "--git-path", "index")
+    with tempfile.TemporaryDirectory() as temporary:
+        # In an index of its own: the user's is not to change.
+        copy = Path(shutil.copy(index, temporary))
+        environment = os.environ | {"GIT_INDEX_FILE": str(copy)}
+        subprocess.run(["git", "add", "--intent-to-add", "--", "components"], env=environment, check=True)
+        words = ["git", "diff", "--binary", "HEAD", "--", ".", f":(exclude){lineage.LOCK}"]
+        return subprocess.run(words, env=environment, capture_output=True, check=True).stdout

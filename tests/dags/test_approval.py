@@ -1,6 +1,8 @@
 """With ``EEG_APPROVAL`` no model becomes champion before a person says so: real Airflow, its API, a real registry."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -67,7 +69,7 @@ def api(airflow):
             assert process.poll() is None and time.monotonic() < deadline, log[-3000:]
             time.sleep(0.3)
     yield call
-    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)  # it has workers
     process.wait()
 
 
