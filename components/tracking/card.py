@@ -101,7 +101,8 @@ def draw(subject: Subject) -> dict[str, Figure]:
         found["confusion"] = figures.confusion(counts, classes, f"Confusion of {subject.title}")
     if folders and all((folder / "curves.csv").is_file() for folder in folders):
         tables = [pandas.read_csv(folder / "curves.csv") for folder in folders]
-        shown = {"train_loss": "training loss", subject.entry.select.metric: subject.entry.select.metric}
+        selected = subject.entry.select.metric
+        shown = {"train_loss": "training loss", selected: selected.replace("_", " ")}
         panels = {column: label for column, label in shown.items() if column in tables[0]}
         title = f"Learning curves of {subject.title}"
         found["learning_curves"] = figures.learning_curves({subject.name: tables}, panels, title)
