@@ -53,7 +53,7 @@ def _store(path: Path, rng: np.random.Generator, windows: int) -> store.EventWin
         }
     )
     pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.zeros(22, np.int8)] * windows)
-    described = store.Description("noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "")
+    described = store.Description("noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {})
     store.write_index(path, table, pretraining, described)
     return store.Store(path).event_windows("train")
 

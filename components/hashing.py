@@ -1,7 +1,13 @@
 """Content hashes of files and folders."""
 
 import hashlib
+import json
 from pathlib import Path
+
+
+def text_hash(*parts: object) -> str:
+    """SHA-256 of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def content_hash(path: Path) -> str:

@@ -39,6 +39,16 @@ def operator(task: Task, settings: Settings, **options):
     return BUILDERS[settings.runtime](task, settings, common | options)
 
 
+def approval(task_id: str, subject: str, body: str):
+    """Build a task that waits until a person approves; what follows it is skipped when they reject.
+
+    It waits without a worker, and without end: a model that nobody looks at is not promoted.
+    """
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    return ApprovalOperator(task_id=task_id, subject=subject, body=body, on_failure_callback=notify)
+
+
 def _process(task: Task, settings: Settings, common: dict):
     from _process import Process
 

@@ -23,6 +23,7 @@ class Settings:
     retrain_cron: str = _env("EEG_RETRAIN_CRON", "0 2 * * 0")
     ingest_cron: str = _env("EEG_INGEST_CRON", "*/10 * * * *")
     retry_seconds: float = field(default_factory=lambda: float(os.environ.get("EEG_RETRY_SECONDS") or 60))
+    approval: bool = field(default_factory=lambda: os.environ.get("EEG_APPROVAL", "0") not in ("", "0"))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
     mounts: str = _env("EEG_MOUNTS", "")
     gpus: str = _env("EEG_GPUS", "0")

@@ -1,12 +1,22 @@
-"""Promote: after a report, let the challengers that pass the registry's gate become champions."""
+"""Promote: after a report, let the challengers that pass the registry's gate become champions.
+
+With ``EEG_APPROVAL`` a person approves them first: ``propose`` says what would be promoted, ``approve`` waits for the
+answer, and ``promote`` moves the alias to what was proposed and to nothing that was registered since.
+"""
 
 from _assets import REPORT
-from _operators import operator
+from _operators import approval, operator
 from _plan import Task
 from _settings import Settings
 from airflow.sdk import DAG
 
 settings = Settings()
+
+
+def _gate(name: str, *options: str):
+    home = "" if settings.git_url else settings.repository
+    return operator(Task(name, ("python", "-m", "components.promote", *options), home, image="train"), settings)
+
 
 with DAG(
     "eeg_promote",
@@ -17,12 +27,12 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["eeg"],
 ) as dag:
-    operator(
-        Task(
-            "promote",
-            ("python", "-m", "components.promote"),
-            "" if settings.git_url else settings.repository,
-            image="train",
-        ),
-        settings,
-    )
+    if settings.approval:
+        ask = approval(
+            "approve",
+            subject="Promote the challengers that passed the gate?",
+            body="The log of the task `propose` lists them; MLflow's registry has their model cards.",
+        )
+        _gate("propose", "--propose") >> ask >> _gate("promote", "--approved")
+    else:
+        _gate("promote")

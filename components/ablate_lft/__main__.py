@@ -12,7 +12,8 @@ from components.finetune_lft.settings import Architecture, FinetuneLFT
 from components.models.latent_settings import Latents
 from components.settings import validate
 from components.stage import Stage, stage
-from components.tracking.run import Data, tracked
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
 from components.training.classification import probabilities
 from components.training.device import device_of
 from components.training.lft import train_lft

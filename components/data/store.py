@@ -34,6 +34,7 @@ class Description:
         channels: derivations, in order.
         classes: names of the labels 1, 2, ...
         fingerprint: of the split manifest and the preprocessing.
+        splits: a hash of each split's windows and of what they were made from and how; equal where scores compare.
         unit: of the signals.
     """
 
@@ -43,6 +44,7 @@ class Description:
     channels: list[str]
     classes: list[str]
     fingerprint: str
+    splits: dict[str, str]
     unit: str = UNIT
 
 
@@ -254,6 +256,17 @@ class Store:
     def fingerprint(self) -> str:
         """Fingerprint of what the store was made from."""
         return self.description.fingerprint
+
+    def facts(self, split: str) -> dict[str, object]:
+        """What results on a split say of their data: corpus, classes, and the hashes of preprocessing and split."""
+        described = self.description
+        return {
+            "corpus": described.corpus,
+            "classes": described.classes,
+            "preprocessing": described.fingerprint,
+            "split": split,
+            "split_hash": described.splits[split],
+        }
 
     @cached_property
     def _windows(self) -> pandas.DataFrame:

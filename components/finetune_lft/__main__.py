@@ -17,7 +17,8 @@ from components.serving import lft as serving
 from components.serving.windows import EXAMPLE
 from components.stage import Stage, stage
 from components.tracking import models
-from components.tracking.run import Data, tracked
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
 from components.training.classification import probabilities
 from components.training.device import device_of
 from components.training.lft import train_lft
@@ -60,7 +61,7 @@ def main(run: Stage) -> None:
         )
         if not run.leader:
             return
-        lft, facts = trained.lft, trained.facts | {"labels": kind, "corpus": store.corpus}
+        lft, facts = trained.lft, trained.facts | {"labels": kind} | store.facts("test")
         batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
         predicted = probabilities(lft, caches["test"], "tokens", batch_size, device).numpy()
         table = store.event_windows("test").table

@@ -26,6 +26,7 @@ from components.signal.filtering import EEGDM
 from components.signal.montage import BIPOLAR
 from components.stage import EXIT_BAD_INPUT
 from components.tracking import registry, server
+from components.tracking.entries import entries
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -40,12 +41,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
-    entry = registry.entries()[name]
+    entry = entries()[name]
     server.experiment("import_checkpoint")
     with mlflow.start_run(run_name=tags["imported.file"]) as run:
         mlflow.set_tags(tags)
         uri = registry.log(entry, name, folder, {}).model_uri
         version = registry.add_version(name, entry, uri, run.info.run_id, tags)
+        registry.document(version, entry, folder)
     print(f"models:/{name}/{version.version}  (imported from {tags['imported.file']})")
 
 

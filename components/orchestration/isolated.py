@@ -21,9 +21,10 @@ from dvc.stage import PipelineStage
 
 from components.errors import InputError
 from components.orchestration import fragments, shell
-from components.orchestration.open_run import check_stages, find_commit, set_params
+from components.orchestration.open_run import check_stages, set_params
 from components.orchestration.run_stage import run_stage
 from components.orchestration.seal import push_data
+from components.orchestration.workspace import find_commit
 
 BRANCHES = "retrain/"
 TRAILER = "EEG-Run"

@@ -11,12 +11,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from components.errors import InputError
 from components.orchestration import shell
+from components.orchestration.workspace import clone, link_sources, share_storage
 from components.settings import PARAMS
 
 RECORD = Path(".git/eeg-run.json")
@@ -46,41 +46,27 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
     partial = workspace.with_name(f".{workspace.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    _clone(repository, partial, revision, f"retrain/{workspace.name}")
-    if not revision and (repository / PARAMS).is_file():
-        shutil.copyfile(repository / PARAMS, partial / PARAMS)
+    clone(repository, partial, revision, f"retrain/{workspace.name}")
+    if not revision:
+        _warn_of_changes(repository)
+        if (repository / PARAMS).is_file():
+            shutil.copyfile(repository / PARAMS, partial / PARAMS)
     set_params(partial, overrides, run)
     with Repo(str(repository)) as source:
-        _share_storage(source, partial)
+        share_storage(source, partial)
     with Repo(str(partial)) as repo:
         found = repo.index.stages
         check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
-        _link_sources(repository, partial, found)
+        link_sources(repository, partial, found)
     (partial / RECORD).write_text(json.dumps({"run": run, "overrides": overrides}))
     partial.rename(workspace)
     print(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
 
 
-def find_commit(repository: Path, revision: str) -> str:
-    """Name the commit of a revision (default: HEAD).
-
-    Raises:
-        InputError: there is no such revision.
-    """
-    name = revision or "HEAD"
-    try:
-        return shell.output("git", "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", cwd=repository)
-    except RuntimeError as error:
-        raise InputError(f"revision: {name!r} is not in {repository}") from error
-
-
-def _clone(repository: Path, partial: Path, revision: str, branch: str) -> None:
-    commit = find_commit(repository, revision)
-    shell.output("git", "clone", "--quiet", "--no-checkout", str(repository), str(partial), cwd=repository)
-    shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=partial)
+def _warn_of_changes(repository: Path) -> None:
     changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=repository).splitlines()
     left_out = [line for line in changed if line.split()[-1] not in (PARAMS.name, "dvc.lock")]
-    if left_out and not revision:
+    if left_out:
         print("Not committed in the repository, and thus not in this run:", *left_out, sep="\n  ")
 
 
@@ -100,17 +86,6 @@ def set_params(clone: Path, overrides: dict, run: str) -> None:
         shell.commit(clone, f"Set the parameters of the run {run}", PARAMS.name)
 
 
-def _share_storage(source: Repo, partial: Path) -> None:
-    """Give the clone the repository's cache and remotes; DVC's relative paths would lead elsewhere from there."""
-    local = Path(source.local_dvc_dir or source.dvc_dir) / "config.local"
-    if local.is_file():
-        shutil.copyfile(local, partial / ".dvc" / "config.local")
-    shell.output("dvc", "config", "--local", "cache.dir", source.cache.local.path, cwd=partial)
-    for name, remote in source.config["remote"].items():
-        if "://" not in str(remote["url"]):
-            shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=partial)
-
-
 def check_stages(found: set[str], expected: list[str]) -> None:
     """Refuse a graph whose stages are not those that the run will be asked for (none for no check)."""
     if expected and found != set(expected):
@@ -119,22 +94,6 @@ def check_stages(found: set[str], expected: list[str]) -> None:
             f"stages: this run's are not those of the DAG ({names}); set what changes a matrix in the repository's "
             "params.yaml, from which the DAG is made, not for one run"
         )
-
-
-def _link_sources(repository: Path, partial: Path, stages: list) -> None:
-    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
-    for stage in stages:
-        for dep in stage.deps:
-            path = Path(dep.fs_path)
-            if isinstance(dep, ParamsDependency) or path.exists():
-                continue
-            if any(path.is_relative_to(out) or out.is_relative_to(path) for out in made):
-                continue
-            target = repository / path.relative_to(partial) if path.is_relative_to(partial) else path
-            if not target.exists():
-                raise InputError(f"{target}: a stage ({stage.cmd}) depends on it, and it does not exist")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(target.resolve())
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Preprocess a TUEV corpus into a window store: ``python -m components.preprocess_tuev``."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,8 @@ from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
 from components.data import edf, store, tuev
-from components.hashing import content_hash
+from components.data.splits import SPLITS
+from components.hashing import content_hash, text_hash
 from components.preprocess_tuev import recording
 from components.preprocess_tuev.recording import preprocess, window_tables
 from components.preprocess_tuev.settings import PreprocessTUEV
@@ -25,8 +25,11 @@ MADE_BY = (edf, tuev, store, recording, filtering, montage)
 """Modules that decide what a preprocessed recording holds."""
 
 
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _split_hash(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: str, processing: str) -> str:
+    """Hash the windows of a split, the recordings that they lie in, and the preprocessing."""
+    sources = recordings.loc[recordings["split"] == split, ["recording", "sha256"]].sort_values("recording")
+    members = windows[windows["split"] == split].drop(columns="split")
+    return text_hash(processing, sources.to_csv(index=False), members.to_csv(index=False))
 
 
 def _cluster(settings: PreprocessTUEV) -> Client:
@@ -45,11 +48,11 @@ def main(run: Stage) -> None:
     events = pandas.read_parquet(index / "events.parquet")
     corpus = json.loads((index / "corpus.json").read_text())["corpus"]
     split = json.loads((index / "split.json").read_text())["hash"]
-    processing = _digest(asdict(settings.filtering), settings.montage_sign)
+    processing = text_hash(asdict(settings.filtering), settings.montage_sign)
 
     # A finished recording is kept under what it was made from and by, so that a killed run goes on where it was.
-    code = _digest(mne.__version__, [content_hash(Path(module.__file__)) for module in MADE_BY])
-    work = run.shared_work.resolve() / _digest(processing, code)[:16]
+    code = text_hash(mne.__version__, [content_hash(Path(module.__file__)) for module in MADE_BY])
+    work = run.shared_work.resolve() / text_hash(processing, code)[:16]
     work.mkdir(exist_ok=True)
     targets = {row.path: work / f"{row.sha256}.arrow" for row in recordings.itertuples()}
     todo = [path for path, target in targets.items() if not target.exists()]
@@ -82,7 +85,8 @@ def main(run: Stage) -> None:
         window=round(tuev.WINDOW_S * settings.filtering.rate_hz),
         channels=derivations(settings.montage_sign),
         classes=tuev.CLASSES,
-        fingerprint=_digest(split, processing, windows.to_csv()),
+        fingerprint=text_hash(split, processing, windows.to_csv()),
+        splits={name: _split_hash(recordings, windows, name, processing) for name in SPLITS},
     )
     store.write_index(out, windows, pretraining, description)
     megabytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6

@@ -12,6 +12,7 @@ import torch
 from components.data.store import Store
 from components.data.subset import Subset, spread
 from components.evaluation import figures
+from components.hashing import text_hash
 from components.models import embedding
 from components.models.diffusion import noise_scheduler
 from components.models.embedding import Embedding
@@ -21,7 +22,8 @@ from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.serving import ssmdp as serving
 from components.stage import Stage, stage
 from components.tracking import models
-from components.tracking.run import Data, tracked
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
 from components.training.device import device_of
 from components.training.fit import fit
 from components.training.pretraining import Pretraining
@@ -77,19 +79,23 @@ def main(run: Stage) -> None:
         _raw(real, names, store.sfreq).save(out / "generated" / "real_raw.fif", verbose="error")
 
         pandas.DataFrame(fitted.curves).to_csv(out / "curves.csv", index=False)
+        facts = store.facts("validation")
         metrics = {
             "validation_loss": fitted.best_score,
             "best_epoch": fitted.best_epoch,
             "parameters": sum(p.numel() for p in backbone.parameters()),
             "training_samples": len(train),
-            "corpus": store.corpus,
             **asdict(variant),
+            **facts,
+            # Losses compare on the same samples, noise schedule and embedding.
+            "split_hash": text_hash(facts["split_hash"], settings.validation_samples, asdict(variant)),
         }
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2))
         mlflow.log_artifacts(out)
         title = f"Real and generated EEG ({store.corpus} data)"
         mlflow.log_figure(figures.traces(real * 100, generated * 100, names, store.sfreq, title), "generated.png")
-        scores = {name: metrics[name] for name in ("validation_loss", "parameters")}
+        # Under a name of its own: it has no step, and the curve of validation_loss has.
+        scores = {"best_validation_loss": metrics["validation_loss"], "parameters": metrics["parameters"]}
         model = models.log(serving, "ssmdp", out, scores)
         models.write_reference(reference, out, logger.run_id, model)
 

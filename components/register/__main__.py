@@ -1,10 +1,8 @@
 """Register the models of the last ``dvc repro``: ``python -m components.register``."""
 
-import sys
-
-from components.errors import InputError
-from components.stage import EXIT_BAD_INPUT
-from components.tracking.registry import entries, register
+from components.orchestration import shell
+from components.tracking.entries import entries
+from components.tracking.registry import register
 
 
 def main() -> None:
@@ -15,8 +13,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        print(f"register: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT) from error
+    shell.run("register", main)

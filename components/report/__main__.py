@@ -5,10 +5,11 @@ from pathlib import Path
 import yaml
 
 from components.ablate_lft.settings import Row
+from components.evaluation.backbones import read_backbones
 from components.report import exports, sections
 from components.report.comparison import CONTROL, LFT, compare, compare_spectra
 from components.report.document import Document
-from components.report.results import read_backbones, read_classifiers, read_corpus
+from components.report.results import read_classifiers, read_corpus
 from components.stage import Stage, stage
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}

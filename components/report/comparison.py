@@ -7,9 +7,10 @@ import numpy as np
 import pandas
 
 from components.evaluation import spectra
+from components.evaluation.backbones import Backbone
 from components.evaluation.metrics import Interval, chance_level
 from components.evaluation.seeds import Summary
-from components.report.results import Backbone, Classifier
+from components.report.results import Classifier
 
 LFT, CONTROL = "LFT", "LFT, shuffled labels"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from components.evaluation.backbones import Backbone
 from components.evaluation.metrics import METRICS
 from components.report.comparison import Comparison, Spectra
-from components.report.results import Backbone, Classifier, Corpus
+from components.report.results import Classifier, Corpus
 
 
 def _key(name: str) -> str:

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import mne
 import numpy as np
 import pandas
 
 from components.data.store import Store
 from components.errors import InputError
+from components.evaluation.files import there
 from components.evaluation.metrics import (
     METRICS,
     Interval,
@@ -68,12 +68,6 @@ class Classifier:
         return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
 
 
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file, but params.yaml: matrix asks for it; run `dvc repro`")
-    return path
-
-
 def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
     """Read ``seed-<seed>/`` with ``metrics.json``, ``predictions.parquet`` and ``curves.csv``.
 
@@ -85,8 +79,8 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
         InputError: a seed is missing, or the seeds were not tested on the same windows.
     """
     folders = [folder / f"seed-{seed}" for seed in seeds]
-    facts = json.loads(_there(folders[0] / "metrics.json").read_text())
-    tables = [pandas.read_parquet(_there(path / "predictions.parquet")) for path in folders]
+    facts = json.loads(there(folders[0] / "metrics.json").read_text())
+    tables = [pandas.read_parquet(there(path / "predictions.parquet")) for path in folders]
     windows = tables[0][WINDOW]
     if not all(table[WINDOW].equals(windows) for table in tables):
         raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
@@ -96,7 +90,7 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
         parameters=facts["parameters"],
         windows=windows,
         probabilities=np.stack([table[classes].to_numpy() for table in tables]),
-        curves=[pandas.read_csv(_there(path / "curves.csv")) for path in folders],
+        curves=[pandas.read_csv(there(path / "curves.csv")) for path in folders],
     )
 
 
@@ -112,58 +106,6 @@ def read_classifiers(folders: dict[str, Path], seeds: list[int]) -> dict[str, Cl
         if not found[name].windows.equals(found[first].windows):
             raise InputError(f"{folders[name]}: must be tested on the windows of {folders[first]} (found others)")
     return found
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A pretrained backbone, the EEG it generated and real EEG of the same channels.
-
-    Attributes:
-        facts: ``metrics.json``.
-        curves: a row for each round of training.
-        channels: names.
-        rate_hz: sampling rate.
-        real, generated: (channels, signals, samples), uV.
-    """
-
-    facts: dict
-    curves: pandas.DataFrame
-    channels: list[str]
-    rate_hz: float
-    real: np.ndarray
-    generated: np.ndarray
-
-
-def _signals(raw: mne.io.BaseRaw) -> np.ndarray:
-    """Cut a recording at its annotations, one for each signal; (channels, signals, samples) in uV."""
-    return raw.get_data(units="uV").reshape(len(raw.ch_names), len(raw.annotations), -1)
-
-
-def read_backbone(folder: Path) -> Backbone:
-    """Read ``metrics.json``, ``curves.csv`` and ``generated/`` of one variant.
-
-    Raises:
-        InputError: the EEG has no annotations to cut it into signals.
-    """
-    raws = {}
-    for kind in ("real", "generated"):
-        path = folder / "generated" / f"{kind}_raw.fif"
-        raws[kind] = mne.io.read_raw_fif(_there(path), verbose="error")
-        if not len(raws[kind].annotations):
-            raise InputError(f"{path}: annotations: must be one for each signal (found none)")
-    return Backbone(
-        facts=json.loads(_there(folder / "metrics.json").read_text()),
-        curves=pandas.read_csv(folder / "curves.csv"),
-        channels=raws["real"].ch_names,
-        rate_hz=raws["real"].info["sfreq"],
-        real=_signals(raws["real"]),
-        generated=_signals(raws["generated"]),
-    )
-
-
-def read_backbones(folder: Path, names: list[str]) -> dict[str, Backbone]:
-    """Read variants of the backbone, by name."""
-    return {name: read_backbone(folder / name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from pandas import DataFrame
 
 from components.ablate_lft.settings import Row
 from components.evaluation import figures
+from components.evaluation.backbones import Backbone
 from components.evaluation.metrics import confusion_matrix, per_class
 from components.report import tables
 from components.report.comparison import CONTROL, LFT, Comparison, Spectra
 from components.report.document import Document
-from components.report.results import Backbone, Classifier, Corpus
+from components.report.results import Classifier, Corpus
 
 PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn", "mlflow", "dvc"]
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pandas
 
 from components.data.splits import SPLITS
+from components.evaluation.backbones import Backbone
 from components.evaluation.metrics import Interval
 from components.evaluation.seeds import Summary
 from components.report.comparison import Comparison
-from components.report.results import Backbone, Corpus
+from components.report.results import Corpus
 
 METRIC_NAMES = {
     "cohen_kappa": "Cohen's kappa",

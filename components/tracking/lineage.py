@@ -12,14 +12,15 @@ from components.hashing import content_hash
 LOCK = Path("dvc.lock")
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What a command of git prints."""
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def git_revision() -> str:
     """The checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){LOCK}")
-    return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){LOCK}")
+    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 def lock_hash() -> str:

@@ -1,95 +1,36 @@
-"""The registry: which results of the stages become versions of which models, ``mlflow/registry.yaml``."""
+"""The registry in MLflow: results of the stages become versions of models, each with its card and its provenance."""
 
 import json
-import statistics
-from dataclasses import dataclass
+import math
+import tempfile
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
 import mlflow
-import yaml
+from mlflow.entities.model_registry import ModelVersion
 
 from components.errors import InputError
 from components.hashing import content_hash
-from components.settings import settings, validate
-from components.tracking import lineage, models, server
+from components.tracking import card, lineage, models, provenance, server
+from components.tracking.card import Subject
+from components.tracking.datasets import Data, dataset
+from components.tracking.entries import CHALLENGER, Entry, Result, best, results, summaries
 
-REGISTRY = Path("mlflow/registry.yaml")
-CHALLENGER = "challenger"
-
-
-@settings
-class Select:
-    """How the result to register is chosen among the seeds."""
-
-    metric: str
-    mode: Literal["min", "max"]
+CARD = "model_card"
 
 
-@settings
-class Gate:
-    """What a challenger must reach to become champion; means over the seeds are compared."""
-
-    metric: str
-    mode: Literal["min", "max"]
-    floor: float
-    """The least (or, with ``min``, the largest) value that any champion may have."""
-    min_gain: float
-    """By how much it must be better than the champion."""
-
-
-@settings
-class Entry:
-    """A registered model."""
-
-    description: str
-    stage: str
-    serving: str
-    results: str
-    select: Select
-    gate: Gate
-    metrics: list[str]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A folder that a training stage wrote, and its ``metrics.json``."""
-
-    folder: Path
-    metrics: dict
-
-
-def entries(path: Path = REGISTRY) -> dict[str, Entry]:
-    """Read the registry's configuration."""
-    document = yaml.safe_load(path.read_text())
-    return {name: validate(entry, Entry, f"{path}: {name}") for name, entry in document.items()}
-
-
-def results(entry: Entry) -> list[Result]:
-    """Read the results of an entry that are there, one for each seed."""
-    folders = sorted(path.parent for path in Path().glob(f"{entry.results}/metrics.json"))
-    return [Result(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
-
-
-def best(entry: Entry, found: list[Result]) -> Result:
-    """Choose by the validation split, never by the test split."""
-    choose = min if entry.select.mode == "min" else max
-    return choose(found, key=lambda result: result.metrics[entry.select.metric])
-
-
-def summary(entry: Entry, found: list[Result]) -> dict[str, str]:
+def score_tags(entry: Entry, found: list[Result]) -> dict[str, str]:
     """Mean, sd and number of seeds of each metric, as tags."""
     tags = {"seeds": str(len(found))}
-    for metric in entry.metrics:
-        values = [result.metrics[metric] for result in found]
-        tags[f"{metric}.mean"] = f"{statistics.fmean(values):.4f}"
-        if len(values) > 1:
-            tags[f"{metric}.sd"] = f"{statistics.stdev(values):.4f}"
+    for metric, summary in summaries(entry, found).items():
+        tags[f"{metric}.mean"] = f"{summary.mean:.4f}"
+        if not math.isnan(summary.sd):
+            tags[f"{metric}.sd"] = f"{summary.sd:.4f}"
     return tags
 
 
-def _logged(entry: Entry, name: str, result: Result) -> tuple[str, str | None]:
+def _logged(entry: Entry, name: str, result: Result, data: dict[str, str]) -> tuple[str, str | None]:
     """Return model URI and run of a result, logging it anew where this server has not seen it (a cached stage)."""
     for reference in Path("models/runs").rglob("mlflow.json"):
         found = json.loads(reference.read_text())
@@ -102,6 +43,8 @@ def _logged(entry: Entry, name: str, result: Result) -> tuple[str, str | None]:
     server.experiment(entry.stage)
     with mlflow.start_run(run_name=f"{name} from the DVC cache") as run:
         mlflow.set_tags(lineage.tags(entry.stage) | {"corpus": result.metrics["corpus"], "from_cache": "True"})
+        for path in data:
+            mlflow.log_input(dataset(Data(path, Path(path), "training")), context="training")
         scores = {metric: result.metrics[metric] for metric in entry.metrics}
         mlflow.log_metrics(scores)
         return log(entry, name, result.folder, scores).model_uri, run.info.run_id
@@ -112,9 +55,7 @@ def log(entry: Entry, name: str, folder: Path, metrics: dict[str, float]) -> mlf
     return models.log(import_module(f"components.serving.{entry.serving}"), name, folder, metrics)
 
 
-def add_version(
-    name: str, entry: Entry, uri: str, run_id: str, tags: dict[str, str]
-) -> mlflow.entities.model_registry.ModelVersion:
+def add_version(name: str, entry: Entry, uri: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
     """Make a logged model a version of a registered one, which is created when missing."""
     client = mlflow.MlflowClient()
     try:
@@ -125,7 +66,33 @@ def add_version(
     return client.create_model_version(name, uri, run_id, tags, description=description)
 
 
-def register(name: str, entry: Entry) -> mlflow.entities.model_registry.ModelVersion:
+def document(
+    version: ModelVersion, entry: Entry, folder: Path, found: Sequence[Result] = (), data: dict[str, str] | None = None
+) -> None:
+    """Give a version its card, figures and provenance: as artifacts of model and run, the card as its description too.
+
+    Args:
+        version: without a card.
+        entry: of its model.
+        folder: what was registered.
+        found: results of all seeds; none for an imported model, which has no provenance in DVC.
+        data: what the stage depended on, with DVC's hashes.
+    """
+    client = mlflow.MlflowClient()
+    model_id = version.source.removeprefix("models:/")
+    with tempfile.TemporaryDirectory() as temporary:
+        subject = Subject(version.name, str(version.version), entry, folder, found, version.tags, data or {})
+        description = card.write(subject, Path(temporary, CARD))
+        if found and lineage.LOCK.exists():
+            provenance.write(Path(temporary, provenance.FOLDER), folder)
+        client.log_model_artifacts(model_id, temporary)
+        client.log_artifacts(version.run_id, str(Path(temporary, CARD)), CARD)
+    client.update_model_version(version.name, version.version, description)
+    # Last: a version without this tag is one whose registration was interrupted.
+    client.set_model_version_tag(version.name, version.version, "card", f"{CARD}/{card.FILE}")
+
+
+def register(name: str, entry: Entry) -> ModelVersion:
     """Register the best result of a model as its new version and challenger; the same result is registered once.
 
     Raises:
@@ -138,19 +105,26 @@ def register(name: str, entry: Entry) -> mlflow.entities.model_registry.ModelVer
     client = mlflow.MlflowClient()
     chosen = best(entry, found)
     content = content_hash(chosen.folder)
-    for version in client.search_model_versions(f"name='{name}'"):
-        if version.tags.get("content") == content:
-            return version
-    uri, run_id = _logged(entry, name, chosen)
-    tags = {
-        **lineage.tags(entry.stage),
-        **summary(entry, found),
-        "dvc.stage": entry.stage,
-        "dvc.lock": lineage.lock_hash(),
-        "corpus": chosen.metrics["corpus"],
-        "content": content,
-        "result": chosen.folder.as_posix(),
-    }
-    version = add_version(name, entry, uri, run_id, tags)
+    made = provenance.made_by(lineage.LOCK.read_text(), chosen.folder.as_posix()) if lineage.LOCK.exists() else None
+    data = made.data if made else {}
+    same = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("content") == content]
+    if same and "card" in same[0].tags:
+        return same[0]
+    if same:
+        version = same[0]
+    else:
+        uri, run_id = _logged(entry, name, chosen, data)
+        tags = {
+            **lineage.tags(entry.stage),
+            **score_tags(entry, found),
+            "dvc.stage": made.stage if made else entry.stage,
+            "dvc.lock": lineage.lock_hash(),
+            "corpus": chosen.metrics["corpus"],
+            "content": content,
+            "result": chosen.folder.as_posix(),
+        }
+        tags |= {name: chosen.metrics[name] for name in ("split", "split_hash") if name in chosen.metrics}
+        version = add_version(name, entry, uri, run_id, tags)
     client.set_registered_model_alias(name, CHALLENGER, version.version)
-    return version
+    document(version, entry, chosen.folder, found, data)
+    return client.get_model_version(name, version.version)

@@ -3,31 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
 from lightning.pytorch.loggers import MLFlowLogger
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.data.sources import LocalArtifactDatasetSource
 
 from components.stage import Stage
 from components.tracking import lineage, server
-
-
-@dataclass(frozen=True)
-class Data:
-    """A dataset that a run used.
-
-    Attributes:
-        name: e.g. ``surrogate event windows``.
-        path: DVC output that holds it; its hash becomes the digest.
-        context: ``training``, ``validation`` or ``test``.
-    """
-
-    name: str
-    path: Path
-    context: str
+from components.tracking.datasets import Data, dataset
 
 
 def flat(settings: dict, prefix: str = "") -> dict[str, object]:
@@ -39,12 +23,6 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
         else:
             found[f"{prefix}{name}"] = value
     return found
-
-
-def dataset(data: Data) -> MetaDataset:
-    """Describe a dataset to MLflow, with DVC's hash as the digest (MLflow admits 36 characters)."""
-    source = LocalArtifactDatasetSource(str(data.path))
-    return MetaDataset(source, name=data.name, digest=lineage.dvc_hash(data.path)[:36])
 
 
 def _resumable(reference: Path) -> str | None:

@@ -14,7 +14,8 @@ from components.serving import baseline as serving
 from components.serving.windows import EXAMPLE
 from components.stage import Stage, stage
 from components.tracking import models
-from components.tracking.run import Data, tracked
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
 from components.train_baselines.settings import TrainBaselines
 from components.training.classification import Classification, probabilities
 from components.training.device import device_of
@@ -54,7 +55,7 @@ def main(run: Stage) -> None:
             folder = out / f"seed-{seed}"
             facts = {
                 "seed": seed,
-                "corpus": store.corpus,
+                **store.facts("test"),
                 "parameters": sum(p.numel() for p in model.parameters()),
                 "best_epoch": fitted.best_epoch,
                 "validation_cohen_kappa": fitted.best_score,

@@ -35,13 +35,17 @@ print(json.dumps({"dags": dags, "heavy": heavy}))
 """
 
 
-@pytest.fixture(scope="module")
-def parsed(tmp_path_factory):
-    home = Airflow(tmp_path_factory.mktemp("home"), ROOT)
+def parse(folder, **extra):
+    home = Airflow(folder, ROOT)
     words = [sys.executable, "-c", PARSE, str(DAGS)]
-    done = subprocess.run(words, env=home.environment, cwd=home.home, capture_output=True, text=True)
+    done = subprocess.run(words, env=home.environment | extra, cwd=home.home, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory):
+    return parse(tmp_path_factory.mktemp("home"))
 
 
 def task_of(stage):
@@ -62,6 +66,13 @@ def test_retrain_has_the_stages_and_edges_of_dvc(parsed):
     around = {"open_run", "seal", "register"}
     assert {edge for edge in edges if not around & set(edge)} == {(names[a], names[b]) for a, b in graph.edges}
     assert ("open_run", "ingest_tuev") in edges and ("report", "seal") in edges and ("seal", "register") in edges
+
+
+def test_promotion_waits_for_a_person_only_when_it_is_told_to(parsed, tmp_path):
+    assert parsed["dags"]["eeg_promote"]["tasks"] == {"promote": []}
+    found = parse(tmp_path, EEG_APPROVAL="1")
+    assert found["dags"]["eeg_promote"]["tasks"] == {"propose": [], "approve": ["propose"], "promote": ["approve"]}
+    assert found["heavy"] == []
 
 
 def test_parsing_is_quick_and_imports_nothing_heavy(parsed):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.dags.airflow_home import git, start
-from tests.e2e.workspace import command, make
+from tests.e2e.workspace import command, make, module
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -52,6 +52,11 @@ def test_a_run_trains_seals_and_registers(airflow):
     runs = mlflow.search_runs(experiment_names=["finetune_lft"])
     assert set(runs["tags.airflow.run_id"]) == {found["run_id"]}
     assert all(uri.startswith(f"file://{repository}/mlruns/") for uri in runs["artifact_uri"])
+
+
+def test_a_version_leads_back_to_the_sealed_revision(airflow):
+    done = module(airflow.repository, "reproduce", "models:/ssmdp@challenger", "--no-training")
+    assert "uncommitted" not in done.stdout and "are those of dvc.lock: data/tuev/store" in done.stdout
 
 
 def test_promotion_moves_the_champion(airflow):

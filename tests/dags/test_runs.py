@@ -101,6 +101,13 @@ def test_two_runs_share_the_cache_and_nothing_else(airflow):
     assert branches == ["retrain/r1", "retrain/r2"]
 
 
+def test_a_run_finds_what_the_repository_has_cached(airflow):
+    command(airflow.repository, "env", f"EEG_RUNS={airflow.repository}/runs", "dvc", "repro", "one")
+    open_run(airflow, "r1")
+    assert repro(airflow, "r1", "one").returncode == 0
+    assert ran(airflow) == ["one"] and (workspace(airflow) / "data" / "one").read_text() == "signals"
+
+
 def test_one_stage_runs_once_however_often_it_is_started(airflow):
     open_run(airflow, "r1")
     words = ["python", "-m", "components.orchestration.run_stage", "one"]

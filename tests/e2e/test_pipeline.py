@@ -14,16 +14,9 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from tests.e2e.workspace import command, environment, make, module
+from tests.e2e.workspace import command, environment, module
 
 pytestmark = pytest.mark.timeout(1800)
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    path = make(tmp_path_factory.mktemp("pipeline") / "workspace")
-    command(path, "dvc", "repro")
-    return path
 
 
 def _metrics(path):

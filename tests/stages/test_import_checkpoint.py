@@ -39,7 +39,11 @@ def test_a_backbone_can_stand_in_for_a_pretrained_one(workspace):
     assert Path("models/ssmdp/paper.dvc").is_file()
     version = mlflow.MlflowClient().get_model_version("ssmdp", "1")
     facts = json.loads(Path("models/ssmdp/paper/imported.json").read_text())
-    assert version.tags == facts and facts["corpus"] == "TUEV" and facts["imported.file"] == "backbone.ckpt"
+    assert facts["corpus"] == "TUEV" and facts["imported.file"] == "backbone.ckpt"
+    assert version.tags == facts | {"card": "model_card/README.md"}
+    for part in ("Not measured here", "Neural Engineering Data Consortium", facts["imported.sha256"]):
+        assert part in version.description
+    assert "Surrogate data" not in version.description
     with pytest.raises(InputError, match="models/ssmdp/paper: is there already"):
         main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper"])
 
