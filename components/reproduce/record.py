@@ -64,10 +64,10 @@ def read(uri: str) -> Record:
             raise InputError(f"{uri}: has no tag {tag!r}; it was not registered by `python -m components.register`")
     with tempfile.TemporaryDirectory() as temporary:
         try:
-            source = f"models:/{name}/{number}/{provenance.FOLDER}"
+            source = f"models:/{name}/{number}/{provenance.place(number)}"
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=temporary))
         except (mlflow.MlflowException, OSError) as error:
-            raise InputError(f"{uri}: its artifacts {provenance.FOLDER}/ cannot be had: {error}") from error
+            raise InputError(f"{uri}: its artifacts {provenance.place(number)}/ cannot be had: {error}") from error
         lock = _file(folder, provenance.LOCK, uri)
         if hashlib.sha256(lock).hexdigest() != tags["dvc.lock"]:
             raise InputError(f"{uri}: {provenance.LOCK} is not the one that the tag 'dvc.lock' has the hash of")
@@ -94,5 +94,5 @@ def read(uri: str) -> Record:
 def _file(folder: Path, name: str, uri: str) -> bytes:
     path = folder / name
     if not path.is_file():
-        raise InputError(f"{uri}: {provenance.FOLDER}/{name} is not among its artifacts")
+        raise InputError(f"{uri}: {name} is not among its artifacts {folder.name}/")
     return path.read_bytes()

@@ -1,4 +1,4 @@
-"""What it takes to make a registered model again, kept beside it as the artifacts ``provenance/``."""
+"""What it takes to make a registered model again, kept beside it as the artifacts ``provenance/<version>/``."""
 
 import os
 import shutil
@@ -12,8 +12,12 @@ import yaml
 from components.code_deps.__main__ import is_code
 from components.tracking import lineage
 
-FOLDER = "provenance"
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
+
+
+def place(version: str) -> str:
+    """Where the model's artifacts have the provenance of a version; versions of one model may share the artifacts."""
+    return f"provenance/{version}"
 
 
 @dataclass(frozen=True)

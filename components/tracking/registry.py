@@ -11,7 +11,7 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
 from components.errors import InputError
-from components.hashing import content_hash
+from components.hashing import content_hash, text_hash
 from components.tracking import card, lineage, models, provenance, server
 from components.tracking.card import Subject
 from components.tracking.datasets import Data, dataset
@@ -84,7 +84,7 @@ def document(
         subject = Subject(version.name, str(version.version), entry, folder, found, version.tags, data or {})
         description = card.write(subject, Path(temporary, CARD))
         if found and lineage.LOCK.exists():
-            provenance.write(Path(temporary, provenance.FOLDER), folder)
+            provenance.write(Path(temporary, provenance.place(version.version)), folder)
         client.log_model_artifacts(model_id, temporary)
         client.log_artifacts(version.run_id, str(Path(temporary, CARD)), CARD)
     client.update_model_version(version.name, version.version, description)
@@ -93,7 +93,7 @@ def document(
 
 
 def register(name: str, entry: Entry) -> ModelVersion:
-    """Register the best result of a model as its new version and challenger; the same result is registered once.
+    """Register the best result of a model as its new version and challenger; the same results are registered once.
 
     Raises:
         InputError: there is no result.
@@ -104,7 +104,8 @@ def register(name: str, entry: Entry) -> ModelVersion:
     mlflow.set_tracking_uri(server.uri())
     client = mlflow.MlflowClient()
     chosen = best(entry, found)
-    content = content_hash(chosen.folder)
+    # Of all seeds: with another seed the mean is another, also where the best one stays.
+    content = text_hash(chosen.folder.as_posix(), [content_hash(result.folder) for result in found])
     made = provenance.made_by(lineage.LOCK.read_text(), chosen.folder.as_posix()) if lineage.LOCK.exists() else None
     data = made.data if made else {}
     same = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("content") == content]

@@ -93,10 +93,13 @@ def test_a_card_says_what_the_version_is(workspace, client):
 
 
 def test_cards_figures_and_origin_are_artifacts_of_model_and_run(client):
-    common = {"model_card/README.md", "model_card/figures", "provenance/dvc.lock", "provenance/metrics.json"}
+    common = {"model_card/README.md", "model_card/figures", "provenance/1"}
+    origin = {f"provenance/1/{name}" for name in ("dvc.lock", "metrics.json", "uncommitted.patch")}
     for name in ("lft", "ssmdp"):
         version = client.get_model_version(name, "1")
-        assert common | {"provenance/uncommitted.patch"} <= artifacts(client, version)
+        assert common <= artifacts(client, version)
+        kept = client.list_logged_model_artifacts(version.source.removeprefix("models:/"), "provenance/1")
+        assert {item.path for item in kept} == origin
         assert "model_card" in {item.path for item in client.list_artifacts(version.run_id)}
         figures = {item.path for item in client.list_artifacts(version.run_id, "model_card/figures")}
         wanted = {"lft": {"confusion", "learning_curves"}, "ssmdp": {"generated", "learning_curves"}}[name]
@@ -153,12 +156,16 @@ def test_metrics_that_differ_are_not_the_same():
         ({"git.revision": "0" * 40 + "-dirty"}, "revision: '" + "0" * 40 + "' is not in"),
         ({"dvc.lock": "0" * 64}, "dvc.lock is not the one that the tag 'dvc.lock' has the hash of"),
         ({"result": "models/none"}, "dvc.lock has no stage that makes models/none"),
+        ({}, "its artifacts provenance/"),
         ({"imported.file": "a.ckpt"}, "was imported from a.ckpt"),
     ],
 )
-def test_what_cannot_be_had_is_named(client, reproduce, tags, message):
+def test_what_cannot_be_had_is_named(client, reproduce, tmp_path, tags, message):
     version = client.get_model_version("lft", "1")
     broken = client.create_model_version("lft", version.source, version.run_id, version.tags | tags).version
+    if tags:
+        kept = mlflow.artifacts.download_artifacts(artifact_uri="models:/lft/1/provenance/1", dst_path=str(tmp_path))
+        client.log_model_artifacts(version.source.removeprefix("models:/"), kept, f"provenance/{broken}")
     with pytest.raises(InputError, match=re.escape(message)):
         reproduce([f"models:/lft/{broken}"])
     with pytest.raises(InputError, match="models:/NAME/VERSION"):
@@ -198,7 +205,7 @@ def server(registered):
             stderr=log,
             start_new_session=True,
         )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while True:
         try:
             urllib.request.urlopen(f"{address}/health", timeout=5).close()
