@@ -1,5 +1,6 @@
 """Settings of the DAGs, from environment variables; ``dags/README.md`` lists them."""
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 
 def _env(name: str, default: str) -> object:
     return field(default_factory=lambda: os.environ.get(name) or default)
+
+
+def _committed_slots(pool: str) -> int:
+    return json.loads(Path(__file__).with_name("pools.json").read_text())[pool]["slots"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,8 @@ class Settings:
     retrain_cron: str = _env("EEG_RETRAIN_CRON", "0 2 * * 0")
     ingest_cron: str = _env("EEG_INGEST_CRON", "*/10 * * * *")
     retry_seconds: float = field(default_factory=lambda: float(os.environ.get("EEG_RETRY_SECONDS") or 60))
+    slow_hours: float = field(default_factory=lambda: float(os.environ.get("EEG_SLOW_HOURS") or 24))
+    cpus: int = field(default_factory=lambda: int(os.environ.get("EEG_CPUS") or _committed_slots("cpu")))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
     mounts: str = _env("EEG_MOUNTS", "")
     gpus: str = _env("EEG_GPUS", "0")
@@ -34,6 +41,11 @@ class Settings:
     def runs_folder(self) -> str:
         """Folder with one workspace a run."""
         return self.runs or f"{self.repository}/runs"
+
+    @property
+    def slow_marks(self) -> Path:
+        """Folder that remembers which slow runs have been told of."""
+        return Path(self.runs_folder) / ".slow"
 
     @property
     def mount_paths(self) -> list[str]:
@@ -56,7 +68,9 @@ class Settings:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.repository}/mlruns/mlflow.db",
             "OMP_WAIT_POLICY": "passive",
         }
-        passed = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MLFLOW_"))}
+        passed = {
+            name: value for name, value in os.environ.items() if name.startswith(("AWS_", "EEG_KEEP_", "MLFLOW_"))
+        }
         return found | passed
 
     @property
