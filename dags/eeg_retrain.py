@@ -21,17 +21,18 @@ with DAG(
     is_paused_upon_creation=False,
     user_defined_filters=SLUG,
     tags=["eeg"],
+    # Without "null" the page would ask for a value and offer no way to start a run with the defaults.
     params={
-        "overrides": Param({}, type="object", description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
-        "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
+        "overrides": Param({}, type=["object", "null"], description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
+        "revision": Param("", type=["string", "null"], description="Default: HEAD, with params.yaml as it stands"),
     },
 ) as dag:
     asked = {
         "--repository": settings.repository,
         "--workspace": workspace,
         "--run": "{{ run_id }}",
-        "--revision": "{{ params.revision }}",
-        "--overrides": "{{ params.overrides | tojson }}",
+        "--revision": "{{ params.revision or '' }}",
+        "--overrides": "{{ (params.overrides or {}) | tojson }}",
     }
     words = [f"{name}={value}" for name, value in asked.items()]
     opened = Task(
