@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from _failures import notify
+from _notify import failed, watch
 from _plan import NOTHING_TO_DO, Task
 from _settings import Settings
 
@@ -27,13 +27,15 @@ def operator(task: Task, settings: Settings, **options):
         "task_id": task.id,
         "doc_md": task.doc,
         "pool": task.pool,
-        "pool_slots": task.slots,
+        # A task that asks for more cores than there are takes them all.
+        "pool_slots": task.slots if task.resources.gpus else min(task.slots, settings.cpus),
         "retries": task.resources.retries,
         "retry_delay": timedelta(seconds=settings.retry_seconds),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
         "execution_timeout": timedelta(minutes=task.resources.timeout_min),
-        "on_failure_callback": notify,
+        "on_execute_callback": watch(settings.slow_hours, settings.slow_marks),
+        "on_failure_callback": failed,
         "do_xcom_push": False,
     }
     return BUILDERS[settings.runtime](task, settings, common | options)
@@ -46,7 +48,7 @@ def approval(task_id: str, subject: str, body: str):
     """
     from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-    return ApprovalOperator(task_id=task_id, subject=subject, body=body, on_failure_callback=notify)
+    return ApprovalOperator(task_id=task_id, subject=subject, body=body, on_failure_callback=failed)
 
 
 def _process(task: Task, settings: Settings, common: dict):

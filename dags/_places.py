@@ -41,8 +41,8 @@ def place(settings: Settings, stages: list[str]) -> Place:
     """
     asked = {
         "--run": "{{ run_id }}",
-        "--revision": "{{ params.revision }}",
-        "--overrides": "{{ params.overrides | tojson }}",
+        "--revision": "{{ params.revision or '' }}",
+        "--overrides": "{{ (params.overrides or {}) | tojson }}",
     }
     register = (*MODULE, "components.register")
     if settings.git_url:

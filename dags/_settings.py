@@ -1,5 +1,6 @@
 """Settings of the DAGs, from environment variables; ``dags/README.md`` lists them."""
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,10 @@ STATE = "/state"
 """Where pods with clones of their own mount the claim ``EEG_K8S_STATE``."""
 
 
+def _committed_slots(pool: str) -> int:
+    return json.loads(Path(__file__).with_name("pools.json").read_text())[pool]["slots"]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where runs live and what their tasks run in."""
@@ -24,6 +29,8 @@ class Settings:
     ingest_cron: str = _env("EEG_INGEST_CRON", "*/10 * * * *")
     retry_seconds: float = field(default_factory=lambda: float(os.environ.get("EEG_RETRY_SECONDS") or 60))
     approval: bool = field(default_factory=lambda: os.environ.get("EEG_APPROVAL", "0") not in ("", "0"))
+    slow_hours: float = field(default_factory=lambda: float(os.environ.get("EEG_SLOW_HOURS") or 24))
+    cpus: int = field(default_factory=lambda: int(os.environ.get("EEG_CPUS") or _committed_slots("cpu")))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
     mounts: str = _env("EEG_MOUNTS", "")
     gpus: str = _env("EEG_GPUS", "0")
@@ -72,6 +79,11 @@ class Settings:
         return self.runs or f"{self.repository}/runs"
 
     @property
+    def slow_marks(self) -> Path:
+        """Folder that remembers which slow runs have been told of."""
+        return Path(self.runs_folder) / ".slow"
+
+    @property
     def mount_paths(self) -> list[str]:
         """Host folders that every container sees, at the same path."""
         listed = [path for path in self.mounts.split(os.pathsep) if path]
@@ -96,7 +108,9 @@ class Settings:
             found["EEG_GIT_URL"] = self.git_url
             if self.state_claim:
                 found["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
-        passed = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "MLFLOW_"))}
+        passed = {
+            name: value for name, value in os.environ.items() if name.startswith(("AWS_", "EEG_KEEP_", "MLFLOW_"))
+        }
         return found | passed
 
     @property

@@ -1,6 +1,7 @@
 """Ingest: notice new or changed recordings in the corpus, and tell the other DAGs of them if they are valid."""
 
 import os
+from dataclasses import replace
 
 from _assets import CORPUS
 from _operators import operator
@@ -27,4 +28,7 @@ with DAG(
         "" if settings.git_url else settings.repository,
         doc="Compare content, validate what is new",
     )
-    operator(task, settings, outlets=[CORPUS])
+    announced = operator(task, settings, outlets=[CORPUS])
+    # Once this task runs, Airflow has recorded the event; if a worker dies before, the next look announces it again.
+    confirm = replace(task, id="confirm", command=(*command, "--confirm"), doc="Remember what has been announced")
+    announced >> operator(confirm, settings)

@@ -22,9 +22,10 @@ with DAG(
     is_paused_upon_creation=False,
     user_defined_filters=SLUG,
     tags=["eeg"],
+    # Without "null" the page would ask for a value and offer no way to start a run with the defaults.
     params={
-        "overrides": Param({}, type="object", description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
-        "revision": Param("", type="string", description="Default: HEAD, with params.yaml as it stands"),
+        "overrides": Param({}, type=["object", "null"], description='e.g. {"finetune_lft.optimisation.max_epochs": 3}'),
+        "revision": Param("", type=["string", "null"], description="Default: HEAD, with params.yaml as it stands"),
     },
 ) as dag:
     opened = Task("open_run", where.open, where.home, doc="Take the revision, set the run's parameters")

@@ -79,9 +79,12 @@ def write_recording(path: Path, signals: np.ndarray, channels: list[str], metada
     schema = pa.schema(fields, metadata={"unit": UNIT} | metadata)
     batch = pa.record_batch([pa.array(row) for row in codes], schema=schema)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")  # two workers may be at the same recording
-    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        writer.write_batch(batch)
-    os.replace(partial, path)
+    try:
+        with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            writer.write_batch(batch)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)  # where the disk is full, half a file must not keep it so
 
 
 class MappedRecording:

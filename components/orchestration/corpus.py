@@ -3,13 +3,16 @@
 Exit status 0: there are some, and they are valid. 99: nothing is new, or files are still arriving. 65: what is new is
 not valid; the table of problems is printed, and the corpus counts as changed until it is mended. What counts is
 content: size and modification time only say which files to hash again.
+
+What was found valid stays pending until ``--confirm``, once the orchestrator has recorded the event: if it has not, the
+next look announces it again. To announce twice is harmless, as DVC runs only what has changed.
 """
 
 import argparse
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from components.data import recording_checks
@@ -31,10 +34,11 @@ class File:
 
 @dataclass(frozen=True)
 class State:
-    """What was seen last, and the hashes of the content that was last found valid."""
+    """What was seen last, and the hashes of valid content: as last confirmed, and as announced since, if it was."""
 
     seen: dict[str, File]
     valid: dict[str, str]
+    pending: dict[str, str] | None = None
 
 
 def load(path: Path) -> State:
@@ -42,14 +46,15 @@ def load(path: Path) -> State:
     if not path.is_file():
         return State({}, {})
     document = json.loads(path.read_text())
-    return State({name: File(**entry) for name, entry in document["seen"].items()}, document["valid"])
+    seen = {name: File(**entry) for name, entry in document["seen"].items()}
+    return State(seen, document["valid"], document.get("pending"))
 
 
 def save(path: Path, state: State) -> None:
     """Write the state, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"seen": {n: vars(f) for n, f in state.seen.items()}, "valid": state.valid}))
+    partial.write_text(json.dumps(asdict(state)))
     partial.replace(path)
 
 
@@ -121,7 +126,7 @@ def look(root: Path, state_path: Path, settle_seconds: float) -> int:
     state = load(state_path)
     seen = scan(root, state.seen)
     content = {name: file.sha256 for name, file in seen.items()}
-    save(state_path, State(seen, state.valid))
+    save(state_path, replace(state, seen=seen))
     changed = {name for name in content.keys() | state.valid.keys() if content.get(name) != state.valid.get(name)}
     if not changed:
         print(f"{root}: nothing is new among {len(seen)} files")
@@ -130,18 +135,31 @@ def look(root: Path, state_path: Path, settle_seconds: float) -> int:
     if time.time() - youngest < settle_seconds:
         print(f"{root}: files are still arriving; looking again later")
         return shell.NOTHING_TO_DO
+    if content == state.pending:
+        print(f"{root}: announced before, and not confirmed; announcing it again")
+        return 0
     fraction = read("ingest_tuev", IngestTUEV).max_bad_fraction
     check(root, changed, fraction, read("preprocess_tuev.filtering", Filtering), baseline=not state.valid)
-    save(state_path, State(seen, content))
+    save(state_path, State(seen, state.valid, pending=content))
     print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
     return 0
 
 
-def main() -> int:
+def confirm(state_path: Path) -> None:
+    """Take what was announced as known."""
+    state = load(state_path)
+    if state.pending is not None:
+        save(state_path, State(state.seen, valid=state.pending))
+
+
+def main() -> int | None:
     parser = argparse.ArgumentParser(prog="python -m components.orchestration.corpus", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="file that remembers what was seen")
     parser.add_argument("--settle-seconds", type=float, default=60.0)
+    parser.add_argument("--confirm", action="store_true", help="the last announcement has been recorded")
     options = parser.parse_args()
+    if options.confirm:
+        return confirm(options.state)
     return look(Path(read("ingest_tuev", IngestTUEV).root), options.state, options.settle_seconds)
 
 

@@ -7,6 +7,7 @@ that half a workspace is never taken for one. One that is there already is kept:
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from dvc.stage import PipelineStage
 
 from components.errors import InputError
 from components.orchestration import shell
+from components.orchestration.prune import prune
 from components.orchestration.workspace import clone, link_sources, share_storage
 from components.settings import PARAMS
 
@@ -105,14 +107,11 @@ def main() -> None:
     parser.add_argument("--overrides", type=json.loads, default={}, help="JSON: values by dotted name")
     parser.add_argument("--stages", nargs="*", default=[], help="the stages that the run will be asked for")
     options = parser.parse_args()
-    open_run(
-        options.repository.resolve(),
-        options.workspace.absolute(),
-        options.run,
-        options.revision,
-        options.overrides,
-        options.stages,
-    )
+    repository, workspace = options.repository.resolve(), options.workspace.absolute()
+    open_run(repository, workspace, options.run, options.revision, options.overrides, options.stages)
+    keep, max_days = int(os.environ.get("EEG_KEEP_RUNS") or 10), float(os.environ.get("EEG_KEEP_DAYS") or 0)
+    if removed := prune(repository, workspace.parent, workspace, keep, max_days):
+        print("Removed the workspaces of finished runs:", ", ".join(removed))
 
 
 if __name__ == "__main__":

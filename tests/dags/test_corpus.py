@@ -1,12 +1,13 @@
 """New, changed, broken and arriving recordings: what the watch on the corpus says of them."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from components.errors import InputError
-from components.orchestration.corpus import load, look
+from components.orchestration.corpus import confirm, load, look
 from tests.dags.airflow_home import ROOT
 from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
 
@@ -25,22 +26,50 @@ def arrive(root):
     write_rec((root / NEW).with_suffix(".rec"), EVENTS)
 
 
+def announce(root, state):
+    """What the DAG does: look, and confirm what was announced."""
+    status = look(root, state, 0)
+    if status == 0:
+        confirm(state)
+    return status
+
+
 def test_only_new_content_counts(corpus, capsys):
     root, state = corpus
-    assert look(root, state, 0) == 0
-    assert look(root, state, 0) == 99
+    assert announce(root, state) == 0
+    assert announce(root, state) == 99
     os.utime(root / KNOWN)
-    assert look(root, state, 0) == 99, "another time, the same content"
+    assert announce(root, state) == 99, "another time, the same content"
     arrive(root)
-    assert look(root, state, 0) == 0 and "2 files are new" in capsys.readouterr().out
+    assert announce(root, state) == 0 and "2 files are new" in capsys.readouterr().out
     (root / NEW).unlink()
     (root / NEW).with_suffix(".rec").unlink()
-    assert look(root, state, 0) == 0 and look(root, state, 0) == 99
+    assert announce(root, state) == 0 and announce(root, state) == 99
+
+
+def test_what_was_announced_and_never_recorded_is_announced_again(corpus, capsys):
+    root, state = corpus
+    announce(root, state)
+    arrive(root)
+    assert look(root, state, 0) == 0  # and the worker dies
+    assert look(root, state, 0) == 0 and "announcing it again" in capsys.readouterr().out
+    confirm(state)
+    confirm(state)
+    assert look(root, state, 0) == 99
+
+
+def test_a_state_of_before_confirmations_is_read(corpus):
+    root, state = corpus
+    announce(root, state)
+    document = json.loads(state.read_text())
+    del document["pending"]
+    state.write_text(json.dumps(document))
+    assert look(root, state, 0) == 99
 
 
 def test_unchanged_files_are_not_read_again(corpus):
     root, state = corpus
-    look(root, state, 0)
+    announce(root, state)
     before = (root / KNOWN).stat()
     (root / KNOWN).write_bytes(b"x" * before.st_size)
     os.utime(root / KNOWN, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -54,7 +83,7 @@ def test_files_that_still_arrive_are_left_for_later(corpus):
 
 def test_a_broken_recording_is_refused_until_it_is_mended(corpus, capsys):
     root, state = corpus
-    look(root, state, 0)
+    announce(root, state)
     arrive(root)
     whole = (root / NEW).read_bytes()
     (root / NEW).write_bytes(whole[: len(whole) // 2])
@@ -63,7 +92,7 @@ def test_a_broken_recording_is_refused_until_it_is_mended(corpus, capsys):
             look(root, state, 0)
         assert NEW.as_posix() in capsys.readouterr().out
     (root / NEW).write_bytes(whole)
-    assert look(root, state, 0) == 0
+    assert announce(root, state) == 0
     assert NEW.as_posix() in load(state).valid
 
 

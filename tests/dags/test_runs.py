@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.dags.airflow_home import RESOURCES, Airflow, git, start, stub
+from tests.dags.airflow_home import RESOURCES, Airflow, git, stub
 from tests.e2e.workspace import command
 
 STAGES = f"""stages:
@@ -27,19 +27,13 @@ STAGES = f"""stages:
 """
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    root = tmp_path_factory.mktemp("runs")
-    return start(root / "home", root / "none")
-
-
 @pytest.fixture
-def airflow(ready, tmp_path):
+def airflow(airflow_home, tmp_path):
     repository = stub(tmp_path / "repository", STAGES, "seeds: [0, 1]\nstatus: 0\n")
     (repository / "data" / "raw").mkdir(parents=True)
     (repository / "data" / "raw" / "in.txt").write_text("signals")
     (repository / "runs").mkdir()
-    return Airflow(ready.home, repository)
+    return Airflow(airflow_home, repository)
 
 
 def ran(airflow):
