@@ -93,7 +93,7 @@ def onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
     """Refuse signals that are not in volts, by the first ten seconds or so."""
     part = np.asarray(signals[:, : min(signals.shape[1], 10_000)], np.float64)[eeg] * 1e6
-    found = float(np.median(part.std(axis=1)))
+    found = float(np.nanmedian(part.std(axis=1)))
     low, high = PLAUSIBLE_UV
     if not low <= found <= high:
         raise InputError(

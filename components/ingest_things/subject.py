@@ -20,6 +20,9 @@ from components.signal.whitening import inverse_root, noise_covariance
 CHUNK = 128
 """Epochs that are in memory at a time."""
 
+FLAT = 1e-6
+"""A channel that varies less is flat, whatever the unit."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -117,7 +120,8 @@ def write_subject(blocks: list[Block], test: np.ndarray, cut: Cut, scratch: Path
             if group[0].times is not None:
                 yield from _delivered(group, kept, channels, times)
             else:
-                yield from _whitened(group, kept, image, test, channels, cut.epoching, scratch)
+                epochs = _cut(group, kept, channels, cut.epoching, scratch / "session.npy", problems)
+                yield from _whitened(epochs, _whitening(epochs, image, test[image], cut.epoching, group[0]))
             tables.append(pandas.DataFrame({"session": session, "image": image}))
 
     scratch.mkdir(parents=True, exist_ok=True)
@@ -171,29 +175,33 @@ def _delivered(
             yield np.asarray(part[:, rows][:, :, -len(times) :], np.float64)
 
 
-def _whitened(
+def _cut(
     group: list[Block],
     kept: list[np.ndarray],
-    image: np.ndarray,
-    test: np.ndarray,
     channels: list[str],
     epoching: Epoching,
-    scratch: Path,
-) -> Iterator[np.ndarray]:
-    """Cut the epochs of a session into a file, then whiten them from there."""
-    steps = {block.sfreq: operator(epoching, block.sfreq)[0] for block in group}
-    shape = (len(image), len(channels), next(iter(steps.values())).shape[1])
-    epochs = np.lib.format.open_memmap(scratch / "session.npy", "w+", np.float32, shape)
+    path: Path,
+    problems: list[Problem],
+) -> np.ndarray:
+    """Cut the epochs of a session into a file: (epochs, channels, samples) float32, mapped; notes flat channels."""
+    steps = [operator(epoching, block.sfreq)[0] for block in group]
+    shape = (sum(map(len, kept)), len(channels), steps[0].shape[1])
+    epochs = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     place = 0
-    for block, trials in zip(group, kept, strict=True):
+    for block, trials, step in zip(group, kept, steps, strict=True):
         rows = [block.channels.index(name) for name in channels]
         for k in range(0, len(trials), CHUNK):
             part = block.trials.read(trials[k : k + CHUNK], *window(epoching, block.sfreq))[:, rows]
             if not np.isfinite(part).all():
                 raise InputError(f"{block.source}: signals: must be finite (found NaN or infinity)")
-            epochs[place : place + len(part)] = part @ steps[block.sfreq]
+            if not k and (flat := [channels[row] for row in np.flatnonzero(part.std((0, 2)) < FLAT)]):
+                problems.append(Problem(block.source, "channels", "signal", f"flat: {', '.join(flat)}", "warning"))
+            epochs[place : place + len(part)] = part @ step
             place += len(part)
-    root = _whitening(epochs, image, test[image], epoching, group[0])
+    return epochs
+
+
+def _whitened(epochs: np.ndarray, root: np.ndarray | None) -> Iterator[np.ndarray]:
     for k in range(0, len(epochs), CHUNK):
         part = np.asarray(epochs[k : k + CHUNK], np.float64)
         yield part if root is None else root @ part

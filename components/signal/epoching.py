@@ -1,5 +1,6 @@
 """Baseline correction, resampling and cropping of epochs, as one matrix."""
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import mne
@@ -43,6 +44,7 @@ def window(epoching: Epoching, sfreq: float) -> tuple[int, int]:
     return first, round(epoching.tmax_s * sfreq) - first + 1
 
 
+@lru_cache
 def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
     """Express what happens to an epoch as a matrix: each step is linear in the samples.
 
@@ -65,4 +67,7 @@ def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
             steps = mne.filter.resample(steps, up=epoching.rate_hz, down=sfreq, npad="auto", pad="edge")
     times = first / sfreq + np.arange(steps.shape[1]) / epoching.rate_hz
     kept = times > -np.inf if epoching.keep_from_s is None else times > epoching.keep_from_s - 0.5 / epoching.rate_hz
-    return np.ascontiguousarray(steps[:, kept]), times[kept]
+    found = np.ascontiguousarray(steps[:, kept]), times[kept]
+    for array in found:
+        array.flags.writeable = False  # kept for the next recording
+    return found
