@@ -19,7 +19,7 @@ class Epoching:
     tmin_s: float
     """First sample, from the onset of the image."""
     tmax_s: float
-    """Last sample, included."""
+    """End. MNE reads the sample at it too, and resampling to a lower rate loses it: it is never kept."""
     baseline: bool
     """Subtract the mean of the samples up to the onset."""
     rate_hz: Annotated[float, Gt(0)]
@@ -66,7 +66,10 @@ def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
         with mne.utils.use_log_level("error"):
             steps = mne.filter.resample(steps, up=epoching.rate_hz, down=sfreq, npad="auto", pad="edge")
     times = first / sfreq + np.arange(steps.shape[1]) / epoching.rate_hz
-    kept = times > -np.inf if epoching.keep_from_s is None else times > epoching.keep_from_s - 0.5 / epoching.rate_hz
+    half = 0.5 / epoching.rate_hz
+    kept = times < epoching.tmax_s - half
+    if epoching.keep_from_s is not None:
+        kept &= times > epoching.keep_from_s - half
     found = np.ascontiguousarray(steps[:, kept]), times[kept]
     for array in found:
         array.flags.writeable = False  # kept for the next recording
