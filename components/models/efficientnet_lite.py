@@ -117,7 +117,9 @@ def prepare(image: Image.Image) -> Tensor:
 def image_features(model: EfficientNetLite0, images: list[Image.Image], batch: int = 32) -> np.ndarray:
     """Compute the features of images: (images, 1280) float32."""
     parts = [
-        model.features(torch.stack([prepare(image) for image in images[k : k + batch]])).numpy()
+        model.features(torch.stack([prepare(image) for image in images[k : k + batch]]).to(model._fc.weight.device))
+        .cpu()
+        .numpy()
         for k in range(0, len(images), batch)
     ]
     return np.concatenate(parts)

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from components.cache_latents.settings import CacheLatents
+from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
 from components.ingest_things.settings import IngestThings
 from components.ingest_tuev.settings import IngestTUEV
@@ -19,6 +20,7 @@ from components.training.settings import Hardware
 SECTIONS = {
     "ingest_tuev": IngestTUEV,
     "ingest_things": IngestThings,
+    "embed_images": EmbedImages,
     **{f"epochs.{name}": Epoching for name in ("nice", "official", "eegcvpr40")},
     "preprocess_tuev": PreprocessTUEV,
     "pretrain_ssmdp": PretrainSSMDP,
