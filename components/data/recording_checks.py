@@ -3,12 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from components.data import edf, tuev
+from components.data.problems import Problem
 from components.errors import InputError
 from components.signal.filtering import Filtering, resampled_length
 from components.signal.montage import ELECTRODES
@@ -26,25 +27,6 @@ SEGMENTS, SEGMENT_S = 3, 10
 """Amplitude is measured on so many segments of so many seconds, spread over the recording."""
 
 _SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding.
-
-    Attributes:
-        path: file, relative to the corpus.
-        check: name of the check.
-        field: what is wrong.
-        message: the rule, and what was found.
-        severity: ``error`` (the recording is left out) or ``warning``.
-    """
-
-    path: str
-    check: str
-    field: str
-    message: str
-    severity: str = "error"
 
 
 @dataclass(frozen=True)
@@ -279,8 +261,3 @@ def check_corpus(recordings: list[Recording]) -> list[Problem]:
             message = f"{', '.join(shared)} must not stand in train/ and eval/"
             problems.append(Problem(recording.path, "leakage", "subject", message))
     return problems
-
-
-def table(problems: list[Problem]) -> list[dict]:
-    """Rows for a data frame."""
-    return [asdict(problem) for problem in problems]

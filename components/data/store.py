@@ -54,13 +54,13 @@ def file_name(recording: str) -> str:
 
 
 def quantise(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn (channels, samples) into 16-bit integers and one scale a channel; the error is at most half a scale.
+    """Turn (..., channels, samples) into 16-bit integers and one scale a channel; the error is at most half a scale.
 
     A channel that peaks at 1 mV is kept to 0.015 uV, finer than the 16 bits of the EDF file it came from.
     """
-    scale = np.abs(signals).max(axis=1) / FULL_SCALE
+    scale = np.abs(signals).max(axis=-1) / FULL_SCALE
     scale = np.where(scale > 0, scale, 1.0)
-    return np.rint(signals / scale[:, None]).astype(np.int16), scale
+    return np.rint(signals / scale[..., None]).astype(np.int16), scale
 
 
 def write_recording(path: Path, signals: np.ndarray, channels: list[str], metadata: dict[str, str]) -> None:

@@ -10,7 +10,8 @@ import pandas
 from tqdm import tqdm
 
 from components.data import recording_checks, splits, tuev
-from components.data.recording_checks import Problem, Recording
+from components.data.problems import Problem, table
+from components.data.recording_checks import Recording
 from components.errors import InputError
 from components.ingest_tuev.settings import IngestTUEV
 from components.signal.filtering import Filtering
@@ -46,7 +47,7 @@ def _check_all(root: Path, paths: list[Path], filtering: Filtering) -> tuple[lis
     bad = {problem.path for problem in across}
     return (
         [recording for recording in recordings if recording.path not in bad],
-        pandas.DataFrame(recording_checks.table(problems), columns=PROBLEMS),
+        pandas.DataFrame(table(problems), columns=PROBLEMS),
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from components.data import recording_checks
+from components.data.problems import Problem, table
 from components.errors import InputError
 from components.ingest_tuev.settings import IngestTUEV
 from components.orchestration import shell
@@ -73,8 +74,8 @@ def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
     return found
 
 
-def _table(problems: list[recording_checks.Problem]) -> str:
-    rows = recording_checks.table(problems)
+def _table(problems: list[Problem]) -> str:
+    rows = table(problems)
     widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     lines = [dict(zip(widths, widths, strict=True)), *rows]
     return "\n".join("  ".join(str(line[name]).ljust(width) for name, width in widths.items()) for line in lines)

@@ -1,7 +1,6 @@
-"""The folder of the surrogate corpus: TUEV's layout and a description of itself."""
+"""The folder of a surrogate corpus: TUEV's layout, and a description of itself."""
 
 import datetime
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from components.data.surrogate_tuev import SFREQ, Recording
 from components.errors import InputError
+from components.hashing import content_hash
 
 DESCRIPTION = "corpus.json"
 """In the folder: what the corpus is."""
@@ -34,7 +34,7 @@ def is_in_place(root: Path, recipe: dict) -> bool:
     described = json.loads(path.read_text()) if path.is_file() else {}
     if described.get("corpus") != "surrogate":
         raise InputError(f"{root}: holds something that is not a surrogate corpus ({DESCRIPTION}); give another --out")
-    found = {p.relative_to(root).as_posix(): _sha256(p) for p in root.rglob("*") if p.is_file() and p != path}
+    found = {p.relative_to(root).as_posix(): content_hash(p) for p in root.rglob("*") if p.is_file() and p != path}
     made_by = root.with_name(RECIPE)
     return made_by.is_file() and json.loads(made_by.read_text()) == recipe and found == described["files"]
 
@@ -60,10 +60,26 @@ def write(recordings, root: Path, description: dict, recipe: dict) -> dict:
         write_edf(recording, path)
         write_rec(recording, path.with_suffix(".rec"))
         for part in (path, path.with_suffix(".rec")):
-            files[part.relative_to(partial).as_posix()] = _sha256(part)
+            files[part.relative_to(partial).as_posix()] = content_hash(part)
         seconds = recording.signals.shape[1] / SFREQ
         stretches[recording.name] = {"task": recording.task, "start_s": recording.start, "duration_s": seconds}
-    description = {**description, "stretches": stretches, "files": dict(sorted(files.items()))}
+    return publish(partial, root, {**description, "stretches": stretches}, files, recipe)
+
+
+def publish(partial: Path, root: Path, description: dict, files: dict[str, str], recipe: dict) -> dict:
+    """Put a folder that is complete in its place, with what it says of itself.
+
+    Args:
+        partial: the folder.
+        root: its place.
+        description: what ``corpus.json`` says besides the files.
+        files: SHA-256 of each file by its name.
+        recipe: all that the corpus depends on; see :func:`is_in_place`.
+
+    Returns:
+        what ``corpus.json`` says.
+    """
+    description = {**description, "files": dict(sorted(files.items()))}
     (partial / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
     if root.exists():
         shutil.rmtree(root)
@@ -99,7 +115,3 @@ def write_rec(recording: Recording, path: Path) -> None:
     """Write the events as rows ``channel,start,stop,label``."""
     rows = recording.events[["channel", "start", "stop", "label"]].itertuples(index=False)
     path.write_text("".join(f"{channel},{start:.1f},{stop:.1f},{label}\n" for channel, start, stop, label in rows))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

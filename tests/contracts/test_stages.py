@@ -27,6 +27,10 @@ def document():
     """The settings, with rows in every section that may be empty."""
     found = load()
     change(found, ["fusion", "rate", "pretraining"], remove=False)
+    found["image_corpora"] = {
+        "one": {"root": "data/raw/one", "layout": "things_eeg2_raw", "epochs": "nice"},
+        "two": {"root": "data/raw/two", "layout": "kilogram", "epochs": "official"},
+    }
     return found
 
 

@@ -4,18 +4,24 @@ import pytest
 import yaml
 
 from components.cache_latents.settings import CacheLatents
+from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
+from components.ingest_things.settings import IngestThings
 from components.ingest_tuev.settings import IngestTUEV
 from components.models.latent_settings import Latents
 from components.params.__main__ import main, profiles
 from components.preprocess_tuev.settings import PreprocessTUEV
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.settings import PARAMS, read
+from components.signal.epoching import Epoching
 from components.train_baselines.settings import TrainBaselines
 from components.training.settings import Hardware
 
 SECTIONS = {
     "ingest_tuev": IngestTUEV,
+    "ingest_things": IngestThings,
+    "embed_images": EmbedImages,
+    **{f"epochs.{name}": Epoching for name in ("nice", "official", "eegcvpr40")},
     "preprocess_tuev": PreprocessTUEV,
     "pretrain_ssmdp": PretrainSSMDP,
     "cache_latents": CacheLatents,

@@ -1,0 +1,27 @@
+"""What ingestion finds wrong with a corpus."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        path: file, relative to the corpus.
+        check: name of the check.
+        field: what is wrong.
+        message: the rule, and what was found.
+        severity: ``error`` (what it is about is left out) or ``warning``.
+    """
+
+    path: str
+    check: str
+    field: str
+    message: str
+    severity: str = "error"
+
+
+def table(problems: list[Problem]) -> list[dict]:
+    """Rows for a data frame."""
+    return [asdict(problem) for problem in problems]

@@ -1,0 +1,63 @@
+"""Compute frozen features of a corpus's images: ``python -m components.embed_images --corpus NAME``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from components.data import tangrams
+from components.data.epoch_store import EpochStore
+from components.data.image_features import Embedding, write_features
+from components.data.pictures import open_picture
+from components.embed_images.settings import EmbedImages
+from components.errors import InputError
+from components.models import efficientnet_lite
+from components.models.clip_features import ClipImages
+from components.stage import Stage, stage
+from components.training.device import device_of
+from components.training.settings import Accelerator
+
+SIZE = 224
+"""Pixels of a tangram's picture."""
+
+
+def load_model(settings: EmbedImages, device: torch.device) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
+    """Load the network: what computes the features of pictures, and where its weights came from."""
+    if settings.model == "clip":
+        return ClipImages(settings.source, device).features, settings.source
+    network = efficientnet_lite.load_pretrained().to(device)
+    return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)
+
+
+@stage("embed_images")
+def main(run: Stage) -> None:
+    settings = run.settings(EmbedImages)
+    device = device_of(run.settings(Accelerator, "hardware.accelerator"))
+    root, store, out = run.input("corpus"), EpochStore(run.input("store")), run.output("features")
+    files = store.images["file"].where(store.images["sha256"].notna()).tolist()
+    present = [k for k, file in enumerate(files) if isinstance(file, str)]
+    if not present:
+        raise InputError(f"{root}: none of its {len(files)} images is there; set the corpus's images")
+    compute, source = load_model(settings, device)
+    rows: dict[int, np.ndarray] = {}
+    for k in tqdm(range(0, len(present), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
+        batch = present[k : k + settings.batch_size]
+        rows |= dict(zip(batch, compute([open_picture(Path(files[row]), SIZE) for row in batch]), strict=True))
+    width = len(rows[present[0]])
+    features = np.full((len(files), width), np.nan, np.float32)
+    for row, vector in rows.items():
+        features[row] = vector
+    pieces = None
+    if all(files[row].endswith(".svg") for row in present):
+        pieces = np.zeros((len(files), settings.mask_size, settings.mask_size), np.uint8)
+        for row in present:
+            pieces[row] = tangrams.piece_mask(tangrams.read(Path(files[row])), settings.mask_size)
+    write_features(out, features, pieces, Embedding(settings.model, source, width, store.description.fingerprint))
+    print(f"{store.description.corpus}: {len(present)} of {len(files)} images, {width} features of {settings.model}")
+
+
+if __name__ == "__main__":
+    main()

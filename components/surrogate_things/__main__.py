@@ -1,0 +1,114 @@
+"""``python -m components.surrogate_things``: make the demo corpora of images and EEG."""
+
+import argparse
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+from components.data import packages, surrogate_pictures, surrogate_responses, tangrams, things_eeg2
+from components.errors import InputError
+from components.hashing import content_hash, text_hash
+from components.models import efficientnet_lite
+from components.settings import validate
+from components.stage import EXIT_BAD_INPUT
+from components.surrogate_things import objects, simulation
+from components.surrogate_things import tangrams as tangram_corpus
+from components.surrogate_things.settings import SurrogateThings
+from components.surrogate_tuev import source, tree
+
+MAKERS = {"objects": objects, "tangrams": tangram_corpus}
+
+MADE_BY = (surrogate_pictures, surrogate_responses, tangrams, things_eeg2, efficientnet_lite, objects, simulation)
+MADE_BY += (tangram_corpus, source)
+
+REAL = [
+    "background EEG (one person at rest), brought from 32 to 63 electrodes by spherical splines and referred to Fz",
+    "drawings of objects (OpenMoji, CC BY-SA 4.0), put into scenes; tangrams are laid at random",
+]
+SYNTHETIC = [
+    "every response to an image: its strength follows luminance, colour and edges of the picture, and the features of "
+    "an ImageNet network (EfficientNet-lite0)",
+    "1.5 microvolt of white noise on each electrode; stretches of the background overlap, half of them backwards, half "
+    "of them left for right",
+    "subjects: the same components, moved, delayed and scaled",
+]
+
+NOTICE = """SURROGATE CORPUS: this is neither THINGS-EEG2 nor Kilogram.
+
+The folder has the layout of {layout} and none of its data.
+
+Real:
+{real}
+
+Synthetic:
+{synthetic}
+
+No one has seen these pictures. Scores on this corpus say that the workflow works, and nothing about decoding.
+"""
+
+LAYOUTS = {"objects": "THINGS-EEG2 (raw sessions)", "tangrams": "Kilogram with EEG, as this project defines it"}
+
+
+def recipe(stimuli: str, options: SurrogateThings) -> dict:
+    """All that the bytes of a corpus depend on."""
+    sources = [source.PACKAGE.sha256, objects.DRAWINGS.sha256, efficientnet_lite.WEIGHTS.sha256]
+    code = text_hash([content_hash(Path(module.__file__)) for module in MADE_BY])
+    return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}
+
+
+def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Make a corpus, unless it is in place already."""
+    wanted = recipe(stimuli, options)
+    if tree.is_in_place(root, wanted):
+        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        return
+    partial = root.with_name(f"{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    MAKERS[stimuli].write(partial, cache, options)
+    description = {
+        "corpus": "surrogate",
+        "layout": LAYOUTS[stimuli],
+        "made_from": [str(source.PACKAGE), str(objects.DRAWINGS), str(efficientnet_lite.WEIGHTS)],
+        "sha256": wanted["sources"],
+        "settings": dataclasses.asdict(options),
+        "real": REAL,
+        "synthetic": SYNTHETIC,
+    }
+    files = {p.relative_to(partial).as_posix(): content_hash(p) for p in sorted(partial.rglob("*")) if p.is_file()}
+    tree.publish(partial, root, description, files, wanted)
+    lists = {"real": REAL, "synthetic": SYNTHETIC}
+    text = {name: "\n".join(f"* {line}" for line in lines) for name, lines in lists.items()}
+    (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
+    size = sum((root / name).stat().st_size for name in files)
+    print(f"{root}: surrogate corpus of {options.subjects} subjects, {size / 1e6:.0f} MB")
+
+
+def parse(argv: list[str] | None) -> tuple[str, Path, Path, SurrogateThings]:
+    """Return what is shown, the folder to make, the cache folder and the settings."""
+    parser = argparse.ArgumentParser(prog="python -m components.surrogate_things", description=__doc__)
+    parser.add_argument("--stimuli", choices=MAKERS, default="objects", help="%(default)s")
+    parser.add_argument("--out", type=Path, help="folder to make (data/raw/surrogate-things/corpus, or -tangrams)")
+    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the downloads")
+    fields = dataclasses.fields(SurrogateThings)
+    for field in fields:
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
+    values = vars(parser.parse_args(argv))
+    folder = {"objects": "surrogate-things", "tangrams": "surrogate-tangrams"}[values["stimuli"]]
+    out = values["out"] or Path("data/raw") / folder / "corpus"
+    chosen = {field.name: values[field.name] for field in fields}
+    return values["stimuli"], out, values["cache"], validate(chosen, SurrogateThings, "surrogate_things")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    try:
+        build(*parse(argv))
+    except InputError as error:
+        print(f"surrogate_things: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The surrogate corpora: made from the real EEG, drawings and network weights that packages bring."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from PIL import Image
+
+from components.data import bids_eeg, surrogate_pictures, tangrams, things_eeg2
+from components.data.surrogate_responses import LENGTH_S, observer
+from components.models.efficientnet_lite import image_features, load_pretrained
+from components.surrogate_things import __main__ as command
+from components.surrogate_things.settings import SurrogateThings
+from tests.surrogate_source import CACHE
+
+SMALL = SurrogateThings(
+    subjects=2, concepts=8, exemplars=2, test_concepts=4, test_repetitions=2, tangrams=4, test_tangrams=2, snr=5.0
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("objects") / "corpus"
+    command.build("objects", root, CACHE, SMALL)
+    return root
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tangrams") / "corpus"
+    command.build("tangrams", root, CACHE, SMALL)
+    return root
+
+
+def test_layout_is_that_of_things_eeg2(root):
+    corpus = things_eeg2.open_raw(root, None)
+    assert list(corpus.files) == ["sub-01", "sub-02"] and corpus.problems == []
+    assert corpus.images["partition"].value_counts().to_dict() == {"training": 16, "test": 4}
+    training, test = (
+        set(corpus.images.loc[corpus.images["partition"] == part, "concept"]) for part in ("training", "test")
+    )
+    assert len(training) == 8 and len(test) == 4 and not training & test
+    assert all(Image.open(file).size == (surrogate_pictures.SIZE,) * 2 for file in corpus.images["file"])
+    blocks = corpus.read("sub-01")
+    seen = pandas.Series(np.concatenate([block.image for block in blocks])).value_counts()
+    assert (seen[seen.index < 16] == 4).all() and (seen[seen.index >= 16] == 8).all()
+    per_session = [set(b.image) for b in blocks if "training" in b.source]
+    assert all(len(shown) == 8 for shown in per_session) and per_session[0].isdisjoint(per_session[1])
+    assert blocks[0].channels == things_eeg2.CHANNELS and blocks[0].sfreq == 250
+    raw = np.load(root / "eeg_dataset/raw_data/sub-01/ses-01/raw_eeg_training.npy", allow_pickle=True).item()
+    assert (raw["raw_eeg_data"][-1] == things_eeg2.TARGET).sum() == 1 and raw["raw_eeg_data"].dtype == np.float64
+
+
+def test_amplitudes_are_those_of_scalp_eeg(root):
+    block = things_eeg2.open_raw(root, None).read("sub-02")[0]
+    epochs = block.trials.read(np.arange(8), -50, 250)
+    assert 3 < np.median(epochs.std(-1)) < 60 and np.abs(epochs).max() < 2000
+
+
+def test_images_of_one_kind_evoke_alike_and_the_ratio_is_kept(root):
+    """At a signal-to-noise ratio of 5 the average over repetitions is the response."""
+    corpus = things_eeg2.open_raw(root, None)
+    halves = {}
+    for block in corpus.read("sub-01"):
+        if "test" in block.source:
+            epochs = block.trials.read(np.arange(len(block.image)), 0, 100)
+            for image in np.unique(block.image):
+                halves.setdefault(image, []).append(epochs[block.image == image].mean(0))
+    first = np.stack([np.mean(parts[::2], axis=0).ravel() for parts in halves.values()])
+    second = np.stack([np.mean(parts[1::2], axis=0).ravel() for parts in halves.values()])
+    likeness = np.corrcoef(first - first.mean(0), second - second.mean(0))[:4, 4:]
+    assert (likeness.argmax(1) == np.arange(4)).all()
+
+
+def test_components_have_the_size_that_was_asked_for():
+    subject = observer(1, 1, 250.0, 2.0)
+    responses = subject.responses(np.random.default_rng(0).standard_normal((500, 36)))
+    times = np.arange(round(LENGTH_S * 250)) / 250
+    posterior = [k for k, name in enumerate(things_eeg2.CHANNELS) if name[0] in "PTO" or name[:2] == "CP"]
+    window = (times >= 0.08) & (times <= 0.4)
+    size = np.sqrt(responses[:, posterior][:, :, window].var(0).mean())
+    assert size == pytest.approx(2.0, rel=0.1)
+    before = np.abs(responses[:, :, times < 0.04] - subject.evoked[:, times < 0.04]).max()
+    assert before < 0.5 * size, "nothing answers before the image could have been seen"
+    assert not np.allclose(observer(1, 2, 250.0, 2.0).patterns, subject.patterns)
+
+
+def test_exemplars_of_a_concept_are_nearest_to_each_other_in_network_features(root):
+    images = things_eeg2.open_raw(root, None).images.query("partition == 'training'")
+    features = image_features(load_pretrained(CACHE), [Image.open(file) for file in images["file"]])
+    likeness = np.corrcoef(features)
+    np.fill_diagonal(likeness, -1)
+    concepts = images["concept"].to_numpy()
+    assert np.mean(concepts[likeness.argmax(1)] == concepts) > 0.7  # chance 1/15
+
+
+def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
+    corpus = bids_eeg.open_kilogram(figures, None)
+    assert corpus.images["partition"].value_counts().to_dict() == {"training": 4, "test": 2}
+    for file in corpus.images["file"]:
+        tangram = tangrams.read(Path(file))
+        mask = tangrams.piece_mask(tangram, 400, margin=0.0)
+        areas = np.bincount(mask.ravel(), minlength=8)[1:].astype(float)
+        assert np.allclose(areas / areas.sum() * 8, [2, 2, 1, 0.5, 0.5, 1, 1], atol=0.2)
+    block = corpus.read("sub-01")[0]
+    assert len(block.channels) == 63 and len(block.image) == 4 * 2 + 2 * 20
+    assert block.trials.inside(-50, 300).all()
+    assert 3 < np.median(block.trials.read(np.arange(10), -50, 250).std(-1)) < 60
+
+
+def test_corpora_describe_themselves(root, figures):
+    for folder, word in ((root, "THINGS-EEG2"), (figures, "Kilogram")):
+        described = json.loads((folder / "corpus.json").read_text())
+        assert described["corpus"] == "surrogate" and word in described["layout"]
+        assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
+            "corpus.json", *described["files"]
+        }  # fmt: skip
+        assert "neither THINGS-EEG2 nor Kilogram" in (folder.parent / "SURROGATE.txt").read_text()
+
+
+def test_same_settings_same_bytes_and_a_second_run_touches_nothing(root, tmp_path, capsys):
+    command.build("objects", tmp_path / "corpus", CACHE, SMALL)
+    first, second = (json.loads((folder / "corpus.json").read_text()) for folder in (root, tmp_path / "corpus"))
+    assert first == second
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    command.build("objects", root, CACHE, SMALL)
+    assert "in place" in capsys.readouterr().out and before == {p: p.stat().st_mtime_ns for p in root.rglob("*")}
+
+
+def test_more_concepts_than_there_are_drawings_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--concepts", "2000", "--out", str(tmp_path / "corpus"), "--cache", str(CACHE)])
+    assert stop.value.code == 65 and "there are drawings of" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main(["--snr", "0", "--out", str(tmp_path / "corpus")])
