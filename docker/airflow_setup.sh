@@ -3,6 +3,7 @@
 set -euo pipefail
 airflow db migrate
 airflow pools import "$EEG_REPOSITORY/dags/pools.json"
+if [ -n "${EEG_CPUS:-}" ]; then airflow pools set cpu "$EEG_CPUS" "Cores of this host"; fi
 if [ -n "${EEG_GPUS:-}" ]; then
   gpus=${EEG_GPUS//[^,]/}
   airflow pools set gpu "$((${#gpus} + 1))" "GPUs $EEG_GPUS of this host"

@@ -24,9 +24,10 @@ EEG_REPOSITORY=$(cd .. && pwd -P)
 EEG_IMAGE=eeg-workflow
 EEG_UID=$(id -u)
 EEG_GID=$(id -g)
-# Group that may use the Docker socket; ids of the GPUs for compose.gpu.yaml; more host folders for tasks, by ':'.
+# Group that may use the Docker socket; cores for tasks; ids of the GPUs for compose.gpu.yaml; more host folders for tasks, by ':'.
 DOCKER_SOCKET=$socket
 DOCKER_GID=$(stat -c %g "$socket")
+EEG_CPUS=$(nproc)
 EEG_GPUS=
 EEG_MOUNTS=$(remote)
 AIRFLOW_PORT=8080

@@ -76,7 +76,7 @@ def test_up_writes_settings_once(tmp_path):
     assert (repository / "docker" / ".env").stat().st_mode & 0o077 == 0
 
 
-def test_airflow_is_set_up_with_an_administrator_and_a_pool_for_the_gpus(engine, image):
+def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(engine, image):
     """The services' own set-up script and settings, with SQLite in PostgreSQL's place."""
     name = image("airflow")
     environment = SERVICES["airflow-api"]["environment"] | {
@@ -89,6 +89,7 @@ def test_airflow_is_set_up_with_an_administrator_and_a_pool_for_the_gpus(engine,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW_PASSWORD": "let me in",
         "EEG_REPOSITORY": str(ROOT),
+        "EEG_CPUS": "5",
         "EEG_GPUS": "0,1,2",
         "EEG_IMAGE": "x",
     }
@@ -115,7 +116,7 @@ def test_airflow_is_set_up_with_an_administrator_and_a_pool_for_the_gpus(engine,
         token = post(f"{address}/auth/token", {"username": "admin", "password": "let me in"})["access_token"]
         request = urllib.request.Request(f"{address}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
         pools = {pool["name"]: pool["slots"] for pool in json.load(urllib.request.urlopen(request))["pools"]}
-        assert pools["gpu"] == 3 and "cpu" in pools
+        assert pools["gpu"] == 3 and pools["cpu"] == 5
         with pytest.raises(urllib.error.HTTPError, match="401"):
             post(f"{address}/auth/token", {"username": "admin", "password": "guess"})
     finally:
