@@ -93,8 +93,12 @@ class Page:
         """Wait until a JavaScript expression is true, and return its value."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
-            if value := self.evaluate(condition):
-                return value
+            try:
+                if value := self.evaluate(condition):
+                    return value
+            except AssertionError as error:  # the page is just being left for another one
+                if "navigated or closed" not in str(error):
+                    raise
             time.sleep(0.1)
         raise AssertionError(f"{condition} did not come true at {self.evaluate('location.href')}:\n{self.text[:3000]}")
 
