@@ -67,6 +67,8 @@ lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.l
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra train --group airflow --group mlflow --group test --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
+# Nothing runs beside a benchmark.
+bench: export OMP_WAIT_POLICY := active
 bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 	$(PY) -m benchmarks
 

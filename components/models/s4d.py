@@ -3,8 +3,7 @@
 The kernel of S4D (Gu et al. 2022, arXiv:2206.11893) is a Vandermonde product,
 ``K[h, l] = 2 Re sum_n C'[h, n] exp(dt A[h, n] l)``. Written out it needs channels x states x length complex numbers.
 With ``l = i b + j`` the exponential splits, ``exp(z (i b + j)) = exp(z i b) exp(z j)``, and the kernel becomes a
-batched product of two small real matrices: ``Re(C' P Q) = Re(C' P) Re(Q) - Im(C' P) Im(Q)``. No complex
-number is formed.
+batched product of two small real matrices: ``Re(C' P Q) = Re(C' P) Re(Q) - Im(C' P) Im(Q)``.
 """
 
 import math
@@ -29,54 +28,62 @@ def _powers(x: Tensor, y: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cos(phase).mul_(decay), phase.sin_().mul_(decay)
 
 
-def _product(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Complex product of (real, imaginary) pairs."""
-    return (a[0] * b[0]).addcmul_(a[1], b[1], value=-1), (a[0] * b[1]).addcmul_(a[1], b[0])
+def _outer(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Products of all pairs of two tables' rows, real and imaginary part: (H, P, N), (H, Q, N) -> (H, P Q, N) each."""
+    (a_real, a_imag), (b_real, b_imag) = [part[:, :, None] for part in a], [part[:, None] for part in b]
+    real = (a_real * b_real).addcmul_(a_imag, b_imag, value=-1)
+    imag = (a_real * b_imag).addcmul_(a_imag, b_real)
+    return real.flatten(1, 2), imag.flatten(1, 2)
 
 
 class _Vandermonde(torch.autograd.Function):
-    """``K[h, s, l] = Re sum_n g[h, s, n] exp(z[h, n] l)``, l = 0 .. length - 1, with g and z = x + iy as real pairs.
+    """``K[h, s, l] = Re sum_n g[h, s, n] exp(z[h, n] l)``, l = 0 .. length - 1, with complex g and z = x + iy.
 
     As d exp(z l) / dz = l exp(z l), the backward pass takes the products of the gradient and of l times the gradient
     with the powers of the forward pass; it evaluates no exponential or sine.
     """
 
     @staticmethod
-    def forward(ctx, gain_real: Tensor, gain_imag: Tensor, x: Tensor, y: Tensor, length: int) -> Tensor:
-        directions = gain_real.shape[1]
-        # The backward pass holds about eight times as many values per coarse step and direction as per fine step.
-        block = math.ceil(math.sqrt(4 * directions * length))
+    def forward(ctx, gain: Tensor, x: Tensor, y: Tensor, length: int) -> Tensor:
+        channels, directions, _ = gain.shape
+        # The backward pass holds about eight times as many values per coarse step and direction as per fine step. The
+        # fine steps are themselves split, which saves most of the exponentials.
+        root = math.ceil((4 * directions * length) ** 0.25)
+        block = root * root
         blocks = math.ceil(length / block)
-        steps = torch.arange(block, dtype=x.dtype, device=x.device)
-        fine = _powers(x, y, steps)  # (H, block, N)
+        steps = torch.arange(max(root, blocks), dtype=x.dtype, device=x.device)
         coarse = _powers(x, y, steps[:blocks] * block)  # (H, blocks, N)
-        left = _product(
-            (gain_real[:, :, None], gain_imag[:, :, None]), (coarse[0][:, None], coarse[1][:, None])
-        )  # (H, S, blocks, N)
-        kernel = torch.bmm(left[0].flatten(1, 2), fine[0].transpose(1, 2))
-        kernel = kernel.baddbmm_(left[1].flatten(1, 2), fine[1].transpose(1, 2), alpha=-1)  # (H, S blocks, block)
-        ctx.save_for_backward(gain_real, gain_imag, *coarse, *fine)
-        return kernel.unflatten(1, (directions, blocks)).flatten(2)[..., :length]
+        fine = _outer(_powers(x, y, steps[:root] * root), _powers(x, y, steps[:root]))  # (H, block, N)
+        left = _outer((gain.real, gain.imag), coarse)  # (H, S blocks, N)
+        kernel = torch.bmm(left[0], fine[0].transpose(1, 2))
+        kernel = kernel.baddbmm_(left[1], fine[1].transpose(1, 2), alpha=-1)  # (H, S blocks, block)
+        ctx.save_for_backward(gain, *coarse, *fine)
+        return kernel.view(channels, directions, blocks * block)[..., :length]
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
-        gain_real, gain_imag, coarse_real, coarse_imag, *fine = ctx.saved_tensors
+        gain, coarse_real, coarse_imag, *fine = ctx.saved_tensors
         channels, directions, length = grad.shape
         blocks, block = coarse_real.shape[1], fine[0].shape[1]
-        grads = torch.stack([grad, grad * torch.arange(length, dtype=grad.dtype, device=grad.device)], dim=1)
-        grads = nn.functional.pad(grads, (0, blocks * block - length)).view(channels, -1, block)
-        by_block = [torch.bmm(grads, part).view(channels, 2, directions, blocks, -1) for part in fine]
-        terms = _product(by_block, (coarse_real[:, None, None], coarse_imag[:, None, None]))
-        real, imag = (part.sum(3) for part in terms)  # (H, 2, S, N); the gradients are their conjugates
-        slope_real, slope_imag = _product((gain_real, gain_imag), (real[:, 1], imag[:, 1]))
-        return real[:, 0], -imag[:, 0], slope_real.sum(1), -slope_imag.sum(1), None
+        grads = grad.new_empty(channels, 2, directions, blocks * block)
+        grads[..., length:] = 0
+        grads[..., :length] = grad[:, None]
+        grads[:, 1, :, :length].mul_(torch.arange(length, dtype=grad.dtype, device=grad.device))
+        grads = grads.view(channels, -1, block)
+        real, imag = (torch.bmm(grads, part).view(channels, 2 * directions, blocks, -1) for part in fine)
+        coarse_real, coarse_imag = coarse_real[:, None], coarse_imag[:, None]
+        sum_real = (real * coarse_real).addcmul_(imag, coarse_imag, value=-1).sum(2)
+        sum_imag = real.mul_(coarse_imag).addcmul_(imag, coarse_real).sum(2)
+        at_gain, at_power = torch.complex(sum_real, sum_imag).chunk(2, dim=1)  # (H, S, N), conjugate gradients
+        slope = (gain * at_power).sum(1)
+        return at_gain.conj_physical(), slope.real, -slope.imag, None
 
 
 def s4d_kernel(
     inv_dt: Tensor, A_real: Tensor, A_imag: Tensor, B: Tensor, C: Tensor, length: int, step_factor: float = 1.0
 ) -> Tensor:
-    """Zero-order-hold S4D kernels, one per channel and direction, in real arithmetic.
+    """Zero-order-hold S4D kernels, one per channel and direction.
 
     Args:
         inv_dt: log of the time step, (H, 1).
@@ -93,17 +100,11 @@ def s4d_kernel(
     a, b = -torch.exp(A_real), -A_imag
     x, y = dt * a, dt * b
     # (exp(x + iy) - 1) / (a + ib), the numerator free of cancellation
-    p = torch.expm1(x) * torch.cos(y) - 2 * torch.sin(y / 2).square()
-    q = torch.exp(x) * torch.sin(y)
-    scale = 2 / (a.square() + b.square())
-    hold_real, hold_imag = (p * a + q * b) * scale, (q * a - p * b) * scale
-    b_real, b_imag = B.transpose(0, 1).unbind(-1)  # (H, 1, N)
-    c_real, c_imag = C.transpose(0, 1).contiguous().unbind(-1)  # (H, S, N)
-    hold_real, hold_imag = hold_real[:, None], hold_imag[:, None]
-    drive_real, drive_imag = b_real * hold_real - b_imag * hold_imag, b_real * hold_imag + b_imag * hold_real
-    gain_real = c_real * drive_real - c_imag * drive_imag
-    gain_imag = c_real * drive_imag + c_imag * drive_real
-    return _Vandermonde.apply(gain_real, gain_imag, x, y, length)
+    growth = torch.complex(torch.expm1(x) * torch.cos(y) - 2 * torch.sin(y / 2).square(), torch.exp(x) * torch.sin(y))
+    hold = 2 * growth / torch.complex(a, b)
+    drive = torch.view_as_complex(B.transpose(0, 1).contiguous()) * hold[:, None]  # (H, 1, N)
+    gain = torch.view_as_complex(C.transpose(0, 1).contiguous()) * drive  # (H, S, N)
+    return _Vandermonde.apply(gain, x, y, length)
 
 
 class _GatedConvolution(torch.autograd.Function):
