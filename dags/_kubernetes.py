@@ -7,7 +7,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.common.compat.sdk import AirflowException
 from kubernetes.client import models as k8s
 
-CLONE = 'git clone --quiet ${0:+--branch "$0"} -- "$EEG_GIT_URL" /work/clone && cd /work/clone && exec "$@"'
+CLONE = 'git clone --quiet ${0:+--branch "$0"} -- "$EEG_GIT_URL" /workspace/clone && cd /workspace/clone && exec "$@"'
 """Runs a command in a clone of a branch (the default one for ""), where no file system is shared."""
 
 
@@ -36,7 +36,7 @@ def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], lis
     shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{task.resources.shm_gb}Gi")
     found = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
     if settings.git_url:
-        found.append((k8s.V1Volume(name="work", empty_dir=k8s.V1EmptyDirVolumeSource()), "/work", False))
+        found.append((k8s.V1Volume(name="workspace", empty_dir=k8s.V1EmptyDirVolumeSource()), "/workspace", False))
         if settings.state_claim:
             found.append((_claim("state", settings.state_claim), STATE, False))
     else:

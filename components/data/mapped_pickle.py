@@ -9,7 +9,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -166,6 +166,42 @@ def plain(value, mapped: np.ndarray):
     return value
 
 
+def intact(path: Path, read: Callable[[Path], Any], what: str) -> dict:
+    """Read a pickled dict with its arrays mapped, whatever a crafted or damaged file does to ``read``.
+
+    Args:
+        path: the file.
+        read: returns what was pickled, with placeholders for arrays.
+        what: such a file is, for the message.
+
+    Raises:
+        InputError: the file is missing, damaged or holds something else.
+    """
+    try:
+        document = plain(read(path), np.memmap(path, np.uint8, "r"))
+        if not isinstance(document, dict):
+            raise pickle.UnpicklingError(f"holds a {type(document).__name__}, not a dict")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except Exception as error:  # a crafted or damaged file can raise nearly anything
+        raise InputError(f"{path}: must be {what}, intact ({type(error).__name__}: {error})") from error
+    return document
+
+
+def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            file.seek(0)
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            dtype = read(file)[2]
+            if not dtype.hasobject:
+                raise pickle.UnpicklingError(f"holds an array of {dtype}, not a dict")
+        else:
+            file.seek(0)
+        return Unpickler(file).load()
+
+
 def read_mapping(path: Path, fields: tuple[str, ...]) -> dict:
     """Read a dict from a file of ``np.save(dict)`` or of ``pickle.dump(dict)``; both are called ``.npy``.
 
@@ -179,27 +215,7 @@ def read_mapping(path: Path, fields: tuple[str, ...]) -> dict:
     Raises:
         InputError: the file is missing, damaged, holds something else, or names something that no such file needs.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(6) == b"\x93NUMPY":
-                file.seek(0)
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                dtype = read(file)[2]
-                if not dtype.hasobject:
-                    raise pickle.UnpicklingError(f"holds an array of {dtype}, not a dict")
-            else:
-                file.seek(0)
-            document = Unpickler(file).load()
-            document = plain(document, np.memmap(path, np.uint8, "r"))
-        if not isinstance(document, dict):
-            raise pickle.UnpicklingError(f"holds a {type(document).__name__}, not a dict")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except Exception as error:  # a crafted or damaged file can raise nearly anything
-        raise InputError(
-            f"{path}: must be a pickled dict of arrays, intact ({type(error).__name__}: {error})"
-        ) from error
+    document = intact(path, _read_pickle, "a pickled dict of arrays")
     if missing := [field for field in fields if field not in document]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(map(str, document))})")
     return document

@@ -12,8 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from components.data.mapped_pickle import NAMES, Unpickler, plain
-from components.errors import InputError
+from components.data.mapped_pickle import NAMES, Unpickler, intact
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of the older format."""
@@ -118,13 +117,6 @@ def read_archive(path: Path) -> dict:
     Raises:
         InputError: the file is missing, damaged, holds something else, or names something that no such file needs.
     """
-    try:
-        document = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-        document = plain(document, np.memmap(path, np.uint8, "r"))
-        if not isinstance(document, dict):
-            raise pickle.UnpicklingError(f"holds a {type(document).__name__}, not a dict")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except Exception as error:  # a crafted or damaged file can raise nearly anything
-        raise InputError(f"{path}: must be a dict of torch.save, intact ({type(error).__name__}: {error})") from error
-    return document
+    return intact(
+        path, lambda file: (_read_zip if zipfile.is_zipfile(file) else _read_legacy)(file), "a dict of torch.save"
+    )

@@ -22,9 +22,9 @@ from components.import_checkpoint.classifier import write_classifier
 from components.models import embedding
 from components.models.embedding import Embedding
 from components.models.published import PublishedClassifier, load_published
+from components.orchestration import shell
 from components.signal.filtering import EEGDM
 from components.signal.montage import BIPOLAR
-from components.stage import EXIT_BAD_INPUT
 from components.tracking import registry, server
 from components.tracking.entries import entries
 
@@ -85,8 +85,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        print(f"import_checkpoint: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT) from error
+    shell.run("import_checkpoint", main)

@@ -5,19 +5,13 @@ import itertools
 import re
 from pathlib import Path
 
-import jinja2
 import pandas
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+from components.templates import templates
 
+TEMPLATES = templates(Path(__file__).parent)
 
 DPI = 144
 """Of the figures' files."""

@@ -3,15 +3,13 @@
 import argparse
 import dataclasses
 import shutil
-import sys
 from pathlib import Path
 
 from components.data import packages, surrogate_pictures, surrogate_responses, tangrams, things_eeg2
-from components.errors import InputError
 from components.hashing import content_hash, text_hash
 from components.models import efficientnet_lite
+from components.orchestration import shell
 from components.settings import validate
-from components.stage import EXIT_BAD_INPUT
 from components.surrogate_things import objects, simulation
 from components.surrogate_things import tangrams as tangram_corpus
 from components.surrogate_things.settings import SurrogateThings
@@ -103,11 +101,7 @@ def parse(argv: list[str] | None) -> tuple[str, Path, Path, SurrogateThings]:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
-    try:
-        build(*parse(argv))
-    except InputError as error:
-        print(f"surrogate_things: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT) from error
+    shell.run("surrogate_things", lambda: build(*parse(argv)))
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 import argparse
 import dataclasses
 import hashlib
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from components.data import packages, surrogate_tuev, surrogate_waveforms
-from components.errors import InputError
+from components.orchestration import shell
 from components.settings import validate
 from components.signal import montage
-from components.stage import EXIT_BAD_INPUT
 from components.surrogate_tuev import source, tree
 
 REAL = [
@@ -100,11 +98,7 @@ def build(root: Path, cache: Path, options: surrogate_tuev.SurrogateTuev) -> Non
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
-    try:
-        build(*parse(argv))
-    except InputError as error:
-        print(f"surrogate_tuev: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT) from error
+    shell.run("surrogate_tuev", lambda: build(*parse(argv)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import pandas
 import yaml
@@ -17,6 +16,7 @@ from sklearn.metrics import confusion_matrix
 from components.evaluation import figures
 from components.evaluation.backbones import read_backbone
 from components.settings import load, section
+from components.templates import templates
 from components.tracking import entries
 from components.tracking.entries import SURROGATE, Entry, Result
 
@@ -25,13 +25,7 @@ LIMIT = 5000
 
 FILE = "README.md"
 
-TEMPLATE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-).get_template("model_card.md.j2")
+TEMPLATE = templates(Path(__file__).parent).get_template("model_card.md.j2")
 
 ORIGIN = {
     "git.revision": "git revision",

@@ -38,7 +38,8 @@ def _unpack(value: Any, tensors) -> Any:
     ((kind, content),) = value.items()
     match kind:
         case "tensor":
-            return tensors.get_tensor(content)
+            # A copy: in the file it lies at any address, a tensor of PyTorch's own at a multiple of 64.
+            return tensors.get_tensor(content).clone()
         case "dict":
             return {_unpack(k, tensors): _unpack(v, tensors) for k, v in content}
         case "list":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 
@@ -65,7 +66,8 @@ def fit(
     """Fit ``module`` and leave in it the weights, averaged ones included, of the best validation.
 
     The order of samples and all noise depend on the seed and the round alone, and every round ends with a checkpoint
-    in ``work``: a fit that was killed and started again ends with the weights of one that was not.
+    in ``work``: a fit that was killed and started again ends with the weights of one that was not, to the last bit on
+    a CPU with the same number of threads.
 
     Args:
         module: what to fit.
@@ -78,6 +80,8 @@ def fit(
     optimisation = module.optimisation
     rounds = optimisation.rounds_per_epoch
     lightning.seed_everything(module.seed, verbose=False)
+    # Set at all, the number holds: MKL by itself may take fewer threads, and then adds in another order.
+    torch.set_num_threads(torch.get_num_threads())
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     curves = Curves()
     checkpoints = ModelCheckpoint(

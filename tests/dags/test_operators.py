@@ -159,7 +159,7 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
     claims = {v.name: v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim}
     assert claims == {"state": "kept", "data-0": "tuev"}
     mounts = {mount.mount_path: mount.read_only for mount in container.volume_mounts}
-    assert mounts == {"/dev/shm": False, "/work": False, "/state": False, "/data/tuev": True}
+    assert mounts == {"/dev/shm": False, "/workspace": False, "/state": False, "/data/tuev": True}
     assert pod.spec.security_context.run_as_non_root and pod.spec.tolerations[0].key == "nvidia.com/gpu"
     assert (
         container.security_context.capabilities.drop == ["ALL"] and container.resources.limits["nvidia.com/gpu"] == "1"
@@ -168,7 +168,7 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
 
 
 def test_the_command_of_a_clone_really_clones(tmp_path):
-    clone = importlib.import_module("_kubernetes").CLONE.replace("/work/clone", str(tmp_path / "clone"))
+    clone = importlib.import_module("_kubernetes").CLONE.replace("/workspace/clone", str(tmp_path / "clone"))
     remote = stub(tmp_path / "remote", "stages: {}\n", "{}\n")
     git(remote, "checkout", "-qb", "retrain/r1")
     git(remote, "commit", "-q", "--allow-empty", "-m", "the run")

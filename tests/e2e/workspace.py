@@ -29,10 +29,10 @@ TINY = [
 
 
 def environment() -> dict[str, str]:
-    """Environment of a command: this Python first, no server of the caller's."""
+    """Environment of a command: this Python first, no server of the caller's, one thread as files run side by side."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "TUEV_"))}
-    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "passive"}
+    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
 
 
 def command(workspace: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess:
