@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger
 from components.training.averaged import AveragedModule
 from components.training.batches import BatchesInOrder, ShuffledBatches, loader
 from components.training.checkpoint_io import SafetensorsCheckpointIO
+from components.training.memory import keep_freed_memory
 from components.training.settings import Hardware
 
 
@@ -80,6 +81,7 @@ def fit(
     optimisation = module.optimisation
     rounds = optimisation.rounds_per_epoch
     lightning.seed_everything(module.seed, verbose=False)
+    keep_freed_memory()
     # Set at all, the number holds: MKL by itself may take fewer threads, and then adds in another order.
     torch.set_num_threads(torch.get_num_threads())
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
