@@ -31,9 +31,9 @@ def derived(recording: Recording, preprocessing: Preprocessing) -> np.ndarray:
     length = recording.signals.shape[1] / recording.rate_hz
     if length < seconds:
         raise InputError(f"{recording.path}: duration: must be {seconds:g} s or more (found {length:g} s)")
-    return tuev.bipolar_signals(
-        recording.signals, recording.rate_hz, preprocessing.filtering, preprocessing.montage_sign
-    )
+    # MNE filters in place, and the recorded signal is still to be checked.
+    signals = recording.signals.copy()
+    return tuev.bipolar_signals(signals, recording.rate_hz, preprocessing.filtering, preprocessing.montage_sign)
 
 
 def starts(samples: int, preprocessing: Preprocessing) -> np.ndarray:

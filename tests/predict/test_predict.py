@@ -167,7 +167,7 @@ REFUSED = {
     "no edf": ("r.edf", lambda path: path.write_text("hello"), "header: must begin with"),
     "no fif": ("r_raw.fif", lambda path: path.write_text("hello"), "file: MNE cannot read it"),
     "gaps": ("r.edf", lambda path: _broken(path, lambda b: b[:192] + b"EDF+D".ljust(44) + b[236:]), "without gaps"),
-    "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks the channel as bad"),
+    "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks"),
     "infinite": ("r_raw.fif", _fif(change=lambda raw: raw._data[CZ].fill(np.nan)), "CZ: signal: must be finite"),
     "kind": ("r_raw.fif", _fif(change=lambda raw: raw.set_channel_types({"Cz": "misc"})), "Cz: unit: must be volts"),
     "format": ("r.txt", lambda path: path.write_text(""), "file: must be one of .edf"),
