@@ -15,12 +15,19 @@ MOST_EXCERPTS = 3
 
 
 def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, float]]:
-    """Starts and ends of the excerpts, which show the most probable event of some labels, or else the beginning."""
+    """Starts and ends of the excerpts: around the most probable events of some labels, or else the beginning.
+
+    An event that would give an excerpt that overlaps another is left out.
+    """
     length = min(EXCERPT_S, duration_s)
     kept = events[events["label"] != UNUSABLE].sort_values("probability", ascending=False).drop_duplicates("label")
-    centres = [event.onset + min(event.duration, EXCERPT_S) / 2 for event in kept.head(MOST_EXCERPTS).itertuples()]
-    found = [min(max(centre - length / 2, 0), duration_s - length) for centre in sorted(centres) or [0]]
-    return [(start, start + length) for start in found]
+    found = []
+    for event in kept.itertuples():
+        centre = event.onset + min(event.duration, EXCERPT_S) / 2
+        start = min(max(centre - length / 2, 0), duration_s - length)
+        if len(found) < MOST_EXCERPTS and all(abs(start - other) >= length for other in found):
+            found.append(start)
+    return [(start, start + length) for start in sorted(found) or [0]]
 
 
 def draw(
@@ -94,10 +101,11 @@ def _timeline(
 
 
 def _shade(ax: Axes, events: pandas.DataFrame, start: float, end: float, colours: dict[str, str]) -> None:
-    for event in events.itertuples():
+    for k, event in enumerate(events.itertuples()):
         low, high = max(event.onset, start), min(event.onset + event.duration, end)
         if low >= high:
             continue
         ax.axvspan(low, high, color=colours[event.label], alpha=0.25, linewidth=0)
         text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f}"
-        ax.text(low, 1.0, text, transform=ax.get_xaxis_transform(), fontsize=9, va="top", color="black")
+        height = 1 - 0.02 * (k % 2)  # labels of neighbours that are a second long would lie on each other
+        ax.text(low, height, text, transform=ax.get_xaxis_transform(), fontsize=9, va="top", clip_on=True)
