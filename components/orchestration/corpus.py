@@ -187,7 +187,7 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     save(state_path, replace(state, seen=seen, pending=content) if tell else State(seen, content, state.told))
     print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
     if not tell:
-        print(f"No score is above the drift limit of {drift_limit:g} and above chance: nothing follows")
+        print(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
     return 0 if tell else shell.NOTHING_TO_DO
 
 

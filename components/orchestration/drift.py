@@ -8,17 +8,19 @@ from tqdm import tqdm
 
 from components.data import edf, recording_checks, tuev
 from components.evaluation.drift import Profile, compare, profile
+from components.signal.montage import ELECTRODES
 from components.tracking import server
 
 EXPERIMENT = "eeg_ingest"
 TABLE = "drift.json"
 
 
-def _profile(path: Path) -> Profile:
-    header = edf.read_header(path)
+def _profile(root: Path, path: Path) -> Profile:
+    header = edf.read_header(root / path)
     rate_hz = header.rates[tuev.needed_signals(header)[0]]
     channels = [tuev.electrode(label) or label for label in header.labels]
-    return profile(recording_checks.sample_segments(header), rate_hz, channels)
+    _, subject = recording_checks.subject_of(path)
+    return profile(recording_checks.sample_segments(header), rate_hz, subject, ELECTRODES, channels)
 
 
 def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pandas.DataFrame:
@@ -29,7 +31,7 @@ def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pan
         known, new: EDF files relative to it, valid ones.
         limit: scores above it count as drift.
     """
-    profiles = {path: _profile(root / path) for path in tqdm([*known, *new], desc="drift", unit="recording")}
+    profiles = {path: _profile(root, path) for path in tqdm([*known, *new], desc="drift", unit="recording")}
     return compare([profiles[path] for path in known], [profiles[path] for path in new], limit)
 
 

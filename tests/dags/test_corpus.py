@@ -13,7 +13,7 @@ from tests.dags.airflow_home import ROOT
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 NEW = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
-FAR = Path("train/aaaaaaaz/aaaaaaaz_00000002.edf")
+FAR = [Path(f"train/aaaaaaa{k}/aaaaaaa{k}_00000000.edf") for k in "uvwxy"]
 KNOWN = Path("train/aaaaaaab/aaaaaaab_00000000.edf")
 
 
@@ -69,15 +69,19 @@ def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, caps
     assert announce(root, state, 0.8) == 99 and "nothing follows" in capsys.readouterr().out
     assert look(root, state, 0, 0.8) == 99
     assert NEW.as_posix() in load(state).valid and NEW.as_posix() not in load(state).told
-    arrive(root, FAR, amplitude_uv=60.0)
+    for name in FAR:
+        arrive(root, name, amplitude_uv=60.0)
     assert look(root, state, 0, 0.8) == 0
     printed = capsys.readouterr().out
-    assert "2 new recordings from 8" in printed, "the one that waited counts"
+    assert "6 new recordings from 8" in printed, "the one that waited counts"
     (run,) = mlflow.search_runs(experiment_names=["eeg_ingest"], max_results=1, output_format="list")
-    assert run.data.params["new_recordings"] == "2" and run.data.metrics["largest_score"] > 0.8
+    assert run.data.params["new_recordings"] == "6" and run.data.metrics["largest_score"] > 0.8
     found = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/drift.json")
     assert "delta power" in [row[0] for row in found["data"] if row[-1]]
-    assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/recordings.txt").splitlines() == [str(NEW), str(FAR)]
+    assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/recordings.txt").splitlines() == [
+        *map(str, FAR),
+        str(NEW),
+    ]
     assert look(root, state, 0, 0.8) == 0, "not yet confirmed"
     confirm(state)
     assert load(state).told == load(state).valid and look(root, state, 0, 0.8) == 99
