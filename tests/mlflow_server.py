@@ -45,6 +45,9 @@ class Server:
         self.uri = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        """Start it, unless it runs, and wait until it answers."""
+        if self.process and self.process.poll() is None:
+            return
         words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         words += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         words += ["--artifacts-destination", str(self.folder / "artifacts")]
@@ -53,4 +56,5 @@ class Server:
         wait_for(f"{self.uri}/health", self.process)
 
     def stop(self) -> None:
-        stop(self.process)
+        if self.process:
+            stop(self.process)
