@@ -13,6 +13,9 @@ from components.predict.events import UNUSABLE
 EXCERPT_S = 10
 MOST_EXCERPTS = 3
 
+LABEL_S, LABEL_ROWS = 2, 3
+"""Seconds that a label takes, and rows of them, so that labels of events a second long do not lie on each other."""
+
 
 def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, float]]:
     """Starts and ends of the excerpts: around the most probable events of some labels, or else the beginning.
@@ -66,7 +69,7 @@ def draw(
         stack(ax, signals[:, shown], rate_hz, spacing, REAL, start)
         _shade(ax, events, start, end, colours)
         ax.set_xlim(start, end)
-        ax.set_ylim(-(len(channels) - 0.35) * spacing, 1.2 * spacing)
+        ax.set_ylim(-(len(channels) - 0.35) * spacing, 0.85 * spacing)
         ax.set_yticks(-spacing * np.arange(len(channels)), channels if k == 0 else [""] * len(channels), fontsize=8)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("time (s)")
@@ -101,11 +104,12 @@ def _timeline(
 
 
 def _shade(ax: Axes, events: pandas.DataFrame, start: float, end: float, colours: dict[str, str]) -> None:
-    for k, event in enumerate(events.itertuples()):
+    """Shade the events and write their names above, where no trace is."""
+    shown = events[(events["onset"] < end) & (events["onset"] + events["duration"] > start)]
+    for k, event in enumerate(shown.itertuples()):
         low, high = max(event.onset, start), min(event.onset + event.duration, end)
-        if low >= high:
-            continue
         ax.axvspan(low, high, color=colours[event.label], alpha=0.25, linewidth=0)
         text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f}"
-        height = 1 - 0.02 * (k % 2)  # labels of neighbours that are a second long would lie on each other
-        ax.text(low, height, text, transform=ax.get_xaxis_transform(), fontsize=9, va="top", clip_on=True)
+        last = low > end - LABEL_S
+        place = {"x": end if last else low, "ha": "right" if last else "left", "y": 1 + 0.02 * (k % LABEL_ROWS)}
+        ax.text(s=text, transform=ax.get_xaxis_transform(), fontsize=9, va="bottom", **place)

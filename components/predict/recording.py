@@ -115,6 +115,11 @@ def _open(path: Path, ending: str, **options) -> mne.io.BaseRaw:
     return raw
 
 
+def ending_of(path: Path) -> str | None:
+    """The ending of a file that is one of ``READERS``."""
+    return next((ending for ending in READERS if path.name.lower().endswith(ending)), None)
+
+
 def read(path: Path, high_hz: float, rename: Mapping[str, str]) -> Recording:
     """Read the electrodes of a recording.
 
@@ -126,8 +131,7 @@ def read(path: Path, high_hz: float, rename: Mapping[str, str]) -> Recording:
     Raises:
         InputError: the recording cannot be used; the message names file, channel or field, and rule.
     """
-    name = path.name.lower()
-    ending = next((ending for ending in READERS if name.endswith(ending)), None)
+    ending = ending_of(path)
     if ending is None:
         raise InputError(f"{path}: file: must be one of {', '.join(READERS)}")
     if not path.is_file():

@@ -42,8 +42,8 @@ def starts(samples: int, preprocessing: Preprocessing) -> np.ndarray:
     return np.arange(0, samples - preprocessing.window + 1, step)
 
 
-def _batches(count: int, size: int) -> Iterator[slice]:
-    for first in range(0, count, size):
+def _batches(begin: int, count: int, size: int) -> Iterator[slice]:
+    for first in range(begin, count, size):
         yield slice(first, min(first + size, count))
 
 
@@ -67,7 +67,7 @@ def usable(recording: Recording, signals: np.ndarray, preprocessing: Preprocessi
     recorded = np.minimum(recorded, recording.signals.shape[1] - recorded_length)
     names = [*ELECTRODES, *derivations(preprocessing.montage_sign)]
     found = {"constant": [], "clipped": []}
-    for some in _batches(len(firsts), 256):
+    for some in _batches(0, len(firsts), 256):
         kinds = zip(
             faults(torch.from_numpy(_cut(recording.signals, recorded[some], recorded_length).copy())),
             faults(torch.from_numpy(_cut(signals, firsts[some], preprocessing.window).copy())),
@@ -122,15 +122,14 @@ def classify(
 
     # Batches side by side, a core each: small models leave the threads of one operation waiting for each other.
     threads, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
-    first, *rest = _batches(len(chosen), batch)
     torch.set_num_threads(1)
     try:
         with (
-            tqdm(total=len(chosen), desc="predicting", unit="window") as bar,
+            tqdm(total=len(chosen), desc="predicting", unit="window", leave=None) as bar,
             ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
-            bar.update(run(first))  # computes the kernels that the others share
-            for count in pool.map(run, rest):
+            bar.update(run(slice(0, 1)))  # computes the kernels that the others share
+            for count in pool.map(run, _batches(1, len(chosen), batch)):
                 bar.update(count)
     finally:
         torch.set_num_threads(threads)

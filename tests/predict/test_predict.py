@@ -225,3 +225,39 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         assert refused.status_code == 400 and "22" in refused.text
     finally:
         stop(server)
+
+
+def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(registered, tmp_path):
+    source, out = tmp_path / "recordings", tmp_path / "results"
+    (source / "ward").mkdir(parents=True)
+    for name in ("a.edf", "ward/b.edf"):
+        (source / name).write_bytes(EDF.read_bytes())
+    _raw(NAMES).save(source / "a_raw.fif", verbose="error")
+    _raw(NAMES).save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
+    write_edf(source / "short.edf", seconds=4)
+    done = _predict(registered, source, "--out", out, cwd=tmp_path)
+    assert done.returncode == 65 and "1 of 5 recordings were refused" in done.stderr, done.stderr[-3000:]
+    assert "short.edf: duration: must be 5 s" in done.stdout
+    table = pandas.read_csv(out / "recordings.csv").set_index("recording")
+    assert table["status"].to_dict() == dict.fromkeys(("a.edf", "a.fif", "a_raw.fif", "ward/b.edf"), "done") | {
+        "short.edf": "refused"
+    }
+    assert "must be 5 s" in table.loc["short.edf", "message"]
+    found = pandas.read_csv(out / "ward/b.csv")
+    counts = found["label"].value_counts().to_dict()
+    assert counts == {label: table.loc["ward/b.edf", label] for label in counts}
+    assert {path.name for path in out.glob("a*.png")} == {"a.edf.png", "a.fif.png", "a_raw.png"}
+
+    # Again: nothing but what is gone or has changed.
+    (out / "ward/b.csv").unlink()
+    write_edf(source / "short.edf", seconds=14)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.csv")}
+    done = _predict(registered, source, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0 and "5 of 5 recordings are done" in done.stdout, done.stderr[-3000:]
+    assert pandas.read_csv(out / "ward/b.csv").equals(found)
+    again = {path for path in before if path.stat().st_mtime_ns != before[path]}
+    assert again == {out / "recordings.csv"} and (out / "short.csv").is_file()
+    assert "a.edf" not in done.stdout
+
+    done = _predict(registered, source, "--out", source / "results", cwd=tmp_path)
+    assert done.returncode == 65 and "must be a folder outside" in done.stderr
