@@ -11,7 +11,10 @@ import pytest
 import requests
 
 from components.data import store, tuev
+from components.errors import InputError
 from components.predict import events, recording, windows
+from components.predict.folder import predict_all
+from components.predict.prediction import Classifier
 from components.preprocess_tuev.recording import preprocess
 from components.signal.filtering import EEGDM
 from tests.e2e.workspace import ROOT, environment
@@ -179,7 +182,7 @@ REFUSED = {
 def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_path):
     name, make, message = REFUSED[case]
     make(tmp_path / name)
-    with pytest.raises(recording.InputError) as refused:
+    with pytest.raises(InputError) as refused:
         found = recording.read(tmp_path / name, 75.0, {})
         windows.usable(found, windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert str(tmp_path / name) in str(refused.value) and message in str(refused.value)
@@ -227,7 +230,7 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         stop(server)
 
 
-def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(registered, tmp_path):
+def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(registered, loaded, tmp_path, capsys):
     source, out = tmp_path / "recordings", tmp_path / "results"
     (source / "ward").mkdir(parents=True)
     for name in ("a.edf", "ward/b.edf"):
@@ -248,16 +251,18 @@ def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(re
     assert counts == {label: table.loc["ward/b.edf", label] for label in counts}
     assert {path.name for path in out.glob("a*.png")} == {"a.edf.png", "a.fif.png", "a_raw.png"}
 
-    # Again: nothing but what is gone or has changed.
+    # Again, by the same model in this process: nothing but what is gone or has changed.
     (out / "ward/b.csv").unlink()
     write_edf(source / "short.edf", seconds=14)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.csv")}
-    done = _predict(registered, source, "--out", out, cwd=tmp_path)
-    assert done.returncode == 0 and "5 of 5 recordings are done" in done.stdout, done.stderr[-3000:]
+    classifier = Classifier("a model", loaded, PREPROCESSING, 0.0, 16, {})
+    capsys.readouterr()
+    predict_all(source, out, classifier)
+    printed = capsys.readouterr().out
+    assert "5 of 5 recordings are done" in printed and "a.edf" not in printed
     assert pandas.read_csv(out / "ward/b.csv").equals(found)
     again = {path for path in before if path.stat().st_mtime_ns != before[path]}
     assert again == {out / "recordings.csv"} and (out / "short.csv").is_file()
-    assert "a.edf" not in done.stdout
 
-    done = _predict(registered, source, "--out", source / "results", cwd=tmp_path)
-    assert done.returncode == 65 and "must be a folder outside" in done.stderr
+    with pytest.raises(InputError, match="must be a folder outside"):
+        predict_all(source, source / "results", classifier)
