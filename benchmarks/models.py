@@ -105,9 +105,13 @@ def lft_step(batch: int = 32) -> Row:
     )
 
 
-def predict(seconds: int = 20) -> Row:
+DEMO = {"d_model": 16, "d_state": 32, "n_layer": 3, "d_cond_embed": 32, "d_cond": 64}
+DEMO_LFT = {"d_model": 16, "n_layer": 3, "n_fusion": 4, "num_heads": 4, "encoder_blocks": 2}
+
+
+def predict(seconds: int, batch: int, size: str, backbone: SSMDP, lft: LFT) -> Row:
     """Sliding windows of a recording through backbone and LFT."""
-    backbone, lft = SSMDP().requires_grad_(False), LFT().eval()
+    backbone, lft = backbone.requires_grad_(False), lft.eval()
     preprocessing = Preprocessing(
         filtering=EEGDM, montage_sign="eegdm", window=1000, unit="100 uV", classes=["a"] * 6, corpus="noise"
     )
@@ -120,12 +124,12 @@ def predict(seconds: int = 20) -> Row:
 
     def one_by_one():
         for start in range(0, 200 * seconds, 200):
-            ask(np.ascontiguousarray(signals[None, :, start : start + 1000]))
+            ask(np.ascontiguousarray(signals[None, :, start : start + 1000], dtype=np.float32))
 
     return compare(
-        "predict: windows at 1-s steps, from tokens to probabilities",
-        f"{seconds} s of EEG; real time is {seconds} s",
-        lambda: classify(signals, good, preprocessing, ask, 4),
+        f"predict: windows at 1-s steps, from signals to probabilities, {size}",
+        f"{seconds} s of EEG",
+        lambda: classify(signals, good, preprocessing, ask, batch),
         one_by_one,
         "a window at a time",
         rounds=1,
@@ -139,5 +143,6 @@ ROWS = {
     "tokens-1": lambda: tokens(1, rounds=2, ours_each=3),
     "tokens-16": lambda: tokens(16, rounds=1, ours_each=2),
     "lft": lft_step,
-    "predict": predict,
+    "predict": lambda: predict(20, 4, "paper's size", SSMDP(), LFT()),
+    "predict-demo": lambda: predict(300, 16, "the demo's size", SSMDP(**DEMO), LFT(**DEMO_LFT)),
 }
