@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import mne
@@ -53,7 +54,9 @@ def _store(path: Path, rng: np.random.Generator, windows: int) -> store.EventWin
         }
     )
     pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.zeros(22, np.int8)] * windows)
-    described = store.Description("noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {})
+    described = store.Description(
+        "noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {}, asdict(EEGDM), "eegdm"
+    )
     store.write_index(path, table, pretraining, described)
     return store.Store(path).event_windows("train")
 

@@ -1,10 +1,14 @@
 """SSMDP and LFT at the paper's size (H=128, d_state=128, 20 layers, 1000 samples) against the plain formulas."""
 
+import numpy as np
 import torch
 
 from benchmarks.measure import Row, compare
 from components.models import LFT, SSMDP
 from components.models.s4d import S4D, s4d_kernel
+from components.predict.windows import classify
+from components.signal.filtering import EEGDM
+from components.signal.preprocessing import Preprocessing
 from tests.oracles import naive_kernel, naive_lft, naive_ssmdp, naive_tokens
 
 NAIVE = "kernels written out as a complex Vandermonde product"
@@ -101,6 +105,37 @@ def lft_step(batch: int = 32) -> Row:
     )
 
 
+DEMO = {"d_model": 16, "d_state": 32, "n_layer": 3, "d_cond_embed": 32, "d_cond": 64}
+DEMO_LFT = {"d_model": 16, "n_layer": 3, "n_fusion": 4, "num_heads": 4, "encoder_blocks": 2}
+
+
+def predict(seconds: int, batch: int, size: str, backbone: SSMDP, lft: LFT) -> Row:
+    """Sliding windows of a recording through backbone and LFT."""
+    backbone, lft = backbone.requires_grad_(False), lft.eval()
+    preprocessing = Preprocessing(
+        filtering=EEGDM, montage_sign="eegdm", window=1000, unit="100 uV", classes=["a"] * 6, corpus="noise"
+    )
+    signals = torch.randn(22, 200 * (seconds + 4)).numpy()
+    good = np.ones(seconds, bool)
+
+    @torch.inference_mode()
+    def ask(windows):
+        return lft(backbone.tokens(torch.from_numpy(windows))).softmax(-1).numpy()
+
+    def one_by_one():
+        for start in range(0, 200 * seconds, 200):
+            ask(np.ascontiguousarray(signals[None, :, start : start + 1000], dtype=np.float32))
+
+    return compare(
+        f"predict: windows at 1-s steps, from signals to probabilities, {size}",
+        f"{seconds} s of EEG",
+        lambda: classify(signals, good, preprocessing, ask, batch),
+        one_by_one,
+        "a window at a time",
+        rounds=1,
+    )
+
+
 ROWS = {
     "kernels": kernels,
     "step-8": lambda: training_step(8, rounds=2, ours_each=3),
@@ -108,4 +143,6 @@ ROWS = {
     "tokens-1": lambda: tokens(1, rounds=2, ours_each=3),
     "tokens-16": lambda: tokens(16, rounds=1, ours_each=2),
     "lft": lft_step,
+    "predict": lambda: predict(20, 4, "paper's size", SSMDP(), LFT()),
+    "predict-demo": lambda: predict(300, 16, "the demo's size", SSMDP(**DEMO), LFT(**DEMO_LFT)),
 }

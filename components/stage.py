@@ -11,12 +11,15 @@ from functools import cached_property
 from pathlib import Path
 
 from components import component
-from components.errors import InputError
+from components.errors import InputError, Unavailable
 from components.hashing import content_hash
 from components.settings import load, section, validate
 
 EXIT_BAD_INPUT = 65
 """Exit status (EX_DATAERR) of a stage that met bad input: a retry cannot help."""
+
+EXIT_UNAVAILABLE = 75
+"""Exit status (EX_TEMPFAIL) of a stage that a service kept waiting for too long: a later try goes on."""
 
 WORK = Path(".work")
 
@@ -147,6 +150,9 @@ def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:
             except InputError as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 raise SystemExit(EXIT_BAD_INPUT) from error
+            except Unavailable as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                raise SystemExit(EXIT_UNAVAILABLE) from error
 
         return command
 

@@ -108,9 +108,8 @@ class Settings:
             found["EEG_GIT_URL"] = self.git_url
             if self.state_claim:
                 found["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
-        passed = {
-            name: value for name, value in os.environ.items() if name.startswith(("AWS_", "EEG_KEEP_", "MLFLOW_"))
-        }
+        prefixes = ("AWS_", "EEG_KEEP_", "EEG_TRACKING_", "MLFLOW_")
+        passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
         return found | passed
 
     @property

@@ -22,11 +22,14 @@ with DAG(
     state = f"{settings.state_folder}/.corpus.json"
     settle = os.environ.get("EEG_SETTLE_SECONDS") or "60"
     command = ("python", "-m", "components.orchestration.corpus", "--state", state, "--settle-seconds", settle)
+    if limit := os.environ.get("EEG_DRIFT_LIMIT"):
+        command += ("--drift-limit", limit)
     task = Task(
         "check_corpus",
         command,
         "" if settings.git_url else settings.repository,
-        doc="Compare content, validate what is new",
+        image="train",
+        doc="Compare content, validate what is new, measure its drift",
     )
     announced = operator(task, settings, outlets=[CORPUS])
     # Once this task runs, Airflow has recorded the event; if a worker dies before, the next look announces it again.

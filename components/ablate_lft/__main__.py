@@ -40,7 +40,7 @@ def main(run: Stage) -> None:
     test = LatentCache(test_cache, "test", recipe)
     windows = store.event_windows("test").table
     data = [Data(f"{store.corpus} latent tokens", *use) for use in ((cache, "training"), (test_cache, "testing"))]
-    with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data):
+    with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
         if run.leader:
             mlflow.set_tags({"ablation.family": row.family, "ablation.row": row.name})
         for seed in seeds:
@@ -60,7 +60,7 @@ def main(run: Stage) -> None:
             ).numpy()
             facts = trained.facts | {"row": key, "corpus": store.corpus}
             metrics = records.write(out / f"seed-{seed}", windows, test.labels, predicted, trained.fitted.curves, facts)
-            mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()}, step=seed)
+            logger.log_metrics({f"test_{name}": value for name, value in metrics.items()}, step=seed)
 
 
 if __name__ == "__main__":

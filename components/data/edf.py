@@ -1,4 +1,4 @@
-"""The header of an EDF file, and a few of its samples, read without trusting either.
+"""The header of an EDF or BDF file, and a few samples of EDF, read without trusting either.
 
 Layout: Kemp et al., "A simple format for exchange of digitized polygraphic recordings", 1992.
 """
@@ -30,12 +30,13 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class Header:
-    """Header of an EDF file.
+    """Header of an EDF file, or of BioSemi's BDF, whose samples have 24 bits.
 
     Attributes:
         path: the file.
         patient: local patient identification.
-        kind: ``EDF+C``, ``EDF+D``, or empty for plain EDF.
+        kind: ``EDF+C``, ``EDF+D`` (``BDF+C``, ``BDF+D``), or something else where there is no timekeeping.
+        sample_bytes: 2, or 3 in BDF.
         size: bytes of the header.
         records: number of data records; -1 where the recorder did not say.
         record_s: length of a data record in seconds.
@@ -49,6 +50,7 @@ class Header:
     records: int
     record_s: float
     channels: dict[str, list]
+    sample_bytes: int = 2
 
     @property
     def labels(self) -> list[str]:
@@ -63,7 +65,7 @@ class Header:
     @cached_property
     def record_bytes(self) -> int:
         """Bytes of a data record."""
-        return 2 * sum(self.channels["samples"])
+        return self.sample_bytes * sum(self.channels["samples"])
 
     @property
     def duration_s(self) -> float:
@@ -71,7 +73,7 @@ class Header:
         return self.records * self.record_s
 
     def read(self, first: int, count: int, signals: list[int]) -> np.ndarray:
-        """Read some data records of signals that share a rate: (signals, samples) in microvolts."""
+        """Read some data records of an EDF file's signals that share a rate: (signals, samples) in microvolts."""
         with self.path.open("rb") as file:
             file.seek(self.size + first * self.record_bytes)
             raw = np.frombuffer(file.read(count * self.record_bytes), "<i2")
@@ -88,7 +90,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header of an EDF file.
+    """Read the header of an EDF or BDF file.
 
     Raises:
         InputError: the file is no EDF file; the message names file, field and rule.
@@ -104,7 +106,8 @@ def read_header(path: Path) -> Header:
         raise InputError(f"{path}: file: there is no such file")
     with path.open("rb") as file:
         fixed = file.read(256).decode("latin-1")
-        if len(fixed) < 256 or fixed[:8].strip() != "0":
+        bdf = fixed[:8] == "\xffBIOSEMI"
+        if len(fixed) < 256 or not (bdf or fixed[:8].strip() == "0"):
             raise InputError(f"{path}: header: must begin with EDF's version 0 and hold 256 bytes")
         count = number("number of signals", fixed[252:256], int)
         text = file.read(256 * max(count, 0)).decode("latin-1")
@@ -127,6 +130,7 @@ def read_header(path: Path) -> Header:
         number("number of records", fixed[236:244], int),
         number("record duration", fixed[244:252], float),
         channels,
+        3 if bdf else 2,
     )
     if header.size != 256 * (count + 1):
         raise InputError(f"{path}: header size: must be {256 * (count + 1)} for {count} signals (found {header.size})")

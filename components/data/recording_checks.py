@@ -80,6 +80,32 @@ def find_recordings(root: Path) -> list[Path]:
     return found
 
 
+def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+    """Check that a file has no gaps and all the samples of its header.
+
+    Args:
+        header: of the EDF file.
+        size: of the file in bytes.
+    """
+    if header.kind in ("EDF+D", "BDF+D"):
+        yield "header", "reserved", f"must be EDF or EDF+C: samples without gaps (found {header.kind})", "error"
+    expected = header.size + header.records * header.record_bytes
+    if header.records < 1:
+        yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
+    elif size < expected:
+        yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
+
+
+def check_signals(header: edf.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
+    """Check that the electrodes, at these positions, share a rate and have a unit of voltage."""
+    rates = {header.rates[k] for k in signals}
+    if len(rates) > 1:
+        yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
+    units = sorted({header.channels["unit"][k] for k in signals} - edf.UNITS_UV.keys())
+    if units:
+        yield "unit", "physical dimension", f"must be one of {', '.join(edf.UNITS_UV)} (found {units})", "error"
+
+
 def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
     """Check channels, rates, units and length: (check, field, message, severity) of each finding.
 
@@ -87,26 +113,16 @@ def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
         header: of the EDF file.
         size: of the file in bytes.
     """
-    if header.kind == "EDF+D":
-        yield "header", "reserved", "must be EDF or EDF+C: samples without gaps (found EDF+D)", "error"
-    expected = header.size + header.records * header.record_bytes
-    if header.records < 1:
-        yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
-    elif size < expected:
-        yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
+    yield from check_extent(header, size)
     try:
         signals = tuev.needed_signals(header)
     except InputError as error:
         yield "electrodes", "channels", str(error).partition("channels: ")[2], "error"
         return
-    rates = {header.rates[k] for k in signals}
-    if len(rates) > 1:
-        yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
-    elif (rate := rates.pop()) != RATE_HZ:
+    yield from check_signals(header, signals)
+    rate = header.rates[signals[0]]
+    if rate != RATE_HZ:
         yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
-    units = sorted({header.channels["unit"][k] for k in signals} - edf.UNITS_UV.keys())
-    if units:
-        yield "unit", "physical dimension", f"must be one of {', '.join(edf.UNITS_UV)} (found {units})", "error"
     names = [tuev.electrode(label) or label for label in header.labels]
     extra = sorted(set(names) - set(ELECTRODES) - {"FZ", "PZ", "T1", "T2"})
     if extra:

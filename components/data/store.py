@@ -18,6 +18,8 @@ import pyarrow as pa
 
 from components.data.splits import SPLITS
 from components.errors import InputError
+from components.signal.filtering import Filtering
+from components.signal.preprocessing import Preprocessing
 
 UNIT = "100 uV"
 FULL_SCALE = 32767
@@ -35,6 +37,8 @@ class Description:
         classes: names of the labels 1, 2, ...
         fingerprint: of the split manifest and the preprocessing.
         splits: a hash of each split's windows and of what they were made from and how; equal where scores compare.
+        filtering: fields of the ``Filtering`` that the recordings went through.
+        montage_sign: signs of the derivations (see ``components.signal.montage``).
         unit: of the signals.
     """
 
@@ -45,6 +49,8 @@ class Description:
     classes: list[str]
     fingerprint: str
     splits: dict[str, str]
+    filtering: dict[str, object]
+    montage_sign: str
     unit: str = UNIT
 
 
@@ -274,6 +280,19 @@ class Store:
     @cached_property
     def _windows(self) -> pandas.DataFrame:
         return pandas.read_parquet(self.path / "windows.parquet")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What a model that is trained on the event windows has to know of them."""
+        found = self.description
+        return Preprocessing(
+            filtering=Filtering(**found.filtering),
+            montage_sign=found.montage_sign,
+            window=found.window,
+            unit=found.unit,
+            classes=found.classes,
+            corpus=found.corpus,
+        )
 
     def event_windows(self, split: str) -> EventWindows:
         """Event windows of a split.

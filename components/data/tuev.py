@@ -17,6 +17,9 @@ from components.signal.montage import BIPOLAR, ELECTRODES, bipolar
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 """Names of the labels 1 to 6."""
 
+BACKGROUND = "bckg"
+"""The class that is no event."""
+
 CONTEXT_S = 2
 """Seconds before and after an event."""
 
@@ -121,10 +124,22 @@ def read_signals(path: Path) -> tuple[np.ndarray, float]:
     return raw.get_data(labels), raw.info["sfreq"]
 
 
-def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
-    """Filter, resample and derive the bipolar montage: (22, samples) float64 in units of 100 uV."""
-    signals, rate_hz = read_signals(path)
+def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, sign: str) -> np.ndarray:
+    """Filter, resample and derive the bipolar montage.
+
+    Args:
+        signals: (19, samples) float64 in volts, in the order of ``ELECTRODES``.
+        rate_hz: their sampling rate.
+
+    Returns:
+        (22, samples) float64 in units of 100 uV.
+    """
     return bipolar(filtered(signals, rate_hz, filtering), ELECTRODES, sign) * HUNDRED_MICROVOLTS
+
+
+def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
+    """Filter, resample and derive the bipolar montage of a file: (22, samples) float64 in units of 100 uV."""
+    return bipolar_signals(*read_signals(path), filtering, sign)
 
 
 def sample_at(seconds: float, samples: int, rate_hz: float) -> int:

@@ -122,9 +122,9 @@ def metrics_by_model(results: Mapping[str, Mapping[str, Summary]], labels: Mappi
     return figure
 
 
-def _stack(ax: Axes, signals: np.ndarray, rate_hz: float, spacing: float, colour: str) -> None:
-    """Draw (rows, samples) one below the other."""
-    seconds = np.arange(signals.shape[1]) / rate_hz
+def stack(ax: Axes, signals: np.ndarray, rate_hz: float, spacing: float, colour: str, start_s: float = 0.0) -> None:
+    """Draw (rows, samples) one below the other, from the time ``start_s`` on."""
+    seconds = start_s + np.arange(signals.shape[1]) / rate_hz
     for row, trace in enumerate(signals):
         ax.plot(seconds, trace - row * spacing, color=colour, linewidth=0.7)
 
@@ -147,7 +147,7 @@ def traces(
     names = [name for name in channels for _ in range(len(real) // len(channels))]
     figure, axes = _figure(title, 11, 1.2 + 0.75 * len(real), columns=2, sharex=True, sharey=True)
     for ax, signals, kind in zip(axes, (real, generated), ("real", "generated"), strict=True):
-        _stack(ax, signals, rate_hz, spacing, REAL if kind == "real" else COLOURS[0])
+        stack(ax, signals, rate_hz, spacing, REAL if kind == "real" else COLOURS[0])
         ax.set_title(kind, fontsize=10)
         ax.set_xlabel("time (s)")
         ax.margins(x=0.01)
@@ -156,11 +156,11 @@ def traces(
     axes[0].set_yticks(-spacing * np.arange(len(real)), names)
     for ax in axes:
         ax.tick_params(axis="y", length=0)
-    _scale_bar(axes[1], spacing)
+    scale_bar(axes[1], spacing)
     return figure
 
 
-def _scale_bar(ax: Axes, spacing: float) -> None:
+def scale_bar(ax: Axes, spacing: float) -> None:
     """Draw a vertical bar of a round number of microvolts, right of the traces."""
     magnitude = 10 ** np.floor(np.log10(spacing))
     height = float(max(step for step in (1, 2, 5) if step * magnitude <= spacing) * magnitude)

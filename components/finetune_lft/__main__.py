@@ -14,7 +14,7 @@ from components.evaluation import figures, records
 from components.finetune_lft.settings import FinetuneLFT
 from components.models.latent_settings import Latents
 from components.serving import lft as serving
-from components.serving.windows import EXAMPLE
+from components.serving import windows
 from components.stage import Stage, stage
 from components.tracking import models
 from components.tracking.datasets import Data
@@ -69,8 +69,9 @@ def main(run: Stage) -> None:
         lft.cpu().save_pretrained(out / "lft")
         shutil.copy(cache_path / "cache.json", out / "latents.json")
         shutil.copytree(cache_path / "backbone", out / "backbone")
-        np.save(out / EXAMPLE, store.event_windows("test").__getitems__([0, 1])["signal"])
-        mlflow.log_metrics({f"test_{name}": value for name, value in metrics.items()})
+        windows.write(out, store.event_windows("test").__getitems__([0, 1])["signal"], store.preprocessing)
+        logger.log_metrics({f"test_{name}": value for name, value in metrics.items()})
+        logger.drain()
         mlflow.log_artifacts(out)
         counts = confusion_matrix(caches["test"].labels, predicted.argmax(1), labels=range(len(store.classes)))
         title = f"LFT, {kind} labels, seed {seed} ({store.corpus} data)"

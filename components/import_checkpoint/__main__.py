@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     _register("ssmdp", folder, facts)
     if classifier:
         with tempfile.TemporaryDirectory() as temporary:
-            write_classifier(Path(temporary), model, folder / "backbone")
+            write_classifier(Path(temporary), model, folder / "backbone", arguments.corpus)
             _register("lft", Path(temporary), facts)
     print(
         f"To use the backbone: python -m components.params set latents.base.backbone={arguments.name}, then dvc repro"

@@ -7,20 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from components.data import tuev
+from components.data.store import UNIT
 from components.errors import InputError
 from components.models.latent_settings import Latents
 from components.models.published import PublishedClassifier
 from components.models.ssmdp import WINDOW
-from components.serving.windows import EXAMPLE
+from components.serving import windows
+from components.signal.filtering import EEGDM
+from components.signal.preprocessing import Preprocessing
 
 
-def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Path) -> None:
-    """Write LFT, backbone, latents and an input example.
+def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Path, corpus: str) -> None:
+    """Write LFT, backbone, latents, preprocessing and an input example.
 
     Args:
         folder: to write to.
         classifier: as published.
         backbone: folder of its backbone, which is copied.
+        corpus: what it was trained on.
 
     Raises:
         InputError: it takes its tokens in a way that this project's classifiers do not.
@@ -48,4 +53,13 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}, indent=2))
     samples = WINDOW * classifier.lft.config.n_pool
     noise = np.random.default_rng(0).standard_normal((2, len(channels), samples), dtype=np.float32)
-    np.save(folder / EXAMPLE, 0.2 * noise)
+    n_class = classifier.lft.config.n_class
+    preprocessing = Preprocessing(
+        filtering=EEGDM,
+        montage_sign="eegdm",
+        window=samples,
+        unit=UNIT,
+        classes=tuev.CLASSES if n_class == len(tuev.CLASSES) else [f"class {k}" for k in range(n_class)],
+        corpus=corpus,
+    )
+    windows.write(folder, 0.2 * noise, preprocessing)

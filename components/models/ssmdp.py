@@ -251,7 +251,8 @@ class SSMDP(ModelMixin, ConfigMixin):
         pieces = part_slices(length, part)
         ends = list(accumulate(((piece.stop - piece.start) // window for piece in pieces), initial=0))
         found = signals.new_empty(len(rows), len(self.layers), ends[-1], self.config.d_model, dtype=torch.float32)
-        at_once = 4 if signals.device.type == "cpu" else 512  # the working set of a CPU pass stays in its cache
+        # The working set of a CPU pass stays in its cache.
+        at_once = max(4, 128 // self.config.d_model) if signals.device.type == "cpu" else 512
         for piece, begin, end in zip(pieces, ends[:-1], ends[1:], strict=True):
             spectra = self._frozen_spectra(piece.stop - piece.start, factor)
             for start in range(0, len(rows), at_once):

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from components.errors import InputError
-from components.stage import EXIT_BAD_INPUT
+from components.errors import InputError, Unavailable
+from components.stage import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
 
 NOTHING_TO_DO = 99
 """Exit status of a command that found nothing to do: Airflow skips its task, and what waits for its event stays."""
@@ -36,9 +36,12 @@ def commit(workspace: Path, message: str, *paths: str) -> None:
 
 
 def run(name: str, main: Callable[[], int | None]) -> None:
-    """Run the body of a command; bad input ends it with exit status 65 and its message alone."""
+    """Run the body of a command; bad input ends it with exit status 65, a service that is away with 75."""
     try:
         raise SystemExit(main() or 0)
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT) from error
+    except Unavailable as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_UNAVAILABLE) from error

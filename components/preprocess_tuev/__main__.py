@@ -87,6 +87,8 @@ def main(run: Stage) -> None:
         classes=tuev.CLASSES,
         fingerprint=text_hash(split, processing, windows.to_csv()),
         splits={name: _split_hash(recordings, windows, name, processing) for name in SPLITS},
+        filtering=asdict(settings.filtering),
+        montage_sign=settings.montage_sign,
     )
     store.write_index(out, windows, pretraining, description)
     megabytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6

@@ -91,6 +91,7 @@ def main(run: Stage) -> None:
             "split_hash": text_hash(facts["split_hash"], settings.validation_samples, asdict(variant)),
         }
         (out / "metrics.json").write_text(json.dumps(metrics, indent=2))
+        logger.drain()
         mlflow.log_artifacts(out)
         title = f"Real and generated EEG ({store.corpus} data)"
         mlflow.log_figure(figures.traces(real * 100, generated * 100, names, store.sfreq, title), "generated.png")

@@ -1,6 +1,7 @@
 """A registered baseline as an MLflow model: five-second windows -> class probabilities."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -21,10 +22,15 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 
 
 class BaselineClassifier(mlflow.pyfunc.PythonModel):
-    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes)."""
+    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+
+    Attributes:
+        preprocessing: fields of ``components.signal.preprocessing.Preprocessing``: how recordings become windows.
+    """
 
     def load_context(self, context) -> None:
         folder = Path(context.artifacts["baseline"])
+        self.preprocessing = asdict(windows.read_preprocessing(folder / windows.PREPROCESSING))
         self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
         self.model.load_state_dict(load_file(folder / "model.safetensors"))
 

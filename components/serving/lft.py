@@ -1,7 +1,7 @@
 """A registered LFT with its frozen backbone as an MLflow model: five-second windows -> class probabilities."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import mlflow
@@ -20,16 +20,22 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     example = windows.read_example(folder)
     classes = LFT.load_config(folder / "lft")["n_class"]
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
+    artifacts["preprocessing"] = folder / windows.PREPROCESSING
     return artifacts, windows.signature(example, classes), example
 
 
 class EventClassifier(mlflow.pyfunc.PythonModel):
-    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes)."""
+    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+
+    Attributes:
+        preprocessing: fields of ``components.signal.preprocessing.Preprocessing``: how recordings become windows.
+    """
 
     def load_context(self, context) -> None:
         self.backbone, self.embedding = embedding.load(Path(context.artifacts["backbone"]))
         self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
+        self.preprocessing = asdict(windows.read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
 
     @torch.inference_mode()

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
-from lightning.pytorch.loggers import MLFlowLogger
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 
 from components.stage import Stage
 from components.tracking import lineage, server
 from components.tracking.datasets import Data, dataset
+from components.tracking.journal import NAME, Journal
+from components.tracking.logger import RunLogger
+from components.tracking.system_metrics import SystemMetrics
 
 
 def flat(settings: dict, prefix: str = "") -> dict[str, object]:
@@ -32,29 +35,47 @@ def _resumable(reference: Path) -> str | None:
     run_id = json.loads(reference.read_text())["run_id"]
     try:
         mlflow.get_run(run_id)
-    except mlflow.MlflowException:
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
         return None
     return run_id
 
 
+def _end(status: str) -> None:
+    """End the active run; one that cannot be told to the server stays as it is there until it is resumed."""
+    if status == "FINISHED":
+        mlflow.end_run(status)
+        return
+    if not server.answers():
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)  # the process is ending, and has waited
+    with suppress(Exception):  # would hide the error that is on its way
+        mlflow.end_run(status)
+
+
 @contextmanager
-def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ()) -> Iterator[MLFlowLogger | None]:
+def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ()) -> Iterator[RunLogger | None]:
     """Track a stage: experiment named like it, parameters, tags, datasets, system metrics.
 
+    The server must answer before the block and, for as long as ``RunLogger.drain`` waits, at its end; in between it
+    may be away. Inside the block the run is MLflow's active one.
+
     Yields:
-        a Lightning logger bound to the run; inside the block the run is MLflow's active one. ``None`` in the followers
-        of a distributed run.
+        the logger of the run's metrics, for Lightning and for the stage; ``None`` in followers of a distributed run.
+
+    Raises:
+        Unavailable: the server is away too long; the same command started again goes on with the same run.
     """
     if not stage.leader:
         yield None
         return
     server.experiment(stage.name)
-    mlflow.set_system_metrics_sampling_interval(2)
-    mlflow.set_system_metrics_samples_before_logging(1)
-    reference = stage.work / "mlflow_run.json"
+    reference = stage.work / server.REFERENCE
     resumed = _resumable(reference)
     label = "-".join(str(value) for value in stage.item.values()) or stage.name
-    with mlflow.start_run(run_id=resumed, run_name=None if resumed else label, log_system_metrics=True) as run:
+    run = mlflow.start_run(run_id=resumed, run_name=None if resumed else label, log_system_metrics=False)
+    status = "FAILED"
+    try:
         reference.write_text(json.dumps({"run_id": run.info.run_id}))
         mlflow.set_tags(lineage.tags(stage.name) | {"corpus": corpus, "resumed": str(resumed is not None)})
         if not resumed:
@@ -64,4 +85,11 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
             mlflow.log_params(parameters)
             for item in data:
                 mlflow.log_input(dataset(item), context=item.context)
-        yield MLFlowLogger(experiment_name=stage.name, run_id=run.info.run_id, tracking_uri=mlflow.get_tracking_uri())
+        # A new run that goes on from checkpoints gets the metrics from before them too.
+        with Journal(stage.work / NAME, run.info.run_id, afresh=not resumed) as journal:
+            with SystemMetrics(journal, run.info.start_time):
+                yield RunLogger(journal)
+            journal.drain()
+        status = "FINISHED"
+    finally:
+        _end(status)

@@ -3,7 +3,6 @@
 import json
 
 import mlflow
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -11,7 +10,7 @@ from components.data.store import Store
 from components.evaluation import records
 from components.models.baselines import build_baseline
 from components.serving import baseline as serving
-from components.serving.windows import EXAMPLE
+from components.serving import windows
 from components.stage import Stage, stage
 from components.tracking import models
 from components.tracking.datasets import Data
@@ -65,13 +64,14 @@ def main(run: Stage) -> None:
             ).numpy()
             metrics = records.write(folder, test.table, test.labels, predicted, fitted.curves, facts)
             (folder / "config.json").write_text(json.dumps(sizes, indent=2))
-            np.save(folder / EXAMPLE, example)
+            windows.write(folder, example, store.preprocessing)
             save_file(model.cpu().state_dict(), folder / "model.safetensors")
-            mlflow.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
+            logger.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
             if fitted.best_score > best_kappa:
                 best, best_kappa = (folder, metrics), fitted.best_score
         if not run.leader:
             return
+        logger.drain()
         mlflow.log_artifacts(out)
         folder, metrics = best
         info = models.log(serving, f"baseline-{name}", folder, metrics)

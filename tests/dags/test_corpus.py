@@ -4,31 +4,35 @@ import json
 import os
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from components.errors import InputError
 from components.orchestration.corpus import confirm, load, look
 from tests.dags.airflow_home import ROOT
-from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
+from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 NEW = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
+FAR = [Path(f"train/aaaaaaa{k}/aaaaaaa{k}_00000000.edf") for k in "uvwxy"]
 KNOWN = Path("train/aaaaaaab/aaaaaaab_00000000.edf")
 
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     return write_corpus(tmp_path / "edf"), tmp_path / "state.json"
 
 
-def arrive(root):
-    write_edf(root / NEW, seed=77)
-    write_rec((root / NEW).with_suffix(".rec"), EVENTS)
+def arrive(root, name=NEW, amplitude_uv=20.0):
+    data = signals(REFERENTIAL, 14, 250.0, seed=sum(name.as_posix().encode()), amplitude_uv=amplitude_uv)
+    write_edf(root / name, data=data)
+    write_rec((root / name).with_suffix(".rec"), EVENTS)
 
 
-def announce(root, state):
+def announce(root, state, drift_limit=None):
     """What the DAG does: look, and confirm what was announced."""
-    status = look(root, state, 0)
+    status = look(root, state, 0, drift_limit)
     if status == 0:
         confirm(state)
     return status
@@ -58,11 +62,36 @@ def test_what_was_announced_and_never_recorded_is_announced_again(corpus, capsys
     assert look(root, state, 0) == 99
 
 
+def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, capsys):
+    root, state = corpus
+    assert announce(root, state, 0.8) == 0, "there is nothing yet to drift from"
+    arrive(root)
+    assert announce(root, state, 0.8) == 99 and "nothing follows" in capsys.readouterr().out
+    assert look(root, state, 0, 0.8) == 99
+    assert NEW.as_posix() in load(state).valid and NEW.as_posix() not in load(state).told
+    for name in FAR:
+        arrive(root, name, amplitude_uv=60.0)
+    assert look(root, state, 0, 0.8) == 0
+    printed = capsys.readouterr().out
+    assert "6 new recordings from 8" in printed, "the one that waited counts"
+    (run,) = mlflow.search_runs(experiment_names=["eeg_ingest"], max_results=1, output_format="list")
+    assert run.data.params["new_recordings"] == "6" and run.data.metrics["largest_score"] > 0.8
+    found = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/drift.json")
+    assert "delta power" in [row[0] for row in found["data"] if row[-1]]
+    assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/recordings.txt").splitlines() == [
+        *map(str, FAR),
+        str(NEW),
+    ]
+    assert look(root, state, 0, 0.8) == 0, "not yet confirmed"
+    confirm(state)
+    assert load(state).told == load(state).valid and look(root, state, 0, 0.8) == 99
+
+
 def test_a_state_of_before_confirmations_is_read(corpus):
     root, state = corpus
     announce(root, state)
     document = json.loads(state.read_text())
-    del document["pending"]
+    del document["pending"], document["told"]
     state.write_text(json.dumps(document))
     assert look(root, state, 0) == 99
 

@@ -63,7 +63,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
     manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
     (index / "split.json").write_text(json.dumps(manifest))
     windows = pandas.DataFrame(windows)
-    described = store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {})
+    described = store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
     store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
     return windows
 

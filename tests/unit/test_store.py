@@ -37,7 +37,7 @@ def made(tmp_path, recordings):
     )
     labels = [np.array(row, np.int8) for row in ([1, 2, 0, 0], [0, 0, 6, 0], [0, 0, 0, 3])]
     pretraining = windows.iloc[[0, 2, 3]][["recording", "split", "start_sample"]].assign(labels=labels)
-    description = store.Description("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {})
+    description = store.Description("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
     store.write_index(tmp_path, windows, pretraining, description)
     return store.Store(tmp_path)
 

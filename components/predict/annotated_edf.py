@@ -1,0 +1,45 @@
+"""A recording with its events as an EDF+ file, which viewers of EEG open."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import edfio
+import numpy as np
+import pandas
+
+
+def write(
+    path: Path,
+    signals: np.ndarray,
+    channels: Sequence[str],
+    rate_hz: float,
+    events: pandas.DataFrame,
+    start: datetime | None,
+) -> None:
+    """Write signals and events; the file names no patient.
+
+    Args:
+        path: EDF+ file to write.
+        signals: (channels, samples) in uV; a last part of less than a second is left out.
+        channels: names.
+        rate_hz: their rate, a whole number.
+        events: ``onset``, ``duration``, ``label``.
+        start: of the recording.
+    """
+    samples = signals.shape[1] // round(rate_hz) * round(rate_hz)
+    written = []
+    for name, row in zip(channels, signals[:, :samples], strict=True):
+        bound = math.ceil(np.abs(row).max()) + 1
+        written.append(
+            edfio.EdfSignal(row, rate_hz, label=name, physical_dimension="uV", physical_range=(-bound, bound))
+        )
+    document = edfio.Edf(
+        written,
+        recording=edfio.Recording(startdate=start.date() if start else None),
+        starttime=start.time().replace(microsecond=0) if start else None,
+        data_record_duration=1,
+        annotations=[edfio.EdfAnnotation(e.onset, e.duration, e.label) for e in events.itertuples()],
+    )
+    document.write(path)

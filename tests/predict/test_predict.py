@@ -1,0 +1,268 @@
+"""Events of a recording, from file to files; the same numbers as the training pipeline's windows."""
+
+import subprocess
+import sys
+
+import mlflow
+import mne
+import numpy as np
+import pandas
+import pytest
+import requests
+
+from components.data import store, tuev
+from components.errors import InputError
+from components.predict import events, recording, windows
+from components.predict.folder import predict_all
+from components.predict.prediction import Classifier
+from components.preprocess_tuev.recording import preprocess
+from components.signal.filtering import EEGDM
+from tests.e2e.workspace import ROOT, environment
+from tests.mlflow_server import free_port, stop, wait_for
+from tests.predict.tiny_model import EDF, PREPROCESSING
+from tests.tuev_fixture import signals, write_edf
+
+
+def _predict(registered, *words, cwd):
+    uri, model = registered
+    command = [sys.executable, "-m", "components.predict", *map(str, words), "--model", model]
+    place = {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment() | place, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def loaded(registered):
+    mlflow.set_tracking_uri(registered[0])
+    return mlflow.pyfunc.load_model(registered[1])
+
+
+@pytest.fixture(scope="module")
+def predicted(registered, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")  # no params.yaml: the model carries all settings
+    done = _predict(registered, EDF, "--out", "events.csv", cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, done.stdout
+
+
+def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
+    preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
+    mapped = store.MappedRecording(tmp_path / "r.arrow")
+    found = recording.read(EDF, 75.0, {})
+    derived = windows.derived(found, PREPROCESSING)
+    good = windows.usable(found, derived, PREPROCESSING)
+    assert good.all()
+    probabilities = windows.classify(derived, good, PREPROCESSING, loaded.predict, 4)
+    assert len(probabilities) == mapped.samples // 200 - 4 and np.abs(probabilities.sum(1) - 1).max() < 1e-5
+    assert np.ptp(probabilities, axis=0).max() > 0.01, "the model tells windows apart"
+    for k in range(len(probabilities)):
+        window = np.empty((1, 22, 1000), np.float32)
+        mapped.window(200 * k, window[0])
+        assert np.abs(loaded.predict(window) - probabilities[k]).max() < 2e-3, k  # the store has 16 bits
+    # Event windows, as fine-tuning and testing read them, at their own places.
+    expected, *_ = tuev.event_windows(EDF)
+    starts = [tuev.window_start(e, derived.shape[1], 200.0) for e in tuev.read_rec(EDF.with_suffix(".rec"))]
+    inside = [k for k, start in enumerate(starts) if 0 <= start <= derived.shape[1] - 1000]
+    ours = np.stack([derived[:, starts[k] : starts[k] + 1000] for k in inside]).astype(np.float32)
+    assert len(inside) > 5 and np.array_equal(ours, expected[inside])
+
+
+def test_table_annotations_and_figure_agree(predicted):
+    folder, printed = predicted
+    table = pandas.read_csv(folder / "events.csv")
+    assert list(table.columns) == ["onset", "duration", "label", "probability"]
+    assert table["label"].nunique() > 1 and table["duration"].sum() < 20, "of 20 seconds some are background"
+    assert set(table["label"]) <= set(tuev.CLASSES) - {"bckg"} and table["probability"].between(1 / 6, 1).all()
+    raw = mne.io.read_raw_edf(folder / "events.edf", preload=True, verbose="error")
+    assert raw.annotations.onset.tolist() == pytest.approx(table["onset"].tolist())
+    assert raw.annotations.duration.tolist() == pytest.approx(table["duration"].tolist())
+    assert raw.annotations.description.tolist() == table["label"].tolist()
+    assert np.abs(raw.get_data() * 1e4 - tuev.derive(EDF)[:, : raw.n_times]).max() < 1e-3
+    assert (folder / "events.png").read_bytes()[:4] == b"\x89PNG"
+    assert "trained on surrogate data" in printed and "times faster than real time" in printed
+
+
+def test_neighbours_of_one_class_are_one_event_and_background_is_none():
+    classes = ["a", "b", "bckg"]
+    rows = [[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 0.3, 0.7], [0, 0.9, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3, [0.9, 0.1, 0]]
+    found = events.find(np.array(rows), classes, "bckg", 1, 2, 0.55)
+    assert found["label"].tolist() == ["a", "b", "unusable", "a"]
+    assert found["onset"].tolist() == [2, 5, 7, 8] and found["duration"].tolist() == [2, 1, 1, 1]
+    assert found["probability"].tolist() == pytest.approx([0.7, 0.9, np.nan, 0.9], nan_ok=True)
+
+
+def _raw(names, data=None, rate=250.0):
+    data = signals(names, 14, rate) * 1e-6 if data is None else data
+    return mne.io.RawArray(data, mne.create_info(list(names), rate, "eeg"), verbose="error")
+
+
+NAMES = [f"Fp{n[2:]}" if n.startswith("FP") else n.title() for n in recording.ELECTRODES]
+
+
+def _brainvision(path, raw):
+    (path.with_suffix(".eeg")).write_bytes((raw.get_data().T * 1e6).astype("<f4").tobytes())
+    channels = "\n".join(f"Ch{k + 1}={name},,1,µV" for k, name in enumerate(raw.ch_names))
+    (path.with_suffix(".vmrk")).write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=r.eeg\n[Marker Infos]\n"
+    )
+    path.write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=r.eeg\n"
+        f"MarkerFile=r.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels={len(raw.ch_names)}\n"
+        f"SamplingInterval={1e6 / raw.info['sfreq']:g}\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n"
+        f"[Channel Infos]\n{channels}\n",
+        encoding="utf-8",
+    )
+
+
+def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
+    data = signals(NAMES, 14, 250.0)
+    write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
+    renamed = [{"T3": "T7", "T6": "P8"}.get(name, name) for name in NAMES]
+    raw = _raw(renamed, data * 1e-6)
+    raw.save(tmp_path / "r_raw.fif", verbose="error")
+    _brainvision(tmp_path / "r.vhdr", raw)
+    expected = windows.derived(recording.read(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
+    for name in ("r_raw.fif", "r.vhdr"):
+        found = windows.derived(recording.read(tmp_path / name, 75.0, {}), PREPROCESSING)
+        assert np.abs(found - expected).max() < 2e-3, name
+
+
+def _edf(**options):
+    return lambda path: write_edf(path, **{"names": recording.ELECTRODES} | options)
+
+
+def _broken(path, change):
+    write_edf(path, names=recording.ELECTRODES)
+    path.write_bytes(change(path.read_bytes()))
+
+
+def _channel(change):
+    def make(path):
+        data = signals(NAMES, 14, 250.0)
+        change(data)
+        _edf(data=data)(path)
+
+    return make
+
+
+def _fif(names=NAMES, change=lambda raw: None):
+    def make(path):
+        raw = _raw(names)
+        change(raw)
+        raw.save(path, verbose="error")
+
+    return make
+
+
+CZ = recording.ELECTRODES.index("CZ")
+REFUSED = {
+    "missing": ("r.edf", _edf(names=[n for n in recording.ELECTRODES if n != "CZ"]), "channels: the montage needs CZ"),
+    "bipolar": ("r_raw.fif", _fif([f"{n}-Cz" for n in NAMES]), "the montage needs A1, A2, C3"),
+    "twice": ("r.edf", _edf(extra=("EEG CZ-LE",)), "CZ must occur once"),
+    "references": ("r_raw.fif", _fif([f"{n}-LE" if n == "Cz" else n for n in NAMES]), "must have one reference"),
+    "unit": ("r.edf", _edf(unit="degC"), "physical dimension: must be one of uV"),
+    "scale": ("r.edf", _edf(unit="V"), "unit: the electrodes' median standard deviation must lie"),
+    "short": ("r.edf", _edf(seconds=4), "duration: must be 5 s or more (found 4 s)"),
+    "slow": ("r.edf", _edf(rate=128), "sampling rate: must exceed 150 Hz"),
+    "flat": ("r.edf", _channel(lambda data: data[CZ].fill(0)), "CZ constant in 100%"),
+    "clipped": ("r.edf", _channel(lambda data: data[CZ].clip(-9, 9, out=data[CZ])), "CZ clipped in 100%"),
+    "cut off": ("r.edf", lambda path: _broken(path, lambda b: b[: len(b) // 2]), "file size: must be"),
+    "no edf": ("r.edf", lambda path: path.write_text("hello"), "header: must begin with"),
+    "no fif": ("r_raw.fif", lambda path: path.write_text("hello"), "file: MNE cannot read it"),
+    "gaps": ("r.edf", lambda path: _broken(path, lambda b: b[:192] + b"EDF+D".ljust(44) + b[236:]), "without gaps"),
+    "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks"),
+    "infinite": ("r_raw.fif", _fif(change=lambda raw: raw._data[CZ].fill(np.nan)), "CZ: signal: must be finite"),
+    "kind": ("r_raw.fif", _fif(change=lambda raw: raw.set_channel_types({"Cz": "misc"})), "Cz: unit: must be volts"),
+    "format": ("r.txt", lambda path: path.write_text(""), "file: must be one of .edf"),
+    "nothing": ("r.edf", lambda path: None, "there is no such file"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_path):
+    name, make, message = REFUSED[case]
+    make(tmp_path / name)
+    with pytest.raises(InputError) as refused:
+        found = recording.read(tmp_path / name, 75.0, {})
+        windows.usable(found, windows.derived(found, PREPROCESSING), PREPROCESSING)
+    assert str(tmp_path / name) in str(refused.value) and message in str(refused.value)
+
+
+def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
+    data = signals(NAMES, 40, 250.0)
+    data[CZ, : 250 * 6] = 0
+    write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
+    found = recording.read(tmp_path / "r.edf", 75.0, {})
+    good = windows.usable(found, windows.derived(found, PREPROCESSING), PREPROCESSING)
+    assert not good[:2].any() and good[6:].all()
+    probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
+    assert events.find(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
+
+
+def test_the_command_refuses_with_status_65_and_writes_nothing(registered, tmp_path):
+    write_edf(tmp_path / "short.edf", seconds=4)
+    done = _predict(registered, "short.edf", "--out", "events.csv", cwd=tmp_path)
+    assert done.returncode == 65 and "predict: short.edf: duration: must be 5 s" in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.glob("events*"))
+    done = _predict(registered, "short.edf", "--out", "short.csv", cwd=tmp_path)
+    assert done.returncode == 65 and "would be overwritten" in done.stderr
+
+
+def test_the_served_model_gives_the_same_probabilities_over_http(registered, loaded, tmp_path):
+    port = free_port()
+    words = ["-m", "mlflow", "models", "serve", "--model-uri", registered[1], "--env-manager", "local"]
+    words += ["--host", "127.0.0.1", "--port", str(port)]
+    place = {"MLFLOW_TRACKING_URI": registered[0]}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, *words], env=environment() | place, stdout=log, stderr=log, start_new_session=True, cwd="/"
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/ping", server)
+        found = windows.derived(recording.read(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(np.float32)
+        url = f"http://127.0.0.1:{port}/invocations"
+        answer = requests.post(url, json={"inputs": found.tolist()}, timeout=60)
+        assert answer.ok, answer.text
+        assert np.abs(np.array(answer.json()["predictions"]) - loaded.predict(found)).max() < 1e-5
+        refused = requests.post(url, json={"inputs": found[:, :21].tolist()}, timeout=60)
+        assert refused.status_code == 400 and "22" in refused.text
+    finally:
+        stop(server)
+
+
+def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(registered, loaded, tmp_path, capsys):
+    source, out = tmp_path / "recordings", tmp_path / "results"
+    (source / "ward").mkdir(parents=True)
+    for name in ("a.edf", "ward/b.edf"):
+        (source / name).write_bytes(EDF.read_bytes())
+    _raw(NAMES).save(source / "a_raw.fif", verbose="error")
+    _raw(NAMES).save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
+    write_edf(source / "short.edf", seconds=4)
+    done = _predict(registered, source, "--out", out, cwd=tmp_path)
+    assert done.returncode == 65 and "1 of 5 recordings were refused" in done.stderr, done.stderr[-3000:]
+    assert "short.edf: duration: must be 5 s" in done.stdout
+    table = pandas.read_csv(out / "recordings.csv").set_index("recording")
+    assert table["status"].to_dict() == dict.fromkeys(("a.edf", "a.fif", "a_raw.fif", "ward/b.edf"), "done") | {
+        "short.edf": "refused"
+    }
+    assert "must be 5 s" in table.loc["short.edf", "message"]
+    found = pandas.read_csv(out / "ward/b.csv")
+    counts = found["label"].value_counts().to_dict()
+    assert counts == {label: table.loc["ward/b.edf", label] for label in counts}
+    assert {path.name for path in out.glob("a*.png")} == {"a.edf.png", "a.fif.png", "a_raw.png"}
+
+    # Again, by the same model in this process: nothing but what is gone or has changed.
+    (out / "ward/b.csv").unlink()
+    write_edf(source / "short.edf", seconds=14)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.csv")}
+    classifier = Classifier("a model", loaded, PREPROCESSING, 0.0, 16, {})
+    capsys.readouterr()
+    predict_all(source, out, classifier)
+    printed = capsys.readouterr().out
+    assert "5 of 5 recordings are done" in printed and "a.edf" not in printed
+    assert pandas.read_csv(out / "ward/b.csv").equals(found)
+    again = {path for path in before if path.stat().st_mtime_ns != before[path]}
+    assert again == {out / "recordings.csv"} and (out / "short.csv").is_file()
+
+    with pytest.raises(InputError, match="must be a folder outside"):
+        predict_all(source, source / "results", classifier)

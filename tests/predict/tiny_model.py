@@ -1,0 +1,58 @@
+"""A tiny event classifier, random but real, as finetune_lft writes it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from components.data import tuev
+from components.models import LFT, SSMDP, embedding
+from components.models.embedding import Embedding
+from components.models.latent_settings import Latents
+from components.serving import windows
+from components.signal.filtering import EEGDM
+from components.signal.montage import BIPOLAR
+from components.signal.preprocessing import Preprocessing
+from tests.e2e.workspace import ROOT
+
+EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
+PREPROCESSING = Preprocessing(
+    filtering=EEGDM, montage_sign="eegdm", window=1000, unit="100 uV", classes=tuev.CLASSES, corpus="surrogate"
+)
+
+
+@torch.inference_mode()
+def _tell_windows_apart(lft: LFT, tokens: torch.Tensor) -> None:
+    """Centre the logits of these windows and spread them to unit sd, so that each class wins some of them."""
+    linear = lft.eval().classifier.linear
+    torch.nn.init.normal_(linear.weight)
+    logits = lft(tokens)
+    scale = 1 / logits.std(dim=0)
+    linear.bias.copy_(scale * (linear.bias - logits.mean(dim=0)))
+    linear.weight.mul_(scale[:, None])
+
+
+def _windows() -> torch.Tensor:
+    signals = tuev.derive(EDF)
+    starts = range(0, signals.shape[1] - PREPROCESSING.window + 1, 200)
+    return torch.from_numpy(np.stack([signals[:, k : k + PREPROCESSING.window] for k in starts]).astype(np.float32))
+
+
+def write(folder: Path) -> Path:
+    """Write backbone, LFT, latents, preprocessing and example."""
+    torch.manual_seed(0)
+    backbone = SSMDP(d_model=4, d_state=4, n_layer=2, d_cond=8, d_cond_embed=8)
+    embedding.save(folder / "backbone", backbone, Embedding(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
+    sizes = {"d_model": 4, "n_layer": 2, "n_pool": 5, "n_channel": 22, "n_fusion": 2, "num_heads": 2}
+    lft = LFT(**sizes, encoder_blocks=1, n_class=6, token_scale=30.0)
+    latents = Latents(backbone="base", step=1, noise="none", kind="gate", statistic="std", codec="float32")
+    saved = embedding.load(folder / "backbone")
+    _tell_windows_apart(lft, embedding.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
+    lft.save_pretrained(folder / "lft")
+    (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}))
+    windows.write(
+        folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), PREPROCESSING
+    )
+    return folder
