@@ -29,7 +29,7 @@ def test_protocols():
 
 
 def images(shared: bool) -> pandas.DataFrame:
-    rows = [(f"c{k}", "train" if k else "validation") for k in range(4) for _ in range(5)]
+    rows = [(f"c{k}", "train" if k or shared else "validation") for k in range(4) for _ in range(5)]
     rows += [(f"c{k}" if shared else f"t{k}", "test") for k in range(4)]
     rows += [(f"c{k}", "validation") for k in range(1, 4)] if shared else []
     return pandas.DataFrame(rows, columns=["concept", "split"])
@@ -38,9 +38,12 @@ def images(shared: bool) -> pandas.DataFrame:
 def test_classes_take_the_corpuss_split_where_concepts_are_shared():
     table = images(shared=True)
     found = classes_of(table, None, 0)
-    assert found.names == ["c1", "c2", "c3"] and "corpus's own" in found.rule
-    used = found.label >= 0
-    assert (found.split[used] == table["split"][used]).all() and (found.split[~used] == "").all()
+    assert found.names == ["c0", "c1", "c2", "c3"] and "corpus's own" in found.rule
+    assert (found.split == table["split"]).all() and (found.label >= 0).all()
+    fewer = classes_of(table, 2, 0)
+    used = fewer.label >= 0
+    assert len(fewer.names) == 2 and set(table["concept"][used]) == set(fewer.names)
+    assert (fewer.split[used] == table["split"][used]).all() and (fewer.split[~used] == "").all()
 
 
 def test_classes_hold_out_exemplars_where_test_concepts_are_others():
