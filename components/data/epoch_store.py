@@ -201,19 +201,19 @@ class EpochStore:
         return len(self.description.channels), len(self.description.times)
 
     def epochs(
-        self, split: str, subjects: list[str] | None = None, average: int = 1, at_most: int | None = None
+        self, split: str | None, subjects: list[str] | None = None, average: int = 1, at_most: int | None = None
     ) -> Epochs:
         """Epochs of a split.
 
         Args:
-            split: one of ``SPLITS``.
+            split: one of ``SPLITS``; None for all.
             subjects: names; None for all.
             average: repetitions of an image by a subject that are averaged into one item.
             at_most: repetitions that are used, from the first on; None for all.
         """
-        if split not in SPLITS:
+        if split is not None and split not in SPLITS:
             raise InputError(f"split: must be one of {', '.join(SPLITS)} (found {split!r})")
-        table = self.index[self.index["split"] == split]
+        table = self.index if split is None else self.index[self.index["split"] == split]
         if subjects is not None:
             table = table[table["subject"].isin(subjects)]
         if at_most is not None:

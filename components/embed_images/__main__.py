@@ -13,7 +13,6 @@ from components.data.epoch_store import EpochStore
 from components.data.image_features import Embedding, write_features
 from components.data.pictures import open_picture
 from components.embed_images.settings import EmbedImages
-from components.errors import InputError
 from components.models import efficientnet_lite
 from components.models.clip_features import ClipImages
 from components.stage import Stage, stage
@@ -40,7 +39,11 @@ def main(run: Stage) -> None:
     files = store.images["file"].where(store.images["sha256"].notna()).tolist()
     present = [k for k, file in enumerate(files) if isinstance(file, str)]
     if not present:
-        raise InputError(f"{root}: none of its {len(files)} images is there; set the corpus's images")
+        # EEGCVPR40's images are ImageNet's: its EEG can be classified without them.
+        print(f"WARNING: {root}: none of its {len(files)} images is there: there are no features to align EEG with")
+        nothing = Embedding(settings.model, "none", 0, store.description.fingerprint)
+        write_features(out, np.empty((len(files), 0), np.float32), None, nothing)
+        return
     compute, source = load_model(settings, device)
     rows: dict[int, np.ndarray] = {}
     for k in tqdm(range(0, len(present), settings.batch_size), desc=f"{settings.model} features", unit="batch"):

@@ -22,10 +22,16 @@ LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 """Line styles that go with the colours, so that a print in grey can be read."""
 
 
-def _figure(title: str, width: float, height: float, rows: int = 1, columns: int = 1, **axes) -> tuple[Figure, list]:
-    """A figure and its axes, row by row."""
+def blank(title: str, width: float, height: float) -> Figure:
+    """Make a figure with a title and nothing else; sizes are in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
+    return figure
+
+
+def _figure(title: str, width: float, height: float, rows: int = 1, columns: int = 1, **axes) -> tuple[Figure, list]:
+    """A figure and its axes, row by row."""
+    figure = blank(title, width, height)
     grid = figure.subplots(rows, columns, squeeze=False, **axes)
     for ax in grid.flat:
         ax.spines[["top", "right"]].set_visible(False)

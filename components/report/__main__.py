@@ -6,11 +6,13 @@ import yaml
 
 from components.ablate_lft.settings import Row
 from components.evaluation.backbones import read_backbones
-from components.report import exports, sections
+from components.report import eeg_sections, eeg_tables, exports, sections
 from components.report.comparison import CONTROL, LFT, compare, compare_spectra
 from components.report.document import Document
+from components.report.eeg_results import read_rows
 from components.report.results import read_classifiers, read_corpus
 from components.stage import Stage, stage
+from components.train_eeg_encoder.settings import Row as EEGRow
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
 
@@ -30,6 +32,7 @@ def main(run: Stage) -> None:
     rows = run.settings(dict[str, Row], "ablations")
     ablated = read_classifiers({LFT: folders[LFT]} | {key: classifiers / "ablations" / key for key in rows}, seeds)
     published = yaml.safe_load(PUBLISHED.read_text())
+    eeg = read_rows(run.input("encoders"), run.settings(dict[str, EEGRow], "eeg_encoders"), seeds)
     backbones = read_backbones(run.input("backbones"), run.settings(list[str], "matrix.backbones"))
     compared = {name: compare_spectra(backbone) for name, backbone in backbones.items()}
 
@@ -41,9 +44,11 @@ def main(run: Stage) -> None:
         **sections.classification(doc, comparison, corpus.classes, published),
         ablations=sections.ablations(ablated, rows, published["ablations"]),
         **sections.pretraining(doc, backbones, compared),
+        **eeg_sections.images_from_eeg(doc, eeg, published),
+        scored=eeg_tables.scored,
         environment=sections.environment(),
     )
-    exports.write(out, corpus, comparison, backbones, compared, ablated)
+    exports.write(out, corpus, comparison, backbones, compared, ablated, eeg_sections.metrics(eeg))
 
 
 if __name__ == "__main__":

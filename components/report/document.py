@@ -3,6 +3,7 @@
 import base64
 import itertools
 import re
+import shutil
 from pathlib import Path
 
 import pandas
@@ -53,11 +54,20 @@ class Document:
         rows = frame.to_markdown(index=False, disable_numparse=True, colalign=align)
         return "\n\n".join(part for part in (text, rows, note) if part)
 
-    def figure(self, figure: Figure, name: str, caption: str) -> str:
+    def figure(self, figure: Figure, name: str, caption: str, corpus: str | None = None) -> str:
         """Save a figure as ``figures/<name>.png`` and write the Markdown that shows it, its caption below."""
         path = Path("figures", f"{name}.png")
         figure.savefig(self.folder / path, dpi=DPI)
-        caption = self.titled(caption)
+        return self._shown(path, caption, corpus)
+
+    def picture(self, source: Path, name: str, caption: str, corpus: str | None = None) -> str:
+        """Take a PNG that a stage has drawn as a figure; see :meth:`figure`."""
+        path = Path("figures", f"{name}.png")
+        shutil.copyfile(source, self.folder / path)
+        return self._shown(path, caption, corpus)
+
+    def _shown(self, path: Path, caption: str, corpus: str | None) -> str:
+        caption = f"{caption} ({corpus} data)" if corpus else self.titled(caption)
         return f"![{caption}]({path.as_posix()})\n\n**Figure {next(self._figures)}.** {caption}"
 
     def write(self, **values) -> None:

@@ -92,9 +92,10 @@ def write(
     backbones: Mapping[str, Backbone],
     compared: Mapping[str, Spectra],
     ablated: Mapping[str, Classifier],
+    further: Mapping[str, str | float | bool],
 ) -> None:
-    """Write ``metrics.json`` and ``plots/*.csv``."""
-    metrics = flat_metrics(corpus.name, comparison, backbones, compared, ablated)
+    """Write ``metrics.json``, with ``further`` metrics in it, and ``plots/*.csv``."""
+    metrics = flat_metrics(corpus.name, comparison, backbones, compared, ablated) | further
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     (folder / "plots").mkdir()
     rows = {

@@ -45,6 +45,8 @@ Synthetic:
 No one has seen these pictures. Scores on this corpus say that the workflow works, and nothing about decoding.
 """
 
+NAMES = {"objects": "surrogate images", "tangrams": "surrogate tangrams"}
+
 LAYOUTS = {"objects": "THINGS-EEG2 (raw sessions)", "tangrams": "Kilogram with EEG, as this project defines it"}
 
 
@@ -65,7 +67,7 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     shutil.rmtree(partial, ignore_errors=True)
     MAKERS[stimuli].write(partial, cache, options)
     description = {
-        "corpus": "surrogate",
+        "corpus": NAMES[stimuli],
         "layout": LAYOUTS[stimuli],
         "made_from": [str(source.PACKAGE), str(objects.DRAWINGS), str(efficientnet_lite.WEIGHTS)],
         "sha256": wanted["sources"],

@@ -67,6 +67,8 @@ class Entry:
     gate: Gate
     metrics: list[str]
     card: CardText
+    needs: str | None = None
+    """Entry of ``params.yaml`` without which the model is not trained, and not registered."""
 
 
 @settings
@@ -97,6 +99,19 @@ def entries(path: Path = REGISTRY) -> dict[str, Entry]:
     """Read the registry's configuration."""
     document = yaml.safe_load(path.read_text())
     return {name: validate(entry, Entry, f"{path}: {name}") for name, entry in document.items()}
+
+
+def trained(path: Path = REGISTRY) -> dict[str, Entry]:
+    """Read the entries of the models that ``params.yaml`` has trained."""
+    document = load()
+
+    def there(name: str | None) -> bool:
+        value = document
+        for part in name.split(".") if name else ():
+            value = (value or {}).get(part)
+        return value is not None
+
+    return {name: entry for name, entry in entries(path).items() if there(entry.needs)}
 
 
 def choose(names: list[str], path: Path = REGISTRY) -> dict[str, Entry]:

@@ -1,4 +1,4 @@
-"""Supervised classification of EEG events: the LFT on latent tokens, and the baselines on windows."""
+"""Supervised classification of EEG: the LFT on latent tokens, baselines on windows, encoders on epochs."""
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,11 @@ from components.training.batches import BatchesInOrder, loader
 from components.training.settings import Optimisation
 
 
+def _taken(batch: dict[str, Tensor], inputs: str | tuple[str, ...]) -> list[Tensor]:
+    """What a model takes of a batch, in order."""
+    return [batch[name] for name in ((inputs,) if isinstance(inputs, str) else inputs)]
+
+
 class Classification(AveragedModule):
     """A classifier, its cross-entropy, and its validation metrics with averaged weights over the whole split.
 
@@ -17,12 +22,17 @@ class Classification(AveragedModule):
         model: (batch, ...) -> logits (batch, classes).
         optimisation: settings.
         seed: of whatever is random in training.
-        inputs: key of the batch that the model takes.
+        inputs: key of the batch that the model takes, or several.
         label_smoothing: of the cross-entropy.
     """
 
     def __init__(
-        self, model: nn.Module, optimisation: Optimisation, seed: int, inputs: str, label_smoothing: float = 0.0
+        self,
+        model: nn.Module,
+        optimisation: Optimisation,
+        seed: int,
+        inputs: str | tuple[str, ...],
+        label_smoothing: float = 0.0,
     ):
         super().__init__(model, optimisation, seed)
         self.inputs = inputs
@@ -30,13 +40,13 @@ class Classification(AveragedModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        logits = self.model(batch[self.inputs])
+        logits = self.model(*_taken(batch, self.inputs))
         loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self._validated.append((self.averaged(batch[self.inputs]).float().cpu(), batch["label"].cpu()))
+        self._validated.append((self.averaged(*_taken(batch, self.inputs)).float().cpu(), batch["label"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
@@ -47,7 +57,9 @@ class Classification(AveragedModule):
 
 
 @torch.inference_mode()
-def probabilities(model: nn.Module, data, inputs: str, batch_size: int, device: torch.device, **options) -> Tensor:
+def probabilities(
+    model: nn.Module, data, inputs: str | tuple[str, ...], batch_size: int, device: torch.device, **options
+) -> Tensor:
     """Classify a whole dataset in order; ``options`` are passed to the model.
 
     Returns:
@@ -55,4 +67,5 @@ def probabilities(model: nn.Module, data, inputs: str, batch_size: int, device: 
     """
     model = model.to(device).eval()
     batches = loader(data, BatchesInOrder(len(data), batch_size))
-    return torch.cat([model(batch[inputs].to(device), **options).float().softmax(-1).cpu() for batch in batches])
+    found = (model(*(part.to(device) for part in _taken(batch, inputs)), **options) for batch in batches)
+    return torch.cat([logits.float().softmax(-1).cpu() for logits in found])

@@ -31,6 +31,8 @@ def document():
         "one": {"root": "data/raw/one", "layout": "things_eeg2_raw", "epochs": "nice"},
         "two": {"root": "data/raw/two", "layout": "kilogram", "epochs": "official"},
     }
+    row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
+    found["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
     return found
 
 

@@ -23,6 +23,8 @@ TINY = [
     "finetune_lft.optimisation.max_epochs=2",
     "finetune_lft.optimisation.min_epochs=1",
     "finetune_lft.optimisation.batch_size=8",
+    "image_corpora={}",
+    "eeg_encoders={}",
     "train_baselines.optimisation.max_epochs=1",
     "train_baselines.optimisation.batch_size=8",
 ]

@@ -28,6 +28,7 @@ PARAMS = """
 matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
+eeg_encoders: {}
 """
 
 
@@ -133,6 +134,7 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
+    Path("models/eeg_encoders").mkdir()
     main([])
 
 

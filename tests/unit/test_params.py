@@ -6,7 +6,7 @@ import yaml
 from components.cache_latents.settings import CacheLatents
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
-from components.ingest_things.settings import IngestThings
+from components.ingest_things.settings import ImageCorpus, IngestThings
 from components.ingest_tuev.settings import IngestTUEV
 from components.models.latent_settings import Latents
 from components.params.__main__ import main, profiles
@@ -15,13 +15,17 @@ from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.settings import PARAMS, read
 from components.signal.epoching import Epoching
 from components.train_baselines.settings import TrainBaselines
+from components.train_eeg_encoder.settings import Row, TrainEEGEncoder
 from components.training.settings import Hardware
 
 SECTIONS = {
     "ingest_tuev": IngestTUEV,
     "ingest_things": IngestThings,
     "embed_images": EmbedImages,
-    **{f"epochs.{name}": Epoching for name in ("nice", "official", "eegcvpr40")},
+    **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
+    "image_corpora": dict[str, ImageCorpus],
+    "eeg_encoders": dict[str, Row],
+    "train_eeg_encoder": TrainEEGEncoder,
     "preprocess_tuev": PreprocessTUEV,
     "pretrain_ssmdp": PretrainSSMDP,
     "cache_latents": CacheLatents,
@@ -57,6 +61,8 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
     assert lft.optimisation.batch_size * lft.optimisation.accumulate_batches == 256
     assert (lft.optimisation.min_epochs, lft.optimisation.patience, lft.label_smoothing) == (20, 3, 0.1)
     assert lft.model.token_scale == 1 and read("latents.base", Latents).step == 1
+    nice = read("train_eeg_encoder", TrainEEGEncoder).align.optimisation
+    assert (nice.batch_size, nice.max_epochs, nice.learning_rate, nice.betas) == (1000, 200, 2e-4, (0.5, 0.999))
     document = yaml.safe_load(params.read_text())
     assert document["matrix"]["seeds"] == [0, 1, 2, 3, 4]
 

@@ -113,7 +113,7 @@ def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
 def test_corpora_describe_themselves(root, figures):
     for folder, word in ((root, "THINGS-EEG2"), (figures, "Kilogram")):
         described = json.loads((folder / "corpus.json").read_text())
-        assert described["corpus"] == "surrogate" and word in described["layout"]
+        assert described["corpus"].startswith("surrogate ") and word in described["layout"]
         assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
             "corpus.json", *described["files"]
         }  # fmt: skip

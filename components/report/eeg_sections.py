@@ -1,0 +1,135 @@
+"""What fills the report's part on images and EEG."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas
+
+from components.data.protocols import MEANING
+from components.evaluation import eeg_figures
+from components.evaluation.retrieval import Score
+from components.report import eeg_tables
+from components.report.document import Document
+from components.report.eeg_results import EEGCorpus, Study
+
+CAPTIONS = {
+    "retrieved": "Test images that were seen and what their EEG retrieved, the right one framed; drawn at random",
+    "evoked": "Evoked potential: mean over all test images and repetitions",
+    "importance": "Importance of electrodes: what the margin of the right image loses without each",
+}
+
+
+@dataclass(frozen=True)
+class Control:
+    """The permuted-pairing control.
+
+    Attributes:
+        label: of its row.
+        score: its top-1.
+        chance: one over the number of candidates.
+    """
+
+    label: str
+    score: Score
+    chance: float
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the interval contains chance."""
+        return self.score.low <= self.chance <= self.score.high
+
+
+def controls(corpus: EEGCorpus) -> list[Control]:
+    """The controls of a corpus."""
+    return [
+        Control(f"{study.name}, {study.protocol}", study.retrieval(ways, 1), 1 / ways)
+        for study in corpus.aligned
+        if study.row.pairs == "permuted"
+        for ways in [study.facts["images"]]
+    ]
+
+
+def _plain(studies: list[Study]) -> list[Study]:
+    return [study for study in studies if study.band == (study.row.bands[0] and tuple(study.row.bands[0]))]
+
+
+def _pictures(doc: Document, corpus: EEGCorpus, number: int) -> list[str]:
+    """Pictures that the stage drew, of the first row that was trained on recorded pairs."""
+    for study in corpus.aligned:
+        found = [cell.folder / "figures" for cell in study.cells if (cell.folder / "figures").is_dir()]
+        if study.row.pairs == "recorded" and found:
+            return [
+                doc.picture(path, f"eeg{number}_{name}", f"{caption}; {study.label}, {study.protocol}", corpus.name)
+                for name, caption in CAPTIONS.items()
+                if (path := found[0] / f"{name}.png").is_file()
+            ]
+    return []
+
+
+def _part(doc: Document, corpus: EEGCorpus, number: int) -> dict:
+    aligned, plain = corpus.aligned, _plain(corpus.aligned)
+    used = [study.protocol for study in [*aligned, *corpus.classified]]
+    curves = {f"{s.label}, {s.protocol}": s.curve() for s in plain if s.table["repetitions"].nunique() > 1}
+    chance = {}
+    if plain:
+        ways = plain[0].facts["images"]
+        chance = {f"top{k}": min(1.0, k / ways) for k in (1, 5)}
+    return {
+        "name": corpus.name,
+        "surrogate": corpus.name.startswith("surrogate"),
+        "layout": corpus.layout,
+        "warnings": corpus.warnings,
+        "protocols": {name: MEANING[name] for name in MEANING if name in used},
+        "features": aligned[0].facts["features"] if aligned else None,
+        "controls": controls(corpus),
+        "retrieval": eeg_tables.retrieval_table(plain) if plain else None,
+        "ways": eeg_tables.ways_table(plain) if plain else None,
+        "subjects": eeg_tables.subjects_table(plain) if plain else None,
+        "curves": eeg_figures.repetition_curves(
+            curves, chance, f"Retrieval by repetitions averaged ({corpus.name} data)"
+        )
+        if curves
+        else None,
+        "bands": _there(eeg_tables.bands_table([*aligned, *corpus.classified])),
+        "classified": eeg_tables.classification_table(_plain(corpus.classified)) if corpus.classified else None,
+        "concepts": len(corpus.classified[0].facts["concepts"]) if corpus.classified else 0,
+        "split_rule": corpus.classified[0].facts["split_rule"] if corpus.classified else "",
+        "averaged": corpus.classified[0].repetitions if corpus.classified else "",
+        "pictures": _pictures(doc, corpus, number),
+        "number": number,
+    }
+
+
+def _there(table: pandas.DataFrame) -> pandas.DataFrame | None:
+    return table if len(table) else None
+
+
+def images_from_eeg(doc: Document, corpora: list[EEGCorpus], published: Mapping) -> dict:
+    """Values of the part on images and EEG; empty lists where there is none."""
+    return {
+        "eeg_corpora": [_part(doc, corpus, number) for number, corpus in enumerate(corpora, start=1)],
+        "published_retrieval": eeg_tables.published_retrieval(published["retrieval"]),
+        "published_classification": eeg_tables.published_classification(published["classification"]),
+        "any_aligned": any(corpus.aligned for corpus in corpora),
+        "any_classified": any(corpus.classified for corpus in corpora),
+    }
+
+
+def metrics(corpora: list[EEGCorpus]) -> dict[str, str | float | bool]:
+    """The main numbers by flat names."""
+    found: dict[str, str | float | bool] = {}
+    for corpus in corpora:
+        for study in corpus.aligned:
+            key = "_".join(["eeg", study.name, study.protocol, *([] if study.band is None else [study.band_name])])
+            key = key.replace("–", "_").replace(" ", "")
+            ways = study.facts["images"]
+            found |= {f"{key}_corpus": corpus.name, f"{key}_candidates": ways}
+            for k in (1, 5):
+                score = study.retrieval(ways, k)
+                found |= {f"{key}_top{k}": score.mean, f"{key}_top{k}_low": score.low, f"{key}_top{k}_high": score.high}
+        for study in _plain(corpus.classified):
+            each = list(study.classification().values())
+            found[f"eeg_{study.name}_{study.protocol}_corpus"] = corpus.name
+            found[f"eeg_{study.name}_{study.protocol}_accuracy"] = sum(a for a, _ in each) / len(each)
+            found[f"eeg_{study.name}_{study.protocol}_cohen_kappa"] = sum(k for _, k in each) / len(each)
+    return found

@@ -1,0 +1,79 @@
+"""Train an encoder of EEG epochs under its protocols: ``python -m components.train_eeg_encoder --row NAME``."""
+
+import mlflow
+
+from components.data.epoch_store import EpochStore
+from components.data.image_features import ImageFeatures
+from components.data.protocols import folds
+from components.serving import eeg_classifier, eeg_embedding
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
+from components.train_eeg_encoder import pictures
+from components.train_eeg_encoder.cell import open_study, pairs_of, run_cell
+from components.train_eeg_encoder.settings import Band, Row, TrainEEGEncoder
+from components.training.device import device_of
+from components.training.settings import Hardware
+
+SERVED = {"align": eeg_embedding, "classify": eeg_classifier}
+
+
+def band_name(band: Band | None) -> str:
+    """Name of a band's folder: ``all``, or e.g. ``5-95Hz``."""
+    return "all" if band is None else f"{band[0]:g}-{band[1]:g}Hz"
+
+
+@stage("train_eeg_encoder")
+def main(run: Stage) -> None:
+    name = run.item["row"]
+    row, settings = run.settings(Row, f"eeg_encoders.{name}"), run.settings(TrainEEGEncoder)
+    hardware, seeds = run.settings(Hardware, "hardware"), run.settings(list[int], "matrix.seeds")
+    store_path, features_path = run.input("store"), run.input("features")
+    out, reference = run.output("encoders"), run.output("reference")
+    store = EpochStore(store_path)
+    features = ImageFeatures(features_path, store.description.fingerprint)
+    study, device = open_study(store, features, row, settings, hardware), device_of(hardware.accelerator)
+    subjects = sorted(store.index["subject"].unique())
+    corpus = store.description.corpus
+    data = [Data(f"{corpus} epochs", store_path, context) for context in ("training", "testing")]
+    data.append(Data(f"{corpus} image features", features_path, "training"))
+    cells = [
+        (protocol, band, fold, seed)
+        for protocol in row.protocols for band in row.bands
+        for fold in folds(protocol, subjects, row.subjects) for seed in seeds
+    ]  # fmt: skip
+    best = None
+    with tracked(run, row, settings, hardware, corpus=corpus, data=data) as _:
+        for protocol, band, fold, seed in cells:
+            pairs = pairs_of(study, fold, band, seed)
+            place = f"{protocol}/{band_name(band)}/{fold.name}/seed-{seed}"
+            print(f"{name}: {place}: training on {', '.join(fold.train)}", flush=True)
+            cell = run_cell(study, protocol, pairs, seed, run.work / place, out / place, device)
+            if cell is None:
+                continue
+            shown = ", ".join(f"{metric} {value:.3f}" for metric, value in cell.metrics.items())
+            print(f"{name}: {place}: {shown}", flush=True)
+            metrics = {f"{protocol}.{band_name(band)}.{fold.name}.{key}": v for key, v in cell.metrics.items()}
+            mlflow.log_metrics(metrics, step=seed)
+            first = (protocol, band) == (row.protocols[0], row.bands[0])
+            if first and (best is None or cell.validation > best.validation):
+                best = cell
+        if not run.leader:
+            return
+        if row.objective == "align":
+            (best.folder / "figures").mkdir()
+            title = f"{row.encoder}, {row.pairs} pairs ({corpus} data)"
+            for figure_name, figure in pictures.draw(best, title, device).items():
+                figure.savefig(best.folder / "figures" / f"{figure_name}.png", dpi=110)
+        mlflow.log_artifacts(out)
+        model = None
+        if row.pairs == "recorded":
+            model = models.log(SERVED[row.objective], f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
+        for warning in store.description.warnings:
+            print(f"WARNING: {warning}")
+        models.write_reference(reference, best.folder, mlflow.active_run().info.run_id, model)
+
+
+if __name__ == "__main__":
+    main()

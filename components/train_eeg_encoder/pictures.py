@@ -1,0 +1,61 @@
+"""Pictures of a trained encoder: what it retrieves, the evoked potential, which electrodes it needs."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas
+import torch
+from matplotlib.figure import Figure
+
+from components.data.pictures import open_picture
+from components.evaluation import eeg_figures
+from components.evaluation.eeg_figures import Seen
+from components.evaluation.eeg_records import RETRIEVED
+from components.evaluation.image_retrieval import electrode_importance, evoked
+from components.train_eeg_encoder.cell import Cell
+
+ROWS = 6
+"""Test images that are shown, drawn at random."""
+
+SIZE = 128
+"""Pixels of a picture."""
+
+
+def draw(cell: Cell, title: str, device: torch.device) -> dict[str, Figure]:
+    """Draw what there is to see of an aligned encoder; by name.
+
+    Args:
+        cell: a trained encoder.
+        title: ends every title: encoder and data.
+        device: where to run.
+    """
+    description = cell.pairs.store.description
+    found = {"retrieved": eeg_figures.retrieved_images(_seen(cell), f"Seen and retrieved images, {title}")}
+    if eeg_figures.positioned(description.channels):
+        unit = {"uV": "µV"}.get(description.unit, description.unit)
+        found["evoked"] = eeg_figures.evoked_topographies(
+            evoked(cell.pairs), np.array(description.times), description.channels, unit, f"Evoked potential, {title}"
+        )
+        importance = electrode_importance(cell.trained.encoder, cell.pairs, device)
+        found["importance"] = eeg_figures.importance_topography(
+            importance, description.channels, f"Importance of electrodes, {title}"
+        )
+    return found
+
+
+def _seen(cell: Cell) -> list[Seen]:
+    images = cell.pairs.store.images
+    table = pandas.read_parquet(cell.folder / RETRIEVED)
+    table = table[table["subject"] == cell.pairs.fold.test[0]]
+    every = table["image"].unique()
+    chosen = np.sort(np.random.default_rng(0).permutation(every)[:ROWS])
+
+    def picture(row: int):
+        return open_picture(Path(images.loc[row, "file"]), SIZE)
+
+    rows = []
+    for image in chosen:
+        retrieved = table[table["image"] == image].sort_values("place")["retrieved"].tolist()
+        right = [row == image for row in retrieved]
+        rows.append(Seen(images.loc[image, "concept"], picture(image), [picture(row) for row in retrieved], right))
+    return rows

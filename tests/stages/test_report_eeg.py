@@ -1,0 +1,160 @@
+"""The report's part on EEG of seen images: its numbers, protocols, marks and warnings."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import yaml
+from PIL import Image
+
+from components.errors import InputError
+from components.report import eeg_sections, eeg_tables
+from components.report.__main__ import PUBLISHED
+from components.report.document import TEMPLATES, Document
+from components.report.eeg_results import read_rows
+from components.settings import validate
+from components.train_eeg_encoder.settings import Row
+
+IMAGES, SUBJECTS = 40, ["sub-01", "sub-02", "sub-03"]
+LEAKS = "blocks are confounded with class"
+ROWS = {
+    "aligned": {"corpus": "demo", "objective": "align", "encoder": "spatiotemporal", "protocols": ["joint"]},
+    "permuted": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["joint"],
+                 "pairs": "permuted"},
+    "ridge": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["within", "leave_one_out"],
+              "bands": [None, [5, 95]]},
+    "eegnet": {"corpus": "blocks", "objective": "classify", "encoder": "eegnet", "protocols": ["within"]},
+}  # fmt: skip
+SKILL = {"aligned": 0.8, "permuted": 0.0, "ridge": 0.5}
+
+
+def _write(folder: Path, facts: dict, row: str, seed: int, test: list[str]) -> None:
+    """Ranks that are right as often as the row's skill says, or predictions of four classes."""
+    draw = np.random.default_rng([len(row), seed, len(test)])
+    folder.mkdir(parents=True)
+    facts = facts | {"seed": seed, "warnings": [], "layout": "things_eeg2_raw", "encoder": row, "repetitions": 80}
+    if row == "eegnet":
+        facts |= {"corpus": "EEGCVPR40", "layout": "eegcvpr40", "warnings": [LEAKS], "repetitions": 1}
+        facts |= {"concepts": ["a", "b", "c", "d"], "split_rule": "the corpus's own split of images"}
+        label = np.tile(np.arange(4), 25)
+        for name in test:
+            right = draw.random(100) < 0.6
+            predicted = np.where(right, label, (label + 1) % 4)
+            columns = {f"p{k}": (predicted == k).astype(float) for k in range(4)}
+            pandas.DataFrame({"subject": name, "image": label, "label": label, **columns}).to_parquet(
+                folder / "classified.parquet"
+            )
+    else:
+        facts |= {"corpus": "surrogate images", "images": IMAGES, "features": "efficientnet_lite0"}
+        tables = []
+        for name in test:
+            for count in (1, 10, 80):
+                hit = draw.random(IMAGES) < SKILL[row] * (0.3 if count == 1 else 1)
+                rank = np.where(hit, 0, draw.integers(0, IMAGES, IMAGES))
+                columns = {"subject": name, "image": np.arange(IMAGES), "repetitions": count, "draw": 0, "rank": rank}
+                tables.append(pandas.DataFrame(columns))
+        pandas.concat(tables).to_parquet(folder / "ranks.parquet")
+    (folder / "metrics.json").write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    for name, row in ROWS.items():
+        for protocol in row["protocols"]:
+            for band in row.get("bands", [None]):
+                folds = {"joint": {"all": SUBJECTS}}.get(protocol, {subject: [subject] for subject in SUBJECTS})
+                for fold, test in folds.items():
+                    for seed in (0, 1):
+                        place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
+                        facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
+                        _write(place, facts, name, seed, test)
+    figures = root / "aligned/joint/all/all/seed-1/figures"
+    figures.mkdir()
+    Image.new("RGB", (200, 100), "white").save(figures / "retrieved.png")
+    return read_rows(root, {name: validate(row, Row, name) for name, row in ROWS.items()}, [0, 1])
+
+
+@pytest.fixture(scope="module")
+def text(corpora, tmp_path_factory):
+    doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
+    values = eeg_sections.images_from_eeg(doc, corpora, yaml.safe_load(PUBLISHED.read_text()))
+    found = TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=eeg_tables.scored, **values)
+    assert (doc.folder / "figures/eeg1_retrieved.png").is_file()
+    assert (doc.folder / "figures/eeg1_repetitions.png").stat().st_size > 10_000
+    return found
+
+
+def _rows(text: str, caption: str) -> dict[str, list[str]]:
+    lines = text[text.index(caption) :].splitlines()[2:]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]]
+    return {f"{row[0]} {row[1]}": dict(zip(table[0], row, strict=True)) for row in table[2:]}
+
+
+def test_every_number_stands_beside_its_protocol(text, corpora):
+    rows = _rows(text, "Retrieval of the image seen, by encoder and protocol")
+    assert set(rows) == {"aligned joint", "permuted (permuted pairs) joint", "ridge within", "ridge leave_one_out"}
+    row = rows["aligned joint"]
+    study = corpora[0].aligned[0]
+    ranks = study.table.query("repetitions == 80")["rank"]
+    assert row["top-1, % (interval)"].startswith(f"{100 * (ranks == 0).mean():.1f} (")
+    assert row["repetitions averaged"] == "80" and row["candidates"] == "40" and row["chance, %"] == "2.5 / 12.5"
+    for name in ("`joint`, trained on all subjects", "`leave_one_out`, trained on all other subjects"):
+        assert name in text
+    fewer = _rows(text, "Top-1 in % among fewer candidates")["aligned joint"]
+    values = [float(fewer[f"{ways}-way"]) for ways in (2, 4, 10, 40)]
+    assert values == sorted(values, reverse=True) and values[0] > 85
+    each = _rows(text, "Top-1 / top-5 in % of each test subject")["ridge within"]
+    assert list(each) == ["encoder", "protocol", *SUBJECTS, "mean"]
+
+
+def test_the_control_is_judged(text, corpora):
+    assert "**Permuted-pairing control** (permuted, joint)" in text and "**Yes.**" in text
+    (control,) = eeg_sections.controls(corpora[0])
+    assert control.at_chance and control.chance == 1 / 40
+
+
+def test_bands_have_a_column_each(text):
+    rows = _rows(text, "Frequency bands")
+    assert set(rows) == {"ridge within", "ridge leave_one_out"}
+    assert list(rows["ridge within"]) == ["encoder", "protocol", "score", "as recorded", "5–95 Hz"]
+
+
+def test_surrogate_and_published_are_marked(text):
+    captions = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
+    assert len(captions) == 9
+    marks = {
+        re.search(r"\(([^()]*(?:data|published[^()]*))\)\s*(?:\*\*Warning.*)?$", caption)[1] for caption in captions
+    }
+    assert marks == {
+        "surrogate images data", "EEGCVPR40 data", "published, on THINGS-EEG2", "published, on EEGCVPR40",
+    }  # fmt: skip
+    assert "> **Surrogate data.** No one has seen these pictures" in text
+    published = _rows(text, "Published 200-way retrieval")
+    assert published["ATM 27.1 / 58.1"]["protocol"].startswith("seen image")
+
+
+def test_the_leakage_warning_follows_every_number(text):
+    part = text[text.index("### EEGCVPR40") : text.rindex("**Table", 0, text.index("Published 200-way"))]
+    tables = part.count("**Table")
+    assert tables == 1 and part.count(f"**Warning: {LEAKS}.**") == tables and f"> **Warning:** {LEAKS}." in part
+    surrogate = text[: text.index("### EEGCVPR40")]
+    assert LEAKS not in surrogate
+    rows = _rows(text, "Classification into 4 concepts")
+    assert 45 < float(rows["eegnet within"]["mean"].split(" / ")[0]) < 75
+
+
+def test_a_seed_that_is_missing_is_named(corpora):
+    folder = corpora[0].aligned[0].cells[0].folder.parents[4]
+    rows = {"aligned": validate(ROWS["aligned"], Row, "aligned")}
+    with pytest.raises(InputError, match=r"aligned: lacks seeds \[0, 1, 2\] of protocol joint"):
+        read_rows(folder, rows, [0, 1, 2])
+
+
+def test_without_rows_there_is_no_such_part(tmp_path):
+    doc = Document(tmp_path / "out", "surrogate")
+    values = eeg_sections.images_from_eeg(doc, [], yaml.safe_load(PUBLISHED.read_text()))
+    assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, **values).strip()

@@ -1,0 +1,220 @@
+"""Encoders of EEG trained as stages, on a small surrogate whose responses are strong, and on EEGCVPR40's layout."""
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from components.data.epoch_store import EpochStore
+from components.embed_images.__main__ import main as embed
+from components.evaluation.retrieval import top_k
+from components.ingest_things.__main__ import main as ingest
+from components.models.eeg_encoders import load_encoder
+from components.report.eeg_results import read_rows
+from components.report.eeg_sections import controls, metrics
+from components.settings import validate
+from components.signal.epoch_input import EpochInput
+from components.surrogate_things import __main__ as surrogate
+from components.surrogate_things.settings import SurrogateThings
+from components.train_eeg_encoder.__main__ import main as train
+from components.train_eeg_encoder.settings import Row
+from tests.e2e.workspace import ROOT, command
+from tests.surrogate_source import CACHE
+from tests.things_fixture import write_eegcvpr40
+
+SIZES = SurrogateThings(subjects=2, concepts=40, exemplars=3, test_concepts=20, test_repetitions=3, snr=1.5)
+ROWS = {
+    "ridge": {"objective": "align", "encoder": "ridge", "protocols": ["within", "leave_one_out"],
+              "bands": [None, [5.0, 40.0]]},
+    "aligned": {"objective": "align", "encoder": "spatiotemporal", "protocols": ["joint"], "subject_layers": True,
+                "options": {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [5, 15]}},
+    "permuted": {"objective": "align", "encoder": "ridge", "protocols": ["joint"], "pairs": "permuted"},
+    "eegnet": {"objective": "classify", "encoder": "eegnet", "protocols": ["joint"]},
+}  # fmt: skip
+
+
+def settings(path: Path, corpora: dict, rows: dict) -> None:
+    """Write ``params.yaml`` with these corpora and rows, small and quick."""
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["matrix"]["seeds"] = [0]
+    document["image_corpora"], document["eeg_encoders"] = corpora, rows
+    document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
+    document["ingest_things"]["validation_fraction"] = 0.15
+    study = document["train_eeg_encoder"]
+    study["align"]["optimisation"] |= {"max_epochs": 12, "patience": 12, "batch_size": 64}
+    study["align"]["optimisation"]["ema"]["beta"] = 0.9
+    study["align"]["average"] = 2
+    study["classify"] |= {"classes": 4}
+    study["classify"]["optimisation"] |= {"max_epochs": 3, "batch_size": 8}
+    (path / "params.yaml").write_text(yaml.safe_dump(document))
+
+
+def commit(path: Path) -> None:
+    """Make a repository with one commit: runs say which they come from."""
+    shutil.copy(ROOT / ".gitignore", path)
+    who = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q"], ["add", ".gitignore"], [*who, "commit", "-qm", "start"]):
+        command(path, "git", *words)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    path = tmp_path_factory.mktemp("encoders")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Path("data").mkdir()
+        Path("data/cache").symlink_to(CACHE)
+        commit(path)
+        surrogate.build("objects", path / "corpus", CACHE, SIZES)
+        corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
+        settings(path, corpora, {name: row | {"corpus": "demo"} for name, row in ROWS.items()})
+        ingest(["--corpus", "demo"])
+        embed(["--corpus", "demo"])
+        for row in ROWS:
+            train(["--row", row])
+        yield path
+
+
+@pytest.fixture
+def corpus(workspace):
+    rows = {name: validate(row | {"corpus": "demo"}, Row, name) for name, row in ROWS.items()}
+    (found,) = read_rows(workspace / "models/eeg_encoders", rows, [0])
+    return found
+
+
+def facts(workspace, place: str) -> dict:
+    return json.loads((workspace / "models/eeg_encoders" / place / "seed-0/metrics.json").read_text())
+
+
+def test_every_protocol_band_and_fold_is_trained(workspace):
+    folder = workspace / "models/eeg_encoders"
+    found = {path.relative_to(folder).parent.parent.as_posix() for path in folder.rglob("metrics.json")}
+    bands = ["all", "5-40Hz"]
+    assert found == {
+        *(f"ridge/{p}/{band}/sub-0{k}" for p in ("within", "leave_one_out") for band in bands for k in (1, 2)),
+        "aligned/joint/all/all", "permuted/joint/all/all", "eegnet/joint/all/all",
+    }  # fmt: skip
+    within, across = (facts(workspace, f"ridge/{p}/all/sub-01") for p in ("within", "leave_one_out"))
+    assert within["fold"] == {"name": "sub-01", "train": ["sub-01"], "test": ["sub-01"]}
+    assert across["fold"] == {"name": "sub-01", "train": ["sub-02"], "test": ["sub-01"]}
+    assert within["split_hash"] == across["split_hash"] and within["corpus"] == "surrogate images"
+    assert within["images"] == 20 and within["repetitions"] == 12 and within["seed"] == 0
+
+
+def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspace, corpus):
+    studies = {(study.name, study.protocol, study.band): study for study in corpus.aligned}
+    chance = 1 / 20
+    for key in (("ridge", "within", None), ("aligned", "joint", None)):
+        score = studies[key].retrieval(20, 1)
+        assert score.mean > 3 * chance and score.low > chance, (key, score)
+    (control,) = controls(corpus)
+    assert control.chance == chance and control.score.mean < 3 * chance
+    train_concepts = set(EpochStore(workspace / "data/images/demo").index.query("split == 'train'")["concept"])
+    shown = EpochStore(workspace / "data/images/demo").images.query("split == 'test'")["concept"]
+    assert not train_concepts & set(shown)
+
+
+def test_more_repetitions_retrieve_more(corpus):
+    curve = next(study for study in corpus.aligned if study.name == "ridge" and study.band is None).curve()
+    assert curve["repetitions"].tolist() == [1, 2, 5, 10, 12]
+    assert curve["top1"].iloc[-1] > curve["top1"].iloc[0]
+    assert ((curve["top1_low"] <= curve["top1"]) & (curve["top1"] <= curve["top1_high"])).all()
+
+
+def test_the_metrics_are_those_of_the_ranks(workspace):
+    for place in ("ridge/within/all/sub-02", "aligned/joint/all/all"):
+        found = facts(workspace, place)
+        ranks = pandas.read_parquet(workspace / "models/eeg_encoders" / place / "seed-0/ranks.parquet")
+        whole = ranks[ranks["repetitions"] == 12]
+        assert len(whole) == 20 * len(found["fold"]["test"])
+        assert found["top1"] == pytest.approx((whole["rank"] == 0).mean())
+        assert found["top5"] == pytest.approx(top_k(whole["rank"].to_numpy(), 20, 20, 5).mean())
+
+
+def test_the_logged_models_predict_what_the_stage_did(workspace):
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
+    for row, outputs in (("aligned", 1280), ("eegnet", 4)):
+        reference = json.loads((workspace / f"models/runs/eeg_encoders/{row}/mlflow.json").read_text())
+        folder = workspace / reference["folder"]
+        model = mlflow.pyfunc.load_model(reference["model_uri"])
+        epochs = np.load(folder / "example.npy")
+        found = model.predict(epochs)
+        assert found.shape == (2, outputs)
+        with torch.inference_mode():
+            encoder = load_encoder(folder / "encoder")
+            plain = encoder(torch.from_numpy(EpochInput.load(folder)(epochs).astype(np.float32)))
+        if row == "eegnet":
+            assert np.allclose(found, plain.softmax(-1), atol=1e-5) and np.allclose(found.sum(1), 1, atol=1e-5)
+        else:
+            assert not np.allclose(found, plain) and np.allclose((found - plain.numpy()).std(0), 0, atol=1e-4)
+    run = mlflow.get_run(reference["run_id"])
+    assert run.data.tags["corpus"] == "surrogate images" and "joint.all.all.accuracy" in run.data.metrics
+    assert {item.dataset.name for item in run.inputs.dataset_inputs} == {
+        "surrogate images epochs", "surrogate images image features",
+    }  # fmt: skip
+
+
+def test_pictures_are_drawn(workspace):
+    (folder,) = (workspace / "models/eeg_encoders/aligned").rglob("figures")
+    sizes = {path.stem: Image.open(path).size for path in folder.glob("*.png")}
+    assert set(sizes) == {"retrieved", "evoked", "importance"} and all(min(size) > 300 for size in sizes.values())
+
+
+def test_flat_metrics(corpus):
+    found = metrics([corpus])
+    assert found["eeg_aligned_joint_corpus"] == "surrogate images" and found["eeg_aligned_joint_candidates"] == 20
+    assert found["eeg_ridge_within_5_40Hz_top1_low"] <= found["eeg_ridge_within_5_40Hz_top1"]
+    assert {"eeg_eegnet_joint_accuracy", "eeg_eegnet_joint_cohen_kappa"} <= found.keys()
+
+
+def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_eegcvpr40(tmp_path / "corpus", legacy=False)
+    files = {"signals": "eeg_5_95_std.pth", "splits": "block_splits_by_image_all.pth"}
+    corpora = {"one": {"root": "corpus", "layout": "eegcvpr40", "epochs": "eegcvpr40", "eegcvpr40": files}}
+    row = {"corpus": "one", "objective": "classify", "encoder": "lstm", "protocols": ["joint"],
+           "options": {"hidden": 4, "width": 4}}  # fmt: skip
+    settings(tmp_path, corpora, {"lstm": row, "no": row | {"objective": "align"}})
+    commit(tmp_path)
+    ingest(["--corpus", "one"])
+    embed(["--corpus", "one"])
+    train(["--row", "lstm"])
+    assert "WARNING" in capsys.readouterr().out
+    found = facts(tmp_path, "lstm/joint/all/all")
+    assert found["warnings"] and "block" in found["warnings"][0] and 0 <= found["accuracy"] <= 1
+    with pytest.raises(SystemExit) as stop:
+        train(["--row", "no"])
+    assert stop.value.code == 65 and "has no images to align with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"encoder": "other"}, "encoder: must be one of"),
+        ({"options": {"deep": 3}}, "options: must be among"),
+        ({"subjects": ["sub-09"]}, "subjects: must be among sub-01, sub-02"),
+        ({"bands": [[5.0, 95.0]]}, "half the sampling rate, 62.5 Hz"),
+        ({"encoder": "ridge", "objective": "classify"}, "objective must be align"),
+        ({"protocols": ["all"]}, "eeg_encoders.bad.protocols.0"),
+    ],
+)
+def test_bad_rows_are_refused(workspace, capsys, change, rule):
+    before = (workspace / "params.yaml").read_text()
+    document = yaml.safe_load(before)
+    document["eeg_encoders"]["bad"] = ROWS["aligned"] | {"corpus": "demo"} | change
+    (workspace / "params.yaml").write_text(yaml.safe_dump(document))
+    try:
+        with pytest.raises(SystemExit) as stop:
+            train(["--row", "bad"])
+    finally:
+        (workspace / "params.yaml").write_text(before)
+    assert stop.value.code == 65 and rule in capsys.readouterr().err

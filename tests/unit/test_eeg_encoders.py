@@ -1,0 +1,154 @@
+"""Every encoder of EEG epochs: one contract, one table."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from components.errors import InputError
+from components.models.eeg_encoder import SubjectLayer
+from components.models.eeg_encoders import ENCODERS, build_encoder, load_encoder
+from components.models.eegconvnet import EEGConvNet
+from components.training.ridge import fit_ridge
+
+SHAPES = [(63, 250, 1024), (17, 200, 40), (128, 440, 40)]
+VARIANTS = [
+    *((name, {}) for name in ENCODERS),
+    ("spatiotemporal", {"attention": True, "kernels": [5, 25, 63], "hidden": 16, "step": 4}),
+    ("spatiotemporal", {"layers": 1, "hidden": 8, "filters": 4, "parts": 3}),
+    ("atms", {"unseen": "mean", "n_subjects": 3}),
+]
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_contract(tmp_path, name, options, shape):
+    channels, samples, outputs = shape
+    if name == "eegconvnet" and shape == (63, 250, 1024):
+        outputs = 10  # its head has 59,136 inputs
+    model = build_encoder(name, n_chans=channels, n_times=samples, n_outputs=outputs, **options)
+    x = torch.randn(3, channels, samples)
+    found = model(x)
+    assert found.shape == (3, outputs)
+    found.square().sum().backward()
+    unused = [k for k, p in model.named_parameters() if p.grad is None and not k.endswith("subject_tokens")]
+    assert not unused, unused
+    model.eval().save_pretrained(tmp_path)
+    again = load_encoder(tmp_path)
+    with torch.inference_mode():
+        assert torch.equal(again(x), model(x))
+        each = torch.cat([model(part[None]) for part in x])
+        assert torch.allclose(each, model(x), atol=1e-4), "an epoch's output depends on the others of its batch"
+    with pytest.raises(InputError, match=rf"eeg: must be \(batch, {channels}, {samples}\)"):
+        model(x[:, :, 1:])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_time_and_electrodes_matter(name):
+    """Permuted time or electrodes give another output: no branch reads the axes the wrong way round."""
+    model = build_encoder(name, n_chans=17, n_times=160, n_outputs=8).eval()
+    x = torch.randn(2, 17, 160)
+    with torch.inference_mode():
+        for other in (x.flip(2), x.flip(1)):
+            assert (model(other) - model(x)).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("unseen", ["mean", "identity", "shared"])
+def test_subjects_have_their_own_input_and_unseen_ones_are_served(name, unseen):
+    if (unseen == "shared") != (name == "atms") and unseen != "mean":
+        return
+    model = build_encoder(name, n_chans=9, n_times=160, n_outputs=4, n_subjects=3, unseen=unseen).eval()
+    with torch.no_grad():
+        for parameter in (getattr(model, "subject_tokens", None), getattr(model.subject_layer, "mixing", None)):
+            if parameter is not None:
+                parameter += 0.3 * torch.randn_like(parameter)
+    x = torch.randn(1, 9, 160)
+    with torch.inference_mode():
+        outputs = {k: model(x, torch.tensor([k])) for k in (-1, 0, 1, 2)}
+        assert torch.equal(model(x), outputs[-1]), "no number: not seen in training"
+        mixed = model(x.repeat(4, 1, 1), torch.tensor([2, -1, 0, 1]))
+    for a in range(-1, 3):
+        for b in range(a):
+            assert not torch.allclose(outputs[a], outputs[b], atol=1e-5), (a, b)
+    assert torch.allclose(mixed, torch.cat([outputs[k] for k in (2, -1, 0, 1)]), atol=1e-4)
+    with pytest.raises(InputError, match="subject: must be -1"):
+        model(x, torch.tensor([3]))
+
+
+def test_a_fresh_layer_of_subjects_changes_nothing():
+    x = torch.randn(2, 5, 7)
+    for unseen in ("mean", "identity"):
+        layer = SubjectLayer(4, 5, unseen)
+        assert torch.allclose(layer(x, torch.tensor([1, -1])), x) and torch.allclose(layer(x, None), x)
+    with pytest.raises(InputError, match="unseen: must be one of mean, identity"):
+        SubjectLayer(4, 5, "other")
+
+
+def test_eegconvnet_has_the_shapes_of_its_paper():
+    """The output sizes that the figure prints, block by block (its 220 samples after the first are 221)."""
+    model = EEGConvNet()
+    shapes = {}
+    layers = {"temporal": model.temporal, "spatial": model.spatial, "deep": model.deep, "projection": model.projection,
+              "tokens": model.to_tokens, "temporal convolution": model.temporal[0]}  # fmt: skip
+    for name, layer in layers.items():
+        layer.register_forward_hook(lambda _, __, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
+    x = torch.randn(2, 128, 440)
+    assert model(x).shape == (2, 40)
+    assert shapes == {
+        "temporal convolution": (32, 128, 221),
+        "temporal": (32, 128, 221),
+        "spatial": (64, 1, 55),
+        "deep": (128, 1, 7),
+        "projection": (128, 1, 768),
+        "tokens": (77, 1, 768),
+    }
+    assert model.condition(x).shape == (2, 77, 768)
+    assert model.spatial[0].groups == 32 and model.temporal[0].kernel_size == (1, 64)
+    counted = {name: sum(p.numel() for p in layer.parameters()) for name, layer in layers.items()}
+    assert counted["temporal convolution"] == 32 * 64 + 32
+    assert counted["projection"] == 7 * 768 + 768 and counted["tokens"] == 128 * 77 + 77
+    assert sum(p.numel() for p in model.classifier.parameters()) == 77 * 768 * 40 + 40
+
+
+def test_eegnet_has_the_parameters_of_its_paper():
+    """EEGNet-8,2 for 64 electrodes, a second at 128 Hz and two classes has 2258 weights (Lawhern et al., table 3)."""
+    model = build_encoder("eegnet", n_chans=64, n_times=128, n_outputs=2)
+    assert sum(p.numel() for p in model.parameters()) == 2258
+
+
+def test_atms_has_the_shapes_of_its_paper():
+    model = build_encoder("atms")
+    assert model.projection[0].weight.shape == (1024, 1440)
+    x = torch.randn(1, 1, 63, 250)
+    assert model.convolutions(x).shape == (1, 40, 1, 36)
+    assert model.attention.qkv.weight.shape == (3 * 248, 250)  # 4 heads of 62
+
+
+def test_ridge_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    eeg = rng.standard_normal((60, 3, 20)).astype(np.float32)
+    features = (eeg.reshape(60, -1) @ rng.standard_normal((60, 5)) + 2).astype(np.float32)
+    model = fit_ridge(eeg, features, 0.1)
+    flat = eeg.reshape(60, -1)
+    expected = Ridge(0.1 * 60 * flat.var()).fit(flat, features).predict(flat)
+    with torch.inference_mode():
+        assert np.allclose(model(torch.from_numpy(eeg)), expected, atol=1e-3)
+
+
+def test_what_is_misspelt_is_named():
+    with pytest.raises(InputError, match="encoder: must be one of spatiotemporal, .* 'other'"):
+        build_encoder("other")
+    with pytest.raises(InputError, match=r"encoder eegnet: options: must be among n_chans.*\(found kernels\)"):
+        build_encoder("eegnet", kernels=[3])
+    for cls in ENCODERS.values():
+        assert list(inspect.signature(cls.__init__).parameters)[1:6] == [
+            "n_chans", "n_times", "n_outputs", "n_subjects", "unseen",
+        ]  # fmt: skip
