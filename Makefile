@@ -36,27 +36,19 @@ env: .venv/.installed ## create .venv from requirements.lock
 # it. The last run does what the two left, the report at least.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
-	$(PY) -m components.surrogate_things --concepts 60 --exemplars 4 --test-concepts 20
-	dvc repro preprocess_tuev embed_images
+	dvc repro preprocess_tuev
 	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
 	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
 	dvc --wait-for-lock repro --single-item train_baselines pretrain_ssmdp@nolaw > .work/beside.log 2>&1 & beside=$$!; \
 	dvc --wait-for-lock repro --single-item pretrain_ssmdp@base pretrain_ssmdp@linear cache_latents finetune_lft; \
 	status=$$?; wait $$beside || { cat .work/beside.log; exit 1; }; exit $$status
-	@echo "Encoders of EEG of seen images: .work/encoders.log"
-	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
-	dvc --wait-for-lock repro --single-item train_eeg_encoder@eegconvnet train_eeg_encoder@channelnet \
-	  train_eeg_encoder@eegnet > .work/encoders.log 2>&1 & beside=$$!; \
-	dvc --wait-for-lock repro --single-item train_eeg_encoder@aligned train_eeg_encoder@permuted train_eeg_encoder@lstm; \
-	status=$$?; wait $$beside || { cat .work/encoders.log; exit 1; }; [ $$status -eq 0 ]
 	dvc repro
 	$(PY) -m components.register
 	$(PY) -m components.promote
 	@$(PY) -m components.summary
 
 repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT when it is set
-	@if [ -n "$$TUEV_ROOT" ]; then $(PY) -m components.params set "ingest_tuev.root=$$TUEV_ROOT"; \
-	  if grep -q 'root: data/raw/surrogate-things' params.yaml; then $(PY) -m components.params set image_corpora={} eeg_encoders={}; fi; fi
+	@if [ -n "$$TUEV_ROOT" ]; then $(PY) -m components.params set "ingest_tuev.root=$$TUEV_ROOT"; fi
 	dvc repro
 
 test: env ## lint and all tests

@@ -26,9 +26,9 @@ def assign(document: dict, name: str, value: object) -> None:
 
 
 def update(document: dict, changes: dict, prefix: str = "") -> None:
-    """Set every leaf of a nested mapping."""
+    """Set every leaf of a nested mapping; an empty section is open and takes what it gets."""
     for name, value in changes.items():
-        if isinstance(value, dict) and isinstance(section(document, prefix + name), dict):
+        if isinstance(value, dict) and section(document, prefix + name):
             update(document, value, f"{prefix}{name}.")
         else:
             assign(document, prefix + name, value)
