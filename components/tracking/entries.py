@@ -115,7 +115,7 @@ def trained(path: Path = REGISTRY) -> dict[str, Entry]:
 
 
 def choose(names: list[str], path: Path = REGISTRY) -> dict[str, Entry]:
-    """Read the entries of these names, or all of them when there are none.
+    """Read the entries of these names, or those that ``params.yaml`` has trained when there are none.
 
     Raises:
         InputError: there is no such entry.
@@ -124,7 +124,7 @@ def choose(names: list[str], path: Path = REGISTRY) -> dict[str, Entry]:
     for name in names:
         if name not in found:
             raise InputError(f"{path}: {name}: there is no such model; it has {', '.join(found)}")
-    return {name: found[name] for name in names or found}
+    return {name: found[name] for name in names} or trained(path)
 
 
 def corpus(name: str, path: Path = CORPORA) -> Corpus:
