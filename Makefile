@@ -46,8 +46,8 @@ demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	@echo "Encoders of EEG of seen images: .work/encoders.log"
 	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
 	dvc --wait-for-lock repro --single-item train_eeg_encoder@eegconvnet train_eeg_encoder@channelnet \
-	  train_eeg_encoder@eegnet > .work/encoders.log 2>&1 & beside=$$!; \
-	dvc --wait-for-lock repro --single-item train_eeg_encoder@aligned train_eeg_encoder@permuted train_eeg_encoder@lstm; \
+	  train_eeg_encoder@eegnet train_eeg_encoder@lstm train_eeg_encoder@ridge train_eeg_encoder@bands > .work/encoders.log 2>&1 & beside=$$!; \
+	dvc --wait-for-lock repro --single-item train_eeg_encoder@aligned train_eeg_encoder@permuted; \
 	status=$$?; wait $$beside || { cat .work/encoders.log; exit 1; }; [ $$status -eq 0 ]
 	dvc repro
 	$(PY) -m components.register
