@@ -17,6 +17,7 @@ from components.models import efficientnet_lite
 from components.models.clip_features import ClipImages
 from components.stage import Stage, stage
 from components.training.device import device_of
+from components.training.memory import keep_freed_memory
 from components.training.settings import Accelerator
 
 SIZE = 224
@@ -33,6 +34,7 @@ def load_model(settings: EmbedImages, device: torch.device) -> tuple[Callable[[l
 
 @stage("embed_images")
 def main(run: Stage) -> None:
+    keep_freed_memory()
     settings = run.settings(EmbedImages)
     device = device_of(run.settings(Accelerator, "hardware.accelerator"))
     root, store, out = run.input("corpus"), EpochStore(run.input("store")), run.output("features")

@@ -12,7 +12,7 @@ from components.errors import InputError
 from components.evaluation.eeg_records import CLASSIFIED, RANKS, classification_metrics
 from components.evaluation.files import there
 from components.evaluation.retrieval import Score, bootstrap, top_k
-from components.train_eeg_encoder.settings import Row
+from components.train_eeg_encoder.settings import Row, seeds_of
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,17 @@ def _studies(folder: Path, name: str, row: Row, seeds: list[int]) -> list[Study]
     cells: dict[tuple, list[Cell]] = {}
     for path in sorted(folder.glob("*/*/*/seed-*/metrics.json")):
         facts = json.loads(path.read_text())
-        if facts["seed"] not in seeds:
+        if facts["seed"] not in seeds_of(row, seeds):
             continue
         band = facts["band"] and tuple(facts["band"])
         rows = pandas.read_parquet(there(path.with_name(table)))
         cell = Cell(facts["protocol"], band, facts["fold"]["name"], facts["seed"], facts, rows, path.parent)
         cells.setdefault((facts["protocol"], band), []).append(cell)
+    wanted_seeds = seeds_of(row, seeds)
     wanted = [(protocol, band and tuple(band)) for protocol in row.protocols for band in row.bands]
     for key in wanted:
-        if sorted({cell.seed for cell in cells.get(key, [])}) != sorted(seeds):
-            raise InputError(f"{folder}: lacks seeds {seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`")
+        if sorted({cell.seed for cell in cells.get(key, [])}) != sorted(wanted_seeds):
+            raise InputError(
+                f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"
+            )
     return [Study(name, row, protocol, band, cells[protocol, band]) for protocol, band in wanted]

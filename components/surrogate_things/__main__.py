@@ -14,6 +14,7 @@ from components.surrogate_things import objects, simulation
 from components.surrogate_things import tangrams as tangram_corpus
 from components.surrogate_things.settings import SurrogateThings
 from components.surrogate_tuev import source, tree
+from components.training.memory import keep_freed_memory
 
 MAKERS = {"objects": objects, "tangrams": tangram_corpus}
 
@@ -63,6 +64,7 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     if tree.is_in_place(root, wanted):
         print(f"{root}: the surrogate corpus is in place, every file as it was written")
         return
+    keep_freed_memory()
     partial = root.with_name(f"{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     MAKERS[stimuli].write(partial, cache, options)

@@ -12,7 +12,7 @@ from components.tracking.datasets import Data
 from components.tracking.run import tracked
 from components.train_eeg_encoder import pictures
 from components.train_eeg_encoder.cell import open_study, pairs_of, run_cell
-from components.train_eeg_encoder.settings import Band, Row, TrainEEGEncoder
+from components.train_eeg_encoder.settings import Band, Row, TrainEEGEncoder, seeds_of
 from components.training.device import device_of
 from components.training.settings import Hardware
 
@@ -41,7 +41,7 @@ def main(run: Stage) -> None:
     cells = [
         (protocol, band, fold, seed)
         for protocol in row.protocols for band in row.bands
-        for fold in folds(protocol, subjects, row.subjects) for seed in seeds
+        for fold in folds(protocol, subjects, row.subjects) for seed in seeds_of(row, seeds)
     ]  # fmt: skip
     best = None
     with tracked(run, row, settings, hardware, corpus=corpus, data=data) as _:

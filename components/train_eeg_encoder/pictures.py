@@ -44,7 +44,7 @@ def draw(cell: Cell, title: str, device: torch.device) -> dict[str, Figure]:
 
 
 def _seen(cell: Cell) -> list[Seen]:
-    images = cell.pairs.store.images
+    images, identity = cell.pairs.store.images, cell.pairs.truth["identity"]
     table = pandas.read_parquet(cell.folder / RETRIEVED)
     table = table[table["subject"] == cell.pairs.fold.test[0]]
     every = table["image"].unique()
@@ -56,6 +56,7 @@ def _seen(cell: Cell) -> list[Seen]:
     rows = []
     for image in chosen:
         retrieved = table[table["image"] == image].sort_values("place")["retrieved"].tolist()
-        right = [row == image for row in retrieved]
-        rows.append(Seen(images.loc[image, "concept"], picture(image), [picture(row) for row in retrieved], right))
+        right = (identity[retrieved] == identity[image]).tolist()
+        concept = images.loc[image, "concept"].lstrip("0123456789_").replace("_", " ")  # without its number
+        rows.append(Seen(concept, picture(image), [picture(row) for row in retrieved], right))
     return rows

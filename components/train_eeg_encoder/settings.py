@@ -9,6 +9,9 @@ from components.data.protocols import Protocol
 from components.settings import settings
 from components.training.settings import Optimisation, Positive
 
+LINEAR = "ridge"
+"""The encoder that is fitted, not trained."""
+
 Band = tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]]
 
 
@@ -33,6 +36,11 @@ class Row:
     """``permuted``: a control that is trained on the image of another epoch."""
     subject_layers: bool = False
     """An input layer of its own for each training subject."""
+
+
+def seeds_of(row: Row, seeds: list[int]) -> list[int]:
+    """Seeds that a row is trained with: the first one alone where nothing is random."""
+    return seeds[:1] if row.encoder == LINEAR and row.pairs == "recorded" else seeds
 
 
 @settings

@@ -13,7 +13,7 @@ from components.errors import InputError
 from components.evaluation.retrieval import ranks
 from components.models.eeg_encoder import EEGEncoder
 from components.models.eeg_encoders import build_encoder
-from components.train_eeg_encoder.settings import Align, Classify, Row
+from components.train_eeg_encoder.settings import LINEAR, Align, Classify, Row
 from components.training.alignment import Alignment
 from components.training.averaged import AveragedModule
 from components.training.classification import Classification
@@ -21,9 +21,6 @@ from components.training.fit import fit
 from components.training.image_pairs import ALL, Pairs
 from components.training.ridge import fit_ridge
 from components.training.settings import Hardware
-
-LINEAR = "ridge"
-"""The encoder that is fitted, not trained."""
 
 READ = 512
 """Epochs that are read at a time."""

@@ -40,7 +40,7 @@ ROWS = {
 }  # fmt: skip
 
 
-def settings(path: Path, corpora: dict, rows: dict) -> None:
+def settings(path: Path, corpora: dict, rows: dict, classes: int | None = 4) -> None:
     """Write ``params.yaml`` with these corpora and rows, small and quick."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
     document["matrix"]["seeds"] = [0]
@@ -51,7 +51,7 @@ def settings(path: Path, corpora: dict, rows: dict) -> None:
     study["align"]["optimisation"] |= {"max_epochs": 12, "patience": 12, "batch_size": 64}
     study["align"]["optimisation"]["ema"]["beta"] = 0.9
     study["align"]["average"] = 2
-    study["classify"] |= {"classes": 4}
+    study["classify"]["classes"] = classes
     study["classify"]["optimisation"] |= {"max_epochs": 3, "batch_size": 8}
     (path / "params.yaml").write_text(yaml.safe_dump(document))
 
@@ -183,7 +183,7 @@ def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypa
     corpora = {"one": {"root": "corpus", "layout": "eegcvpr40", "epochs": "eegcvpr40", "eegcvpr40": files}}
     row = {"corpus": "one", "objective": "classify", "encoder": "lstm", "protocols": ["joint"],
            "options": {"hidden": 4, "width": 4}}  # fmt: skip
-    settings(tmp_path, corpora, {"lstm": row, "no": row | {"objective": "align"}})
+    settings(tmp_path, corpora, {"lstm": row, "no": row | {"objective": "align"}}, classes=None)
     commit(tmp_path)
     ingest(["--corpus", "one"])
     embed(["--corpus", "one"])
