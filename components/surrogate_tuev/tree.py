@@ -32,7 +32,7 @@ def is_in_place(root: Path, recipe: dict) -> bool:
         return False
     path = root / DESCRIPTION
     described = json.loads(path.read_text()) if path.is_file() else {}
-    if described.get("corpus") != "surrogate":
+    if not described.get("corpus", "").startswith("surrogate"):
         raise InputError(f"{root}: holds something that is not a surrogate corpus ({DESCRIPTION}); give another --out")
     found = {p.relative_to(root).as_posix(): content_hash(p) for p in root.rglob("*") if p.is_file() and p != path}
     made_by = root.with_name(RECIPE)
