@@ -1,6 +1,6 @@
 """The image generator that EEG conditions: a latent diffusion model of diffusers, small or Stable Diffusion.
 
-A folder ``models/generator/<name>`` holds ``generator.json`` and, of a generator trained here, the subfolders of a diffusers
+A folder ``models/generator/<name>`` holds ``generator.json`` and, of a generator trained here, the parts of a diffusers
 pipeline; one that the user gave stays where it is, and the folder holds only what was made for it.
 """
 
@@ -52,8 +52,8 @@ class Generator:
         vae, unet, scheduler: diffusers' classes.
         text_encoder: takes token embeddings of the UNet's width (CLIP's).
         semantics: features -> tokens; None where an IP-Adapter does it.
-        blank: what the UNet is told where text would be: ``encoder_hidden_states`` and, of SDXL, ``text_embeds``, of the
-            empty prompt, each with a batch of one; empty where semantic tokens take the text's place.
+        blank: what the UNet is told where text would be: ``encoder_hidden_states`` and, of SDXL, ``text_embeds``, of
+            the empty prompt, each with a batch of one; empty where semantic tokens take the text's place.
     """
 
     source: Source
