@@ -25,6 +25,7 @@ TINY = [
     "finetune_lft.optimisation.batch_size=8",
     "image_corpora={}",
     "eeg_encoders={}",
+    "image_generation={}",
     "train_baselines.optimisation.max_epochs=1",
     "train_baselines.optimisation.batch_size=8",
 ]

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from components.cache_latents.settings import CacheLatents
+from components.data.generation_study import GenerationStudy
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
 from components.ingest_things.settings import ImageCorpus, IngestThings
@@ -25,6 +26,7 @@ SECTIONS = {
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
     "image_corpora": dict[str, ImageCorpus],
     "eeg_encoders": dict[str, Row],
+    "image_generation": dict[str, GenerationStudy],
     "train_eeg_encoder": TrainEEGEncoder,
     "preprocess_tuev": PreprocessTUEV,
     "pretrain_ssmdp": PretrainSSMDP,
