@@ -1,5 +1,7 @@
 """What images are generated from: an entry of the section ``image_generation`` of ``params.yaml``."""
 
+from pathlib import Path
+
 from components.settings import settings
 
 
@@ -13,3 +15,10 @@ class GenerationStudy:
     """Entry of ``eeg_encoders`` with the objective ``align``: what the image shows."""
     classifier: str
     """Entry of ``eeg_encoders`` with the encoder ``eegconvnet`` and the objective ``classify``."""
+    pictures: str
+    """Folder of pictures that a small generator learns from, beside the corpus's training images."""
+
+
+def encoder_folder(row: Path, seed: int) -> Path:
+    """Folder of the encoder that generators use, below the folder of a row of ``train_eeg_encoder``."""
+    return row / "joint" / "all" / "all" / f"seed-{seed}"

@@ -54,39 +54,39 @@ def _draw(typeface: ImageFont.FreeTypeFont, character: str) -> Image.Image | Non
     return image.crop(box) if box else None
 
 
-def scene(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Put a drawing into a scene: (SIZE, SIZE) RGB."""
-    ground = _ground(rng)
+def scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> Image.Image:
+    """Put a drawing into a scene: (size, size) RGB."""
+    ground = _ground(rng, size)
     turned = drawing.rotate(rng.uniform(-25, 25), Image.Resampling.BICUBIC, expand=True)
     if rng.random() < 0.5:
         turned = turned.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scale = SIZE * rng.uniform(0.6, 0.92) / max(turned.size)
+    scale = size * rng.uniform(0.6, 0.92) / max(turned.size)
     turned = turned.resize([max(1, round(side * scale)) for side in turned.size], Image.Resampling.LANCZOS)
     gain = rng.uniform(0.85, 1.15, 3)
     colour = np.asarray(turned, np.float32).copy()
     colour[..., :3] = np.clip(colour[..., :3] * gain, 0, 255)
     turned = Image.fromarray(colour.astype(np.uint8), "RGBA")
-    place = [round(rng.uniform(0, SIZE - side)) for side in turned.size]
+    place = [round(rng.uniform(0, size - side)) for side in turned.size]
     ground.paste(turned, place, turned)
     return ground
 
 
-def _ground(rng: np.random.Generator) -> Image.Image:
+def _ground(rng: np.random.Generator, size: int) -> Image.Image:
     """A soft two-colour gradient with blurred blots."""
     first, last = (
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.45), rng.uniform(0.55, 1.0))) for _ in range(2)
     )
     angle = rng.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[-0.5 : 0.5 : SIZE * 1j, -0.5 : 0.5 : SIZE * 1j]
+    y, x = np.mgrid[-0.5 : 0.5 : size * 1j, -0.5 : 0.5 : size * 1j]
     mix = np.clip(0.5 + np.cos(angle) * x + np.sin(angle) * y, 0, 1)[..., None]
     image = Image.fromarray((255 * ((1 - mix) * first + mix * last)).astype(np.uint8), "RGB")
     draw = ImageDraw.Draw(image)
     for _ in range(rng.integers(0, 4)):
-        left, top = rng.uniform(-0.2, 0.9, 2) * SIZE
-        side = rng.uniform(0.2, 0.5) * SIZE
+        left, top = rng.uniform(-0.2, 0.9, 2) * size
+        side = rng.uniform(0.2, 0.5) * size
         shade = tuple(int(value) for value in 255 * (first if rng.random() < 0.5 else last))
         draw.ellipse([left, top, left + side, top + side], fill=shade)
-    return image.filter(ImageFilter.GaussianBlur(6))
+    return image.filter(ImageFilter.GaussianBlur(6 * size / SIZE))
 
 
 _TRIANGLE = np.array([[0, 0], [1, 0], [0, 1]], float)

@@ -1,11 +1,8 @@
 """Compute frozen features of a corpus's images: ``python -m components.embed_images --corpus NAME``."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
 from tqdm import tqdm
 
 from components.data import tangrams
@@ -13,8 +10,7 @@ from components.data.epoch_store import EpochStore
 from components.data.image_features import Embedding, write_features
 from components.data.pictures import open_picture
 from components.embed_images.settings import EmbedImages
-from components.models import efficientnet_lite
-from components.models.clip_features import ClipImages
+from components.models.image_networks import load_network
 from components.stage import Stage, stage
 from components.training.device import device_of
 from components.training.memory import keep_freed_memory
@@ -22,14 +18,6 @@ from components.training.settings import Accelerator
 
 SIZE = 224
 """Pixels of a tangram's picture."""
-
-
-def load_model(settings: EmbedImages, device: torch.device) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
-    """Load the network: what computes the features of pictures, and where its weights came from."""
-    if settings.model == "clip":
-        return ClipImages(settings.source, device).features, settings.source
-    network = efficientnet_lite.load_pretrained().to(device)
-    return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)
 
 
 @stage("embed_images")
@@ -46,7 +34,7 @@ def main(run: Stage) -> None:
         nothing = Embedding(settings.model, "none", 0, store.description.fingerprint)
         write_features(out, np.empty((len(files), 0), np.float32), None, nothing)
         return
-    compute, source = load_model(settings, device)
+    compute, source = load_network(settings.model, settings.source, device)
     rows: dict[int, np.ndarray] = {}
     for k in tqdm(range(0, len(present), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
         batch = present[k : k + settings.batch_size]

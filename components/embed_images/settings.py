@@ -1,9 +1,10 @@
 """Settings of image features."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge
 
+from components.models.image_networks import NetworkName
 from components.settings import settings
 
 
@@ -11,7 +12,7 @@ from components.settings import settings
 class EmbedImages:
     """Section ``embed_images``."""
 
-    model: Literal["efficientnet_lite0", "clip"]
+    model: NetworkName
     """EfficientNet-lite0 comes in a package; CLIP is the user's."""
     source: str | None
     """Folder or hub name of the CLIP model."""

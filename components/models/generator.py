@@ -4,6 +4,7 @@ A folder ``models/generator/<name>`` holds ``generator.json`` and, of a generato
 pipeline; one that the user gave stays where it is, and the folder holds only what was made for it.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,6 +146,14 @@ class Generator:
         if self.source.pipeline is None:
             for name in ("vae", "unet", "text_encoder", "scheduler"):
                 getattr(self, name).save_pretrained(folder / name)
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 of a network's weights, by name."""
+    total = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        total.update(name.encode() + value.detach().float().cpu().numpy().tobytes())
+    return total.hexdigest()
 
 
 def to_pixels(pictures: np.ndarray) -> Tensor:

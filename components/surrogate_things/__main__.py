@@ -10,16 +10,16 @@ from components.hashing import content_hash, text_hash
 from components.models import efficientnet_lite
 from components.orchestration import shell
 from components.settings import validate
-from components.surrogate_things import objects, simulation
+from components.surrogate_things import collection, objects, simulation
 from components.surrogate_things import tangrams as tangram_corpus
 from components.surrogate_things.settings import SurrogateThings
 from components.surrogate_tuev import source, tree
 from components.training.memory import keep_freed_memory
 
-MAKERS = {"objects": objects, "tangrams": tangram_corpus}
+MAKERS = {"objects": objects, "tangrams": tangram_corpus, "collection": collection}
 
 MADE_BY = (surrogate_pictures, surrogate_responses, tangrams, things_eeg2, efficientnet_lite, objects, simulation)
-MADE_BY += (tangram_corpus, source)
+MADE_BY += (tangram_corpus, collection, source)
 
 REAL = [
     "background EEG (one person at rest), brought from 32 to 63 electrodes by spherical splines and referred to Fz",
@@ -46,9 +46,13 @@ Synthetic:
 No one has seen these pictures. Scores on this corpus say that the workflow works, and nothing about decoding.
 """
 
-NAMES = {"objects": "surrogate images", "tangrams": "surrogate tangrams"}
+NAMES = {"objects": "surrogate images", "tangrams": "surrogate tangrams", "collection": "surrogate collection"}
 
-LAYOUTS = {"objects": "THINGS-EEG2 (raw sessions)", "tangrams": "Kilogram with EEG, as this project defines it"}
+LAYOUTS = {
+    "objects": "THINGS-EEG2 (raw sessions)",
+    "tangrams": "Kilogram with EEG, as this project defines it",
+    "collection": "a folder of pictures, without EEG",
+}
 
 
 def recipe(stimuli: str, options: SurrogateThings) -> dict:
@@ -83,22 +87,24 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     text = {name: "\n".join(f"* {line}" for line in lines) for name, lines in lists.items()}
     (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
     size = sum((root / name).stat().st_size for name in files)
-    print(f"{root}: surrogate corpus of {options.subjects} subjects, {size / 1e6:.0f} MB")
+    print(f"{root}: {NAMES[stimuli]}, {len(files)} files, {size / 1e6:.0f} MB")
 
 
 def parse(argv: list[str] | None) -> tuple[str, Path, Path, SurrogateThings]:
     """Return what is shown, the folder to make, the cache folder and the settings."""
     parser = argparse.ArgumentParser(prog="python -m components.surrogate_things", description=__doc__)
     parser.add_argument("--stimuli", choices=MAKERS, default="objects", help="%(default)s")
-    parser.add_argument("--out", type=Path, help="folder to make (data/raw/surrogate-things/corpus, or -tangrams)")
+    parser.add_argument(
+        "--out", type=Path, help="folder to make (data/raw/surrogate-things/corpus, -tangrams, -collection)"
+    )
     parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the downloads")
     fields = dataclasses.fields(SurrogateThings)
     for field in fields:
         kind = type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
     values = vars(parser.parse_args(argv))
-    folder = {"objects": "surrogate-things", "tangrams": "surrogate-tangrams"}[values["stimuli"]]
-    out = values["out"] or Path("data/raw") / folder / "corpus"
+    folder = "things" if values["stimuli"] == "objects" else values["stimuli"]
+    out = values["out"] or Path(f"data/raw/surrogate-{folder}/corpus")
     chosen = {field.name: values[field.name] for field in fields}
     return values["stimuli"], out, values["cache"], validate(chosen, SurrogateThings, "surrogate_things")
 

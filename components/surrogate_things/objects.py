@@ -26,15 +26,20 @@ SEQUENCE = 20
 """Images between two catch trials."""
 
 
+def font(cache: Path) -> Path:
+    """Fetch the drawings if need be and return their font."""
+    wheel = packages.fetch(DRAWINGS, cache)
+    (path,) = packages.extract(wheel, [_FONT], cache / f"{DRAWINGS.name}-{DRAWINGS.version}")
+    return path
+
+
 def draw(cache: Path, options: SurrogateThings, rng: np.random.Generator) -> tuple[list[tuple[str, Image.Image]], int]:
     """Draw the pictures: (concept, picture) of the training set and then of the test set; how many train."""
-    wheel = packages.fetch(DRAWINGS, cache)
-    (font,) = packages.extract(wheel, [_FONT], cache / f"{DRAWINGS.name}-{DRAWINGS.version}")
     names = surrogate_pictures.concepts()
     wanted = options.concepts + options.test_concepts
     if wanted > len(names):
         raise InputError(f"concepts: {wanted} concepts were asked for; there are drawings of {len(names)}")
-    drawn = surrogate_pictures.drawings(font, [list(names)[k] for k in rng.permutation(len(names))[:wanted]])
+    drawn = surrogate_pictures.drawings(font(cache), [list(names)[k] for k in rng.permutation(len(names))[:wanted]])
     characters = list(drawn)
     if len(characters) < wanted:
         raise InputError(f"concepts: {wanted} concepts were asked for; the font has {len(characters)} of them")

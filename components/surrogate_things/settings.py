@@ -19,6 +19,7 @@ class SurrogateThings:
         test_concepts: test concepts, one picture each.
         test_repetitions: of a test picture in each of the four sessions.
         tangrams, test_tangrams: figures of the tangram corpus.
+        pictures: of the collection that has no EEG.
         sfreq: of the recordings, Hz; THINGS-EEG2 has 1000.
         snr: image-specific part of a single response over the background, as standard deviations.
     """
@@ -31,5 +32,6 @@ class SurrogateThings:
     test_repetitions: Annotated[int, Ge(1)] = 20
     tangrams: Annotated[int, Ge(4)] = 60
     test_tangrams: Annotated[int, Ge(2)] = 20
+    pictures: Annotated[int, Ge(1)] = 1500
     sfreq: Annotated[float, Ge(200)] = 250.0
     snr: Annotated[float, Gt(0)] = 0.12
