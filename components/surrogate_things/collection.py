@@ -10,7 +10,6 @@ from components.errors import InputError
 from components.surrogate_things import objects
 from components.surrogate_things.settings import SurrogateThings
 
-
 SIZE = 112
 """Side of a picture in pixels: small generators make smaller ones."""
 
