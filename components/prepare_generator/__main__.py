@@ -14,17 +14,15 @@ import torch
 from tqdm import tqdm
 
 from components.data.epoch_store import EpochStore
-from components.data.generation_study import GenerationStudy
 from components.data.image_features import ImageFeatures
 from components.data.image_latents import Encoding, write_latents
 from components.data.pictures import fitted_picture, open_picture, picture_files
-from components.embed_images.settings import EmbedImages
 from components.errors import InputError
 from components.evaluation.figures import learning_curves
 from components.evaluation.picture_grid import picture_grid
 from components.hashing import content_hash
 from components.models.generator import Generator, Source, open_generator, weights_digest
-from components.models.image_networks import load_network
+from components.models.image_networks import NetworkName, load_network
 from components.models.image_sampling import sample, seeds_for
 from components.prepare_generator.settings import PrepareGenerator
 from components.stage import Stage, stage
@@ -55,8 +53,13 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
 
 
 def collect(
-    folder: Path, store: EpochStore, features: ImageFeatures, side: int, network: EmbedImages, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
+    folder: Path,
+    store: EpochStore,
+    features: ImageFeatures,
+    side: int,
+    network: tuple[NetworkName, str | None],
+    device: torch.device,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Gather what a small generator learns from: pictures of a folder and of the corpus's training, each once.
 
     Returns:
@@ -75,8 +78,8 @@ def collect(
     seen |= set(images["sha256"][rows])
     files = tqdm(picture_files(folder), desc="more pictures", unit="picture")
     more = [path for path in files if content_hash(path) not in seen]
-    compute, _ = load_network(network.model, network.source, device)
-    for k in tqdm(range(0, len(more), BATCH), desc=f"{network.model} features", unit="batch"):
+    compute, _ = load_network(*network, device)
+    for k in tqdm(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
         part = [open_picture(path, side) for path in more[k : k + BATCH]]
         found.extend(compute(part))
         pictures += [fitted_picture(path, side) for path in more[k : k + BATCH]]
@@ -119,8 +122,8 @@ def draw(generator: Generator, pictures: np.ndarray, features: np.ndarray, seed:
 @stage("prepare_generator")
 def main(run: Stage) -> None:
     keep_freed_memory()
-    study = run.settings(GenerationStudy, f"image_generation.{run.item['study']}")
-    settings, network = run.settings(PrepareGenerator), run.settings(EmbedImages)
+    settings = run.settings(PrepareGenerator)
+    network = run.settings(NetworkName, "embed_images.model"), run.settings(str | None, "embed_images.source")
     hardware = run.settings(Hardware, "hardware")
     device = device_of(hardware.accelerator)
     folder, out, latents_path = run.input("pictures"), run.output("generator"), run.output("latents")
@@ -129,9 +132,9 @@ def main(run: Stage) -> None:
     features, corpus = ImageFeatures(features_path, store.description.fingerprint), store.description.corpus
     known = store.images["sha256"].notna().to_numpy()
     if not known.any():
-        raise InputError(f"image_corpora.{study.corpus}: has no images; what conditions a generator needs them")
+        raise InputError(f"{store_path}: has no images; what conditions a generator needs them")
     data = [Data(f"{corpus} images", store_path, "training"), Data("pictures of the generator", folder, "training")]
-    with tracked(run, study, settings, hardware, corpus=corpus, data=data) as _:
+    with tracked(run, settings, hardware, corpus=corpus, data=data) as _:
         facts: dict = {"corpus": corpus, "surrogate": settings.pipeline is None, "image_size": settings.image_size}
         if settings.pipeline is None:
             generator = make_generator(settings, features.embedding.width)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt, Le
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, ModelMixin
 from diffusers.training_utils import compute_snr
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -67,6 +67,10 @@ class LatentDiffusion(AveragedModule):
         self._frozen = tuple(frozen)
         self.scheduler, self.settings = scheduler, settings
         self.validation_loss = MeanMetric()
+        if settings.gradient_checkpointing:
+            for network in (*model.children(), *frozen):
+                if isinstance(network, ModelMixin) and network._supports_gradient_checkpointing:
+                    network.enable_gradient_checkpointing()
 
     def denoise(self, network: nn.Module, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         """Predict (B, c, h, w) from noisy latents; ``dropped`` (B,) bool items stay without their condition."""

@@ -33,6 +33,8 @@ def document():
     }
     row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
     found["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
+    study = {"corpus": "one", "semantics": "first", "classifier": "second", "pictures": "data/raw/pictures"}
+    found["image_generation"] = {"study": study}
     return found
 
 
@@ -189,7 +191,7 @@ def test_resources_are_stated_for_every_stage(dvc_stages):
 def test_no_stage_depends_on_mlflow_json(dvc_stages):
     outs = [out.def_path for stages in dvc_stages.values() for stage in stages for out in stage.outs]
     references = [out for out in outs if out.endswith("mlflow.json")]
-    trained = [name for name in STAGES if component.read(name).image == "train" and "train" in name or "tune" in name]
+    trained = [name for name in STAGES if "train" in name or "tune" in name or name == "prepare_generator"]
     assert len(references) == sum(len(dvc_stages[name]) for name in trained) > 0
     for stages in dvc_stages.values():
         for stage in stages:
