@@ -21,11 +21,12 @@ class Autoencoding(AveragedModule):
     """
 
     def __init__(self, model: AutoencoderKL, optimisation: Optimisation, seed: int, kl_weight: float):
-        super().__init__(model, optimisation, seed)
+        super().__init__(model.to(memory_format=torch.channels_last), optimisation, seed)
         self.kl_weight = kl_weight
         self.validation_loss = MeanMetric()
 
     def _error(self, network: AutoencoderKL, pixels: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         latent = network.encode(pixels).latent_dist
         found = network.decode(latent.sample() if sample else latent.mean).sample
         error = functional.l1_loss(found, pixels)
