@@ -25,24 +25,26 @@ class Control:
 
     Attributes:
         label: of its row.
-        score: its top-1.
-        chance: one over the number of candidates.
+        score: two-way accuracy, which uses the whole rank: top-1 among few images is too coarse to be judged.
+        top1: among all images.
+        candidates: how many those are.
     """
 
     label: str
     score: Score
-    chance: float
+    top1: Score
+    candidates: int
 
     @property
     def at_chance(self) -> bool:
         """Whether the interval contains chance."""
-        return self.score.low <= self.chance <= self.score.high
+        return self.score.low <= 0.5 <= self.score.high
 
 
 def controls(corpus: EEGCorpus) -> list[Control]:
     """The controls of a corpus."""
     return [
-        Control(f"{study.name}, {study.protocol}", study.retrieval(ways, 1), 1 / ways)
+        Control(f"{study.name}, {study.protocol}", study.retrieval(2, 1), study.retrieval(ways, 1), ways)
         for study in corpus.aligned
         if study.row.pairs == "permuted"
         for ways in [study.facts["images"]]

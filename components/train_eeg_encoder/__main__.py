@@ -61,9 +61,9 @@ def main(run: Stage) -> None:
                 best = cell
         if not run.leader:
             return
-        if row.objective == "align":
+        if row.objective == "align" and row.pairs == "recorded":
             (best.folder / "figures").mkdir()
-            title = f"{row.encoder}, {row.pairs} pairs ({corpus} data)"
+            title = f"{row.encoder} ({corpus} data)"
             for figure_name, figure in pictures.draw(best, title, device).items():
                 figure.savefig(best.folder / "figures" / f"{figure_name}.png", dpi=110)
         mlflow.log_artifacts(out)

@@ -97,7 +97,7 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
 def _read(data: PairedEpochs) -> dict[str, np.ndarray]:
     parts = [
         data.__getitems__(list(range(k, min(k + READ, len(data)))))
-        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False)
+        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -116,7 +116,7 @@ def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspac
         score = studies[key].retrieval(20, 1)
         assert score.mean > 3 * chance and score.low > chance, (key, score)
     (control,) = controls(corpus)
-    assert control.chance == chance and control.score.mean < 3 * chance
+    assert control.candidates == 20 and control.top1.mean < 3 * chance and abs(control.score.mean - 0.5) < 0.2
     train_concepts = set(EpochStore(workspace / "data/images/demo").index.query("split == 'train'")["concept"])
     shown = EpochStore(workspace / "data/images/demo").images.query("split == 'test'")["concept"]
     assert not train_concepts & set(shown)
