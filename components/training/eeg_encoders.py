@@ -19,7 +19,7 @@ from components.training.averaged import AveragedModule
 from components.training.classification import Classification
 from components.training.fit import fit
 from components.training.image_pairs import ALL, Pairs
-from components.training.ridge import fit_ridge
+from components.training.ridge import RidgeEpochs
 from components.training.settings import Hardware
 
 READ = 512
@@ -105,9 +105,9 @@ def _read(data: PairedEpochs) -> dict[str, np.ndarray]:
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = _read(pairs.part("train", ALL)), _read(pairs.part("validation", ALL))
-    found = []
+    epochs, found = RidgeEpochs(train["eeg"]), []
     for alpha in settings.ridge_alphas:
-        model = fit_ridge(train["eeg"], train["features"], alpha)
+        model = epochs.fit(train["features"], alpha)
         with torch.inference_mode():
             predicted = model(torch.from_numpy(validation["eeg"])).numpy()
         place = ranks(predicted, validation["features"], validation["identity"])
