@@ -64,7 +64,8 @@ def main(run: Stage) -> None:
                 best = cell
         if not run.leader:
             return
-        if row.objective == "align" and row.pairs == "recorded":
+        served = row.served and row.pairs == "recorded"
+        if row.objective == "align" and served:
             (best.folder / "figures").mkdir()
             title = f"{row.encoder} ({corpus} data)"
             for figure_name, figure in pictures.draw(best, title, device).items():
@@ -73,7 +74,7 @@ def main(run: Stage) -> None:
         kept = shutil.copytree(out, run.work / "artifacts", ignore=shutil.ignore_patterns(ENCODER), dirs_exist_ok=True)
         mlflow.log_artifacts(kept)
         model = None
-        if row.pairs == "recorded":
+        if served:
             model = models.log(SERVED[row.objective], f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
         for warning in store.description.warnings:
             print(f"WARNING: {warning}")

@@ -36,6 +36,8 @@ class Row:
     """``permuted``: a control that is trained on pairs drawn at random."""
     trainings: Positive | None = None
     """Of each fold, with seeds 0, 1, ...; null: those of ``matrix.seeds``. A control draws a pairing for each."""
+    served: bool = True
+    """Draw pictures of the best training, and log it as a model; never of a control."""
     subject_layers: bool = False
     """An input layer of its own for each training subject."""
 

@@ -17,7 +17,6 @@ class RidgeEpochs:
     """
 
     def __init__(self, eeg: np.ndarray):
-        self._shape = eeg.shape[1:]
         flat = eeg.reshape(len(eeg), -1)
         self._unit = len(flat) * float(flat.var())
         self._mean = flat.mean(0)
@@ -25,8 +24,16 @@ class RidgeEpochs:
         self._over_epochs = len(flat) <= flat.shape[1]
         self._gram = self._flat @ self._flat.T if self._over_epochs else self._flat.T @ self._flat
 
-    def fit(self, features: np.ndarray, alpha: float) -> LinearEncoder:
-        """Fit the map to features (epochs, width); ``alpha`` is in units of epochs times the variance of a sample."""
+    def fit(self, features: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Fit a map to features.
+
+        Args:
+            features: (epochs, width).
+            alpha: penalty, in units of epochs times the variance of a sample.
+
+        Returns:
+            weight (electrodes * samples, width), intercept (width,).
+        """
         centre = features.mean(0)
         penalised = self._gram + np.float32(alpha * self._unit) * np.eye(len(self._gram), dtype=self._gram.dtype)
         wanted = features - centre
@@ -34,8 +41,13 @@ class RidgeEpochs:
             weight = self._flat.T @ solve(penalised, wanted, assume_a="pos")
         else:
             weight = solve(penalised, self._flat.T @ wanted, assume_a="pos")
-        model = LinearEncoder(*self._shape, features.shape[1])
-        with torch.no_grad():
-            model.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
-            model.map.bias.copy_(torch.from_numpy(np.asarray(centre - self._mean @ weight, np.float32)))
-        return model.eval()
+        return weight, centre - self._mean @ weight
+
+
+def linear_encoder(weight: np.ndarray, intercept: np.ndarray, shape: tuple[int, int]) -> LinearEncoder:
+    """Make an encoder of epochs of a shape (electrodes, samples) from a map that was fitted."""
+    model = LinearEncoder(*shape, len(intercept))
+    with torch.no_grad():
+        model.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
+        model.map.bias.copy_(torch.from_numpy(np.asarray(intercept, np.float32)))
+    return model.eval()
