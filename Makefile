@@ -36,19 +36,26 @@ env: .venv/.installed ## create .venv from requirements.lock
 # it. The last run does what the two left, the report at least.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
+	$(PY) -m components.surrogate_things --concepts 60 --exemplars 4 --test-concepts 20
 	dvc repro preprocess_tuev
 	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
 	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
 	dvc --wait-for-lock repro --single-item train_baselines pretrain_ssmdp@nolaw > .work/beside.log 2>&1 & beside=$$!; \
 	dvc --wait-for-lock repro --single-item pretrain_ssmdp@base pretrain_ssmdp@linear cache_latents finetune_lft; \
 	status=$$?; wait $$beside || { cat .work/beside.log; exit 1; }; exit $$status
+	@dvc stage list --name-only | grep '^embed_images@' | xargs -r dvc repro
+	@echo "Encoders of EEG are trained two at a time: .work/encoders.log"
+	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
+	dvc stage list --name-only | grep '^train_eeg_encoder@' \
+	  | xargs -r -n 1 -P 2 dvc --wait-for-lock repro --single-item > .work/encoders.log 2>&1 || { cat .work/encoders.log; exit 1; }
 	dvc repro
 	$(PY) -m components.register
 	$(PY) -m components.promote
 	@$(PY) -m components.summary
 
-repro: env ## run the pipeline on the corpus of params.yaml, or of TUEV_ROOT when it is set
-	@if [ -n "$$TUEV_ROOT" ]; then $(PY) -m components.params set "ingest_tuev.root=$$TUEV_ROOT"; fi
+repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT where they are set
+	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
+	  $(PY) -m components.params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	dvc repro
 
 test: env ## lint and all tests

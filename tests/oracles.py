@@ -1,4 +1,4 @@
-"""The plain formulas of SSMDP and LFT: what tests compare the models with and benchmarks measure them against."""
+"""The plain formulas of SSMDP, LFT and an encoder of EEG: what tests compare with and benchmarks measure against."""
 
 import math
 
@@ -106,3 +106,57 @@ def naive_lft(weights: dict[str, Tensor], tokens: Tensor, num_heads: int) -> Ten
         query = normed(stack, j, x)
         x = x + (mlp(f"{stack}.layers.{j}", query) if j % 2 else attend(f"{stack}.layers.{j}", query, query))
     return linear(x.mean(1), w["classifier.linear.weight"], w["classifier.linear.bias"])
+
+
+def _naive_direction(weights: dict[str, Tensor], name: str, steps: list[Tensor]) -> list[Tensor]:
+    """One direction of one layer of an LSTM (Hochreiter and Schmidhuber 1997, with forget gates), a step at a time."""
+    w_in, w_hidden, b_in, b_hidden = (
+        weights[f"temporal.lstm.{kind}_{name}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    hidden = cell = steps[0].new_zeros(len(steps[0]), w_hidden.shape[1])
+    found = []
+    for x in steps:
+        enter, forget, new, out = (x @ w_in.T + b_in + hidden @ w_hidden.T + b_hidden).chunk(4, dim=1)
+        cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+        hidden = out.sigmoid() * cell.tanh()
+        found.append(hidden)
+    return found
+
+
+def naive_spatiotemporal(weights: dict[str, Tensor], x: Tensor, step: int, layers: int, fields: int, parts: int):
+    """The spatiotemporal encoder in training, without dropout and attention: LSTM step by step, convolutions by lags.
+
+    Args:
+        weights: of ``SpatioTemporal``, by name.
+        x: (B, C, T); ``step`` divides T.
+        step, layers, parts: see ``SpatioTemporal``.
+        fields: number of its kernels.
+    """
+    steps = list(x.unflatten(2, (-1, step)).mean(3).unbind(2))
+    for layer in range(layers):
+        ahead = _naive_direction(weights, f"l{layer}", steps)
+        back = _naive_direction(weights, f"l{layer}_reverse", steps[::-1])[::-1]
+        steps = [torch.cat(pair, 1) for pair in zip(ahead, back, strict=True)]
+    temporal = torch.stack(steps).mean(0)
+    maps = []
+    for k in range(fields):
+        kernel, found = weights[f"spatial.fields.{k}.weight"], 0
+        length, before = kernel.shape[2], (kernel.shape[2] - 1) // 2
+        padded = torch.nn.functional.pad(x, (before, length - 1 - before))
+        for lag in range(length):
+            found = found + torch.einsum("fc,bct->bft", kernel[:, :, lag], padded[:, :, lag : lag + x.shape[2]])
+        maps.append(found)
+    found = torch.cat(maps, 1)
+    mean, variance = found.mean((0, 2)), found.var((0, 2), unbiased=False)
+    found = (found - mean[:, None]) / (variance[:, None] + 1e-5).sqrt()
+    found = found * weights["spatial.norm.weight"][:, None] + weights["spatial.norm.bias"][:, None]
+    found = torch.where(found > 0, found, found.exp() - 1)
+    ends = [(k * x.shape[2] // parts, -(-(k + 1) * x.shape[2] // parts)) for k in range(parts)]
+    spatial = torch.stack([found[:, :, start:stop].mean(2) for start, stop in ends], 2)
+    joined = torch.cat([temporal, spatial.flatten(1)], 1)
+    joined = joined @ weights["projection.0.weight"].T + weights["projection.0.bias"]
+    gelu = joined * 0.5 * (1 + torch.erf(joined / 2**0.5))
+    joined = joined + gelu @ weights["projection.1.linear.weight"].T + weights["projection.1.linear.bias"]
+    centred = joined - joined.mean(1, keepdim=True)
+    joined = centred / (centred.square().mean(1, keepdim=True) + 1e-5).sqrt()
+    return joined * weights["projection.2.weight"] + weights["projection.2.bias"]

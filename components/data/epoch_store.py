@@ -37,6 +37,7 @@ class Description:
         unit: of the signals: ``uV``, ``whitened`` or ``as delivered``.
         fingerprint: of the epochs, the images and how they were cut.
         warnings: what must be said beside every number made from the store, e.g. that blocks are confounded with class.
+        band: (low, high) in Hz of the filter that the recordings passed before they were cut; None: none.
     """
 
     corpus: str
@@ -47,6 +48,7 @@ class Description:
     unit: str
     fingerprint: str
     warnings: list[str]
+    band: list[float] | None = None
 
 
 def file_name(subject: str) -> str:

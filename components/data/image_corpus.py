@@ -8,9 +8,11 @@ from typing import Protocol
 
 import numpy as np
 import pandas
+from scipy.signal import sosfiltfilt
 
 from components.data.problems import Problem
 from components.errors import InputError
+from components.signal.band import band_sections, settling_samples
 
 PARTITIONS = ("training", "validation", "test")
 
@@ -87,6 +89,23 @@ class Continuous:
 
     def inside(self, first: int, length: int) -> np.ndarray:
         return (self._onsets + first >= 0) & (self._onsets + first + length <= self._samples)
+
+    def filtered(self, low_hz: float, high_hz: float, sfreq: float) -> "Continuous":
+        """Return the same trials of the recording after a zero-phase band filter.
+
+        Each stretch is filtered with so much of the recording around it that its edges do not matter.
+
+        Raises:
+            InputError: the band does not lie between 0 and half the sampling rate.
+        """
+        sections, around = band_sections(low_hz, high_hz, sfreq), settling_samples(low_hz, high_hz, sfreq)
+
+        def cut(start: int, stop: int) -> np.ndarray:
+            begin, end = max(0, start - around), min(self._samples, stop + around)
+            found = sosfiltfilt(sections, self._cut(begin, end), axis=1, padlen=min(around, end - begin - 1))
+            return found[:, start - begin : stop - begin]
+
+        return Continuous(cut, self._onsets, self._samples)
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
         starts = self._onsets[trials] + first

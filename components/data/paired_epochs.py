@@ -70,7 +70,9 @@ def identities(images: pandas.DataFrame) -> np.ndarray:
 
 
 def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """Permute the rows of a table within groups, none in its own place where a group has two or more: a control.
+    """Permute the rows of a table within groups, every order being as likely as any other: a control.
+
+    A row may stay in its own place: a pairing that is never right would be one that knows the right one.
 
     Args:
         values: a row for each image.
@@ -79,6 +81,6 @@ def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """
     draw, found = np.random.default_rng(seed), values.copy()
     for group in np.unique(groups):
-        rows = draw.permutation(np.flatnonzero(groups == group))
-        found[rows] = values[np.roll(rows, 1)]
+        rows = np.flatnonzero(groups == group)
+        found[rows] = values[draw.permutation(rows)]
     return found

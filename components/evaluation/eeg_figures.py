@@ -1,5 +1,6 @@
 """Figures of EEG encoders: topographies of evoked potentials and of importance, retrieved images, repetitions."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ MONTAGE = "standard_1005"
 
 MOMENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 """Seconds from the onset of which a topography is drawn, where the epochs reach so far."""
+
+
+LABEL = 18
+"""Letters that fit along a picture's side."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def evoked_topographies(
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_xlabel("time from the onset of the image (ms)")
     ax.set_ylabel(f"evoked potential ({unit})")
-    ax.legend(frameon=False, fontsize=9, loc="upper right")
+    ax.legend(frameon=False, fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
     ax.margins(x=0)
     info, limit = _info(channels), float(np.abs(evoked).max())
     for k, moment in enumerate(moments):
@@ -119,7 +124,7 @@ def retrieved_images(rows: Sequence[Seen], title: str) -> Figure:
             ax.set_yticks([])
             ax.spines[:].set_visible(False)
         axes[0].imshow(row.picture)
-        axes[0].set_ylabel(row.concept, fontsize=8)
+        axes[0].set_ylabel(textwrap.fill(row.concept, LABEL), fontsize=8)
         for ax, picture, right in zip(axes[1:], row.retrieved, row.right, strict=False):
             ax.imshow(picture)
             if right:

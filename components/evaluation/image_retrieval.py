@@ -4,7 +4,6 @@ import numpy as np
 import pandas
 import torch
 
-from components.data.paired_epochs import PairedEpochs
 from components.evaluation.retrieval import ranks_among, similarities
 from components.models.eeg_encoder import EEGEncoder
 from components.training.alignment import embed
@@ -78,27 +77,28 @@ def retrieve(
     return pandas.concat(tables, ignore_index=True), pandas.concat(shown, ignore_index=True)
 
 
-def _margin(encoder: EEGEncoder, data: PairedEpochs, gallery: Gallery, device: torch.device) -> float:
+class _Read:
+    """Items that are in memory; with one electrode at its mean, where one is named."""
+
+    def __init__(self, values: dict[str, np.ndarray], electrode: int | None = None):
+        self._values = values
+        if electrode is not None:
+            eeg = values["eeg"].copy()
+            eeg[:, electrode] = 0
+            self._values = values | {"eeg": eeg}
+
+    def __len__(self) -> int:
+        return len(self._values["eeg"])
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        return {name: values[indices] for name, values in self._values.items()}
+
+
+def _margin(encoder: EEGEncoder, data: _Read, place: np.ndarray, gallery: Gallery, device: torch.device) -> float:
     similarity = similarities(embed(encoder, data, BATCH, device).numpy(), gallery.features)
-    place = gallery.places(data.table["image"].to_numpy())
     right = similarity[np.arange(len(place)), place]
     others = (similarity.sum(1) - right) / (similarity.shape[1] - 1)
     return float((right - others).mean())
-
-
-class _Silenced:
-    """Epochs with one electrode at its mean."""
-
-    def __init__(self, data: PairedEpochs, electrode: int):
-        self._data, self._electrode, self.table = data, electrode, data.table
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        found = self._data.__getitems__(indices)
-        found["eeg"][:, self._electrode] = 0
-        return found
 
 
 def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device) -> np.ndarray:
@@ -113,8 +113,11 @@ def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device
     gallery, found = Gallery(pairs), []
     for subject in pairs.fold.test:
         data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1)
-        whole = _margin(encoder, data, gallery, device)
-        parts = [_margin(encoder, _Silenced(data, k), gallery, device) for k in range(pairs.store.shape[0])]
+        values = data.__getitems__(list(range(len(data))))
+        place = gallery.places(values["image"])
+        whole = _margin(encoder, _Read(values), place, gallery, device)
+        electrodes = range(pairs.store.shape[0])
+        parts = [_margin(encoder, _Read(values, k), place, gallery, device) for k in electrodes]
         found.append((whole - np.array(parts)) / (abs(whole) or 1.0))
     return np.mean(found, axis=0)
 

@@ -185,6 +185,7 @@ def main(run: Stage) -> None:
             {name: content_hash(path) for name, path in files.items()},
         ),
         warnings=corpus.warnings + [f"trials: {message}" for message in blocks],
+        band=cutting.band and list(cutting.band),
     )  # fmt: skip
     (out / "epochs").mkdir(parents=True)
     for name, path in files.items():

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 
 from components.data import epoch_store
-from components.data.image_corpus import Block, pick
+from components.data.image_corpus import Block, Continuous, pick
 from components.data.problems import Problem
 from components.errors import InputError
 from components.ingest_things.settings import Counts
@@ -118,6 +118,8 @@ def write_subject(blocks: list[Block], test: np.ndarray, cut: Cut, scratch: Path
             if not len(image):
                 continue
             if group[0].times is not None:
+                if cut.epoching.band is not None:
+                    _filtered(group[0], cut.epoching)  # refuses it
                 yield from _delivered(group, kept, channels, times)
             else:
                 epochs = _cut(group, kept, channels, cut.epoching, scratch / "session.npy", problems)
@@ -175,6 +177,16 @@ def _delivered(
             yield np.asarray(part[:, rows][:, :, -len(times) :], np.float64)
 
 
+def _filtered(block: Block, epoching: Epoching) -> Block:
+    if epoching.band is None:
+        return block
+    if not isinstance(block.trials, Continuous):
+        raise InputError(
+            f"{block.source}: comes cut, and cannot be filtered before that; the entry of epochs has a band"
+        )
+    return replace(block, trials=block.trials.filtered(*epoching.band, block.sfreq))
+
+
 def _cut(
     group: list[Block],
     kept: list[np.ndarray],
@@ -185,6 +197,7 @@ def _cut(
 ) -> np.ndarray:
     """Cut the epochs of a session into a file: (epochs, channels, samples) float32, mapped; notes flat channels."""
     steps = [operator(epoching, block.sfreq)[0] for block in group]
+    group = [_filtered(block, epoching) for block in group]
     shape = (sum(map(len, kept)), len(channels), steps[0].shape[1])
     epochs = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     place = 0

@@ -1,7 +1,8 @@
 """Change ``params.yaml``, comments kept.
 
 ``python -m components.params set section.field=value ...`` sets fields;
-``python -m components.params profile NAME`` puts the fields of ``components/params/NAME.yaml`` in place.
+``python -m components.params profile NAME`` puts the fields of ``components/params/NAME.yaml`` in place;
+``python -m components.params corpora`` puts corpora of one's own in the place of the demo's.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from components.errors import InputError
+from components.params.corpora import give
 from components.params.document import edit
 from components.settings import PARAMS, section
 
@@ -44,11 +46,17 @@ def main(argv: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("set").add_argument("assignments", nargs="+", metavar="section.field=value")
     commands.add_parser("profile").add_argument("name", choices=profiles())
+    corpora = commands.add_parser("corpora")
+    corpora.add_argument("--tuev", type=Path, help="TUEV's edf folder")
+    corpora.add_argument("--things", type=Path, help="THINGS-EEG2 or THINGS-EEG1; without it images are left out")
     arguments = parser.parse_args(argv)
     try:
         with edit() as document:
             if arguments.command == "profile":
                 update(document, yaml.safe_load((PROFILES / f"{arguments.name}.yaml").read_text()))
+                return
+            if arguments.command == "corpora":
+                give(document, arguments.tuev, arguments.things)
                 return
             for assignment in arguments.assignments:
                 name, equals, value = assignment.partition("=")

@@ -46,6 +46,7 @@ def main(run: Stage) -> None:
         **sections.pretraining(doc, backbones, compared),
         **eeg_sections.images_from_eeg(doc, eeg, published),
         scored=eeg_tables.scored,
+        percent=eeg_tables.percent,
         environment=sections.environment(),
     )
     exports.write(out, corpus, comparison, backbones, compared, ablated, eeg_sections.metrics(eeg))

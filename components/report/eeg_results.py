@@ -12,6 +12,7 @@ from components.errors import InputError
 from components.evaluation.eeg_records import CLASSIFIED, RANKS, classification_metrics
 from components.evaluation.files import there
 from components.evaluation.retrieval import Score, bootstrap, top_k
+from components.evaluation.retrieval_control import over_trainings
 from components.train_eeg_encoder.settings import Row, seeds_of
 
 
@@ -63,8 +64,11 @@ class Study:
 
     @property
     def band_name(self) -> str:
-        """The band in words."""
-        return "as recorded" if self.band is None else f"{self.band[0]:g}–{self.band[1]:g} Hz"
+        """The band in words: of the epochs, else of the recordings that they were cut from."""
+        if self.band is not None:
+            return f"{self.band[0]:g}–{self.band[1]:g} Hz"
+        before = self.facts["recorded_band"]
+        return "as recorded" if before is None else f"{before[0]:g}–{before[1]:g} Hz before cutting"
 
     @property
     def table(self) -> pandas.DataFrame:
@@ -83,9 +87,20 @@ class Study:
         table = self.table
         return table[table["repetitions"] == table.groupby("subject")["repetitions"].transform("max")]
 
-    def retrieval(self, ways: int, k: int, rows: pandas.DataFrame | None = None) -> Score:
-        """Top-k among so many candidates; all repetitions averaged unless ``rows`` says otherwise."""
+    def by_training(self, ways: int, k: int, rows: pandas.DataFrame | None = None) -> np.ndarray:
+        """Top-k among so many candidates of each training, one value a seed; see :meth:`retrieval`."""
         rows = self.whole() if rows is None else rows
+        scores = pandas.Series(top_k(rows["rank"].to_numpy(), self.facts["images"], ways, k))
+        return scores.groupby(rows["seed"].to_numpy()).mean().to_numpy()
+
+    def retrieval(self, ways: int, k: int, rows: pandas.DataFrame | None = None) -> Score:
+        """Top-k among so many candidates; all repetitions averaged unless ``rows`` says otherwise.
+
+        The interval draws test images; that of a control is over trainings.
+        """
+        rows = self.whole() if rows is None else rows
+        if self.row.pairs == "permuted":
+            return over_trainings(self.by_training(ways, k, rows))
         return bootstrap(top_k(rows["rank"].to_numpy(), self.facts["images"], ways, k), rows["image"].to_numpy())
 
     def curve(self) -> pandas.DataFrame:

@@ -1,5 +1,6 @@
 """What fills the report's part on images and EEG."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,15 +9,33 @@ import pandas
 from components.data.protocols import MEANING
 from components.evaluation import eeg_figures
 from components.evaluation.retrieval import Score
+from components.evaluation.retrieval_control import FEWEST, permutation_p
 from components.report import eeg_tables
 from components.report.document import Document
 from components.report.eeg_results import EEGCorpus, Study
 
 CAPTIONS = {
     "retrieved": "Test images that were seen and what their EEG retrieved, the right one framed; drawn at random",
-    "evoked": "Evoked potential: mean over all test images and repetitions",
+    "evoked": "Evoked potential: mean over all test images and repetitions; images follow each other quickly, and so do "
+    "responses to the next ones",
     "importance": "Importance of electrodes: what the margin of the right image loses without each",
 }
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Recorded pairs beside a control of the same encoder and protocol.
+
+    Attributes:
+        label: of their row.
+        two_way, top1: means over trainings.
+        p: of the permutation test, by two-way accuracy.
+    """
+
+    label: str
+    two_way: float
+    top1: float
+    p: float
 
 
 @dataclass(frozen=True)
@@ -25,28 +44,54 @@ class Control:
 
     Attributes:
         label: of its row.
-        score: its top-1.
-        chance: one over the number of candidates.
+        trainings: each with a pairing of its own.
+        two_way: accuracy, which uses the whole rank: top-1 among few images is too coarse to be judged.
+        top1: among all images.
+        candidates: how many those are.
+        compared: rows of recorded pairs.
     """
 
     label: str
-    score: Score
-    chance: float
+    trainings: int
+    two_way: Score
+    top1: Score
+    candidates: int
+    compared: list[Compared]
 
     @property
-    def at_chance(self) -> bool:
-        """Whether the interval contains chance."""
-        return self.score.low <= self.chance <= self.score.high
+    def at_chance(self) -> bool | None:
+        """Whether the interval of the two-way accuracy contains chance; None if the trainings are too few to say."""
+        return None if self.trainings < FEWEST else self.two_way.low <= 0.5 <= self.two_way.high
+
+
+def _compared(control: Study, others: list[Study]) -> list[Compared]:
+    def kind(study: Study) -> tuple:
+        row = study.row
+        return row.encoder, row.options, row.subjects, row.subject_layers, study.protocol, study.band
+
+    ways = control.facts["images"]
+    return [
+        Compared(
+            f"{study.name}, {study.protocol}",
+            float(study.by_training(2, 1).mean()),
+            float(study.by_training(ways, 1).mean()),
+            permutation_p(study.by_training(2, 1), control.by_training(2, 1)),
+        )
+        for study in others
+        if study.row.pairs == "recorded" and kind(study) == kind(control)
+    ]
 
 
 def controls(corpus: EEGCorpus) -> list[Control]:
     """The controls of a corpus."""
-    return [
-        Control(f"{study.name}, {study.protocol}", study.retrieval(ways, 1), 1 / ways)
-        for study in corpus.aligned
-        if study.row.pairs == "permuted"
-        for ways in [study.facts["images"]]
-    ]
+    found = []
+    for study in corpus.aligned:
+        if study.row.pairs == "permuted":
+            ways = study.facts["images"]
+            label, trainings = f"{study.name}, {study.protocol}", len(study.by_training(2, 1))
+            scores = study.retrieval(2, 1), study.retrieval(ways, 1)
+            found.append(Control(label, trainings, *scores, ways, _compared(study, corpus.aligned)))
+    return found
 
 
 def _plain(studies: list[Study]) -> list[Study]:
@@ -126,7 +171,8 @@ def metrics(corpora: list[EEGCorpus]) -> dict[str, str | float | bool]:
             found |= {f"{key}_corpus": corpus.name, f"{key}_candidates": ways}
             for k in (1, 5):
                 score = study.retrieval(ways, k)
-                found |= {f"{key}_top{k}": score.mean, f"{key}_top{k}_low": score.low, f"{key}_top{k}_high": score.high}
+                values = {"": score.mean, "_low": score.low, "_high": score.high}
+                found |= {f"{key}_top{k}{part}": value for part, value in values.items() if math.isfinite(value)}
         for study in _plain(corpus.classified):
             each = list(study.classification().values())
             found[f"eeg_{study.name}_{study.protocol}_corpus"] = corpus.name

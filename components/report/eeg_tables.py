@@ -1,5 +1,6 @@
 """Tables of the encoders of EEG: results in, tables of text out."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,7 +18,9 @@ def percent(value: float) -> str:
 
 
 def scored(score: Score) -> str:
-    """Write a percentage with its interval."""
+    """Write a percentage with its interval, where it has one."""
+    if math.isnan(score.low):
+        return percent(score.mean)
     return f"{percent(score.mean)} ({percent(score.low)} to {percent(score.high)})"
 
 

@@ -6,12 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
+from scipy.signal import sosfiltfilt
 
-from components.errors import InputError
-
-ORDER = 4
-"""Of the Butterworth filter, which runs forwards and backwards."""
+from components.signal.band import band_sections
 
 FILE = "input.json"
 
@@ -24,11 +21,7 @@ def band_operator(low_hz: float, high_hz: float, sfreq: float, samples: int) -> 
     Raises:
         InputError: the band does not lie between 0 and half the sampling rate.
     """
-    if not 0 < low_hz < high_hz < sfreq / 2:
-        raise InputError(
-            f"band: must lie between 0 and half the sampling rate, {sfreq / 2:g} Hz (found {low_hz:g} to {high_hz:g})"
-        )
-    sections = butter(ORDER, (low_hz, high_hz), "bandpass", fs=sfreq, output="sos")
+    sections = band_sections(low_hz, high_hz, sfreq)
     pad = min(samples - 1, round(sfreq / low_hz))
     return sosfiltfilt(sections, np.eye(samples), axis=1, padlen=pad).astype(np.float32)
 

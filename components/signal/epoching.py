@@ -30,6 +30,8 @@ class Epoching:
     """Partitions whose noise covariance whitens an epoch (MVNN), session by session."""
     covariance: Literal["epochs", "time"]
     """Noise covariance over the samples of each epoch, or over the repetitions of an image at each time."""
+    band: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] | None = None
+    """Filter of the continuous recordings before epochs are cut, (low, high) in Hz; null: none."""
 
     def __post_init__(self):
         if self.tmax_s <= self.tmin_s:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -28,9 +29,15 @@ def lock_hash() -> str:
     return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.exists() else "none"
 
 
+@lru_cache(maxsize=1)
+def _locked_stages(text: str) -> dict:
+    """Stages of ``dvc.lock``, which is long: libyaml's parser takes a tenth of the time."""
+    return (yaml.load(text, yaml.CSafeLoader) or {}).get("stages", {})
+
+
 def dvc_hash(path: Path) -> str:
     """The hash under which DVC holds an output, or the content's own SHA-256 where the stage was run without DVC."""
-    stages = (yaml.safe_load(LOCK.read_text()) or {}).get("stages", {}) if LOCK.exists() else {}
+    stages = _locked_stages(LOCK.read_text()) if LOCK.exists() else {}
     for stage in stages.values():
         for out in stage.get("outs", []):
             if out["path"] == path.as_posix():

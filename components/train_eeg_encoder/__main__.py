@@ -1,11 +1,14 @@
 """Train an encoder of EEG epochs under its protocols: ``python -m components.train_eeg_encoder --row NAME``."""
 
+import shutil
+
 import mlflow
 
 from components.data.epoch_store import EpochStore
 from components.data.image_features import ImageFeatures
 from components.data.protocols import folds
 from components.serving import eeg_classifier, eeg_embedding
+from components.serving.epochs import ENCODER
 from components.stage import Stage, stage
 from components.tracking import models
 from components.tracking.datasets import Data
@@ -61,14 +64,17 @@ def main(run: Stage) -> None:
                 best = cell
         if not run.leader:
             return
-        if row.objective == "align":
+        served = row.served and row.pairs == "recorded"
+        if row.objective == "align" and served:
             (best.folder / "figures").mkdir()
-            title = f"{row.encoder}, {row.pairs} pairs ({corpus} data)"
+            title = f"{row.encoder} ({corpus} data)"
             for figure_name, figure in pictures.draw(best, title, device).items():
                 figure.savefig(best.folder / "figures" / f"{figure_name}.png", dpi=110)
-        mlflow.log_artifacts(out)
+        # The weights of every training are DVC's; MLflow gets those of the model.
+        kept = shutil.copytree(out, run.work / "artifacts", ignore=shutil.ignore_patterns(ENCODER), dirs_exist_ok=True)
+        mlflow.log_artifacts(kept)
         model = None
-        if row.pairs == "recorded":
+        if served:
             model = models.log(SERVED[row.objective], f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
         for warning in store.description.warnings:
             print(f"WARNING: {warning}")

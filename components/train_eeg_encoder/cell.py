@@ -152,6 +152,7 @@ def run_cell(
         "protocol": protocol,
         "fold": asdict(pairs.fold),
         "band": pairs.band,
+        "recorded_band": store.description.band,
         "epochs": {"samples": store.shape[1], "electrodes": store.shape[0], "sfreq": store.description.sfreq},
     } | trained.facts
     if study.classes is None:
@@ -169,10 +170,11 @@ def run_cell(
         facts |= {"concepts": study.classes.names, "split_rule": study.classes.rule, "windows": len(table)}
         facts["repetitions"] = settings.classify.average
     eeg_records.write(folder, trained.curves, facts, metrics)
-    trained.encoder.cpu().save_pretrained(folder / ENCODER)
-    pairs.input.save(folder)
-    plain = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
-    np.save(folder / EXAMPLE, plain.__getitems__([0, 1])["eeg"])
+    if row.pairs == "recorded":  # no one uses a control
+        trained.encoder.cpu().save_pretrained(folder / ENCODER)
+        pairs.input.save(folder)
+        plain = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
+        np.save(folder / EXAMPLE, plain.__getitems__([0, 1])["eeg"])
     better = -facts["validation_rank"] if study.classes is None else facts["validation_cohen_kappa"]
     return Cell(folder, trained, pairs, metrics, better)
 

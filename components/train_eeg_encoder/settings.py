@@ -33,14 +33,19 @@ class Row:
     bands: list[Band | None] = field(default_factory=lambda: [None])
     """Band filters in Hz, each trained with; null: none."""
     pairs: Literal["recorded", "permuted"] = "recorded"
-    """``permuted``: a control that is trained on the image of another epoch."""
+    """``permuted``: a control that is trained on pairs drawn at random."""
+    trainings: Positive | None = None
+    """Of each fold, with seeds 0, 1, ...; null: those of ``matrix.seeds``. A control draws a pairing for each."""
+    served: bool = True
+    """Draw pictures of the best training, and log it as a model; never of a control."""
     subject_layers: bool = False
     """An input layer of its own for each training subject."""
 
 
 def seeds_of(row: Row, seeds: list[int]) -> list[int]:
     """Seeds that a row is trained with: the first one alone where nothing is random."""
-    return seeds[:1] if row.encoder == LINEAR and row.pairs == "recorded" else seeds
+    chosen = seeds if row.trainings is None else list(range(row.trainings))
+    return chosen[:1] if row.encoder == LINEAR and row.pairs == "recorded" else chosen
 
 
 @settings

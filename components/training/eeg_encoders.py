@@ -19,7 +19,7 @@ from components.training.averaged import AveragedModule
 from components.training.classification import Classification
 from components.training.fit import fit
 from components.training.image_pairs import ALL, Pairs
-from components.training.ridge import fit_ridge
+from components.training.ridge import RidgeEpochs, linear_encoder
 from components.training.settings import Hardware
 
 READ = 512
@@ -97,7 +97,7 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
 def _read(data: PairedEpochs) -> dict[str, np.ndarray]:
     parts = [
         data.__getitems__(list(range(k, min(k + READ, len(data)))))
-        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False)
+        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -105,15 +105,16 @@ def _read(data: PairedEpochs) -> dict[str, np.ndarray]:
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = _read(pairs.part("train", ALL)), _read(pairs.part("validation", ALL))
-    found = []
+    epochs, found = RidgeEpochs(train["eeg"]), []
+    shown = validation["eeg"].reshape(len(validation["eeg"]), -1)
     for alpha in settings.ridge_alphas:
-        model = fit_ridge(train["eeg"], train["features"], alpha)
-        with torch.inference_mode():
-            predicted = model(torch.from_numpy(validation["eeg"])).numpy()
-        place = ranks(predicted, validation["features"], validation["identity"])
-        found.append((float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1), alpha, model))
-    score, alpha, model = min(found, key=lambda one: one[0])
-    facts = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters()), "alpha": alpha}
+        weight, intercept = epochs.fit(train["features"], alpha)
+        place = ranks(shown @ weight + intercept, validation["features"], validation["identity"])
+        score = float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1)
+        found.append((score, alpha, weight, intercept))
+    score, alpha, weight, intercept = min(found, key=lambda one: one[0])
+    facts = {"seed": seed, "parameters": weight.size + intercept.size, "alpha": alpha}
+    model = linear_encoder(weight, intercept, train["eeg"].shape[1:])
     return Trained(model, [], facts | {"best_epoch": 0.0, "validation_rank": score})
 
 

@@ -2,23 +2,52 @@
 
 import numpy as np
 import torch
-from sklearn.linear_model import Ridge
+from scipy.linalg import solve
 
 from components.models.linear_encoder import LinearEncoder
 
 
-def fit_ridge(eeg: np.ndarray, features: np.ndarray, alpha: float) -> LinearEncoder:
-    """Fit the map by ridge regression (scikit-learn), with an intercept that is not penalised.
+class RidgeEpochs:
+    """Training epochs, to fit any number of targets and penalties to: their Gram matrix is computed once.
+
+    The Gram matrix is over epochs or over samples, whichever are fewer; the intercept is not penalised.
 
     Args:
         eeg: (epochs, electrodes, samples).
-        features: (epochs, width).
-        alpha: penalty, in units of the number of epochs times the variance of a sample.
     """
-    flat = eeg.reshape(len(eeg), -1)
-    found = Ridge(alpha=alpha * len(flat) * float(flat.var())).fit(flat, features)
-    model = LinearEncoder(eeg.shape[1], eeg.shape[2], features.shape[1])
+
+    def __init__(self, eeg: np.ndarray):
+        flat = eeg.reshape(len(eeg), -1)
+        self._unit = len(flat) * float(flat.var())
+        self._mean = flat.mean(0)
+        self._flat = flat - self._mean
+        self._over_epochs = len(flat) <= flat.shape[1]
+        self._gram = self._flat @ self._flat.T if self._over_epochs else self._flat.T @ self._flat
+
+    def fit(self, features: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Fit a map to features.
+
+        Args:
+            features: (epochs, width).
+            alpha: penalty, in units of epochs times the variance of a sample.
+
+        Returns:
+            weight (electrodes * samples, width), intercept (width,).
+        """
+        centre = features.mean(0)
+        penalised = self._gram + np.float32(alpha * self._unit) * np.eye(len(self._gram), dtype=self._gram.dtype)
+        wanted = features - centre
+        if self._over_epochs:
+            weight = self._flat.T @ solve(penalised, wanted, assume_a="pos")
+        else:
+            weight = solve(penalised, self._flat.T @ wanted, assume_a="pos")
+        return weight, centre - self._mean @ weight
+
+
+def linear_encoder(weight: np.ndarray, intercept: np.ndarray, shape: tuple[int, int]) -> LinearEncoder:
+    """Make an encoder of epochs of a shape (electrodes, samples) from a map that was fitted."""
+    model = LinearEncoder(*shape, len(intercept))
     with torch.no_grad():
-        model.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(found.coef_, np.float32)))
-        model.map.bias.copy_(torch.from_numpy(np.asarray(found.intercept_, np.float32)))
+        model.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
+        model.map.bias.copy_(torch.from_numpy(np.asarray(intercept, np.float32)))
     return model.eval()

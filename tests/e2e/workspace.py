@@ -50,8 +50,8 @@ def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> s
     return command(workspace, sys.executable, "-m", f"components.{name}", *arguments, check=check)
 
 
-def make(path: Path) -> Path:
-    """Copy what git tracks, commit it, and make the tiny surrogate corpus."""
+def copy(path: Path) -> Path:
+    """Copy what git tracks, commit it, and set what is tiny."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -70,6 +70,12 @@ def make(path: Path) -> Path:
     ):
         command(path, "git", *words)
     module(path, "params", "set", *TINY)
+    return path
+
+
+def make(path: Path) -> Path:
+    """Make a workspace with the tiny surrogate of TUEV."""
+    copy(path)
     cache = ROOT / "data" / "cache"
     sizes = ["--train-subjects", "4", "--repeat-subjects", "0", "--eval-recordings", "2"]
     module(path, "surrogate_tuev", "--cache", str(cache), *sizes)

@@ -1,5 +1,6 @@
 """The report's part on EEG of seen images: its numbers, protocols, marks and warnings."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -11,31 +12,40 @@ import yaml
 from PIL import Image
 
 from components.errors import InputError
+from components.evaluation.retrieval import Score
 from components.report import eeg_sections, eeg_tables
 from components.report.__main__ import PUBLISHED
 from components.report.document import TEMPLATES, Document
 from components.report.eeg_results import read_rows
 from components.settings import validate
-from components.train_eeg_encoder.settings import Row
+from components.train_eeg_encoder.settings import Row, seeds_of
 
 IMAGES, SUBJECTS = 40, ["sub-01", "sub-02", "sub-03"]
 LEAKS = "blocks are confounded with class"
 ROWS = {
     "aligned": {"corpus": "demo", "objective": "align", "encoder": "spatiotemporal", "protocols": ["joint"]},
     "permuted": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["joint"],
-                 "pairs": "permuted"},
+                 "pairs": "permuted", "trainings": 12},
     "ridge": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["within", "leave_one_out"],
               "bands": [None, [5, 95]]},
+    "linear": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["joint"]},
     "eegnet": {"corpus": "blocks", "objective": "classify", "encoder": "eegnet", "protocols": ["within"]},
 }  # fmt: skip
-SKILL = {"aligned": 0.8, "permuted": 0.0, "ridge": 0.5}
+SKILL = {"aligned": 0.8, "permuted": 0.0, "ridge": 0.5, "linear": 0.5}
 
 
 def _write(folder: Path, facts: dict, row: str, seed: int, test: list[str]) -> None:
     """Ranks that are right as often as the row's skill says, or predictions of four classes."""
-    draw = np.random.default_rng([len(row), seed, len(test)])
+    draw = np.random.default_rng([*map(ord, row), seed, len(test)])
     folder.mkdir(parents=True)
-    facts = facts | {"seed": seed, "warnings": [], "layout": "things_eeg2_raw", "encoder": row, "repetitions": 80}
+    facts = facts | {
+        "seed": seed,
+        "recorded_band": None,
+        "warnings": [],
+        "layout": "things_eeg2_raw",
+        "encoder": row,
+        "repetitions": 80,
+    }
     if row == "eegnet":
         facts |= {"corpus": "EEGCVPR40", "layout": "eegcvpr40", "warnings": [LEAKS], "repetitions": 1}
         facts |= {"concepts": ["a", "b", "c", "d"], "split_rule": "the corpus's own split of images"}
@@ -68,7 +78,7 @@ def corpora(tmp_path_factory):
             for band in row.get("bands", [None]):
                 folds = {"joint": {"all": SUBJECTS}}.get(protocol, {subject: [subject] for subject in SUBJECTS})
                 for fold, test in folds.items():
-                    for seed in (0, 1) if name != "ridge" else (0,):  # nothing in it is random
+                    for seed in seeds_of(validate(row, Row, name), [0, 1]):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
@@ -82,7 +92,9 @@ def corpora(tmp_path_factory):
 def text(corpora, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
     values = eeg_sections.images_from_eeg(doc, corpora, yaml.safe_load(PUBLISHED.read_text()))
-    found = TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=eeg_tables.scored, **values)
+    found = TEMPLATES.get_template("eeg.md.j2").render(
+        doc=doc, scored=eeg_tables.scored, percent=eeg_tables.percent, **values
+    )
     assert (doc.folder / "figures/eeg1_retrieved.png").is_file()
     assert (doc.folder / "figures/eeg1_repetitions.png").stat().st_size > 10_000
     return found
@@ -96,7 +108,8 @@ def _rows(text: str, caption: str) -> dict[str, list[str]]:
 
 def test_every_number_stands_beside_its_protocol(text, corpora):
     rows = _rows(text, "Retrieval of the image seen, by encoder and protocol")
-    assert set(rows) == {"aligned joint", "permuted (permuted pairs) joint", "ridge within", "ridge leave_one_out"}
+    assert set(rows) == {"aligned joint", "permuted (permuted pairs) joint", "ridge within", "ridge leave_one_out",
+                         "linear joint"}  # fmt: skip
     row = rows["aligned joint"]
     study = corpora[0].aligned[0]
     ranks = study.table.query("repetitions == 80")["rank"]
@@ -112,15 +125,34 @@ def test_every_number_stands_beside_its_protocol(text, corpora):
 
 
 def test_the_control_is_judged(text, corpora):
-    assert "**Permuted-pairing control** (permuted, joint)" in text and "**Yes.**" in text
     (control,) = eeg_sections.controls(corpora[0])
-    assert control.at_chance and control.chance == 1 / 40
+    assert control.trainings == 12 and control.candidates == 40 and control.at_chance
+    assert control.two_way.low < 0.5 < control.two_way.high and control.top1.low < 1 / 40 < control.top1.high
+    (compared,) = control.compared
+    assert compared.label == "linear, joint" and compared.p == pytest.approx(1 / 13) and compared.two_way > 0.6
+    shown = text[text.index("**Permuted-pairing control** (permuted, joint, 12 trainings") :].partition("\n- ")[0]
+    assert "**Yes.**" in shown and "(linear, joint)" in shown and "p = 0.077" in shown
+    score = _rows(text, "Retrieval of the image seen")["permuted (permuted pairs) joint"]["top-1, % (interval)"]
+    assert score == eeg_tables.scored(control.top1), "its interval is over trainings there, too"
+
+
+def test_a_control_that_is_not_at_chance_and_one_of_few_trainings(corpora):
+    (control,) = eeg_sections.controls(corpora[0])
+    assert dataclasses.replace(control, two_way=Score(0.53, 0.51, 0.55)).at_chance is False
+    assert dataclasses.replace(control, trainings=2).at_chance is None
 
 
 def test_bands_have_a_column_each(text):
     rows = _rows(text, "Frequency bands")
     assert set(rows) == {"ridge within", "ridge leave_one_out"}
     assert list(rows["ridge within"]) == ["encoder", "protocol", "score", "as recorded", "5–95 Hz"]
+
+
+def test_a_corpus_that_was_filtered_before_it_was_cut_says_so(corpora):
+    (cell, *_) = (study := corpora[0].aligned[0]).cells
+    filtered = dataclasses.replace(cell, facts=cell.facts | {"recorded_band": [5.0, 95.0]})
+    assert study.band_name == "as recorded"
+    assert dataclasses.replace(study, cells=[filtered]).band_name == "5–95 Hz before cutting"
 
 
 def test_surrogate_and_published_are_marked(text):
@@ -157,4 +189,4 @@ def test_a_seed_that_is_missing_is_named(corpora):
 def test_without_rows_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
     values = eeg_sections.images_from_eeg(doc, [], yaml.safe_load(PUBLISHED.read_text()))
-    assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, **values).strip()
+    assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, percent=None, **values).strip()

@@ -11,7 +11,9 @@ from components.errors import InputError
 from components.models.eeg_encoder import SubjectLayer
 from components.models.eeg_encoders import ENCODERS, build_encoder, load_encoder
 from components.models.eegconvnet import EEGConvNet
-from components.training.ridge import fit_ridge
+from components.models.spatiotemporal import SpatioTemporal
+from components.training.ridge import RidgeEpochs, linear_encoder
+from tests.oracles import naive_spatiotemporal
 
 SHAPES = [(63, 250, 1024), (17, 200, 40), (128, 440, 40)]
 VARIANTS = [
@@ -132,15 +134,18 @@ def test_atms_has_the_shapes_of_its_paper():
     assert model.attention.qkv.weight.shape == (3 * 248, 250)  # 4 heads of 62
 
 
-def test_ridge_is_scikit_learns():
+@pytest.mark.parametrize("epochs", [40, 90])
+def test_ridge_is_scikit_learns(epochs):
     rng = np.random.default_rng(0)
-    eeg = rng.standard_normal((60, 3, 20)).astype(np.float32)
-    features = (eeg.reshape(60, -1) @ rng.standard_normal((60, 5)) + 2).astype(np.float32)
-    model = fit_ridge(eeg, features, 0.1)
-    flat = eeg.reshape(60, -1)
-    expected = Ridge(0.1 * 60 * flat.var()).fit(flat, features).predict(flat)
-    with torch.inference_mode():
-        assert np.allclose(model(torch.from_numpy(eeg)), expected, atol=1e-3)
+    eeg = rng.standard_normal((epochs, 3, 20)).astype(np.float32) + 1
+    flat = eeg.reshape(epochs, -1)
+    features = (flat @ rng.standard_normal((60, 5)) + 2).astype(np.float32)
+    ridge = RidgeEpochs(eeg)
+    for alpha in (0.1, 2.0):
+        expected = Ridge(alpha * epochs * flat.var()).fit(flat, features).predict(flat)
+        with torch.inference_mode():
+            model = linear_encoder(*ridge.fit(features, alpha), (3, 20))
+            assert np.allclose(model(torch.from_numpy(eeg)), expected, atol=1e-3)
 
 
 def test_what_is_misspelt_is_named():
@@ -152,3 +157,15 @@ def test_what_is_misspelt_is_named():
         assert list(inspect.signature(cls.__init__).parameters)[1:6] == [
             "n_chans", "n_times", "n_outputs", "n_subjects", "unseen",
         ]  # fmt: skip
+
+
+def test_spatiotemporal_is_its_formulas_written_out():
+    model = SpatioTemporal(
+        5, 48, 7, hidden=4, layers=2, step=3, filters=3, kernels=(4, 9), parts=5, dropout=0.0
+    ).train()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    weights, eeg = dict(model.named_parameters()), torch.randn(6, 5, 48)
+    expected = naive_spatiotemporal(weights, eeg, step=3, layers=2, fields=2, parts=5)
+    assert torch.allclose(model(eeg), expected, atol=1e-5)

@@ -3,8 +3,10 @@ import dataclasses
 import mne
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfiltfilt
 from sklearn.discriminant_analysis import _cov
 
+from components.data.image_corpus import Continuous
 from components.errors import InputError
 from components.settings import validate
 from components.signal.epoching import Epoching, operator, window
@@ -79,3 +81,28 @@ def test_whitened_noise_has_unit_covariance():
 def test_settings_are_checked(change):
     with pytest.raises(InputError):
         validate(dataclasses.asdict(NICE) | change, Epoching, "epochs.nice")
+
+
+@pytest.mark.parametrize("band", [(1.0, 70.0), (5.0, 95.0), (14.0, 70.0), (55.0, 95.0)])
+def test_a_stretch_of_a_filtered_recording_is_that_of_the_whole_one(band):
+    sfreq, samples = 250.0, 10_000
+    signals = np.random.default_rng(4).standard_normal((3, samples)).cumsum(1)
+    onsets = np.array([10, 700, 760, 5000, 9600])
+    trials = Continuous(lambda start, stop: signals[:, start:stop], onsets, samples).filtered(*band, sfreq)
+    sections = butter(4, band, "bandpass", fs=sfreq, output="sos")
+    whole = sosfiltfilt(sections, signals, axis=1, padlen=1000)
+    for chosen in (np.arange(5), np.array([1, 2])):  # one read each, and one read for both
+        found = trials.read(chosen, -10, 200)
+        expected = expected_of(whole, onsets[chosen])
+        inner = slice(1, 4) if len(chosen) == 5 else slice(None)
+        assert np.abs(found - expected)[inner].max() < 1e-3 * whole.std()
+    cut = np.stack([signals[:, onset - 10 : onset + 190] for onset in onsets[1:4]])
+    alone = sosfiltfilt(sections, cut, axis=2, padlen=min(199, round(sfreq / band[0])))
+    assert np.abs(alone - expected_of(whole, onsets[1:4])).max() > 0.1 * whole.std(), "edges of cut epochs do matter"
+    assert trials.inside(-10, 200).tolist() == [True] * 5 and not trials.inside(-20, 200)[0]
+    with pytest.raises(InputError, match="half the sampling rate"):
+        trials.filtered(55, 95, 100.0)
+
+
+def expected_of(whole: np.ndarray, onsets: np.ndarray) -> np.ndarray:
+    return np.stack([whole[:, onset - 10 : onset + 190] for onset in onsets])

@@ -63,13 +63,14 @@ def test_identity_is_of_the_content():
     assert found[0] == found[3] and len(set(found.tolist())) == 4
 
 
-def test_the_control_pairs_nothing_rightly_and_stays_within_splits():
+def test_the_control_draws_any_pairing_alike_and_stays_within_splits():
     groups = np.array(["train"] * 50 + ["validation"] * 7 + ["test"])
     values = np.arange(58)
     found = permuted(values, groups, 3)
-    assert sorted(found) == sorted(values) and (found[:57] != values[:57]).all() and found[57] == 57
-    assert (groups[found] == groups).all()
-    assert (permuted(values, groups, 4) != found).any()
+    assert sorted(found) == sorted(values) and found[57] == 57 and (groups[found] == groups).all()
+    assert (permuted(values, groups, 4) != found).any() and (permuted(values, groups, 3) == found).all()
+    kept = [(permuted(values, groups, seed)[:50] == values[:50]).sum() for seed in range(400)]
+    assert abs(np.mean(kept) - 1) < 4 / 20, "a uniform permutation keeps one place on average, sd 1"
 
 
 def test_the_filter_is_scipys_and_keeps_its_band():

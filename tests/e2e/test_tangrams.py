@@ -1,0 +1,58 @@
+"""What the README says of tangrams, done: its commands and its entries of ``params.yaml``, with fewer figures."""
+
+import json
+import re
+import shlex
+
+import numpy as np
+import pandas
+import pytest
+import yaml
+
+from components.data.epoch_store import EpochStore
+from components.data.image_features import ImageFeatures
+from tests.e2e.workspace import ROOT, command, copy, module
+from tests.surrogate_source import CACHE
+
+FEW = ["--subjects", "1", "--tangrams", "40", "--test-tangrams", "10", "--snr", "1"]
+QUICK = ["train_eeg_encoder.align.average=2", "train_eeg_encoder.align.optimisation.batch_size=16", "matrix.seeds=[0]"]
+SMALL = {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [15]}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    path = copy(tmp_path_factory.mktemp("tangrams"))
+    (path / "data").mkdir(exist_ok=True)
+    (path / "data/cache").symlink_to(CACHE)
+    text = (ROOT / "README.md").read_text().partition("Tangrams in")[2]
+    make, repro = (
+        shlex.split(line)[1:] for line in re.search(r"```bash\n(.*?)```", text, re.DOTALL)[1].strip().splitlines()
+    )
+    entries = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
+    module(path, "params", "set", *QUICK)
+    params = yaml.safe_load((path / "params.yaml").read_text())
+    for section, rows in entries.items():
+        params[section] |= rows
+    params["eeg_encoders"]["tangrams"]["options"] = SMALL
+    (path / "params.yaml").write_text(yaml.safe_dump(params))
+    assert make[0] == "-m" and make[1].startswith("components.")
+    module(path, make[1].removeprefix("components."), *make[2:], *FEW)
+    command(path, "dvc", *repro)
+    return path
+
+
+def test_figures_that_training_has_not_seen_are_retrieved(workspace):
+    (folder,) = (workspace / "models/eeg_encoders/tangrams").rglob("seed-0")
+    facts = json.loads((folder / "metrics.json").read_text())
+    assert facts["corpus"] == "surrogate tangrams" and facts["layout"] == "kilogram" and facts["images"] == 10
+    ranks = pandas.read_parquet(folder / "ranks.parquet")
+    whole = ranks[ranks["repetitions"] == ranks["repetitions"].max()]["rank"]
+    assert whole.mean() < 0.35 * 9, "guessing has a mean rank of 4.5"
+    assert (folder / "figures/retrieved.png").is_file()
+
+
+def test_masks_of_the_pieces_come_with_the_features(workspace):
+    store = EpochStore(workspace / "data/images/tangrams")
+    found = ImageFeatures(workspace / "data/image_features/tangrams", store.description.fingerprint)
+    assert found.features.shape == (50, 1280) and found.pieces.shape[0] == 50
+    assert all(set(np.unique(mask)) == set(range(8)) for mask in found.pieces)
