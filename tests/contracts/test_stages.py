@@ -33,6 +33,8 @@ def document():
     }
     row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
     found["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
+    study = {"semantics": "first", "classifier": "second"}
+    found["image_generation"] = {"one": study | {"corpus": "one"}, "two": study | {"corpus": "two"}}
     return found
 
 
