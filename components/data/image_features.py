@@ -39,21 +39,17 @@ class ImageFeatures:
 
     Attributes:
         features: (images, width) float32, not normalised, by row of the store's images; NaN where there is no file.
-        pieces: (images, side, side) uint8, which of a tangram's seven pieces covers a pixel; None for other images.
     """
 
     def __init__(self, path: Path, store: str):
         self.embedding = Embedding(**json.loads((path / "features.json").read_text()))
         if self.embedding.store != store:
             raise InputError(f"{path}/features.json: store: must be {store!r} (found {self.embedding.store!r})")
-        tensors = load_file(path / "features.safetensors")
-        self.features: np.ndarray = tensors["features"]
-        self.pieces: np.ndarray | None = tensors.get("pieces")
+        self.features: np.ndarray = load_file(path / "features.safetensors")["features"]
 
 
-def write_features(path: Path, features: np.ndarray, pieces: np.ndarray | None, embedding: Embedding) -> None:
-    """Write features and, of tangrams, masks; see :class:`ImageFeatures`."""
+def write_features(path: Path, features: np.ndarray, embedding: Embedding) -> None:
+    """Write features; see :class:`ImageFeatures`."""
     path.mkdir(parents=True)
-    tensors = {"features": features.astype(np.float32)} | ({} if pieces is None else {"pieces": pieces})
-    save_file(tensors, path / "features.safetensors")
+    save_file({"features": features.astype(np.float32)}, path / "features.safetensors")
     (path / "features.json").write_text(json.dumps(asdict(embedding), indent=2))

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
-from components.data import tangrams
 from components.data.epoch_store import EpochStore
 from components.data.image_features import Embedding, write_features
 from components.data.pictures import open_picture
+from components.data.structure_maps import Description, Kind, write_maps
 from components.embed_images.settings import EmbedImages
+from components.embed_images.structure import structure_maps
 from components.models.image_networks import load_network
 from components.stage import Stage, stage
 from components.training.device import device_of
@@ -18,6 +20,15 @@ from components.training.settings import Accelerator
 
 SIZE = 224
 """Pixels of a tangram's picture."""
+
+
+def write_structure(
+    out: Path, files: dict[int, Path], store: EpochStore, settings: EmbedImages, device: torch.device
+) -> Kind:
+    """Make and write the structure maps; returns their kind."""
+    maps, kind, source = structure_maps(len(store.images), files, settings, device)
+    write_maps(out, maps, Description(kind, source, settings.structure_size, store.description.fingerprint))
+    return kind
 
 
 @stage("embed_images")
@@ -32,7 +43,8 @@ def main(run: Stage) -> None:
         # EEGCVPR40's images are ImageNet's: its EEG can be classified without them.
         print(f"WARNING: {root}: none of its {len(files)} images is there: there are no features to align EEG with")
         nothing = Embedding(settings.model, "none", 0, store.description.fingerprint)
-        write_features(out, np.empty((len(files), 0), np.float32), None, nothing)
+        write_features(out, np.empty((len(files), 0), np.float32), nothing)
+        write_structure(out, {}, store, settings, device)
         return
     compute, source = load_network(settings.model, settings.source, device)
     rows: dict[int, np.ndarray] = {}
@@ -43,13 +55,10 @@ def main(run: Stage) -> None:
     features = np.full((len(files), width), np.nan, np.float32)
     for row, vector in rows.items():
         features[row] = vector
-    pieces = None
-    if all(files[row].endswith(".svg") for row in present):
-        pieces = np.zeros((len(files), settings.mask_size, settings.mask_size), np.uint8)
-        for row in present:
-            pieces[row] = tangrams.piece_mask(tangrams.read(Path(files[row])), settings.mask_size)
-    write_features(out, features, pieces, Embedding(settings.model, source, width, store.description.fingerprint))
-    print(f"{store.description.corpus}: {len(present)} of {len(files)} images, {width} features of {settings.model}")
+    write_features(out, features, Embedding(settings.model, source, width, store.description.fingerprint))
+    kind = write_structure(out, {row: Path(files[row]) for row in present}, store, settings, device)
+    made = f"{width} features of {settings.model}, structure: {kind}"
+    print(f"{store.description.corpus}: {len(present)} of {len(files)} images, {made}")
 
 
 if __name__ == "__main__":

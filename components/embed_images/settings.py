@@ -1,6 +1,6 @@
 """Settings of image features."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 
@@ -17,9 +17,18 @@ class EmbedImages:
     source: str | None
     """Folder or hub name of the CLIP model."""
     batch_size: Annotated[int, Ge(1)]
-    mask_size: Annotated[int, Ge(8)]
-    """Side of the masks of a tangram's pieces, in pixels."""
+    structure: Literal["auto", "edges", "hed", "pieces", "depth"]
+    """Kind of the structure maps; auto: pieces of tangrams, edges of other images."""
+    structure_source: str | None
+    """Of ``hed`` a file of weights, of ``depth`` the folder of a model of transformers."""
+    structure_size: Annotated[int, Ge(8)]
+    """Side of the structure maps, in pixels."""
 
     def __post_init__(self):
+        if (self.structure in ("hed", "depth")) != (self.structure_source is not None):
+            raise ValueError(
+                f"structure_source must name HED's weights or the depth model, and nothing else "
+                f"(found {self.structure_source!r})"
+            )
         if (self.model == "clip") != (self.source is not None):
             raise ValueError(f"source must name the CLIP model, and nothing else (found {self.source!r})")

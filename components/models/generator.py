@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from components.errors import InputError
+from components.models.pixels import to_pictures, to_pixels
 from components.models.semantic_tokens import SemanticTokens
 
 FILE = "generator.json"
@@ -154,16 +155,6 @@ def weights_digest(network: nn.Module) -> str:
     for name, value in sorted(network.state_dict().items()):
         total.update(name.encode() + value.detach().float().cpu().numpy().tobytes())
     return total.hexdigest()
-
-
-def to_pixels(pictures: np.ndarray) -> Tensor:
-    """Turn pictures (n, side, side, 3) uint8 into (n, 3, side, side) from -1 to 1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_pictures(pixels: Tensor) -> np.ndarray:
-    """Turn (n, 3, side, side) from -1 to 1 into pictures (n, side, side, 3) uint8."""
-    return ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def open_generator(source: Source, folder: Path | None = None, n_features: int = 1280) -> Generator:

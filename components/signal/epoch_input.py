@@ -44,12 +44,13 @@ class EpochInput:
     scale: list[float]
 
     @cached_property
-    def _operator(self) -> np.ndarray | None:
+    def operator(self) -> np.ndarray | None:
+        """The filter as a matrix (samples, samples), to be multiplied from the right; None without a band."""
         return None if self.band is None else band_operator(*self.band, self.sfreq, self.samples)
 
     def __call__(self, eeg: np.ndarray) -> np.ndarray:
         """Filter and scale epochs (batch, electrodes, samples) float32."""
-        filtered = eeg if self._operator is None else eeg @ self._operator
+        filtered = eeg if self.operator is None else eeg @ self.operator
         mean, scale = (np.asarray(values, np.float32)[:, None] for values in (self.mean, self.scale))
         return (filtered - mean) / scale
 

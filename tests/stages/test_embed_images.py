@@ -8,15 +8,26 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+from safetensors.torch import save_file
+from transformers import (
+    CLIPImageProcessor,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    GLPNConfig,
+    GLPNForDepthEstimation,
+    GLPNImageProcessor,
+)
 
 from components.data import tangrams
 from components.data.epoch_store import EpochStore
 from components.data.image_features import ImageFeatures
+from components.data.soft_edges import soft_edges
+from components.data.structure_maps import StructureMaps
 from components.embed_images.__main__ import main
 from components.errors import InputError
 from components.ingest_things.__main__ import main as ingest
 from components.models import efficientnet_lite
+from components.models.hed import HED, hed_edges, load_hed
 from tests.e2e.workspace import ROOT
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40, write_kilogram, write_preprocessed
@@ -32,21 +43,25 @@ def workspace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def _embed(root, layout, epochs, settings=None, entry=None) -> tuple[EpochStore, ImageFeatures]:
+def ingested(root, layout, epochs, settings=None, entry=None) -> EpochStore:
     document = yaml.safe_load(Path("params.yaml").read_text())
     document["image_corpora"] = {"one": {"root": str(root), "layout": layout, "epochs": epochs} | (entry or {})}
     document["embed_images"] |= settings or {}
     Path("params.yaml").write_text(yaml.safe_dump(document))
     ingest(["--corpus", "one"])
+    return EpochStore("data/images/one")
+
+
+def _embed(root, layout, epochs, settings=None, entry=None) -> tuple[EpochStore, ImageFeatures]:
+    store = ingested(root, layout, epochs, settings, entry)
     main(["--corpus", "one"])
-    store = EpochStore("data/images/one")
     return store, ImageFeatures(Path("data/image_features/one"), store.description.fingerprint)
 
 
 def test_features_are_those_of_the_network_in_the_order_of_the_images(workspace, tmp_path):
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     store, found = _embed(root, "things_eeg2_preprocessed", "official", {"batch_size": 5})
-    assert found.features.shape == (16, 1280) and found.pieces is None
+    assert found.features.shape == (16, 1280)
     network = efficientnet_lite.load_pretrained(CACHE)
     for row in (0, 7, 15):
         pixels = efficientnet_lite.prepare(Image.open(store.images.loc[row, "file"]))
@@ -63,12 +78,94 @@ def test_the_network_is_lite0():
         assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
 
 
+def _maps(store: EpochStore) -> StructureMaps:
+    return StructureMaps(Path("data/image_features/one"), store.description.fingerprint)
+
+
+def test_pictures_get_soft_edges(workspace, tmp_path):
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    square = np.full((100, 140, 3), 40, np.uint8)
+    square[25:75, 45:95] = [40, 40, 200]  # in the middle of the part that is shown
+    store = ingested(root, "things_eeg2_preprocessed", "official")
+    Image.fromarray(square).save(store.images.loc[2, "file"])
+    store, found = _embed(root, "things_eeg2_preprocessed", "official", {"structure_size": 40})
+    maps = _maps(store)
+    assert (maps.kind, maps.channels, maps.side, len(maps)) == ("edges", 1, 40, 16)
+    edges = maps[np.array([2])][0, 0]
+    assert edges.dtype == np.float32 and edges.max() > 0.8
+    strong = np.argwhere(edges > 0.4)
+    assert strong.min() >= 8 and strong.max() <= 31, "the square's outline, 10 to 30"
+    assert edges[20, 10] > 0.4 and edges[10, 20] > 0.4 and edges[20, 20] < 0.01 and edges[2, 2] < 0.01
+    assert len(np.unique(edges)) > 10, "soft"
+    with pytest.raises(InputError, match="store: must be 'other'"):
+        StructureMaps(Path("data/image_features/one"), "other")
+
+
+def test_a_blank_picture_has_no_edges():
+    noise = np.random.default_rng(0).integers(127, 129, (64, 64, 3)).astype(np.uint8)
+    assert soft_edges(np.full((64, 64, 3), 200, np.uint8)).max() == 0 and soft_edges(noise).max() < 0.2
+
+
 def test_tangrams_get_the_masks_of_their_pieces(workspace, tmp_path):
     root = write_kilogram(tmp_path / "corpus")
-    store, found = _embed(root, "kilogram", "nice", {"mask_size": 32})
-    assert found.features.shape == (6, 1280) and found.pieces.shape == (6, 32, 32)
+    store, found = _embed(root, "kilogram", "nice", {"structure_size": 32})
+    maps = _maps(store)
+    assert found.features.shape == (6, 1280) and (maps.kind, maps.channels) == ("pieces", 8)
     for row, file in enumerate(store.images["file"]):
-        assert np.array_equal(found.pieces[row], tangrams.piece_mask(tangrams.read(Path(file)), 32))
+        mask = tangrams.piece_mask(tangrams.read(Path(file)), 32)
+        (one_hot,) = maps[np.array([row])]
+        assert one_hot.shape == (8, 32, 32) and np.array_equal(one_hot.argmax(0), mask)
+        assert (one_hot.sum(0) == 1).all()
+
+
+def test_hed_finds_edges_by_the_weights_in_a_file(workspace, tmp_path):
+    torch.manual_seed(0)
+    network = HED()
+    for path in (tmp_path / "hed.pth", tmp_path / "hed.safetensors"):
+        write = torch.save if path.suffix == ".pth" else save_file
+        write(network.state_dict(), path)
+        loaded = load_hed(path)
+    assert set(network.state_dict()) >= {"norm", "block1.convs.1.weight", "block5.projection.bias"}
+    picture = Image.effect_noise((64, 64), 60).convert("RGB")
+    found = hed_edges(loaded, [picture], 32)
+    assert found.shape == (1, 32, 32) and 0 < found.min() < found.max() < 1
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    for source, rule in ((tmp_path / "no.pth", "must be a file"), (root / "image_set/image_metadata.npy", "HED's")):
+        with pytest.raises(InputError, match=rule):
+            load_hed(source)
+
+
+def test_depth_of_a_model_in_a_folder(workspace, tmp_path):
+    torch.manual_seed(0)
+    config = GLPNConfig(hidden_sizes=[8, 8, 8, 8], num_attention_heads=[1, 1, 2, 2], depths=[1, 1, 1, 1],
+                        decoder_hidden_size=8, decoder_attention_heads=1)  # fmt: skip
+    GLPNForDepthEstimation(config).save_pretrained(tmp_path / "glpn")
+    GLPNImageProcessor().save_pretrained(tmp_path / "glpn")
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    settings = {"structure": "depth", "structure_source": str(tmp_path / "glpn"), "structure_size": 16}
+    store, _ = _embed(root, "things_eeg2_preprocessed", "official", settings)
+    maps = _maps(store)
+    found = maps[np.arange(16)]
+    assert maps.kind == "depth" and found.shape == (16, 1, 16, 16)
+    assert np.allclose(found.min((1, 2, 3)), 0) and np.allclose(found.max((1, 2, 3)), 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"structure": "depth", "structure_source": "/nowhere"}, "folder of a depth model"),
+        ({"structure": "hed", "structure_source": "/nowhere.pth"}, "file with HED's weights"),
+        ({"structure": "hed"}, "structure_source must name"),
+        ({"structure": "edges", "structure_source": "x"}, "structure_source must name"),
+        ({"structure": "pieces"}, "pieces are those of tangrams"),
+        ({"structure": "canny"}, "embed_images.structure"),
+    ],
+)
+def test_structure_that_cannot_be_made_is_refused(workspace, tmp_path, capsys, settings, rule):
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    with pytest.raises(SystemExit) as stop:
+        _embed(root, "things_eeg2_preprocessed", "official", settings)
+    assert stop.value.code == 65 and rule in capsys.readouterr().err
 
 
 def test_clip_from_a_folder_gives_projected_features(workspace, tmp_path):
@@ -109,3 +206,5 @@ def test_images_that_are_not_distributed_have_no_features(workspace, tmp_path, c
     _, found = _embed(root, "eegcvpr40", "eegcvpr40", entry={"eegcvpr40": files})
     assert "WARNING" in (printed := capsys.readouterr().out) and "none of its 80 images is there" in printed
     assert found.features.shape == (80, 0) and found.embedding.width == 0
+    maps = StructureMaps(Path("data/image_features/one"), found.embedding.store)
+    assert len(maps) == 80 and maps[np.arange(80)].max() == 0

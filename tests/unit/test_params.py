@@ -17,6 +17,7 @@ from components.settings import PARAMS, read
 from components.signal.epoching import Epoching
 from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import Row, TrainEEGEncoder
+from components.train_structural_vae.settings import TrainStructuralVAE
 from components.training.settings import Hardware
 
 SECTIONS = {
@@ -28,6 +29,7 @@ SECTIONS = {
     "eeg_encoders": dict[str, Row],
     "image_generation": dict[str, GenerationStudy],
     "train_eeg_encoder": TrainEEGEncoder,
+    "train_structural_vae": TrainStructuralVAE,
     "preprocess_tuev": PreprocessTUEV,
     "pretrain_ssmdp": PretrainSSMDP,
     "cache_latents": CacheLatents,

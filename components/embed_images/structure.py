@@ -1,0 +1,95 @@
+"""Structure maps of pictures: edges, pieces of tangrams, depth."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from components.data import tangrams
+from components.data.pictures import fitted_picture
+from components.data.soft_edges import OVERSAMPLING, SOURCE, soft_edges
+from components.data.structure_maps import ABSENT, Kind
+from components.embed_images.settings import EmbedImages
+from components.errors import InputError
+from components.models.depth_maps import DepthMaps
+from components.models.hed import hed_edges, load_hed
+
+SIZE = 512
+"""Side at which networks see the pictures: that of ControlNet's annotators."""
+
+BATCH = 4
+"""Pictures that they see at a time."""
+
+Mapper = Callable[[list[Path]], np.ndarray]
+"""Maps of the pictures in some files: (files, side, side) uint8."""
+
+
+def kind_of(settings: EmbedImages, files: list[Path]) -> Kind:
+    """The kind of maps that these pictures get."""
+    if settings.structure != "auto":
+        return settings.structure
+    return "pieces" if files and all(file.suffix.lower() == ".svg" for file in files) else "edges"
+
+
+def _bytes(maps: np.ndarray) -> np.ndarray:
+    return np.round(255 * maps).astype(np.uint8)
+
+
+def _mapper(kind: Kind, settings: EmbedImages, device: torch.device) -> tuple[Mapper, str]:
+    """What makes maps of a kind, and its name."""
+    side = settings.structure_size
+
+    def fitted(files: list[Path]) -> list[Image.Image]:
+        return [Image.fromarray(fitted_picture(file, SIZE)) for file in files]
+
+    match kind:
+        case "pieces":
+            return lambda files: np.stack([tangrams.piece_mask(_tangram(file), side) for file in files]), "polygons"
+        case "edges":
+            return lambda files: _bytes(
+                np.stack([soft_edges(fitted_picture(file, OVERSAMPLING * side)) for file in files])
+            ), SOURCE
+        case "hed":
+            network = load_hed(Path(settings.structure_source)).to(device)
+            return lambda files: _bytes(hed_edges(network, fitted(files), side)), settings.structure_source
+        case "depth":
+            depth = DepthMaps(Path(settings.structure_source), device)
+            return lambda files: _bytes(depth(fitted(files), side)), settings.structure_source
+
+
+def _tangram(file: Path) -> tangrams.Tangram:
+    if file.suffix.lower() != ".svg":
+        raise InputError(f"embed_images.structure: pieces are those of tangrams, and {file} is none; must be another")
+    return tangrams.read(file)
+
+
+def structure_maps(
+    images: int, files: dict[int, Path], settings: EmbedImages, device: torch.device
+) -> tuple[np.ndarray, Kind, str]:
+    """Make the maps of a corpus's images.
+
+    Args:
+        images: how many there are.
+        files: row -> picture, of those that are there.
+        settings: kind, size and source.
+        device: for networks.
+
+    Returns:
+        (images, side, side) uint8 as ``StructureMaps`` stores them, their kind, and what made them.
+
+    Raises:
+        InputError: the pictures, or the source, do not fit the kind.
+    """
+    kind, rows = kind_of(settings, list(files.values())), list(files)
+    empty = ABSENT if kind == "pieces" else 0
+    found = np.full((images, settings.structure_size, settings.structure_size), empty, np.uint8)
+    if not rows:
+        return found, kind, "none"
+    mapper, source = _mapper(kind, settings, device)
+    for k in tqdm(range(0, len(rows), BATCH), desc=f"structure: {kind}", unit="batch"):
+        batch = rows[k : k + BATCH]
+        found[batch] = mapper([files[row] for row in batch])
+    return found, kind, source

@@ -1,0 +1,84 @@
+"""Train a structural VAE and predict structure from EEG: ``python -m components.train_structural_vae --study NAME``."""
+
+import mlflow
+import numpy as np
+import pandas
+
+from components.data.epoch_store import EpochStore
+from components.data.structure_maps import StructureMaps
+from components.data.structured_pictures import cached_pictures
+from components.evaluation import eeg_records
+from components.hashing import text_hash
+from components.serving import structure as serving
+from components.serving.windows import EXAMPLE
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
+from components.train_structural_vae import testing
+from components.train_structural_vae.settings import TrainStructuralVAE
+from components.training.device import device_of
+from components.training.settings import Hardware
+from components.training.structure import StructureData, latents_of, split_of, train_predictor, train_vae
+
+
+@stage("train_structural_vae")
+def main(run: Stage) -> None:
+    settings, hardware = run.settings(TrainStructuralVAE), run.settings(Hardware, "hardware")
+    store_path, features_path = run.input("store"), run.input("features")
+    out, reference = run.output("structure"), run.output("reference")
+    store = EpochStore(store_path)
+    maps = StructureMaps(features_path, store.description.fingerprint)
+    split = split_of(store, f"image_generation.{run.item['study']}.corpus")
+    pictures = cached_pictures(store.images, maps.side, run.work / "pictures.npy")
+    data, device = StructureData(store, maps, pictures, split), device_of(hardware.accelerator)
+    corpus, seed = store.description.corpus, settings.seed
+    inputs = [Data(f"{corpus} epochs", store_path, context) for context in ("training", "testing")]
+    inputs.append(Data(f"{corpus} structure maps", features_path, "training"))
+    with tracked(run, settings, hardware, corpus=corpus, data=inputs) as logger:
+        vae, first = train_vae(data, settings.vae, seed, hardware, run.work / "vae", logger)
+        latents = latents_of(vae, data, device)
+        predictor, second = train_predictor(
+            data, vae, latents, settings.predictor, seed, hardware, run.work / "predictor", logger
+        )
+        if not run.leader:
+            return
+        predictor.save(out / serving.PREDICTOR)
+        tested, pairs = testing.test(predictor, data, latents, device), data.pairs()
+        plain = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
+        np.save(out / EXAMPLE, plain.__getitems__([0, 1])["eeg"])
+        facts = {
+            "corpus": corpus,
+            "layout": store.description.layout,
+            "warnings": store.description.warnings,
+            "preprocessing": store.description.fingerprint,
+            "split_hash": text_hash(pairs.split_hash(), maps.kind, maps.side),
+            "structure": maps.kind,
+            "score": vae.kind.score_name,
+            "side": maps.side,
+            "training_images": int((split == "train").sum()),
+            "test_images": len(tested.rows),
+            "subjects": pairs.fold.test,
+            "repetitions": min(pairs.repetitions(subject) for subject in pairs.fold.test),
+            "parameters": sum(p.numel() for p in vae.parameters()),
+            "predictor_parameters": sum(p.numel() for p in predictor.readout.parameters()),
+            "validation_loss": first.best_score,
+            "predictor_validation_loss": second.best_score,
+        }
+        eeg_records.write(out, first.curves, facts, tested.metrics)
+        pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
+        tested.table.to_parquet(out / "structure.parquet", index=False)
+        (out / "figures").mkdir()
+        for name, figure in testing.draw(tested, vae, data, latents, f"{corpus} data").items():
+            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
+        logger.drain()
+        mlflow.log_artifacts(out)
+        model = models.log(serving, "structural-vae", out, tested.metrics)
+        models.write_reference(reference, out, logger.run_id, model)
+    print(", ".join(f"{name} {value:.3f}" for name, value in tested.metrics.items()))
+    for warning in store.description.warnings:
+        print(f"WARNING: {warning}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Structural VAE and prediction of structure as a stage, on small surrogates of THINGS and of Kilogram."""
+
+import json
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from components.data.epoch_store import EpochStore
+from components.data.structure_maps import StructureMaps
+from components.embed_images.__main__ import main as embed
+from components.errors import InputError
+from components.ingest_things.__main__ import main as ingest
+from components.models.structure_from_eeg import load_structure_predictor
+from components.surrogate_things import __main__ as surrogate
+from components.surrogate_things.settings import SurrogateThings
+from components.train_structural_vae.__main__ import main as train
+from tests.e2e.workspace import ROOT
+from tests.stages.test_train_eeg_encoder import commit
+from tests.surrogate_source import CACHE
+from tests.things_fixture import write_eegcvpr40
+
+OBJECTS = SurrogateThings(subjects=2, concepts=40, exemplars=3, test_concepts=20, test_repetitions=3, snr=1.5)
+TANGRAMS = SurrogateThings(subjects=1, tangrams=24, test_tangrams=6, snr=1.5)
+
+
+def settings(path: Path, corpora: dict, side: int, epochs: int) -> None:
+    """Write ``params.yaml`` with a study of each corpus, small and quick."""
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["image_corpora"] = corpora
+    study = {"semantics": "none", "classifier": "none"}
+    document["image_generation"] = {name: study | {"corpus": name} for name in corpora}
+    document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
+    document["ingest_things"]["validation_fraction"] = 0.15
+    document["embed_images"]["structure_size"] = side
+    study = document["train_structural_vae"]
+    study["vae"]["network"] |= {"latent_size": 8, "widths": [8, 16, 32]}
+    study["vae"]["optimisation"] |= {"max_epochs": epochs, "batch_size": 8}
+    study["predictor"]["options"] = {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [5, 15]}
+    study["predictor"]["optimisation"] |= {"max_epochs": epochs, "patience": epochs, "batch_size": 16}
+    for part in ("vae", "predictor"):
+        study[part]["optimisation"]["ema"]["beta"] = 0.9
+    study["predictor"]["average"] = 2
+    (path / "params.yaml").write_text(yaml.safe_dump(document))
+
+
+def run(path: Path, patch: pytest.MonkeyPatch, corpora: dict, side: int, epochs: int) -> None:
+    patch.chdir(path)
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if not Path(".git").exists():
+        commit(path)
+        Path("data").mkdir()
+        Path("data/cache").symlink_to(CACHE)
+    settings(path, corpora, side, epochs)
+    for name in corpora:
+        ingest(["--corpus", name])
+        embed(["--corpus", name])
+        train(["--study", name])
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    path = tmp_path_factory.mktemp("structure")
+    with pytest.MonkeyPatch.context() as patch:
+        surrogate.build("objects", path / "corpus", CACHE, OBJECTS)
+        run(path, patch, {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}, 32, 8)
+        yield path
+
+
+@pytest.fixture(scope="module")
+def facts(workspace):
+    return json.loads((workspace / "models/structural_vae/demo/metrics.json").read_text())
+
+
+def test_the_vae_and_the_prediction_from_eeg_beat_the_mean_field(facts):
+    assert facts["structure"] == "edges" and facts["score"] == "dice" and facts["corpus"] == "surrogate images"
+    assert facts["test_images"] == 20 and facts["subjects"] == ["sub-01", "sub-02"] and facts["repetitions"] == 12
+    assert facts["vae_score"] > facts["vae_mean_field_score"] and facts["vae_gain_low"] > 0
+    assert facts["vae_two_way_low"] > 0.8 and facts["picture_mse"] < 0.05 and facts["kl"] > 0
+    assert facts["eeg_two_way_low"] > 0.5 and facts["eeg_correlation"] > 0
+    assert facts["eeg_variance_ratio"] > 0.001 and facts["eeg_latent_gain"] > 0, "it has not collapsed to the mean"
+
+
+def test_the_scores_are_those_of_the_table(workspace, facts):
+    table = pandas.read_parquet(workspace / "models/structural_vae/demo/structure.parquet")
+    assert len(table) == 40 and set(table["subject"]) == {"sub-01", "sub-02"}
+    assert facts["eeg_two_way"] == pytest.approx(table["two_way"].mean())
+    assert facts["eeg_gain"] == pytest.approx(1 - table["loss"].sum() / table["mean_field_loss"].sum())
+
+
+def test_the_predictor_takes_epochs_of_the_store(workspace, facts):
+    predictor = load_structure_predictor(workspace / "models/structural_vae/demo/predictor")
+    store = EpochStore(workspace / "data/images/demo")
+    maps = StructureMaps(workspace / "data/image_features/demo", store.description.fingerprint)
+    epochs = store.epochs("test", ["sub-02"], average=12)
+    items = epochs.__getitems__(list(range(len(epochs))))
+    eeg = torch.from_numpy(items["eeg"])
+    found = predictor(eeg, torch.ones(len(eeg), dtype=torch.int64))
+    assert found.shape == (20, 1, 32, 32) and 0 <= found.min() < found.max() <= 1
+    truth = torch.from_numpy(maps[items["image"]])
+    right, other = ((found - maps_of).square().mean() for maps_of in (truth, truth.roll(1, 0)))
+    assert right < other
+    with pytest.raises(InputError, match="eeg: must be"):
+        predictor(eeg[:, :3])
+
+
+def test_the_logged_model_predicts_what_the_stage_did(workspace):
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
+    reference = json.loads((workspace / "models/runs/structural_vae/demo/mlflow.json").read_text())
+    folder = workspace / reference["folder"]
+    epochs = np.load(folder / "example.npy")
+    found = mlflow.pyfunc.load_model(reference["model_uri"]).predict(epochs)
+    plain = load_structure_predictor(folder / "predictor")(torch.from_numpy(epochs))
+    assert found.shape == (2, 32, 32, 1) and np.allclose(found, plain.movedim(1, -1), atol=1e-5)
+    metrics = mlflow.get_run(reference["run_id"]).data.metrics
+    assert {"train_loss", "validation_loss", "predictor_train_loss", "predictor_validation_loss"} <= metrics.keys()
+
+
+def test_pictures_are_drawn(workspace):
+    sizes = {path.stem: Image.open(path).size for path in (workspace / "models/structural_vae/demo/figures").iterdir()}
+    assert (
+        set(sizes) == {"reconstructions", "structure", "traversals"} and min(min(size) for size in sizes.values()) > 300
+    )
+
+
+def test_tangrams_have_eight_channels(tmp_path, monkeypatch):
+    surrogate.build("tangrams", tmp_path / "corpus", CACHE, TANGRAMS)
+    run(tmp_path, monkeypatch, {"figures": {"root": "corpus", "layout": "kilogram", "epochs": "small"}}, 16, 3)
+    found = json.loads(Path("models/structural_vae/figures/metrics.json").read_text())
+    assert (found["structure"], found["score"], found["test_images"]) == ("pieces", "iou", 6)
+    assert found["vae_gain"] > 0 and 0 <= found["eeg_score"] <= 1 and found["corpus"] == "surrogate tangrams"
+    predictor = load_structure_predictor(Path("models/structural_vae/figures/predictor"))
+    maps = predictor(torch.from_numpy(np.load("models/structural_vae/figures/example.npy")))
+    assert maps.shape == (2, 8, 16, 16) and torch.allclose(maps.sum(1), torch.ones(2, 16, 16), atol=1e-5)
+
+
+def test_a_corpus_without_images_is_refused(tmp_path, monkeypatch, capsys):
+    write_eegcvpr40(tmp_path / "corpus", legacy=False)
+    files = {"signals": "eeg_5_95_std.pth", "splits": "block_splits_by_image_all.pth"}
+    corpora = {"one": {"root": "corpus", "layout": "eegcvpr40", "epochs": "eegcvpr40", "eegcvpr40": files}}
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, monkeypatch, corpora, 16, 1)
+    assert stop.value.code == 65
+    assert "image_generation.one.corpus: a structural VAE needs pictures of every split" in capsys.readouterr().err
