@@ -84,3 +84,23 @@ def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
         rows = np.flatnonzero(groups == group)
         found[rows] = values[draw.permutation(rows)]
     return found
+
+
+def mismatched(image: np.ndarray, seed: int) -> np.ndarray:
+    """Draw an order of epochs in which each takes the place of one of another image: a control.
+
+    Args:
+        image: (epochs,) row of the image seen.
+        seed: of the draw.
+
+    Raises:
+        InputError: more than half of the epochs are of one image.
+    """
+    rows = np.random.default_rng(seed).permutation(len(image))
+    rows = rows[np.argsort(image[rows], kind="stable")]
+    most = int(np.unique(image, return_counts=True)[1].max()) if len(image) else 0
+    if 2 * most > len(image) or not most:
+        raise InputError(f"epochs: at most half of them may be of one image (found {most} of {len(image)})")
+    found = np.empty(len(image), np.int64)
+    found[rows] = np.roll(rows, most)
+    return found

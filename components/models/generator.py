@@ -6,7 +6,7 @@ pipeline; one that the user gave stays where it is, and the folder holds only wh
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,14 +171,14 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
     place = source.pipeline or str(folder)
     options = {"local_files_only": not source.download}
 
-    def part(cls, name: str):
+    def part(cls, name: str, **more):
         try:
-            return cls.from_pretrained(place, subfolder=name, **options)
+            return cls.from_pretrained(place, subfolder=name, **options, **more)
         except (OSError, ValueError) as error:
             raise InputError(f"{place}/{name}: must be a part of a diffusers pipeline ({error})") from error
 
     vae, unet = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet")
-    text_encoder, scheduler = part(CLIPTextModel, "text_encoder"), part(DDPMScheduler, "scheduler")
+    text_encoder, scheduler = part(CLIPTextModel, "text_encoder", dtype=torch.float32), part(DDPMScheduler, "scheduler")
     blank, semantics = {}, None
     if source.pipeline is not None and (source.ip_adapter or unet.config.addition_embed_type):
         blank = _empty_prompt(part, text_encoder, bool(unet.config.addition_embed_type))
@@ -191,9 +191,20 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
     return Generator(source, vae, unet, text_encoder, scheduler, semantics, blank).to(torch.device("cpu"))
 
 
-def load_generator(folder: Path) -> Generator:
-    """Load the generator of a folder that :meth:`Generator.save` wrote."""
-    return open_generator(Source(**json.loads((folder / FILE).read_text())), folder)
+def load_generator(folder: Path, ip_adapter: bool = True) -> Generator:
+    """Load the generator of a folder that :meth:`Generator.save` wrote.
+
+    Args:
+        folder: the folder.
+        ip_adapter: whether with its IP-Adapter, where it has one; a UNet with one always wants image features.
+
+    Raises:
+        InputError: it is not there, or a part of it.
+    """
+    if not (folder / FILE).is_file():
+        raise InputError(f"{folder / FILE}: no such file; prepare_generator writes it")
+    source = Source(**json.loads((folder / FILE).read_text()))
+    return open_generator(source if ip_adapter else replace(source, ip_adapter=None), folder)
 
 
 @torch.inference_mode()

@@ -1,15 +1,17 @@
 """Sampling of a generator: noise to pictures, under conditions, with classifier-free guidance."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler
 from torch import Tensor
 from tqdm import tqdm
 
 from components.errors import InputError
+from components.settings import settings
 
 Sampler = Literal["unipc", "ddim", "euler_ancestral", "ddpm"]
 
@@ -23,6 +25,15 @@ SAMPLERS = {
 
 Denoise = Callable[[Tensor, Tensor, slice, bool], Tensor]
 """(noisy latents, steps, which items, whether without their condition) -> the network's prediction."""
+
+
+@settings
+class Sampling:
+    """How pictures are sampled; see :func:`sample`."""
+
+    sampler: Sampler
+    steps: Annotated[int, Ge(1)]
+    guidance: Annotated[float, Ge(0)]
 
 
 def noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:

@@ -7,10 +7,9 @@ from types import ModuleType
 
 import mlflow
 
-REQUIREMENTS = [
-    f"{name}=={version(name)}"
-    for name in ("torch", "diffusers", "transformers", "safetensors", "numpy", "scipy", "pydantic", "pyyaml", "mne")
-]
+IMPORTED = ("torch", "diffusers", "transformers", "peft", "safetensors", "numpy", "scipy", "pydantic", "pyyaml", "mne")
+
+REQUIREMENTS = [f"{name}=={version(name)}" for name in IMPORTED]
 """What a loaded model imports; stated, since MLflow's own inference runs the model and takes 15 s."""
 
 CODE = Path(__file__).parent.parent

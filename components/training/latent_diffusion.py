@@ -13,7 +13,7 @@ from components.settings import settings
 from components.training.averaged import AveragedModule
 from components.training.settings import Optimisation
 
-TRAINING, VALIDATION = 0, 1
+TRAINING, VALIDATION, COMPARISON = 0, 1, 2
 
 
 @settings
@@ -80,29 +80,33 @@ class LatentDiffusion(AveragedModule):
         for network in self._frozen:
             network.to(self.device)
 
-    def _draw(self, shape: torch.Size, *stream: int) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(self, shape: torch.Size, *stream: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw steps, noise and dropped conditions of latents (B, c, h, w); ``stream`` tells draws apart."""
         random = self.generator(*stream)
         steps = torch.randint(self.scheduler.config.num_train_timesteps, shape[:1], generator=random)
         dropped = torch.rand(shape[:1], generator=random) < self.settings.null_condition
         return steps, torch.randn(shape, generator=random), dropped
 
-    def _loss(self, network: nn.Module, batch: dict[str, Tensor], steps: Tensor, noise: Tensor, dropped: Tensor):
+    def losses(
+        self, network: nn.Module, batch: dict[str, Tensor], steps: Tensor, noise: Tensor, dropped: Tensor
+    ) -> Tensor:
+        """Weighted squared errors (B,), means over a latent's units, for what :meth:`draw` has drawn."""
         noisy = self.scheduler.add_noise(batch["latent"], noise, steps)
         found = self.denoise(network, noisy, steps, batch, dropped).float()
         error = (found - target_of(self.scheduler, batch["latent"], noise, steps)).square().mean((1, 2, 3))
-        return (weights_of(self.scheduler, steps, self.settings.min_snr_gamma) * error).mean()
+        return weights_of(self.scheduler, steps, self.settings.min_snr_gamma) * error
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         shape = torch.Size((self.optimisation.batch_size, *batch["latent"].shape[1:]))
-        drawn = map(self.share, self._draw(shape, TRAINING, self.current_epoch, batch_idx))
-        loss = self._loss(self.model, batch, *drawn)
+        drawn = map(self.share, self.draw(shape, TRAINING, self.current_epoch, batch_idx))
+        loss = self.losses(self.model, batch, *drawn).mean()
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        steps, noise, _ = (part.to(self.device) for part in self._draw(batch["latent"].shape, VALIDATION, batch_idx))
+        steps, noise, _ = (part.to(self.device) for part in self.draw(batch["latent"].shape, VALIDATION, batch_idx))
         kept = torch.zeros(len(steps), dtype=torch.bool, device=self.device)
-        self.validation_loss.update(self._loss(self.averaged, batch, steps, noise, kept), len(steps))
+        self.validation_loss.update(self.losses(self.averaged, batch, steps, noise, kept).mean(), len(steps))
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)

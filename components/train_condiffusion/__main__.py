@@ -1,0 +1,111 @@
+"""Train EEG-ConDiffusion: ``python -m components.train_condiffusion --study NAME``."""
+
+import mlflow
+import torch
+
+from components.data.epoch_store import EpochStore
+from components.data.generation_study import encoder_folder
+from components.data.image_latents import ImageLatents
+from components.evaluation import eeg_records
+from components.models.condiffusion import Adaptation, make_condiffusion
+from components.models.condiffusion_pictures import Pictures
+from components.models.generator import load_generator
+from components.serving import condiffusion as serving
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
+from components.train_condiffusion import results
+from components.train_condiffusion.settings import TrainConDiffusion
+from components.training.condiffusion import ConDiffusionTraining, cache_features, compare, spread
+from components.training.device import device_of
+from components.training.fit import fit
+from components.training.settings import Hardware
+from components.training.trained_classifier import open_classifier
+
+SPLITS = ("train", "validation", "test")
+
+
+@stage("train_condiffusion")
+def main(run: Stage) -> None:
+    settings, hardware = run.settings(TrainConDiffusion), run.settings(Hardware, "hardware")
+    seed = run.settings(list[int], "matrix.seeds")[0]
+    store_path, latents_path, place = run.input("store"), run.input("latents"), run.input("generator")
+    folder = encoder_folder(run.input("classifier"), seed)
+    out, reference = run.output("model"), run.output("reference")
+    store, device = EpochStore(store_path), device_of(hardware.accelerator)
+    description = store.description
+    latents = ImageLatents(latents_path, description.fingerprint)
+    classifier = open_classifier(folder, store, latents.known)
+    generator = load_generator(place, ip_adapter=False)
+    before = {"unet": generator.unet, "vae": generator.vae, "eegconvnet": classifier.encoder}
+    sizes = {name: sum(p.numel() for p in network.parameters()) for name, network in before.items()}
+    torch.manual_seed(settings.seed)
+    model = make_condiffusion(generator, classifier.encoder, settings.adaptation, settings.rank)
+    classifier.encoder.requires_grad_(False).to(device)
+    data = {
+        split: cache_features(
+            classifier.encoder, classifier.input, classifier.part(split), latents.latents, run.work / f"{split}.npy"
+        )
+        for split in SPLITS
+    }
+    model.projection.fit_scale(*spread(data["train"].features))
+    module = ConDiffusionTraining(
+        model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed
+    )
+    inputs = [
+        Data(f"{description.corpus} epochs", store_path, "training"),
+        Data(f"{description.corpus} latents", latents_path, "training"),
+    ]
+    with tracked(run, settings, hardware, corpus=description.corpus, data=inputs) as logger:
+        done = fit(
+            module, data["train"], data["validation"], monitor="validation_loss", mode="min", hardware=hardware,
+            work=run.work, logger=logger,
+        )  # fmt: skip
+        if not run.leader:
+            return
+        losses = {split: compare(module, data[split], settings.draws, device) for split in ("validation", "test")}
+        trained = model.trained()
+        averaged = module.averaged
+        pictures = Pictures(generator, classifier.encoder, classifier.input, averaged).to(device)
+        pictures.model.install(generator.unet)
+        facts = {
+            "corpus": description.corpus,
+            "layout": description.layout,
+            "warnings": description.warnings,
+            "preprocessing": description.fingerprint,
+            "split_hash": classifier.pairs.split_hash(),
+            "split_rule": classifier.facts["split_rule"],
+            "concepts": classifier.facts["concepts"],
+            "repetitions": classifier.facts["repetitions"],
+            "windows": len(data["test"]),
+            "epochs": {split: len(part) for split, part in data.items()},
+            "seed": settings.seed,
+            "adaptation": settings.adaptation,
+            "rank": settings.rank if settings.adaptation == "lora" else None,
+            "image_size": generator.source.image_size,
+            "parameters": sum(trained.values()),
+            "trained": trained,
+            "frozen": results.frozen(sizes, trained, settings.adaptation),
+            "best_epoch": done.best_epoch,
+        }
+        metrics = results.metrics(losses, data["test"].image)
+        eeg_records.write(out, done.curves, facts, metrics)
+        averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
+        serving.write_sampling(out, settings.sampling)
+        figures = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)
+        (out / "figures").mkdir()
+        for name, figure in figures.items():
+            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
+        mlflow.log_metrics(metrics)
+        mlflow.log_artifacts(out / "figures", "figures")
+        info = models.log(serving, "condiffusion", out, metrics)
+        for warning in description.warnings:
+            print(f"WARNING: {warning}")
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        print(f"{run.item['study']}: {shown}", flush=True)
+        models.write_reference(reference, out, mlflow.active_run().info.run_id, info)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""EEG-ConDiffusion as a stage, registered, and used by the command: on a small surrogate and tiny generators."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas
+import pytest
+import yaml
+from PIL import Image
+from safetensors import safe_open
+
+from components.data.epoch_store import EpochStore
+from components.data.image_latents import Encoding, ImageLatents, write_latents
+from components.data.pictures import fitted_picture
+from components.embed_images.__main__ import main as embed
+from components.errors import InputError
+from components.generate.epochs import read_epochs
+from components.generate.pictures import read
+from components.ingest_things.__main__ import main as ingest
+from components.models.condiffusion_pictures import generate, load_pictures
+from components.models.generator import load_generator, weights_digest
+from components.models.image_sampling import Sampling, seeds_for
+from components.signal.epoch_input import EpochInput
+from components.surrogate_things import __main__ as surrogate
+from components.surrogate_things.settings import SurrogateThings
+from components.tracking import entries
+from components.tracking.registry import register
+from components.train_condiffusion.__main__ import main as train
+from components.train_eeg_encoder.__main__ import main as train_encoder
+from tests import tiny_generator
+from tests.e2e.workspace import ROOT, module
+from tests.stages.test_train_eeg_encoder import commit, settings
+from tests.surrogate_source import CACHE
+
+SIZES = SurrogateThings(subjects=2, concepts=6, exemplars=4, test_concepts=4, test_repetitions=2, snr=1.5)
+ROW = {"corpus": "demo", "objective": "classify", "encoder": "eegconvnet", "protocols": ["joint"],
+       "options": {"width": 24, "tokens": 8}}  # fmt: skip
+
+
+def adapt(**changes) -> None:
+    """Change the stage's settings."""
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["train_condiffusion"] |= changes
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    path = tmp_path_factory.mktemp("condiffusion")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Path("data").mkdir()
+        Path("data/cache").symlink_to(CACHE)
+        shutil.copytree(ROOT / "mlflow", "mlflow")
+        Path("components").symlink_to(ROOT / "components")
+        commit(path)
+        surrogate.build("objects", path / "corpus", CACHE, SIZES)
+        corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
+        settings(path, corpora, {"eegconvnet": ROW})
+        document = yaml.safe_load(Path("params.yaml").read_text())
+        study = {"corpus": "demo", "semantics": "none", "classifier": "eegconvnet", "pictures": "none"}
+        document["image_generation"] = {"demo": study, "light": study}
+        stage = document["train_condiffusion"]
+        stage["optimisation"] |= {"max_epochs": 2, "batch_size": 8}
+        stage |= {"draws": 1, "shown": 3, "sampling": {"sampler": "unipc", "steps": 2, "guidance": 2.0}}
+        Path("params.yaml").write_text(yaml.safe_dump(document))
+        ingest(["--corpus", "demo"])
+        embed(["--corpus", "demo"])
+        train_encoder(["--row", "eegconvnet"])
+        store = EpochStore(Path("data/images/demo"))
+        known = store.images["sha256"].notna().to_numpy()
+        known[np.flatnonzero(store.images["split"] == "test")[:1]] = False
+        tiny_generator.make().save(Path("models/generator/demo"))
+        user = tiny_generator.write_stable_diffusion(path / "sd15")
+        tiny_generator.write_reference(Path("models/generator/light"), user)
+        for name in ("demo", "light"):
+            generator = load_generator(Path("models/generator", name))
+            digest, side = weights_digest(generator.vae), tiny_generator.SIDE
+            encoding = Encoding(store.description.fingerprint, digest, side, generator.latent_shape)
+            rows = np.flatnonzero(known)
+            pictures = np.stack([fitted_picture(Path(store.images["file"][row]), side) for row in rows])
+            parts = [(rows, pictures, generator.encode(pictures).numpy())]
+            write_latents(Path("data/image_latents", name), encoding, known, parts)
+        train(["--study", "demo"])
+        adapt(adaptation="lora", rank=2)
+        train(["--study", "light"])
+        mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
+        yield path
+
+
+def facts(name: str) -> dict:
+    return json.loads(Path("models/condiffusion", name, "metrics.json").read_text())
+
+
+def test_trained_and_frozen_parameters_are_counted(workspace):
+    generator = load_generator(Path("models/generator/demo"))
+    attention = sum(p.numel() for name, p in generator.unet.named_parameters() if ".attn2." in name)
+    embeddings = generator.text_encoder.embeddings.token_embedding.weight.numel()
+    found = facts("demo")
+    assert found["trained"]["cross_attention"] == attention
+    assert found["trained"]["text_encoder"] == sum(p.numel() for p in generator.text_encoder.parameters()) - embeddings
+    assert found["trained"]["projection"] == 24 * 32 + 32 + 2 * 32 + 8 * 32
+    assert found["parameters"] == sum(found["trained"].values())
+    sizes = {name: sum(p.numel() for p in getattr(generator, name).parameters()) for name in ("unet", "vae")}
+    assert found["frozen"]["unet"] == sizes["unet"] - attention and found["frozen"]["vae"] == sizes["vae"]
+    light = facts("light")
+    assert light["rank"] == 2 and light["frozen"]["unet"] == sizes["unet"]
+    assert 0 < light["trained"]["cross_attention"] < attention / 2
+
+
+def test_losses_are_compared_between_conditions(workspace):
+    for name in ("demo", "light"):
+        found = facts(name)
+        for split in ("validation", "test"):
+            losses = [found[f"{split}_loss{kind}"] for kind in ("", "_shuffled", "_null")]
+            assert len(set(losses)) == 3 and all(0 < loss < 10 for loss in losses), "conditions change the loss"
+        gain = (found["test_loss_shuffled"] - found["test_loss"]) / found["test_loss_shuffled"]
+        assert found["gain"] == pytest.approx(gain) and found["gain_low"] <= gain <= found["gain_high"]
+    assert found["epochs"] == {"train": 2 * 4 * 2 * 4, "validation": 4 * 2 * 4, "test": 4 * 2 * 4}
+    assert len(found["concepts"]) == 4 and found["corpus"] == "surrogate images"
+    curves = pandas.read_csv("models/condiffusion/demo/curves.csv")
+    assert len(curves) == 2 and {"train_loss", "validation_loss"} <= set(curves)
+
+
+def test_only_what_was_trained_is_written(workspace):
+    names = {}
+    for name in ("demo", "light"):
+        folder = Path("models/condiffusion", name)
+        for path in folder.rglob("*.safetensors"):
+            with safe_open(path, "np") as file:
+                names[f"{name}/{path.relative_to(folder).parent}"] = set(file.keys())
+    parts = ("projection", "text_encoder", "unet")
+    assert set(names) == {f"{name}/{part}" for name in ("demo", "light") for part in parts}
+    assert all(".attn2." in key for name in ("demo", "light") for key in names[f"{name}/unet"])
+    assert all("lora_" in key for part in ("unet", "text_encoder") for key in names[f"light/{part}"])
+    figures = {path.stem: Image.open(path).size for path in Path("models/condiffusion/demo/figures").glob("*.png")}
+    assert set(figures) == {"curves", "samples"} and all(min(size) > 200 for size in figures.values())
+
+
+@pytest.mark.parametrize("name", ["demo", "light"])
+def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
+    reference = json.loads(Path(f"models/runs/condiffusion/{name}/mlflow.json").read_text())
+    model = mlflow.pyfunc.load_model(reference["model_uri"])
+    classifier = Path("models/eeg_encoders/eegconvnet/joint/all/all/seed-0")
+    epochs = np.load(classifier / "example.npy")
+    found = model.predict(epochs, params={"seed": 3})
+    assert found.shape == (2, tiny_generator.SIDE, tiny_generator.SIDE, 3) and found.dtype == np.uint8
+    loaded = load_pictures(
+        Path("models/condiffusion", name), Path("models/generator", name), classifier / "encoder", classifier
+    )
+    sampling = Sampling(sampler="unipc", steps=2, guidance=2.0)
+    assert np.array_equal(found, generate(loaded, epochs, seeds_for(2, 1, 3), sampling))
+    assert not np.array_equal(found, model.predict(epochs))
+    arms = {arm: model.predict(epochs, params={"seed": 3, "arm": arm}) for arm in ("zeroed_eeg", "shuffled_eeg")}
+    assert np.array_equal(arms["zeroed_eeg"], model.predict(0 * epochs, params={"seed": 3}))
+    assert np.array_equal(arms["shuffled_eeg"], model.predict(epochs[::-1].copy(), params={"seed": 3}))
+    for params, rule in (({"arm": "other"}, "arm: must be one of"), ({"steps": 0}, "params.steps"),
+                         ({"sampler": "fast"}, "params.sampler")):  # fmt: skip
+        with pytest.raises(Exception, match=rule):
+            model.predict(epochs, params=params)
+
+
+@pytest.fixture(scope="module")
+def registered(workspace):
+    version = register("condiffusion", entries.entries(ROOT / "mlflow/registry.yaml")["condiffusion"])
+    mlflow.MlflowClient().set_registered_model_alias("condiffusion", "champion", version.version)
+    return version
+
+
+def test_it_is_registered_with_its_card(registered):
+    assert float(registered.tags["gain.mean"]) == pytest.approx(facts("demo")["gain"], abs=1e-4)
+    assert registered.tags["corpus"] == "surrogate images" and "Surrogate data" in registered.description
+    card = Path(mlflow.artifacts.download_artifacts(f"models:/{registered.name}/{registered.version}/model_card"))
+    assert {path.stem for path in (card / "figures").iterdir()} >= {"samples", "learning_curves"}
+
+
+def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered):
+    epochs = np.load("models/eeg_encoders/eegconvnet/joint/all/all/seed-0/example.npy")
+    np.save("epochs.npy", epochs)
+    latents = ImageLatents(
+        Path("data/image_latents/demo"), EpochStore(Path("data/images/demo")).description.fingerprint
+    )
+    seen = Path("seen")
+    seen.mkdir()
+    for k in range(2):
+        Image.fromarray(latents.pictures[k]).save(seen / f"{k}.png")
+    words = ["--out", "made", "--seed", "4", "--samples", "2", "--seen", "seen"]
+    done = module(workspace, "generate", "epochs.npy", *words)
+    assert "4 pictures of 16 x 16 pixels" in done.stdout
+    array = np.load("made/pictures.npy")
+    model = mlflow.pyfunc.load_model("models:/condiffusion@champion")
+    for sample in range(2):
+        assert np.array_equal(array[:, sample], model.predict(epochs, params={"seed": 4 + sample}))
+    assert np.array_equal(np.asarray(Image.open("made/0001-1.png")), array[1, 1])
+    assert min(Image.open("made/figure.png").size) > 250
+    np.save("epochs.npy", epochs[:, :-1])
+    done = module(workspace, "generate", "epochs.npy", "--out", "no", check=False)
+    shape = "x".join(map(str, epochs[:, :-1].shape))
+    assert done.returncode == 65 and "epochs.npy: shape: must be" in done.stderr, shape
+    assert "Traceback" not in done.stderr and not Path("no").exists()
+
+
+SCALED = EpochInput(100.0, 50, None, [0.0] * 4, [2.0] * 4)
+GOOD = 2 * np.random.default_rng(0).standard_normal((3, 4, 50))
+
+
+def _nan(epochs):
+    epochs[1, 0, 3] = np.nan
+    return epochs
+
+
+def _flat(epochs):
+    epochs[2] = 1
+    return epochs
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        (GOOD[0], "shape: must be (epochs, 4, 50), as in training (found (4, 50))"),
+        (GOOD[:, :3], "shape: must be (epochs, 4, 50)"),
+        (GOOD[:0], "shape: must be (epochs, 4, 50)"),
+        (_nan(GOOD.copy()), "samples: must be finite (found NaN or infinity in epochs 1)"),
+        (_flat(GOOD.copy()), "samples: must not be constant at all electrodes (found epochs 2)"),
+        (GOOD * 1e-6, "unit: the electrodes' median standard deviation must be 0.02 to 5 times that of training"),
+        (GOOD * 40, "(found 39"),
+        (GOOD.astype(str), "must be a .npy file of real numbers"),
+        (GOOD.astype(object), "must be a .npy file of numbers"),
+    ],
+)
+def test_epochs_that_cannot_be_used_are_refused(tmp_path, values, rule):
+    np.save(tmp_path / "epochs.npy", values)
+    with pytest.raises(InputError, match=re.escape(rule)):
+        read_epochs(tmp_path / "epochs.npy", (4, 50), SCALED)
+
+
+def test_epochs_and_seen_pictures_are_read(tmp_path):
+    np.save(tmp_path / "epochs.npy", GOOD)
+    assert np.allclose(read_epochs(tmp_path / "epochs.npy", (4, 50), SCALED), GOOD)
+    (tmp_path / "text.npy").write_text("hello")
+    with pytest.raises(InputError, match="text.npy: file: must be a .npy file of numbers"):
+        read_epochs(tmp_path / "text.npy", (4, 50), SCALED)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), np.uint8)
+    np.save(tmp_path / "seen.npy", pictures)
+    assert read(tmp_path / "seen.npy", 3, 8).shape == (3, 8, 8, 3)
+    with pytest.raises(InputError, match=r"a picture for each of the 2 epochs \(found 3\)"):
+        read(tmp_path / "seen.npy", 2, 8)
+    np.save(tmp_path / "grey.npy", pictures[..., 0])
+    with pytest.raises(InputError, match="uint8"):
+        read(tmp_path / "grey.npy", 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"adaptation": "some"}, "train_condiffusion.adaptation"),
+        ({"rank": 0}, "train_condiffusion.rank"),
+        ({"sampling": {"sampler": "unipc", "steps": 0, "guidance": 1.0}}, "train_condiffusion.sampling.steps"),
+    ],
+)
+def test_bad_settings_are_refused(workspace, capsys, change, rule):
+    before = Path("params.yaml").read_text()
+    adapt(**change)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            train(["--study", "demo"])
+    finally:
+        Path("params.yaml").write_text(before)
+    assert stop.value.code == 65 and rule in capsys.readouterr().err
+    assert Path("models/condiffusion/demo/metrics.json").exists()

@@ -1,0 +1,323 @@
+"""EEG-ConDiffusion: what is trained and what stays, what the text encoder is given, pictures, refusals."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from components.data.paired_epochs import mismatched
+from components.errors import InputError
+from components.models.condiffusion import Adaptation, ConDiffusion, check, load_condiffusion, make_condiffusion
+from components.models.condiffusion_pictures import generate, load_pictures
+from components.models.eegconvnet import EEGConvNet
+from components.models.eegnet import EEGNet
+from components.models.generator import load_generator
+from components.models.image_sampling import Sampling, seeds_for
+from components.signal.epoch_input import EpochInput
+from components.training.condiffusion import ConDiffusionTraining, Conditions, compare, spread
+from components.training.fit import fit
+from components.training.latent_diffusion import Denoising
+from tests import tiny_generator
+from tests.unit.test_fit import HARDWARE, optimisation
+
+CHANS, TIMES = 6, 80
+QUICK = Sampling(sampler="unipc", steps=3, guidance=2.0)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Folders of a generator made here, and of one that refers to a pipeline of the user's."""
+    folder = tmp_path_factory.mktemp("generators")
+    tiny_generator.make().save(folder / "own")
+    pipeline = tiny_generator.write_stable_diffusion(folder / "sd15")
+    found = {"own": folder / "own", "user": tiny_generator.write_reference(folder / "user", pipeline)}
+    generator = load_generator(found["own"])
+    pretrain(generator)
+    generator.save(folder / "pretrained")
+    return found | {"pretrained": folder / "pretrained"}
+
+
+def pretrain(generator) -> None:
+    """Teach a UNet the two pictures: one with random weights could not use what cross-attention tells it."""
+    draw, latents = torch.Generator().manual_seed(0), torch.from_numpy(conditions(2).latents)
+    unet, tokens = generator.unet.train().requires_grad_(True), torch.randn(2, 4, tiny_generator.WIDTH, generator=draw)
+    optimiser = torch.optim.AdamW(unet.parameters(), 3e-3)
+    for _ in range(150):
+        image, steps = torch.randint(2, (16,), generator=draw), torch.randint(1000, (16,), generator=draw)
+        noise = torch.randn(16, 4, 4, 4, generator=draw)
+        given = tokens[image] * (torch.rand(16, 1, 1, generator=draw) > 0.3)
+        found = unet(generator.scheduler.add_noise(latents[image], noise, steps), steps, given).sample
+        optimiser.zero_grad()
+        (found - noise).square().mean().backward()
+        optimiser.step()
+
+
+def classifier() -> EEGConvNet:
+    torch.manual_seed(2)
+    return EEGConvNet(CHANS, TIMES, 3).eval().requires_grad_(False)
+
+
+def conditions(epochs: int) -> Conditions:
+    """Features of two kinds, and two pictures that they stand for."""
+    draw = np.random.default_rng(epochs)
+    image = np.arange(epochs) % 2
+    kinds = np.random.default_rng(0).standard_normal((2, 77, 768))
+    latents = np.stack([np.full((4, 4, 4), value, np.float32) for value in (-0.5, 0.5)])
+    features = kinds[image] + 0.3 * draw.standard_normal((epochs, 77, 768))
+    return Conditions(features.astype(np.float16), image, latents)
+
+
+class Failing(Conditions):
+    """Fails at a read."""
+
+    left = 10
+
+    def __getitems__(self, indices):
+        type(self).left -= 1
+        if not self.left:
+            raise RuntimeError("the machine went away")
+        return super().__getitems__(indices)
+
+
+def train(generator, work, kind="full", data=None, checkpointing=False, **changes):
+    torch.manual_seed(0)
+    model = make_condiffusion(generator, classifier(), kind, 4)
+    data = data or conditions(32)
+    model.projection.fit_scale(*spread(data.features))
+    denoising = Denoising(null_condition=0.2, min_snr_gamma=5.0, gradient_checkpointing=checkpointing)
+    settings = optimisation(**({"max_epochs": 1, "one_cycle": False, "batch_size": 8} | changes))
+    module = ConDiffusionTraining(model, generator.unet, generator.scheduler, denoising, settings, seed=5)
+    fit(module, data, conditions(16), monitor="validation_loss", mode="min", hardware=HARDWARE, work=work)
+    return module
+
+
+def weights(generator) -> dict[str, torch.Tensor]:
+    parts = {"unet": generator.unet, "vae": generator.vae, "text_encoder": generator.text_encoder}
+    return {f"{part}.{name}": value.clone() for part, m in parts.items() for name, value in m.state_dict().items()}
+
+
+@pytest.mark.parametrize("place", ["own", "user"])
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_only_text_encoder_cross_attention_and_projection_are_trained(places, tmp_path, place, kind):
+    before = weights(load_generator(places[place]))
+    generator = load_generator(places[place])
+    module = train(generator, tmp_path, kind)
+    module.model.install(generator.unet)
+    generator.text_encoder = module.model.text_encoder
+    after = weights(generator)
+    changed, plain = set(), {name.replace(".base_layer", ""): value for name, value in after.items()}
+    for name, value in before.items():
+        if "token_embedding" not in name and not torch.equal(value, plain[name]):
+            changed.add(name)
+    if kind == "lora":
+        assert not changed and {name for name in plain if "lora_" in name}
+        adapters = {name: value for name, value in after.items() if "lora_B" in name}
+        assert all(".attn2." in name or name.startswith("text_encoder.") for name in adapters)
+        assert all(value.any() for value in adapters.values()), "every adapter begins at zero and was trained"
+        assert len(adapters) == 4 * 4 + 4 * 2  # four attn2, two layers of the text encoder
+    else:
+        expected = {name for name in before if ".attn2." in name or name.startswith("text_encoder.")}
+        # A bias that is added to every key of a query changes no attention, and gets no gradient to speak of.
+        assert changed >= {n for n in expected if "token_embedding" not in n and not n.endswith("k_proj.bias")}
+        assert changed <= expected
+    counted = module.model.trained()
+    optimised = sum(p.numel() for group in module.optimizers().param_groups for p in group["params"])
+    assert sum(counted.values()) == optimised == sum(p.numel() for p in module.parameters() if p.requires_grad)
+    if kind == "full":
+        attention = sum(value.numel() for name, value in before.items() if ".attn2." in name)
+        text = sum(v.numel() for n, v in before.items() if n.startswith("text_encoder.") and "token_emb" not in n)
+        assert counted == {
+            "text_encoder": text, "cross_attention": attention,
+            "projection": sum(p.numel() for p in module.model.projection.parameters()),
+        }  # fmt: skip
+
+
+def test_gradient_checkpointing_keeps_less_and_changes_no_weight(places, tmp_path):
+    weights, kept = [], []
+    for way in (False, True):
+        module = train(load_generator(places["own"]), tmp_path / str(way), checkpointing=way)
+        weights.append(module.model.state_dict())
+        batch = {name: torch.from_numpy(values) for name, values in conditions(8).__getitems__(list(range(8))).items()}
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t):
+            module.losses(module.model, batch, *module.draw(batch["latent"].shape, 0))
+        kept.append(sum(sizes))
+    assert kept[1] < 0.5 * kept[0]
+    for name, value in weights[0].items():
+        assert torch.allclose(value, weights[1][name], atol=1e-6), name
+
+
+def test_a_training_that_was_interrupted_ends_with_the_same_weights(places, tmp_path):
+    whole = train(load_generator(places["own"]), tmp_path / "whole", max_epochs=3)
+    data = conditions(32)
+    with pytest.raises(RuntimeError, match="went away"):
+        failing = Failing(data.features, data.image, data.latents)
+        train(load_generator(places["own"]), tmp_path / "broken", data=failing, max_epochs=3)
+    assert (tmp_path / "broken/last.safetensors").exists()
+    resumed = train(load_generator(places["own"]), tmp_path / "broken", max_epochs=3)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_it_learns_which_picture_an_epoch_is_of_and_is_saved_alone(places, tmp_path, kind):
+    generator = load_generator(places["pretrained"])
+    rate = {"full": 3e-3, "lora": 1e-2}[kind]
+    module = train(generator, tmp_path / "work", kind, data=conditions(64), max_epochs=6, learning_rate=rate)
+    losses = compare(module, conditions(16), 4, torch.device("cpu"))
+    mean = {name: values.mean() for name, values in losses.items()}
+    assert mean["own"] < 0.95 * mean["shuffled"] and mean["own"] < mean["null"], mean
+    model = module.averaged
+    model.save(tmp_path / "saved", generator.unet, Adaptation(kind, 4, "generator", "classifier"))
+    stored = sum(path.stat().st_size for path in (tmp_path / "saved").rglob("*.safetensors"))
+    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert stored < 4 * (parameters + 2 * 77 * 768 + 2 * 32) + 20_000, "trained parts, scale of features, headers"
+    again = load_generator(places["pretrained"])
+    loaded = load_condiffusion(tmp_path / "saved", again)
+    assert not any(p.requires_grad for p in loaded.parameters()) and not loaded.training
+    features, noisy = torch.from_numpy(conditions(2).features).float(), torch.randn(2, 4, 4, 4)
+    steps, dropped = torch.tensor([10, 900]), torch.tensor([False, True])
+    with torch.inference_mode():
+        expected = model.predict(generator.unet, noisy, steps, model.condition(features, dropped))
+        found = loaded.predict(again.unet, noisy, steps, loaded.condition(features, dropped))
+    assert torch.equal(found, expected)
+
+
+class Through(nn.Module):
+    """Gives embeddings on as they are."""
+
+    def forward(self, features, dropped=None):
+        return features
+
+
+def test_embeddings_go_through_the_text_encoder_as_tokens_do():
+    text = tiny_generator.text_encoder(vocabulary=20).eval()
+    ids = torch.randint(20, (2, 77))
+    model = ConDiffusion(text, tiny_generator.unet(), Through(), "full")
+    with torch.inference_mode():
+        found = model.condition(text.embeddings.token_embedding(ids))
+        assert torch.allclose(found, text(ids).last_hidden_state, atol=1e-6)
+        other = text.embeddings.token_embedding(ids)
+        other[:, 40:] += 1
+        assert torch.equal(found[:, :40], model.condition(other)[:, :40]), "the mask is causal"
+        assert not torch.allclose(found[:, 40:], model.condition(other)[:, 40:])
+
+
+def test_without_eeg_it_begins_at_the_empty_prompt(places):
+    generator = load_generator(places["user"])
+    words = tiny_generator.CLIPTokenizer.from_pretrained(generator.source.pipeline, subfolder="tokenizer")
+    ids = words("", padding="max_length", max_length=77, return_tensors="pt").input_ids
+    with torch.inference_mode():
+        expected = generator.text_encoder(ids).last_hidden_state
+        model = make_condiffusion(generator, classifier(), "full", 4)
+        found = model.condition(torch.randn(1, 77, 768), torch.tensor([True]))
+        assert torch.allclose(found, expected, atol=1e-6)
+        # Features enter at the spread of token embeddings.
+        entering = model.projection(torch.randn(4, 77, 768))
+        assert entering.std() == pytest.approx(generator.text_encoder.config.initializer_factor * 0.02, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def pictures(places, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = load_generator(places["own"])
+    net = classifier()
+    torch.manual_seed(0)
+    model = make_condiffusion(generator, net, "full", 4)
+    with torch.no_grad():  # a random network hardly hears its condition
+        for layer in model.cross_attention:
+            layer.to_out[0].weight *= 30
+    net.save_pretrained(folder / "encoder")
+    EpochInput(100.0, TIMES, None, [0.0] * CHANS, [2.0] * CHANS).save(folder)
+    model.save(folder / "model", generator.unet, Adaptation("full", 4, str(places["own"]), str(folder)))
+    return load_pictures(folder / "model", places["own"], folder / "encoder", folder)
+
+
+def test_pictures_depend_on_epoch_seed_and_guidance_alone(pictures):
+    epochs = 2 * np.random.default_rng(0).standard_normal((3, CHANS, TIMES), dtype=np.float32)
+    seeds = seeds_for(3, 2, 0)
+    found = generate(pictures, epochs, seeds, QUICK, batch_size=4)
+    assert found.shape == (6, tiny_generator.SIDE, tiny_generator.SIDE, 3) and found.dtype == np.uint8
+    again = generate(pictures, epochs, seeds, QUICK, batch_size=1)
+    assert np.abs(found.astype(int) - again).max() <= 1
+    assert (np.abs(found[0].astype(int) - found[1]) > 3).mean() > 0.1, "another seed"
+    alone = generate(pictures, epochs[1:2], seeds[2:4], QUICK)
+    assert np.abs(found[2:4].astype(int) - alone).max() <= 1, "samples of an epoch follow each other"
+    other = generate(pictures, epochs[[1, 2, 0]], seeds, QUICK)
+    assert (other != found).mean() > 0.05, "another epoch under the same seed"
+    zeroed = generate(pictures, np.zeros_like(epochs), seeds, QUICK)
+    assert (zeroed != found).mean() > 0.05
+    weaker = generate(pictures, epochs, seeds, Sampling(sampler="unipc", steps=3, guidance=1.0))
+    assert (weaker != found).mean() > 0.02
+    nothing = [generate(pictures, e, seeds[:1], Sampling(sampler="ddim", steps=2, guidance=0.0)) for e in
+               (epochs[:1], epochs[1:2])]  # fmt: skip
+    assert np.array_equal(*nothing), "guidance 0 does not hear the EEG"
+    with pytest.raises(InputError, match="as many for each of the 3 epochs"):
+        generate(pictures, epochs, seeds[:4], QUICK)
+
+
+@pytest.mark.parametrize("sampler", ["unipc", "ddim", "euler_ancestral", "ddpm"])
+def test_every_sampler_is_seeded(pictures, sampler):
+    epochs = np.random.default_rng(0).standard_normal((2, CHANS, TIMES), dtype=np.float32)
+    sampling = Sampling(sampler=sampler, steps=4, guidance=1.5)
+    first, second = (generate(pictures, epochs, [1, 2], sampling) for _ in range(2))
+    assert np.array_equal(first, second) and first.std() > 1
+    assert np.abs(first[1:].astype(int) - generate(pictures, epochs[1:], [2], sampling)).max() <= 1
+
+
+def _with(**parts):
+    generator = tiny_generator.make()
+    for name, part in parts.items():
+        setattr(generator, name, part)
+    return generator
+
+
+@pytest.mark.parametrize(
+    ("parts", "rule"),
+    [
+        ({"unet": tiny_generator.unet(48)}, "cross_attention_dim .* must be the text encoder's hidden_size, 32"),
+        ({"text_encoder": tiny_generator.text_encoder(tokens=40)}, "must reach EEGConvNet's 77 tokens .found 40"),
+    ],
+)
+def test_a_generator_that_does_not_fit_is_refused(parts, rule):
+    with pytest.raises(InputError, match=rule):
+        check(_with(**parts), classifier())
+
+
+def test_sdxl_and_missing_parts_are_refused_by_name(places, tmp_path):
+    folder = shutil.copytree(places["user"].with_name("sd15"), tmp_path / "sdxl")
+    two = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 80,
+    }
+    shutil.copytree(folder / "text_encoder", folder / "text_encoder_2")
+    shutil.copytree(folder / "tokenizer", folder / "tokenizer_2")
+    tiny_generator.unet(**two).save_pretrained(folder / "unet")
+    with pytest.raises(InputError, match="sdxl: must have one text encoder.*SDXL has two"):
+        generator = load_generator(tiny_generator.write_reference(tmp_path / "xl", folder))
+        make_condiffusion(generator, classifier(), "full", 4)
+    for part in ("vae", "unet", "text_encoder", "scheduler"):
+        broken = shutil.copytree(places["user"].with_name("sd15"), tmp_path / f"no-{part}")
+        shutil.rmtree(broken / part)
+        with pytest.raises(InputError, match=f"no-{part}/{part}: must be a part of a diffusers pipeline"):
+            load_generator(tiny_generator.write_reference(tmp_path / f"reference-{part}", broken))
+    with pytest.raises(InputError, match="nowhere/vae: must be a part"):
+        load_generator(tiny_generator.write_reference(tmp_path / "lost", tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"generator.json: no such file; prepare_generator writes it"):
+        load_generator(tmp_path)
+    with pytest.raises(InputError, match="condiffusion.json: no such file"):
+        load_condiffusion(tmp_path, tiny_generator.make())
+    with pytest.raises(InputError, match="must be an EEGConvNet.*EEGNet"):
+        check(tiny_generator.make(), EEGNet(CHANS, TIMES, 3))
+
+
+def test_an_epoch_never_takes_the_place_of_one_of_its_own_image():
+    image = np.random.default_rng(0).permutation(np.repeat(np.arange(5), [1, 2, 6, 3, 1]))
+    for seed in range(5):
+        order = mismatched(image, seed)
+        assert sorted(order) == list(range(len(image))) and (image[order] != image).all()
+    with pytest.raises(InputError, match="found 3 of 5"):
+        mismatched(np.array([0, 0, 0, 1, 2]), 0)
