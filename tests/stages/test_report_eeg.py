@@ -45,6 +45,7 @@ def _write(folder: Path, facts: dict, row: str, seed: int, test: list[str]) -> N
         "layout": "things_eeg2_raw",
         "encoder": row,
         "repetitions": 80,
+        "parameters": 1234,
     }
     if row == "eegnet":
         facts |= {"corpus": "EEGCVPR40", "layout": "eegcvpr40", "warnings": [LEAKS], "repetitions": 1}
@@ -176,6 +177,7 @@ def test_the_leakage_warning_follows_every_number(text):
     surrogate = text[: text.index("### EEGCVPR40")]
     assert LEAKS not in surrogate
     rows = _rows(text, "Classification into 4 concepts")
+    assert rows["eegnet within"]["parameters"] == "1,234"
     assert 45 < float(rows["eegnet within"]["mean"].split(" / ")[0]) < 75
 
 
