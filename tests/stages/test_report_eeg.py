@@ -79,7 +79,7 @@ def corpora(tmp_path_factory):
             for band in row.get("bands", [None]):
                 folds = {"joint": {"all": SUBJECTS}}.get(protocol, {subject: [subject] for subject in SUBJECTS})
                 for fold, test in folds.items():
-                    for seed in seeds_of(validate(row, Row, name), [0, 1]):
+                    for seed in seeds_of(validate(row, Row, name), protocol, [0, 1]):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
