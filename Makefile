@@ -36,7 +36,7 @@ env: .venv/.installed ## create .venv from requirements.lock
 # it. The last run does what the two left, the report at least.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
-	$(PY) -m components.surrogate_things --concepts 60 --exemplars 4 --test-concepts 20
+	$(PY) -m components.surrogate_things --concepts 40 --exemplars 6 --test-concepts 20
 	dvc repro preprocess_tuev
 	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
 	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \

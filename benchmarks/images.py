@@ -101,7 +101,7 @@ def subject(images: int = 800) -> Row:
         file = path / "corpus/sub-01/ses-01/raw_eeg_training.npy"
         write_raw(file, images, 2, seed=0)
         table = pandas.DataFrame({"partition": ["training"] * images})
-        test, cut = np.zeros(images, bool), Cut(NICE, Counts(2, 20), 0, None, things_eeg2.CHANNELS)
+        test, cut = np.zeros(images, bool), Cut(NICE, Counts(training=2, test=20), 0, None, things_eeg2.CHANNELS)
 
         def ours():
             block = things_eeg2.read_raw(file, path / "corpus", "training", table)

@@ -212,7 +212,7 @@ def read_recording(path: Path, root: Path, subject: str, events: pandas.DataFram
         session=int(session[1]) if session else None,
         source=path.relative_to(root).as_posix(),
         image=events["file"].map(row).to_numpy(np.int64)[order],
-        channels=[raw.ch_names[k] for k in picks],
+        channels=[raw.ch_names[k].removeprefix("EEG ") for k in picks],  # EDF+ puts the kind of signal before the name
         sfreq=sfreq,
         trials=Continuous(
             lambda start, stop: raw.get_data(picks, start, stop) * 1e6,

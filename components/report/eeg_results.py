@@ -171,15 +171,15 @@ def _studies(folder: Path, name: str, row: Row, seeds: list[int]) -> list[Study]
     cells: dict[tuple, list[Cell]] = {}
     for path in sorted(folder.glob("*/*/*/seed-*/metrics.json")):
         facts = json.loads(path.read_text())
-        if facts["seed"] not in seeds_of(row, seeds):
+        if facts["protocol"] not in row.protocols or facts["seed"] not in seeds_of(row, facts["protocol"], seeds):
             continue
         band = facts["band"] and tuple(facts["band"])
         rows = pandas.read_parquet(there(path.with_name(table)))
         cell = Cell(facts["protocol"], band, facts["fold"]["name"], facts["seed"], facts, rows, path.parent)
         cells.setdefault((facts["protocol"], band), []).append(cell)
-    wanted_seeds = seeds_of(row, seeds)
     wanted = [(protocol, band and tuple(band)) for protocol in row.protocols for band in row.bands]
     for key in wanted:
+        wanted_seeds = seeds_of(row, key[0], seeds)
         if sorted({cell.seed for cell in cells.get(key, [])}) != sorted(wanted_seeds):
             raise InputError(
                 f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"

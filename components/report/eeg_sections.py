@@ -16,8 +16,8 @@ from components.report.eeg_results import EEGCorpus, Study
 
 CAPTIONS = {
     "retrieved": "Test images that were seen and what their EEG retrieved, the right one framed; drawn at random",
-    "evoked": "Evoked potential: mean over all test images and repetitions; images follow each other quickly, and so "
-    "do responses to the next ones",
+    "evoked": "Evoked potential: mean over all test images and repetitions; images follow quickly, and so do the "
+    "responses to the next ones",
     "importance": "Importance of electrodes: what the margin of the right image loses without each",
 }
 

@@ -95,6 +95,7 @@ def classification_table(studies: Sequence[Study]) -> pandas.DataFrame:
     for study in studies:
         each = study.classification()
         row = {"model": study.label, "protocol": study.protocol, "band": study.band_name}
+        row["parameters"] = f"{study.facts['parameters']:,}"
         row |= {subject: f"{percent(accuracy)} / {kappa:.2f}" for subject, (accuracy, kappa) in each.items()}
         accuracy, kappa = np.mean(list(each.values()), axis=0)
         rows.append(row | {"mean": f"{percent(accuracy)} / {kappa:.2f}"})

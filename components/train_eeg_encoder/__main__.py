@@ -44,7 +44,7 @@ def main(run: Stage) -> None:
     cells = [
         (protocol, band, fold, seed)
         for protocol in row.protocols for band in row.bands
-        for fold in folds(protocol, subjects, row.subjects) for seed in seeds_of(row, seeds)
+        for fold in folds(protocol, subjects, row.subjects) for seed in seeds_of(row, protocol, seeds)
     ]  # fmt: skip
     best = None
     with tracked(run, row, settings, hardware, corpus=corpus, data=data) as _:

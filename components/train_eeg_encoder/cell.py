@@ -22,7 +22,7 @@ from components.serving.windows import EXAMPLE
 from components.train_eeg_encoder.settings import Row, TrainEEGEncoder
 from components.training.classification import probabilities
 from components.training.eeg_encoders import Trained, train_aligned, train_classifier
-from components.training.image_pairs import Pairs
+from components.training.image_pairs import ALL, Pairs
 from components.training.settings import Hardware
 
 Band = tuple[float, float] | None
@@ -156,7 +156,8 @@ def run_cell(
         "epochs": {"samples": store.shape[1], "electrodes": store.shape[0], "sfreq": store.description.sfreq},
     } | trained.facts
     if study.classes is None:
-        found = retrieve(trained.encoder, pairs, settings.test.repetitions, settings.test.draws, device)
+        repetitions = settings.test.repetitions if row.pairs == "recorded" else [ALL]
+        found = retrieve(trained.encoder, pairs, repetitions, settings.test.draws, device)
         tested = Retrieval(len(Gallery(pairs).images), *found)
         tested.write(folder)
         metrics = tested.metrics

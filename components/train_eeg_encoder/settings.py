@@ -34,17 +34,19 @@ class Row:
     """Band filters in Hz, each trained with; null: none."""
     pairs: Literal["recorded", "permuted"] = "recorded"
     """``permuted``: a control that is trained on pairs drawn at random."""
-    trainings: Positive | None = None
-    """Of each fold, with seeds 0, 1, ...; null: those of ``matrix.seeds``. A control draws a pairing for each."""
+    trainings: Positive | dict[Protocol, Positive] | None = None
+    """Of each fold, or of each fold of a protocol, with seeds 0, 1, ...; where it does not say, ``matrix.seeds`` does.
+    A control draws a pairing for each."""
     served: bool = True
     """Draw pictures of the best training, and log it as a model; never of a control."""
     subject_layers: bool = False
     """An input layer of its own for each training subject."""
 
 
-def seeds_of(row: Row, seeds: list[int]) -> list[int]:
+def seeds_of(row: Row, protocol: Protocol, seeds: list[int]) -> list[int]:
     """Seeds that a row is trained with: the first one alone where nothing is random."""
-    chosen = seeds if row.trainings is None else list(range(row.trainings))
+    wanted = row.trainings.get(protocol) if isinstance(row.trainings, dict) else row.trainings
+    chosen = seeds if wanted is None else list(range(wanted))
     return chosen[:1] if row.encoder == LINEAR and row.pairs == "recorded" else chosen
 
 

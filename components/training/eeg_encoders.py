@@ -19,7 +19,7 @@ from components.training.averaged import AveragedModule
 from components.training.classification import Classification
 from components.training.fit import fit
 from components.training.image_pairs import ALL, Pairs
-from components.training.ridge import RidgeEpochs, linear_encoder
+from components.training.ridge import RidgeEpochs
 from components.training.settings import Hardware
 
 READ = 512
@@ -106,15 +106,13 @@ def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = _read(pairs.part("train", ALL)), _read(pairs.part("validation", ALL))
     epochs, found = RidgeEpochs(train["eeg"]), []
-    shown = validation["eeg"].reshape(len(validation["eeg"]), -1)
     for alpha in settings.ridge_alphas:
-        weight, intercept = epochs.fit(train["features"], alpha)
-        place = ranks(shown @ weight + intercept, validation["features"], validation["identity"])
-        score = float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1)
-        found.append((score, alpha, weight, intercept))
-    score, alpha, weight, intercept = min(found, key=lambda one: one[0])
-    facts = {"seed": seed, "parameters": weight.size + intercept.size, "alpha": alpha}
-    model = linear_encoder(weight, intercept, train["eeg"].shape[1:])
+        one = epochs.fit(train["features"], alpha)
+        place = ranks(epochs.predict(one, validation["eeg"]), validation["features"], validation["identity"])
+        found.append((float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1), alpha, one))
+    score, alpha, best = min(found, key=lambda one: one[0])
+    model = epochs.encoder(best)
+    facts = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters()), "alpha": alpha}
     return Trained(model, [], facts | {"best_epoch": 0.0, "validation_rank": score})
 
 

@@ -53,6 +53,7 @@ def test_figures_that_training_has_not_seen_are_retrieved(workspace):
 
 def test_masks_of_the_pieces_come_with_the_features(workspace):
     store = EpochStore(workspace / "data/images/tangrams")
+    assert len(store.description.channels) == 23 and "Oz" in store.description.channels, "EDF's 'EEG Oz' is Oz"
     found = ImageFeatures(workspace / "data/image_features/tangrams", store.description.fingerprint)
     assert found.features.shape == (50, 1280) and found.pieces.shape[0] == 50
     assert all(set(np.unique(mask)) == set(range(8)) for mask in found.pieces)

@@ -45,6 +45,7 @@ def _write(folder: Path, facts: dict, row: str, seed: int, test: list[str]) -> N
         "layout": "things_eeg2_raw",
         "encoder": row,
         "repetitions": 80,
+        "parameters": 1234,
     }
     if row == "eegnet":
         facts |= {"corpus": "EEGCVPR40", "layout": "eegcvpr40", "warnings": [LEAKS], "repetitions": 1}
@@ -78,7 +79,7 @@ def corpora(tmp_path_factory):
             for band in row.get("bands", [None]):
                 folds = {"joint": {"all": SUBJECTS}}.get(protocol, {subject: [subject] for subject in SUBJECTS})
                 for fold, test in folds.items():
-                    for seed in seeds_of(validate(row, Row, name), [0, 1]):
+                    for seed in seeds_of(validate(row, Row, name), protocol, [0, 1]):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
@@ -176,6 +177,7 @@ def test_the_leakage_warning_follows_every_number(text):
     surrogate = text[: text.index("### EEGCVPR40")]
     assert LEAKS not in surrogate
     rows = _rows(text, "Classification into 4 concepts")
+    assert rows["eegnet within"]["parameters"] == "1,234"
     assert 45 < float(rows["eegnet within"]["mean"].split(" / ")[0]) < 75
 
 

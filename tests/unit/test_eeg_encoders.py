@@ -12,7 +12,7 @@ from components.models.eeg_encoder import SubjectLayer
 from components.models.eeg_encoders import ENCODERS, build_encoder, load_encoder
 from components.models.eegconvnet import EEGConvNet
 from components.models.spatiotemporal import SpatioTemporal
-from components.training.ridge import RidgeEpochs, linear_encoder
+from components.training.ridge import RidgeEpochs
 from tests.oracles import naive_spatiotemporal
 
 SHAPES = [(63, 250, 1024), (17, 200, 40), (128, 440, 40)]
@@ -144,8 +144,9 @@ def test_ridge_is_scikit_learns(epochs):
     for alpha in (0.1, 2.0):
         expected = Ridge(alpha * epochs * flat.var()).fit(flat, features).predict(flat)
         with torch.inference_mode():
-            model = linear_encoder(*ridge.fit(features, alpha), (3, 20))
-            assert np.allclose(model(torch.from_numpy(eeg)), expected, atol=1e-3)
+            fit = ridge.fit(features, alpha)
+            assert np.allclose(ridge.encoder(fit)(torch.from_numpy(eeg)), expected, atol=1e-3)
+            assert np.allclose(ridge.predict(fit, eeg[:7]), expected[:7], atol=1e-3)
 
 
 def test_what_is_misspelt_is_named():
