@@ -14,17 +14,18 @@ class ClipImages:
     Args:
         source: folder or hub name.
         device: e.g. ``cpu``.
+        setting: that named the source, for errors.
 
     Raises:
         InputError: no such model can be loaded.
     """
 
-    def __init__(self, source: str, device: str = "cpu"):
+    def __init__(self, source: str, device: str = "cpu", setting: str = "embed_images.source"):
         try:
             self.model = CLIPVisionModelWithProjection.from_pretrained(source).eval().requires_grad_(False).to(device)
             self.processor = AutoImageProcessor.from_pretrained(source)
         except (OSError, ValueError) as error:
-            raise InputError(f"embed_images.source: {source}: must be a CLIP model ({error})") from error
+            raise InputError(f"{setting}: {source}: must be a CLIP model ({error})") from error
 
     @torch.inference_mode()
     def features(self, images: list[Image.Image]) -> np.ndarray:

@@ -27,6 +27,9 @@ BLOCKS = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
           (1, 3, 1, 6, 320)]  # fmt: skip
 """Repeats, kernel, stride of the first, expansion and channels of each stage."""
 
+MIDDLE = 5
+"""Blocks before the middle activations, (40, 28, 28)."""
+
 _NORM = {"eps": 1e-3}
 
 
@@ -78,16 +81,30 @@ class EfficientNetLite0(nn.Module):
         self._bn1 = nn.BatchNorm2d(WIDTH, **_NORM)
         self._fc = nn.Linear(WIDTH, 1000)
 
+    def middle(self, pixels: Tensor) -> Tensor:
+        """Compute activations after :data:`MIDDLE` of the 16 blocks: (batch, 40, 28, 28)."""
+        x = functional.relu6(self._bn0(self._conv_stem(pixels)))
+        for block in self._blocks[:MIDDLE]:
+            x = block(x)
+        return x
+
+    def pooled(self, middle: Tensor) -> Tensor:
+        """Compute features from the middle activations: (batch, 1280)."""
+        for block in self._blocks[MIDDLE:]:
+            middle = block(middle)
+        return functional.relu6(self._bn1(self._conv_head(middle))).mean((2, 3))
+
+    def logits(self, pooled: Tensor) -> Tensor:
+        """Compute logits of ImageNet's 1000 classes from features."""
+        return self._fc(pooled)
+
     def features(self, pixels: Tensor) -> Tensor:
         """Compute features of (batch, 3, 224, 224) pixels from :func:`prepare`: (batch, 1280)."""
-        x = functional.relu6(self._bn0(self._conv_stem(pixels)))
-        for block in self._blocks:
-            x = block(x)
-        return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+        return self.pooled(self.middle(pixels))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Compute logits of ImageNet's 1000 classes."""
-        return self._fc(self.features(pixels))
+        return self.logits(self.features(pixels))
 
 
 def load_pretrained(cache: Path = packages.CACHE) -> EfficientNetLite0:

@@ -1,0 +1,55 @@
+"""Arms of a reconstruction: what is kept, taken away or replaced, and which differences are asked for."""
+
+from dataclasses import dataclass
+
+MEANING = {
+    "full": "semantics and structure from EEG",
+    "semantics_only": "semantics from EEG, no structure",
+    "structure_only": "structure from EEG, no semantics",
+    "zeroed_eeg": "the same with EEG of zeros",
+    "shuffled_eeg": "the same with the EEG of another test image",
+    "oracle_structure": "semantics from EEG, structure of the picture seen",
+    "ridge": "ridge regression from EEG to the generator's latents, decoded",
+    "condiffusion": "EEG-ConDiffusion",
+    "condiffusion_zeroed": "EEG-ConDiffusion with EEG of zeros",
+    "condiffusion_shuffled": "EEG-ConDiffusion with the EEG of another test image",
+}
+"""Arm -> meaning, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A model and its arms.
+
+    Attributes:
+        name: of the model.
+        full: the arm that uses all of the EEG.
+        controls: arms in which the EEG says nothing about the image.
+        others: arms that it is compared with besides.
+    """
+
+    name: str
+    full: str
+    controls: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.full, *self.others, *self.controls)
+
+
+SYSTEMS = (
+    System(
+        name="SGDM",
+        full="full",
+        controls=("zeroed_eeg", "shuffled_eeg"),
+        others=("semantics_only", "structure_only", "oracle_structure", "ridge"),
+    ),
+    System(
+        name="EEG-ConDiffusion",
+        full="condiffusion",
+        controls=("condiffusion_zeroed", "condiffusion_shuffled"),
+        others=("ridge",),
+    ),
+)
