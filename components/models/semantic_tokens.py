@@ -49,3 +49,11 @@ class SemanticTokens(ModelMixin, ConfigMixin):
         found = self.projection((features - self.mean) / self.scale).unflatten(1, self.nothing.shape)
         found = self.norm(found)
         return found if dropped is None else torch.where(dropped[:, None, None], self.nothing, found)
+
+
+def fresh_tokens(like: SemanticTokens, features: Tensor) -> SemanticTokens:
+    """Draw the weights of semantic tokens anew, for features (n, width) of the training images."""
+    sizes = {name: like.config[name] for name in ("n_features", "tokens", "width")}
+    found = SemanticTokens(**sizes)
+    found.fit_scale(features)
+    return found

@@ -7,6 +7,7 @@ from components.data.epoch_store import EpochStore
 from components.data.generation_study import encoder_folder
 from components.data.image_latents import ImageLatents
 from components.evaluation import eeg_records
+from components.evaluation.denoising_gain import denoising_gain
 from components.models.condiffusion import Adaptation, make_condiffusion
 from components.models.condiffusion_pictures import Pictures
 from components.models.generator import load_generator
@@ -89,7 +90,7 @@ def main(run: Stage) -> None:
             "frozen": results.frozen(sizes, trained, settings.adaptation),
             "best_epoch": done.best_epoch,
         }
-        metrics = results.metrics(losses, data["test"].image)
+        metrics = denoising_gain(losses, data["test"].image)
         eeg_records.write(out, done.curves, facts, metrics)
         averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
         serving.write_sampling(out, settings.sampling)

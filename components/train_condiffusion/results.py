@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from components.data.paired_epochs import PairedEpochs, mismatched
 from components.evaluation.figures import learning_curves
 from components.evaluation.picture_grid import picture_grid
-from components.evaluation.retrieval import bootstrap
 from components.models.condiffusion_pictures import Pictures, generate
 from components.models.image_sampling import seeds_for
 from components.train_condiffusion.settings import TrainConDiffusion
@@ -26,25 +25,6 @@ def frozen(sizes: dict[str, int], trained: dict[str, int], adaptation: str) -> d
     """
     inside = trained["cross_attention"] if adaptation == "full" else 0
     return sizes | {"unet": sizes["unet"] - inside}
-
-
-def metrics(losses: dict[str, dict[str, np.ndarray]], image: np.ndarray) -> dict[str, float]:
-    """Mean losses by split and condition, and how much the right epoch gains on the test split.
-
-    ``gain`` is the loss under another image's epoch less the loss under the right one, as a share of the former, with a
-    bootstrap interval over test images.
-
-    Args:
-        losses: split -> condition -> (epochs,).
-        image: (epochs,) of the test split.
-    """
-    found = {}
-    for split, parts in losses.items():
-        for name, values in parts.items():
-            found[f"{split}_loss" if name == "own" else f"{split}_loss_{name}"] = float(values.mean())
-    test = losses["test"]
-    score = bootstrap((test["shuffled"] - test["own"]) / test["shuffled"].mean(), image)
-    return found | {"gain": score.mean, "gain_low": score.low, "gain_high": score.high}
 
 
 def draw(

@@ -16,7 +16,7 @@ from components.models.condiffusion import ConDiffusion
 from components.models.condiffusion_pictures import BATCH, encode
 from components.models.eegconvnet import EEGConvNet
 from components.signal.epoch_input import EpochInput
-from components.training.latent_diffusion import COMPARISON, Denoising, LatentDiffusion
+from components.training.latent_diffusion import Denoising, LatentDiffusion, losses_by_condition
 from components.training.settings import Optimisation
 
 CONDITIONS = ("own", "shuffled", "null")
@@ -38,7 +38,6 @@ class ConDiffusionTraining(LatentDiffusion):
     ):  # fmt: skip
         super().__init__(model.train(), [unet], scheduler, settings, optimisation, seed)
         if settings.gradient_checkpointing:
-            unet.enable_gradient_checkpointing()
             model.text_encoder.activation_checkpointing_enable()
 
     def denoise(self, network: ConDiffusion, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
@@ -107,29 +106,10 @@ def spread(features: np.ndarray) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(mean).float(), torch.from_numpy(scale).float()
 
 
-@torch.inference_mode()
 def compare(
     module: LatentDiffusion, data: Conditions, draws: int, device: torch.device, batch_size: int = 64
 ) -> dict[str, np.ndarray]:
-    """Losses (epochs,) of the averaged weights under each of ``CONDITIONS``, with the same steps and noise in all.
-
-    Args:
-        module: trained.
-        data: epochs of a split, of two images or more.
-        draws: of steps and noise for each epoch.
-        device: where to run.
-        batch_size: epochs at a time.
-    """
-    module.to(device).on_fit_start()
+    """Losses (epochs,) under each of ``CONDITIONS``; see :func:`losses_by_condition`."""
     other = data.with_features(mismatched(data.image, module.seed))
-    found = {name: np.zeros(len(data)) for name in CONDITIONS}
-    places = [(draw, k) for draw in range(draws) for k in range(0, len(data), batch_size)]
-    for draw, k in tqdm(places, desc="losses by condition", unit="batch"):
-        rows = list(range(k, min(k + batch_size, len(data))))
-        for name in CONDITIONS:
-            items = (other if name == "shuffled" else data).__getitems__(rows)
-            batch = {key: torch.from_numpy(value).to(device) for key, value in items.items()}
-            steps, noise, _ = (t.to(device) for t in module.draw(batch["latent"].shape, COMPARISON, draw, k))
-            dropped = torch.full((len(rows),), name == "null", device=device)
-            found[name][rows] += module.losses(module.averaged, batch, steps, noise, dropped).cpu().numpy() / draws
-    return found
+    conditions = {"own": (data, False), "shuffled": (other, False), "null": (data, True)}
+    return losses_by_condition(module, conditions, draws, device, batch_size)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas
 
 from components.data.epoch_store import EpochStore
 from components.data.paired_epochs import PairedEpochs
@@ -72,6 +73,10 @@ class Pairs:
 
     def split_hash(self) -> str:
         """Hash over the test images and the subjects that they are tested with."""
-        images = self.store.images
-        test = images.loc[self.split == "test", ["name", "concept", "sha256"]]
-        return text_hash(test.to_csv(index=False), self.fold.test)
+        return split_hash(self.store.images, self.split == "test", self.fold.test)
+
+
+def split_hash(images: pandas.DataFrame, chosen: np.ndarray, subjects: list[str]) -> str:
+    """Hash over test images, (images,) bool of a store's, and the subjects that they are tested with."""
+    test = images.loc[chosen, ["name", "concept", "sha256"]]
+    return text_hash(test.to_csv(index=False), subjects)

@@ -1,13 +1,16 @@
 """Training of what denoises cached latents: a generator's UNet, parts of it, or what guides it."""
 
+from collections.abc import Mapping, Sized
 from typing import Annotated
 
+import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le
 from diffusers import DDPMScheduler, ModelMixin
 from diffusers.training_utils import compute_snr
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
+from tqdm import tqdm
 
 from components.settings import settings
 from components.training.averaged import AveragedModule
@@ -111,6 +114,34 @@ class LatentDiffusion(AveragedModule):
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)
         self.validation_loss.reset()
+
+
+@torch.inference_mode()
+def losses_by_condition(
+    module: LatentDiffusion, conditions: Mapping[str, tuple[Sized, bool]], draws: int, device: torch.device,
+    batch_size: int = 64,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Losses (items,) of the averaged weights under several conditions, with the same steps and noise in all.
+
+    Args:
+        module: trained.
+        conditions: name -> a dataset of the same latents, and whether its condition is left out.
+        draws: of steps and noise for each item.
+        device: where to run.
+        batch_size: items at a time.
+    """
+    module.to(device).on_fit_start()
+    size = len(next(iter(conditions.values()))[0])
+    found = {name: np.zeros(size) for name in conditions}
+    places = [(draw, k) for draw in range(draws) for k in range(0, size, batch_size)]
+    for draw, k in tqdm(places, desc="losses by condition", unit="batch"):
+        rows = list(range(k, min(k + batch_size, size)))
+        for name, (data, left_out) in conditions.items():
+            batch = {key: torch.from_numpy(value).to(device) for key, value in data.__getitems__(rows).items()}
+            steps, noise, _ = (t.to(device) for t in module.draw(batch["latent"].shape, COMPARISON, draw, k))
+            dropped = torch.full((len(rows),), left_out, device=device)
+            found[name][rows] += module.losses(module.averaged, batch, steps, noise, dropped).cpu().numpy() / draws
+    return found
 
 
 class Denoiser(nn.Module):

@@ -1,0 +1,133 @@
+"""Train the ControlNet of SGDM: ``python -m components.train_controlnet --study NAME``."""
+
+import mlflow
+import numpy as np
+import torch
+
+from components.data.epoch_store import EpochStore
+from components.data.generation_study import encoder_folder
+from components.data.guided_items import GuidedItems
+from components.data.image_features import ImageFeatures
+from components.data.image_latents import ImageLatents
+from components.data.paired_epochs import PairedEpochs, mismatched
+from components.data.structure_maps import StructureMaps
+from components.evaluation import eeg_records
+from components.evaluation.denoising_gain import denoising_gain
+from components.models.eeg_semantics import load_semantics
+from components.models.generator import load_generator
+from components.models.semantic_tokens import fresh_tokens
+from components.models.sgdm import SGDM, make_controlnet
+from components.models.structure_from_eeg import load_structure_predictor
+from components.serving import sgdm as serving
+from components.serving.windows import EXAMPLE
+from components.stage import Stage, stage
+from components.tracking import models
+from components.tracking.datasets import Data
+from components.tracking.run import tracked
+from components.train_controlnet import pictures
+from components.train_controlnet.settings import TrainControlNet
+from components.training.controlnet import ControlNetTraining, Guide
+from components.training.device import device_of
+from components.training.fit import fit
+from components.training.image_conditions import fit_semantics, predict_conditions
+from components.training.image_pairs import ALL, split_hash
+from components.training.latent_diffusion import losses_by_condition
+from components.training.memory import keep_freed_memory
+from components.training.settings import Hardware
+
+
+@stage("train_controlnet")
+def main(run: Stage) -> None:
+    keep_freed_memory()
+    settings, hardware = run.settings(TrainControlNet), run.settings(Hardware, "hardware")
+    seed = run.settings(list[int], "matrix.seeds")[0]
+    device = device_of(hardware.accelerator)
+    store_path, features_path, latents_path = run.input("store"), run.input("features"), run.input("latents")
+    encoders, generator_path, predictor_path = run.input("encoders"), run.input("generator"), run.input("structure")
+    out, reference = run.output("controlnet"), run.output("reference")
+    store = EpochStore(store_path)
+    description = store.description
+    features = ImageFeatures(features_path, description.fingerprint).features
+    structure = StructureMaps(features_path, description.fingerprint)
+    latents = ImageLatents(latents_path, description.fingerprint)
+    generator = load_generator(generator_path).to(device)
+    predictor = load_structure_predictor(predictor_path / "predictor").to(device)
+    subjects = sorted(store.index["subject"].unique())
+    split, averages = store.images["split"].to_numpy(str), {"train": settings.average, "validation": ALL, "test": ALL}
+    wanted = {name: latents.known & (split == name) for name in averages}
+    parts = {
+        name: PairedEpochs(store.epochs(None, None, average), {}, subjects, wanted=wanted[name])
+        for name, average in averages.items()
+    }
+    data = [
+        Data(f"{description.corpus} epochs", store_path, "training"),
+        Data(f"{description.corpus} latents", latents_path, "training"),
+    ]
+    with tracked(run, settings, hardware, corpus=description.corpus, data=data) as logger:
+        aligned = load_semantics(encoder_folder(encoders, seed))
+        semantics, ridge, facts = fit_semantics(aligned, parts, features, settings.prior_alphas, device)
+        items = {}
+        for name, epochs in parts.items():
+            found = predict_conditions(semantics, predictor, epochs, device, f"conditions, {name}")
+            maps = None if settings.end_to_end else found.structure
+            items[name] = GuidedItems(epochs, latents.latents, features, structure, found.features, maps)
+        torch.manual_seed(settings.seed)
+        tokens = None
+        if generator.semantics is not None and not generator.source.trained:
+            tokens = fresh_tokens(generator.semantics, torch.from_numpy(features[wanted["train"]]))
+        learns = predictor.requires_grad_(True) if settings.end_to_end else None
+        guide = Guide(make_controlnet(generator, structure.channels), tokens, learns)
+        module = ControlNetTraining(
+            guide, generator, settings.truth_share, settings.denoising, settings.optimisation, settings.seed
+        )
+        done = fit(
+            module, items["train"], items["validation"], monitor="validation_loss", mode="min", hardware=hardware,
+            work=run.work, logger=logger,
+        )  # fmt: skip
+        if not run.leader:
+            return
+        losses = {}
+        for name in ("validation", "test"):
+            other = items[name].with_eeg(mismatched(items[name].image, settings.seed))
+            conditions = {"own": (items[name], False), "shuffled": (other, False)}
+            losses[name] = losses_by_condition(module, conditions, settings.draws, device)
+        metrics = denoising_gain(losses, items["test"].image)
+        trained = module.averaged
+        found = trained.controlnet, trained.tokens, semantics, trained.predictor or predictor, ridge
+        sgdm = SGDM(generator, *found).to(device)
+        sgdm.save(out, generator_path, settings.sampling, settings.control)
+        facts |= {
+            "corpus": description.corpus,
+            "layout": description.layout,
+            "warnings": description.warnings,
+            "preprocessing": description.fingerprint,
+            "split_hash": split_hash(store.images, wanted["test"], subjects),
+            "repetitions": int(store.index["repetition"].max()) + 1,
+            "windows": len(parts["test"]),
+            "seed": settings.seed,
+            "structure": structure.kind,
+            "end_to_end": settings.end_to_end,
+            "image_size": generator.source.image_size,
+            "parameters": sum(p.numel() for p in guide.parameters()),
+            "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
+            "best_epoch": done.best_epoch,
+        }
+        eeg_records.write(out, done.curves, facts, metrics)
+        np.save(out / EXAMPLE, parts["test"].__getitems__([0, 1])["eeg"])
+        (out / "figures").mkdir()
+        figures = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
+        for name, figure in figures.items():
+            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
+        mlflow.log_metrics(metrics)
+        mlflow.log_artifacts(out / "figures", "figures")
+        info = models.log(serving, "sgdm-controlnet", out, metrics)
+        for warning in description.warnings:
+            print(f"WARNING: {warning}")
+        print(
+            f"{run.item['study']}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()), flush=True
+        )
+        models.write_reference(reference, out, mlflow.active_run().info.run_id, info)
+
+
+if __name__ == "__main__":
+    main()

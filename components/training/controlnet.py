@@ -1,0 +1,60 @@
+"""Training of a ControlNet whose conditions come from EEG."""
+
+import torch
+from diffusers import ControlNetModel
+from torch import Tensor, nn
+
+from components.models.generator import Generator
+from components.models.semantic_tokens import SemanticTokens
+from components.models.sgdm import guided
+from components.training.latent_diffusion import Denoising, LatentDiffusion
+from components.training.settings import Optimisation
+
+
+class Guide(nn.Module):
+    """What is trained: a ControlNet, and, where asked for, semantic tokens and the predictor of structure.
+
+    Args:
+        controlnet: from the generator's UNet.
+        tokens: for a generator that was not trained with any; None: the generator's own stay as they are.
+        predictor: epochs -> structure, trained end to end; None: structure was predicted before.
+    """
+
+    def __init__(self, controlnet: ControlNetModel, tokens: SemanticTokens | None, predictor: nn.Module | None):
+        super().__init__()
+        self.controlnet, self.tokens, self.predictor = controlnet, tokens, predictor
+
+
+class ControlNetTraining(LatentDiffusion):
+    """Trains a ControlNet on latents of the images seen.
+
+    A batch has ``latent``, ``features`` and ``structure`` (of the image), ``eeg_features`` (predicted), and
+    ``eeg_structure`` or, end to end, ``eeg`` and ``subject``.
+
+    Args:
+        guide: what is trained.
+        generator: frozen.
+        truth_share: of the items that get the image's own features and structure in place of the predicted ones.
+        settings, optimisation, seed: see :class:`LatentDiffusion`.
+    """
+
+    def __init__(
+        self, guide: Guide, generator: Generator, truth_share: float, settings: Denoising, optimisation: Optimisation,
+        seed: int,
+    ):  # fmt: skip
+        super().__init__(guide, generator.modules(), generator.scheduler, settings, optimisation, seed)
+        # In a tuple, so that it is no part of what is trained and saved.
+        self._generator, self.truth_share = (generator,), truth_share
+
+    def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
+        (generator,) = self._generator
+        structure = batch.get("eeg_structure")
+        if structure is None:
+            structure = network.predictor(batch["eeg"], batch["subject"])
+        structure, features = structure.float(), batch["eeg_features"]
+        if self.training:
+            true = (torch.rand(len(noisy)) < self.truth_share).to(noisy.device)
+            structure = torch.where(true[:, None, None, None], batch["structure"].float(), structure)
+            features = torch.where(true[:, None], batch["features"], features)
+        condition = generator.condition(features, dropped, network.tokens)
+        return guided(generator, network.controlnet, noisy, steps, condition, structure)

@@ -1,0 +1,185 @@
+"""The ControlNet at tiny size: what it changes, what it trains, and the ways a generator can be conditioned."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from safetensors.torch import save_file
+
+from components.errors import InputError
+from components.models.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
+from components.models.image_sampling import noise, sample, seeds_for
+from components.models.sgdm import guided, make_controlnet
+from components.training.controlnet import ControlNetTraining, Guide
+from components.training.latent_diffusion import Denoising, target_of, weights_of
+from components.training.settings import Averaging, Optimisation
+from tests import tiny_generator
+
+OPTIMISATION = Optimisation(
+    batch_size=4, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,
+    ema=Averaging(beta=0.9, update_after_step=0, update_every=1),
+)  # fmt: skip
+WIDTH = 12
+"""Of the tiny generator's image features."""
+
+
+@pytest.fixture
+def generator():
+    return tiny_generator.make()
+
+
+def batch(generator, items=4, channels=1):
+    torch.manual_seed(1)
+    side = generator.source.image_size
+    found = {
+        "latent": torch.randn(items, *generator.latent_shape),
+        "features": torch.randn(items, WIDTH),
+        "structure": torch.rand(items, channels, side, side),
+    }
+    return found | {"eeg_features": found["features"] + 1, "eeg_structure": 1 - found["structure"]}
+
+
+def trained(generator, truth_share=0.5, **denoising):
+    guide = Guide(make_controlnet(generator, 1), None, None)
+    settings = Denoising(null_condition=0.1, **denoising)
+    return ControlNetTraining(guide, generator, truth_share, settings, OPTIMISATION, 0)
+
+
+def step(module, items):
+    """One optimiser step on a batch."""
+    optimiser = torch.optim.Adam(module.model.parameters(), lr=1e-2)
+    drawn = module.draw(items["latent"].shape, 0)
+    module.losses(module.model, items, *drawn).mean().backward()
+    optimiser.step()
+
+
+def test_a_new_controlnet_changes_nothing_and_a_trained_one_does(generator):
+    items, module = batch(generator), trained(generator)
+    steps, condition = torch.tensor([10, 200, 500, 900]), generator.condition(items["features"])
+    arguments = items["latent"], steps, condition, items["structure"]
+    plain = guided(generator, None, *arguments)
+    assert torch.equal(guided(generator, module.model.controlnet, *arguments), plain)
+    step(module, items)
+    assert not torch.allclose(guided(generator, module.model.controlnet, *arguments), plain, atol=1e-5)
+    assert torch.equal(guided(generator, module.model.controlnet, *arguments, scale=0.0), plain)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_training_changes_the_controlnet_and_nothing_else(generator, checkpointing):
+    before = [weights_digest(network) for network in generator.modules()]
+    module = trained(generator, gradient_checkpointing=checkpointing)
+    own = weights_digest(module.model.controlnet)
+    step(module, batch(generator))
+    assert weights_digest(module.model.controlnet) != own
+    assert [weights_digest(network) for network in generator.modules()] == before
+    assert all(p.grad is None for network in generator.modules() for p in network.parameters())
+
+
+def test_the_share_of_truth_decides_what_training_sees(generator):
+    items = batch(generator)
+    drawn = trained(generator).draw(items["latent"].shape, 0)
+
+    def loss(share, **changed):
+        torch.manual_seed(0)
+        module = trained(generator, share)
+        torch.nn.init.normal_(module.model.controlnet.controlnet_mid_block.weight)
+        torch.nn.init.normal_(module.model.controlnet.controlnet_cond_embedding.conv_out.weight)
+        return module.losses(module.model, items | changed, *drawn).mean().item()
+
+    other = torch.zeros_like(items["structure"])
+    for share, name in ((1.0, "structure"), (0.0, "eeg_structure")):
+        kept = "eeg_structure" if name == "structure" else "structure"
+        assert loss(share, **{kept: other}) == pytest.approx(loss(share), rel=1e-6)
+        assert abs(loss(share, **{name: other}) - loss(share)) > 1e-6
+
+
+def test_prediction_target_and_weights_are_those_of_the_scheduler():
+    latents, eps, steps = torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4), torch.tensor([5, 800])
+    for kind in ("epsilon", "v_prediction", "sample"):
+        scheduler = DDPMScheduler(prediction_type=kind)
+        alpha = scheduler.alphas_cumprod[steps]
+        root, rest = alpha.sqrt()[:, None, None, None], (1 - alpha).sqrt()[:, None, None, None]
+        wanted = {"epsilon": eps, "v_prediction": root * eps - rest * latents, "sample": latents}[kind]
+        assert torch.allclose(target_of(scheduler, latents, eps, steps), wanted, atol=1e-6)
+        snr = alpha / (1 - alpha)
+        below = {"epsilon": snr, "v_prediction": snr + 1, "sample": torch.ones(2)}[kind]
+        assert torch.allclose(weights_of(scheduler, steps, 5.0), snr.clamp(max=5) / below, rtol=1e-4)
+        assert torch.equal(weights_of(scheduler, steps, None), torch.ones(2))
+
+
+@pytest.mark.parametrize("sampler", ["unipc", "ddim", "euler_ancestral", "ddpm"])
+def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
+    def run(seeds, size, guidance=1.0):
+        features = torch.arange(len(seeds))[:, None].float().expand(-1, WIDTH) * 0 + 1
+
+        def denoise(noisy, steps, items, without):
+            dropped = torch.full((len(noisy),), without)
+            return generator.unet(noisy, steps, **generator.condition(features[items], dropped)).sample
+
+        device = torch.device("cpu")
+        return sample(denoise, generator.scheduler, generator.latent_shape, seeds, device, sampler, 4, guidance, size)
+
+    whole = run([1, 2, 3], 3)
+    assert torch.allclose(whole, run([1, 2, 3], 2), atol=1e-4)
+    assert torch.allclose(whole[[2, 0]], run([3, 1], 1), atol=1e-4)
+    assert not torch.allclose(whole[0], whole[1], atol=1e-2)
+    assert not torch.allclose(whole, run([1, 2, 3], 3, guidance=5.0), atol=1e-4)
+
+
+def test_seeds_do_not_depend_on_how_many_there_are():
+    assert seeds_for(3, 2, 7)[:2] == seeds_for(1, 2, 7)
+    assert [seeds_for(2, 3, 7)[k] for k in (0, 1, 3, 4)] == seeds_for(2, 2, 7)
+    assert len(set(seeds_for(50, 4, 0))) == 200 and seeds_for(2, 1, 0) != seeds_for(2, 1, 1)
+    assert noise((2, 2), [5, 6]).shape == (2, 2, 2)
+
+
+def test_an_unknown_sampler_is_refused(generator):
+    with pytest.raises(InputError, match="sampler: must be one of unipc"):
+        sample(None, generator.scheduler, (1,), [0], torch.device("cpu"), sampler="dpm")
+
+
+def test_pictures_survive_the_way_to_pixels_and_back():
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    pixels = to_pixels(pictures)
+    assert pixels.min() >= -1 and pixels.max() <= 1
+    assert np.array_equal(to_pictures(pixels), pictures)
+
+
+def adapter(path, unet, width):
+    """Write random weights in the names of an IP-Adapter."""
+    state = {"image_proj.proj.weight": torch.randn(4 * tiny_generator.WIDTH, width)}
+    state["image_proj.proj.bias"] = torch.zeros(4 * tiny_generator.WIDTH)
+    state["image_proj.norm.weight"] = torch.ones(tiny_generator.WIDTH)
+    state["image_proj.norm.bias"] = torch.zeros(tiny_generator.WIDTH)
+    number = 1
+    for name in unet.attn_processors:
+        if "attn2" in name:
+            layer = unet.get_submodule(name.removesuffix(".processor"))
+            for kind in ("k", "v"):
+                weight = torch.randn(layer.to_k.out_features, tiny_generator.WIDTH)
+                state[f"ip_adapter.{number}.to_{kind}_ip.weight"] = weight
+            number += 2
+    save_file(state, path)
+
+
+def test_an_ip_adapter_carries_the_features(tmp_path):
+    tiny_generator.write_stable_diffusion(tmp_path / "pipeline")
+    plain = open_generator(Source(str(tmp_path / "pipeline"), False, None, tiny_generator.SIDE, False), None, WIDTH)
+    adapter(tmp_path / "ip.safetensors", plain.unet, WIDTH)
+    source = Source(str(tmp_path / "pipeline"), False, str(tmp_path / "ip.safetensors"), tiny_generator.SIDE, False)
+    generator = open_generator(source)
+    assert generator.semantics is None
+    items, steps = batch(generator), torch.full((4,), 300)
+    module = trained(generator)
+
+    def predict(features, dropped=None):
+        condition = generator.condition(features, dropped)
+        return guided(generator, module.model.controlnet, items["latent"], steps, condition, items["structure"])
+
+    found = predict(items["features"])
+    assert not torch.allclose(found, predict(items["features"] + 1), atol=1e-4)
+    every = torch.ones(4, dtype=torch.bool)
+    assert torch.equal(predict(items["features"], every), predict(items["features"] + 1, every))
+    step(module, items)
+    with pytest.raises(InputError, match="ip_adapter: must be a safetensors file"):
+        open_generator(Source(source.pipeline, False, str(tmp_path / "none"), tiny_generator.SIDE, False))
