@@ -1,5 +1,6 @@
 """Arms of a reconstruction: what is kept, taken away or replaced, and which differences are asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 MEANING = {
@@ -37,6 +38,11 @@ class System:
     def arms(self) -> tuple[str, ...]:
         """All of them."""
         return (self.full, *self.others, *self.controls)
+
+    def of(self, arms: Collection[str]) -> "System":
+        """The system with those of its arms that there are."""
+        controls, others = (tuple(arm for arm in part if arm in arms) for part in (self.controls, self.others))
+        return System(self.name, self.full, controls, others)
 
 
 SYSTEMS = (
