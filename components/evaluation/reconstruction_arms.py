@@ -10,7 +10,7 @@ MEANING = {
     "zeroed_eeg": "the same with EEG of zeros",
     "shuffled_eeg": "the same with the EEG of another test image",
     "oracle_structure": "semantics from EEG, structure of the picture seen",
-    "ridge": "ridge regression from EEG to the generator's latents, decoded",
+    "ridge": "semantics by ridge regression from EEG, no structure",
     "condiffusion": "EEG-ConDiffusion",
     "condiffusion_zeroed": "EEG-ConDiffusion with EEG of zeros",
     "condiffusion_shuffled": "EEG-ConDiffusion with the EEG of another test image",
