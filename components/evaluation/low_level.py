@@ -24,48 +24,43 @@ C1, C2 = 0.01**2, 0.03**2
 BATCH = 16
 
 
-def pixcorr(seen: np.ndarray, found: np.ndarray, device: torch.device | str = "cpu") -> np.ndarray:
-    """Pearson's correlation of all RGB values of each pair; 0 where a picture has one value only.
+def low_level(seen: np.ndarray, found: np.ndarray, device: torch.device | str = "cpu") -> dict[str, np.ndarray]:
+    """Compute both metrics of each pair of pictures, which are scaled once.
+
+    ``pixcorr`` is Pearson's correlation of all RGB values; 0 where a picture has one value only. ``ssim`` is the
+    structural similarity (Wang et al. 2004) in grey, as scikit-image computes it for MindEye:
+    ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``.
 
     Args:
         seen, found: (n, height, width, 3) uint8.
         device: where to compute.
 
     Returns:
-        (n,)
+        metric -> (n,)
 
     Raises:
         InputError: no such pictures, fewer than two, or shapes that differ.
     """
-    return _by_batches(_pearson, seen, found, device)
-
-
-def ssim(seen: np.ndarray, found: np.ndarray, device: torch.device | str = "cpu") -> np.ndarray:
-    """Structural similarity of each pair (Wang et al. 2004) in grey, as scikit-image computes it for MindEye.
-
-    That is, ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``; arguments and errors as
-    :func:`pixcorr`.
-    """
-    return _by_batches(_structural, seen, found, device)
-
-
-def _by_batches(compute, seen: np.ndarray, found: np.ndarray, device) -> np.ndarray:
     check_pictures("seen", seen)
     check_alike("found", found, "seen", seen)
     check_pictures("found", found)
-    parts = [
-        compute(resized(seen[k : k + BATCH], SIDE, device), resized(found[k : k + BATCH], SIDE, device))
-        for k in range(0, len(seen), BATCH)
-    ]
-    return torch.cat(parts).double().cpu().numpy()
+    parts: dict[str, list[Tensor]] = {"pixcorr": [], "ssim": []}
+    for k in range(0, len(seen), BATCH):
+        pair = [resized(pictures[k : k + BATCH], SIDE, device) for pictures in (seen, found)]
+        parts["pixcorr"].append(_pearson(*pair))
+        parts["ssim"].append(_structural(*pair))
+    return {metric: torch.cat(values).double().cpu().numpy() for metric, values in parts.items()}
 
 
 def _pearson(one: Tensor, two: Tensor) -> Tensor:
-    one, two = (x.double().flatten(1) for x in (one, two))  # half a million numbers are summed
-    one, two = (x - x.mean(1, keepdim=True) for x in (one, two))
-    norm = one.norm(dim=1) * two.norm(dim=1)
+    one, two = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (one, two))
+
+    def product(x: Tensor, y: Tensor) -> Tensor:
+        return (x * y).sum(1, dtype=torch.float64)  # of half a million numbers
+
+    norm = (product(one, one) * product(two, two)).sqrt()
     # What is left of a flat picture is rounding.
-    return torch.where(norm > 1e-6 * one.shape[1], (one * two).sum(1) / norm.clamp_min(1e-12), 0.0)
+    return torch.where(norm > 1e-6 * one.shape[1], product(one, two) / norm.clamp_min(1e-12), 0.0)
 
 
 def _window(device: torch.device) -> Tensor:

@@ -19,6 +19,7 @@ no weights: its middle block for AlexNet, its pooled layer for Inception and CLI
 SwAV (distance). Its numbers bear its name, and compare with no published one. Nothing is downloaded but that package.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from components.data import packages
 from components.errors import InputError
 from components.evaluation.picture_arrays import resized
-from components.evaluation.reconstruction_settings import Weights
+from components.evaluation.reconstruction_settings import ReconstructionMetrics
 from components.models import efficientnet_lite
 from components.models.clip_features import ClipImages
 
@@ -147,19 +148,19 @@ _TORCHVISION = {
 
 
 def load_networks(
-    weights: Weights, device: torch.device, batch: int, cache: Path = packages.CACHE
+    settings: ReconstructionMetrics, device: torch.device, cache: Path = packages.CACHE
 ) -> list[FeatureNetwork]:
     """Load the packaged network and those that weights are given of.
 
     Args:
-        weights: their files.
+        settings: files of weights, and pictures in a forward pass.
         device: where they run.
-        batch: pictures in a forward pass.
         cache: of packages.
 
     Raises:
         InputError: a file is missing, or does not hold the network's weights.
     """
+    weights, batch = settings.weights, settings.batch_size
     found = [_lite0(device, batch, cache)]
     for key, spec in _TORCHVISION.items():
         if (path := getattr(weights, key)) is not None:
@@ -206,7 +207,9 @@ def _lite0(device: torch.device, batch: int, cache: Path) -> FeatureNetwork:
 def _torchvision(key: str, spec: _Torchvision, path: Path, device: torch.device, batch: int) -> FeatureNetwork:
     network = spec.make()
     _load(network, path, spec.unused, f"{SECTION}.{key}: {path}")
-    network = create_feature_extractor(network.eval().requires_grad_(False), spec.nodes).to(device)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="NOTE: The nodes obtained by tracing")  # of training, not done here
+        network = create_feature_extractor(network.eval().requires_grad_(False), spec.nodes).to(device)
     mean, sd = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, SD))
 
     def compute(pictures: np.ndarray) -> dict[str, Tensor]:
@@ -234,7 +237,8 @@ def _load(network: nn.Module, path: Path, unused: tuple[str, ...], where: str) -
     except InputError:
         raise
     except Exception as error:  # PyTorch reads what it is given, and fails in many ways
-        raise InputError(f"{where}: must be a state dict of the network ({error})") from error
+        text = " ".join(str(error).split())
+        raise InputError(f"{where}: must be a state dict of the network ({text})") from error
 
 
 def clip_variant(hidden: int, patch: int, width: int) -> str:

@@ -1,5 +1,6 @@
 """Arms of a reconstruction: what is kept, taken away or replaced, and which differences are asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 MEANING = {
@@ -9,7 +10,7 @@ MEANING = {
     "zeroed_eeg": "the same with EEG of zeros",
     "shuffled_eeg": "the same with the EEG of another test image",
     "oracle_structure": "semantics from EEG, structure of the picture seen",
-    "ridge": "ridge regression from EEG to the generator's latents, decoded",
+    "ridge": "semantics by ridge regression from EEG, no structure",
     "condiffusion": "EEG-ConDiffusion",
     "condiffusion_zeroed": "EEG-ConDiffusion with EEG of zeros",
     "condiffusion_shuffled": "EEG-ConDiffusion with the EEG of another test image",
@@ -37,6 +38,11 @@ class System:
     def arms(self) -> tuple[str, ...]:
         """All of them."""
         return (self.full, *self.others, *self.controls)
+
+    def of(self, arms: Collection[str]) -> "System":
+        """The system with those of its arms that there are."""
+        controls, others = (tuple(arm for arm in part if arm in arms) for part in (self.controls, self.others))
+        return System(self.name, self.full, controls, others)
 
 
 SYSTEMS = (

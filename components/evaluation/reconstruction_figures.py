@@ -82,5 +82,5 @@ def reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:
             ax.spines[:].set_visible(False)
         axes[0].set_ylabel(row.label, fontsize=8)
     for ax, name in zip(grid[0], columns, strict=True):
-        ax.set_title(name.replace("_", "\n"), fontsize=9)
+        ax.set_title(name.replace("_", "\n").replace("structure ", "structure\n"), fontsize=9)
     return figure

@@ -12,7 +12,7 @@ from components.errors import InputError
 from components.evaluation.frechet import frechet_distance
 from components.evaluation.identification import correlation_distance, two_way
 from components.evaluation.inception_score import inception_score
-from components.evaluation.low_level import SIDE, pixcorr, ssim
+from components.evaluation.low_level import SIDE, low_level
 from components.evaluation.metric_networks import LOGITS, FeatureNetwork
 from components.evaluation.picture_arrays import check_pictures, resized
 from components.evaluation.reconstruction_scores import Context, Metric, Scores
@@ -143,8 +143,7 @@ def score(
 
 def _pixels(seen: np.ndarray, found: np.ndarray, device: torch.device | str):
     """Metrics of pixels and their values."""
-    yield "pixcorr", pixcorr(seen, found, device)
-    yield "ssim", ssim(seen, found, device)
+    yield from low_level(seen, found, device).items()
     small = [resized(pictures, PIXELS).flatten(1).numpy() for pictures in (seen, found)]
     for kind, measure in MEASURES.items():
         yield f"pixels_{kind}", measure(*small)

@@ -5,11 +5,13 @@ from pathlib import Path
 import yaml
 
 from components.ablate_lft.settings import Row
+from components.data.generation_study import GenerationStudy
 from components.evaluation.backbones import read_backbones
-from components.report import eeg_sections, eeg_tables, exports, sections
+from components.report import eeg_sections, eeg_tables, exports, reconstruction_sections, sections
 from components.report.comparison import CONTROL, LFT, compare, compare_spectra
 from components.report.document import Document
 from components.report.eeg_results import read_rows
+from components.report.reconstruction_results import read_generations
 from components.report.results import read_classifiers, read_corpus
 from components.stage import Stage, stage
 from components.train_eeg_encoder.settings import Row as EEGRow
@@ -33,6 +35,14 @@ def main(run: Stage) -> None:
     ablated = read_classifiers({LFT: folders[LFT]} | {key: classifiers / "ablations" / key for key in rows}, seeds)
     published = yaml.safe_load(PUBLISHED.read_text())
     eeg = read_rows(run.input("encoders"), run.settings(dict[str, EEGRow], "eeg_encoders"), seeds)
+    models = {
+        "structural VAE": run.input("structural_vae"),
+        "generator": run.input("generator"),
+        "EEG-ConDiffusion": run.input("condiffusion"),
+        "ControlNet": run.input("controlnet"),
+    }
+    studies = run.settings(dict[str, GenerationStudy], "image_generation")
+    generations = read_generations(run.input("reconstructions"), models, studies)
     backbones = read_backbones(run.input("backbones"), run.settings(list[str], "matrix.backbones"))
     compared = {name: compare_spectra(backbone) for name, backbone in backbones.items()}
 
@@ -45,11 +55,13 @@ def main(run: Stage) -> None:
         ablations=sections.ablations(ablated, rows, published["ablations"]),
         **sections.pretraining(doc, backbones, compared),
         **eeg_sections.images_from_eeg(doc, eeg, published),
+        **reconstruction_sections.images_made(doc, generations, published),
         scored=eeg_tables.scored,
         percent=eeg_tables.percent,
         environment=sections.environment(),
     )
-    exports.write(out, corpus, comparison, backbones, compared, ablated, eeg_sections.metrics(eeg))
+    further = eeg_sections.metrics(eeg) | reconstruction_sections.metrics(generations)
+    exports.write(out, corpus, comparison, backbones, compared, ablated, further)
 
 
 if __name__ == "__main__":

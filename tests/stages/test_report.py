@@ -29,6 +29,7 @@ matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, cont
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
 eeg_encoders: {}
+image_generation: {}
 """
 
 
@@ -134,7 +135,9 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
-    Path("models/eeg_encoders").mkdir()
+    for name in ("eeg_encoders", "structural_vae", "generator", "condiffusion", "controlnet"):
+        Path("models", name).mkdir()
+    Path("data/reconstructions").mkdir()
     main([])
 
 

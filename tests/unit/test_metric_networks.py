@@ -10,7 +10,7 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWi
 
 from components.errors import InputError
 from components.evaluation.metric_networks import LOGITS, clip_variant, load_networks
-from components.evaluation.reconstruction_settings import Weights
+from components.evaluation.reconstruction_settings import ReconstructionMetrics, Weights
 from components.models import efficientnet_lite
 from tests.scenes import scenes
 from tests.surrogate_source import CACHE
@@ -19,7 +19,8 @@ NONE = {"alexnet": None, "inception": None, "clip": None, "effnet_b1": None, "sw
 
 
 def _load(**weights):
-    return load_networks(Weights(**NONE | weights), torch.device("cpu"), 2, CACHE)
+    settings = ReconstructionMetrics(weights=Weights(**NONE | weights), ways=50, top=1, batch_size=2)
+    return load_networks(settings, torch.device("cpu"), CACHE)
 
 
 def test_without_weights_there_is_the_packaged_network_alone():

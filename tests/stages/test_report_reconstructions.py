@@ -1,0 +1,182 @@
+"""The report's part on images made from EEG: arms, verdicts, marks, warnings, published numbers apart."""
+
+import json
+import re
+
+import numpy as np
+import pandas
+import pytest
+import yaml
+from PIL import Image
+
+from components.data.reconstructions import Reconstructions
+from components.errors import InputError
+from components.evaluation.metric_networks import FeatureNetwork, Layer
+from components.evaluation.reconstruction_arms import SYSTEMS
+from components.evaluation.reconstruction_scores import Context
+from components.evaluation.score_reconstructions import score
+from components.report import reconstruction_sections
+from components.report.__main__ import PUBLISHED
+from components.report.document import TEMPLATES, Document
+from components.report.reconstruction_results import read_generations
+from tests.scenes import scenes
+
+IMAGES, SUBJECTS = 10, ["sub-01", "sub-02"]
+LEAKS = "blocks are confounded with class"
+
+
+def _means(pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """A network small enough for a table: means of cells and a linear classifier of them."""
+    rows = pictures.reshape(len(pictures), 8, 8, 8, 8, 3).mean((2, 4)).reshape(len(pictures), -1).astype(np.float32)
+    return {"pooled": rows, "logits": rows @ np.random.default_rng(0).standard_normal((rows.shape[1], 60)) / 100}
+
+
+CELLS = FeatureNetwork(
+    key="cells", name="EfficientNet-lite0", weights="none", side=64, pooled="pooled", outputs=_means, classifies=True,
+    layers=(Layer("cells", "pooled", "cells", "two_way"),),
+)  # fmt: skip
+
+
+def _scores(folder, arms: dict[str, float], corpus: str, warnings: list[str], selection: str):
+    """Score arms that mix so much of the picture seen with noise."""
+    rng = np.random.default_rng(0)
+    seen = np.concatenate([scenes(IMAGES)] * 2)
+    noise = rng.integers(0, 256, (len(arms), len(seen), 1, *seen.shape[1:]))
+    made = {
+        arm: (share * seen[:, None] + (1 - share) * noise[k]).astype(np.uint8).repeat(1 + (arm == "full"), 1)
+        for k, (arm, share) in enumerate(arms.items())
+    }
+    items = pandas.DataFrame({"subject": np.repeat(SUBJECTS, IMAGES), "image": np.tile(np.arange(IMAGES), 2)})
+    context = Context(corpus, "things_eeg2_raw", warnings, 80, [0, 1], [3], "efficientnet_lite0", selection)
+    maps = {"from EEG": np.zeros((len(seen), 1, 16, 16))} if "full" in arms else {}
+    Reconstructions(items.assign(concept="gate"), seen, made, maps).write(folder)
+    score(seen, made, items, [CELLS], context, ways=50, top=1).write(folder)
+
+
+@pytest.fixture(scope="module")
+def generations(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    arms = {arm: 0.0 for arm in SYSTEMS[0].arms} | {"full": 0.6, "semantics_only": 0.6, "oracle_structure": 0.9}
+    _scores(root / "made/demo/sgdm", arms, "surrogate images", [], "validation")
+    none = {"condiffusion": 0.0, "condiffusion_zeroed": 0.0}
+    _scores(root / "made/demo/condiffusion", none, "surrogate images", [], "validation")
+    _scores(
+        root / "made/blocks/condiffusion",
+        {"condiffusion": 0.6, "condiffusion_zeroed": 0.0},
+        "EEGCVPR40",
+        [LEAKS],
+        "test",
+    )
+    vae = root / "vae/demo"
+    (vae / "figures").mkdir(parents=True)
+    Image.new("RGB", (80, 40)).save(vae / "figures/traversals.png")
+    facts = {"split": "test", "parameters_trained": 12345, "parameters_frozen": 678, "validation_loss": 0.25}
+    (vae / "metrics.json").write_text(json.dumps(facts))
+    (root / "generator").mkdir()
+    models = {"structural VAE": root / "vae", "generator": root / "generator"}
+    return read_generations(root / "made", models, ["demo", "blocks"])
+
+
+@pytest.fixture(scope="module")
+def text(generations, tmp_path_factory):
+    doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
+    values = reconstruction_sections.images_made(doc, generations, yaml.safe_load(PUBLISHED.read_text()))
+    found = TEMPLATES.get_template("reconstructions.md.j2").render(doc=doc, **values)
+    assert (doc.folder / "figures/images1_full.png").is_file()
+    assert (doc.folder / "figures/images1_structural_vae_traversals.png").is_file()
+    return found
+
+
+def _rows(text: str, caption: str) -> dict[str, dict[str, str]]:
+    lines = text[text.index(caption) :].splitlines()[2:]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]]
+    return {row[0]: dict(zip(table[0], row, strict=True)) for row in table[2:]}
+
+
+def test_arms_stand_with_intervals_and_the_pixels_beside(text, generations):
+    rows = _rows(text, "SGDM: scores of the arms")
+    assert list(rows) == [*SYSTEMS[0].arms, "chance"]
+    pixels = "two-way identification, 16 × 16 pixels ↑"
+    network = "two-way identification, EfficientNet-lite0, cells ↑"
+    assert {pixels, network, "PixCorr, at 425 px ↑", "50-way top-1, EfficientNet-lite0 ↑"} <= set(rows["full"])
+    mean, low, high = map(float, re.fullmatch(r"(\S+) \((\S+) to (\S+)\)", rows["full"][network]).groups())
+    values = generations[0].reconstructed[0].scores.values.query("arm == 'full' and metric == 'cells'")["value"]
+    assert mean == pytest.approx(values.mean(), abs=1e-3) and low <= mean <= high
+    assert rows["chance"][network] == "0.500" and rows["chance"]["50-way top-1, EfficientNet-lite0 ↑"] == "0.020"
+    assert rows["full"]["pictures an item"] == "2"
+
+
+def test_differences_are_paired(text, generations):
+    rows = _rows(text, "SGDM: paired differences")
+    columns = list(rows["PixCorr, at 425 px ↑"])
+    assert columns == ["metric", *(f"full − {arm}" for arm in (*SYSTEMS[0].controls, *SYSTEMS[0].others))]
+    cell = rows["PixCorr, at 425 px ↑"]["full − oracle_structure"]
+    found = generations[0].reconstructed[0].scores.difference("full", "oracle_structure", "pixcorr")
+    assert cell.startswith(f"{found.mean:+.3f} (") and found.high < 0 and cell.endswith("p 0.002")
+
+
+def test_a_full_arm_that_is_not_above_its_controls_is_said_to_be(text):
+    sentences = [" ".join(line.split()) for line in re.findall(r"^- \*\*.*?(?=\n- |\n\n)", text, re.M | re.S)]
+    verdicts = {re.search(r"`(\w+)` above `(\w+)`", line).groups(): line for line in sentences if "above `" in line}
+    assert "Yes.** It is on two-way identification, 16 × 16 pixels" in verdicts["full", "zeroed_eeg"]
+    assert "Yes.**" in verdicts["full", "shuffled_eeg"]
+    demo = text[: text.index("### EEGCVPR40")]
+    assert re.search(r"`condiffusion` above `condiffusion_zeroed`[^.]*\s+No\.\*\* It is \*\*not\*\*", demo)
+    assert LEAKS in verdicts["condiffusion", "condiffusion_zeroed"]  # the later of the two
+
+
+def test_numbers_for_machines(generations):
+    found = reconstruction_sections.metrics(generations)
+    assert found["images_demo_full_above_zeroed_eeg"] is True
+    assert found["images_demo_condiffusion_above_condiffusion_zeroed"] is False
+    assert found["images_demo_corpus"] == "surrogate images" and found["images_blocks_corpus"] == "EEGCVPR40"
+    low, mean, high = (found[f"images_demo_full_cells{end}"] for end in ("_low", "", "_high"))
+    assert low <= mean <= high and found["images_demo_full_frechet_cells"] > 0
+    json.dumps(found)
+
+
+def test_traps_are_told(text):
+    demo, blocks = text.split("### EEGCVPR40")
+    for words in ("averaged into the EEG of an item: 80", "a sample each: 0, 1", "training seeds: 3", "items: 20",
+                  "64 × 64 pixels", "CLIP variant: none", "chosen on the validation split;",
+                  "**EfficientNet-lite0 also made the features"):  # fmt: skip
+        assert words in demo, words
+    assert "**these numbers are optimistic**" in blocks
+
+
+def test_surrogate_published_and_leaking_numbers_are_marked(text):
+    captions = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
+    marks = {re.search(r"\(([^()]*(?:data|published[^()]*))\)\s*(?:\*\*Warning.*)?$", line)[1] for line in captions}
+    assert marks == {
+        "surrogate images data", "EEGCVPR40 data", "published, on THINGS-EEG2", "published, on EEGCVPR40",
+    }  # fmt: skip
+    assert "> **Surrogate data.** No one has seen these pictures" in text
+    part = text[text.index("### EEGCVPR40") : text.rindex("**Table", 0, text.index("Published reconstruction"))]
+    shown = part.count("**Table") + part.count("**Figure")
+    verdicts = 1
+    assert part.count(f"**Warning: {LEAKS}.**") == shown + verdicts and LEAKS not in text[: text.index("### EEGCVPR40")]
+    published = _rows(text, "Published reconstruction")
+    assert published["ATM"]["AlexNet(2)"] == "0.776" and published["SGDM"]["PixCorr"] == "–"
+    assert published["Perceptogram"]["PixCorr"] == "0.24–0.29"
+    assert "no evidence of decoding" in text
+
+
+def test_models_stand_with_what_was_trained(text):
+    row = _rows(text, "Models that make the images")["structural VAE"]
+    assert (row["parameters trained"], row["frozen"], row["measured"]) == ("12,345", "678", "validation loss 0.25")
+    rows = _rows(text, "What the scores were measured with")
+    assert rows["PixCorr, at 425 px ↑"]["image size in px"] == "425"
+
+
+def test_scores_that_are_missing_are_named(generations, tmp_path):
+    with pytest.raises(InputError, match=r"other: holds no reconstructions"):
+        read_generations(tmp_path, {}, ["other"])
+    (tmp_path / "other/sgdm").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"sgdm/scores.json: no such file"):
+        read_generations(tmp_path, {}, ["other"])
+
+
+def test_without_studies_there_is_no_such_part(tmp_path):
+    doc = Document(tmp_path / "out", "surrogate")
+    values = reconstruction_sections.images_made(doc, [], yaml.safe_load(PUBLISHED.read_text()))
+    assert not TEMPLATES.get_template("reconstructions.md.j2").render(doc=doc, **values).strip()

@@ -1,0 +1,176 @@
+"""Scores of arms, on pictures of the surrogate corpus: known answers, files, refusals."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+import torch
+
+from components.errors import InputError
+from components.evaluation.metric_networks import load_networks
+from components.evaluation.reconstruction_figures import Reconstructed, drawn_items, reconstructions, structure_picture
+from components.evaluation.reconstruction_scores import Context, read_scores
+from components.evaluation.reconstruction_settings import ReconstructionMetrics, Weights
+from components.evaluation.score_reconstructions import score
+from tests.scenes import scenes
+from tests.surrogate_source import CACHE
+
+IMAGES, SUBJECTS = 8, ["sub-01", "sub-02"]
+CONTEXT = Context(
+    corpus="surrogate images", layout="things_eeg2_raw", warnings=[], repetitions=80, seeds=[0, 1], training_seeds=[0],
+    aligned_with="efficientnet_lite0", selection="validation",
+)  # fmt: skip
+
+
+def _blurred(pictures: np.ndarray, factor: int) -> np.ndarray:
+    count, side = len(pictures), pictures.shape[1]
+    small = pictures.reshape(count, side // factor, factor, side // factor, factor, 3).mean((2, 4))
+    return small.repeat(factor, 1).repeat(factor, 2).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def items():
+    return pandas.DataFrame({"subject": np.repeat(SUBJECTS, IMAGES), "image": np.tile(np.arange(IMAGES) + 100, 2)})
+
+
+@pytest.fixture(scope="module")
+def arms():
+    seen = np.concatenate([scenes(IMAGES)] * 2)
+    one = np.repeat(scenes(IMAGES)[:1], len(seen), axis=0)
+    shuffled = np.concatenate([np.roll(part, 1, axis=0) for part in np.split(seen, 2)])
+    blurred = np.stack([_blurred(seen, 4), _blurred(seen, 8)], axis=1)
+    return seen, {
+        "full": seen[:, None],
+        "ridge": blurred,
+        "zeroed_eeg": one[:, None],
+        "shuffled_eeg": shuffled[:, None],
+    }
+
+
+@pytest.fixture(scope="module")
+def networks():
+    none = Weights(alexnet=None, inception=None, clip=None, effnet_b1=None, swav=None)
+    return load_networks(ReconstructionMetrics(weights=none, ways=50, top=1, batch_size=8), torch.device("cpu"), CACHE)
+
+
+@pytest.fixture(scope="module")
+def scores(arms, items, networks):
+    return score(*arms, items, networks, CONTEXT, ways=50, top=1)
+
+
+def test_pictures_themselves_get_the_best_scores(scores, networks):
+    best = {"pixcorr": 1, "ssim": 1, "pixels_two_way": 1, "lite0": 1, "lite0_middle": 1, "n_way_lite0": 1}
+    best |= {"pixels_correlation_distance": 0, "lite0_distance": 0}
+    for metric, value in best.items():
+        found = scores.score("full", metric)
+        assert (found.mean, found.low, found.high) == pytest.approx((value,) * 3, abs=1e-5), metric
+    sets = scores.sets.set_index(["arm", "metric"])
+    assert sets.loc[("full", "frechet_lite0"), "value"] == pytest.approx(
+        # The set seen has each picture once, the arm twice: the same mean, and covariances of divisors 7 and 15 / 2.
+        (1 - np.sqrt(14 / 15)) ** 2 * _spread(networks[0]), rel=1e-3
+    )  # fmt: skip
+    assert sets.loc[("full", "frechet_lite0"), "pictures"] == 16
+    assert sets.loc[("zeroed_eeg", "inception_score_lite0"), "value"] == pytest.approx(1, abs=1e-3)
+    assert sets.loc[("full", "inception_score_lite0"), "value"] > 2
+
+
+def _spread(network) -> float:
+    """Trace of the covariance of the pictures seen, in the features of the packaged network."""
+    return network.outputs(scenes(IMAGES))["pooled"].astype(float).var(0, ddof=1).sum()
+
+
+def test_controls_are_at_chance(scores):
+    for metric in ("pixels_two_way", "lite0", "lite0_middle"):
+        assert scores.score("zeroed_eeg", metric).mean == pytest.approx(0.5)
+        assert scores.score("shuffled_eeg", metric).mean < 0.8
+    assert scores.score("shuffled_eeg", "pixcorr").mean < 0.6
+    found = scores.difference("full", "zeroed_eeg", "lite0")
+    assert found.mean == pytest.approx(0.5) and found.low > 0.2 and found.excludes_zero and found.below == 0
+
+
+def test_samples_are_scored_one_by_one(scores, arms, items, networks):
+    rows = scores.values.query("arm == 'ridge' and metric == 'lite0'")
+    assert len(rows) == 32 and scores.samples("ridge") == 2 and scores.samples("full") == 1
+    alone = score(arms[0], {"ridge": arms[1]["ridge"][:, 1:]}, items, networks, CONTEXT).items("ridge", "lite0")
+    assert rows[rows["sample"] == 1]["value"].to_numpy() == pytest.approx(alone["value"].to_numpy())
+    mean = rows.groupby(["subject", "image"])["value"].mean().to_numpy()
+    assert scores.items("ridge", "lite0")["value"].to_numpy() == pytest.approx(mean)
+
+
+def test_subjects_are_compared_within_themselves(scores, arms, items, networks):
+    half = items["subject"] == "sub-02"
+    alone = score(arms[0][half], {"ridge": arms[1]["ridge"][half]}, items[half], networks, CONTEXT)
+    for metric in scores.metrics:
+        of_metric = scores.values["metric"] == metric
+        rows = scores.values[of_metric & (scores.values["arm"] == "ridge") & (scores.values["subject"] == "sub-02")]
+        expected = alone.values[alone.values["metric"] == metric]
+        assert rows["value"].to_numpy() == pytest.approx(expected["value"].to_numpy(), abs=1e-6)
+
+
+def test_every_number_stands_with_what_it_was_measured_with(scores, tmp_path):
+    scores.write(tmp_path / "scores")
+    found = read_scores(tmp_path / "scores")
+    assert found.context == CONTEXT and found.metrics == scores.metrics and found.picture == (64, 64)
+    pandas.testing.assert_frame_equal(found.values, scores.values)
+    pandas.testing.assert_frame_equal(found.sets, scores.sets)
+    assert (found.arms, found.subjects, found.images) == (scores.arms, SUBJECTS, IMAGES)
+    facts = json.loads((tmp_path / "scores/scores.json").read_text())
+    assert facts["samples"] == {"full": 1, "ridge": 2, "zeroed_eeg": 1, "shuffled_eeg": 1}
+    measured = set(scores.values["metric"]) | set(scores.sets["metric"])
+    assert measured == set(scores.metrics)
+    for metric in scores.metrics.values():
+        assert metric.side and (metric.network is None) == (metric.layer is None)
+        if metric.kind in ("two_way", "correlation_distance", "n_way") and metric.network:
+            assert metric.baseline in measured
+    assert scores.metrics["lite0_middle"].layer == "block 5 of 16" and scores.metrics["pixcorr"].side == 425
+    with pytest.raises(InputError, match=r"sets.parquet: no such file"):
+        (tmp_path / "scores/sets.parquet").unlink()
+        read_scores(tmp_path / "scores")
+
+
+def test_bad_input_is_refused(arms, items, networks):
+    seen, found = arms
+    cases = {
+        r"items: must be a row for each of 16 pictures seen \(found 15": (seen, found, items[:-1]),
+        r"items: each must be there once \(found image 100 of sub-01 twice": (seen, found, items.iloc[[0, *range(15)]]),
+        r"items: must be two test images or more of each subject \(found one with 1": (
+            seen, found, items.assign(subject=["one", *items["subject"][1:]])),
+        r"arms: full: must be uint8 \(16, samples, 64, 64, 3\) \(found uint8 \(8, 1": (
+            seen, {"full": found["full"][:8]}, items),
+        r"arms: full: must be uint8 .*\(found float64": (seen, {"full": found["full"] / 255}, items),
+        r"arms: full: must be uint8 .*\(found uint8 \(16, 64, 64, 3\)": (seen, {"full": seen}, items),
+        r"arms: must be one or more": (seen, {}, items),
+        r"seen: must be uint8 pictures": (seen / 255, found, items),
+    }  # fmt: skip
+    for message, (pictures, arm, rows) in cases.items():
+        with pytest.raises(InputError, match=message):
+            score(pictures, arm, rows, networks, CONTEXT)
+
+
+def test_items_are_drawn_at_random_and_no_image_twice(items):
+    rows = drawn_items(items, 6)
+    assert len(rows) == 6 and items.iloc[rows]["image"].nunique() == 6 and list(rows) == sorted(rows)
+    assert not np.array_equal(rows, drawn_items(items, 6, seed=1))
+    assert len(drawn_items(items, 100)) == 16
+
+
+def test_the_grid_shows_the_arrays(arms):
+    seen, found = arms
+    mask = np.zeros((8, 4, 4), np.float32)
+    mask[0], mask[3, 0, 0], mask[0, 0, 0] = 1, 1, 0
+    pieces = structure_picture(mask)
+    assert (pieces[1:] == 255).all() and pieces[0, 0].tolist() == [44, 160, 44]
+    edges = structure_picture(np.full((1, 4, 4), 0.5))
+    assert edges.shape == (4, 4, 3) and (edges == 128).all()
+    with pytest.raises(InputError, match=r"structure: must be \(1 or 8"):
+        structure_picture(np.zeros((3, 4, 4)))
+    rows = [
+        Reconstructed(f"gate, {k}", seen[k], {arm: found[arm][k, 0] for arm in found}, {"structure": edges})
+        for k in range(3)
+    ]
+    figure = reconstructions(rows, "Reconstructions (surrogate data)")
+    assert len(figure.axes) == 3 * 6
+    assert [ax.get_title() for ax in figure.axes[:6]] == ["seen", "structure", *(a.replace("_", "\n") for a in found)]
+    assert np.array_equal(figure.axes[2].images[0].get_array(), seen[0])
+    assert figure.axes[6].get_ylabel() == "gate, 1"
