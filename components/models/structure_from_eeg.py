@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from components.errors import InputError
 from components.models.eeg_encoder import EEGEncoder
 from components.models.eeg_encoders import load_encoder
+from components.models.linear_encoder import LinearEncoder
 from components.models.structural_vae import StructuralVAE
 from components.signal.epoch_input import EpochInput
 
@@ -18,6 +19,8 @@ ENCODER, VAE, READOUT = "encoder", "vae", "readout.safetensors"
 
 class LatentReadout(nn.Module):
     """An encoder and a linear map to the latents of pictures; it begins at the mean latent.
+
+    An encoder that gives the latents themselves, as one fitted by ridge regression, has no map.
 
     Args:
         encoder: of EEG.
@@ -31,9 +34,12 @@ class LatentReadout(nn.Module):
     def __init__(self, encoder: EEGEncoder, latent_shape: tuple[int, ...]):
         super().__init__()
         self.encoder = encoder
-        self.linear = nn.Linear(encoder.config.n_outputs, int(np.prod(latent_shape)))
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        if isinstance(encoder, LinearEncoder):
+            self.linear = nn.Identity()
+        else:
+            self.linear = nn.Linear(encoder.config.n_outputs, int(np.prod(latent_shape)))
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
         self.register_buffer("mean", torch.zeros(latent_shape))
         self.register_buffer("scale", torch.ones(()))
 

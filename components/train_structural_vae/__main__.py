@@ -60,13 +60,15 @@ def main(run: Stage) -> None:
             "test_images": len(tested.rows),
             "subjects": pairs.fold.test,
             "repetitions": min(pairs.repetitions(subject) for subject in pairs.fold.test),
+            "encoder": settings.predictor.encoder,
             "parameters": sum(p.numel() for p in vae.parameters()),
             "predictor_parameters": sum(p.numel() for p in predictor.readout.parameters()),
             "validation_loss": first.best_score,
             "predictor_validation_loss": second.best_score,
         }
         eeg_records.write(out, first.curves, facts, tested.metrics)
-        pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
+        if second.curves:
+            pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
         tested.table.to_parquet(out / "structure.parquet", index=False)
         (out / "figures").mkdir()
         for name, figure in testing.draw(tested, vae, data, latents, f"{corpus} data").items():

@@ -3,7 +3,7 @@
 from dataclasses import field
 from typing import Annotated, Any
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Gt, MinLen
 
 from components.models.structural_vae import Latent
 from components.settings import settings
@@ -37,7 +37,7 @@ class Predictor:
     """What predicts the VAE's latents, and with them the structure, from EEG."""
 
     encoder: str
-    """Of ``components.models.eeg_encoders``."""
+    """Of ``components.models.eeg_encoders``; ``ridge`` is fitted to the latents, not trained."""
     options: dict[str, Any] = field(default_factory=dict)
     """Arguments of the encoder's class."""
     width: Positive
@@ -48,6 +48,8 @@ class Predictor:
     """Repetitions of an image that are averaged into a training epoch."""
     structure_weight: Annotated[float, Ge(0)]
     """Of the structure's loss through the frozen decoder, beside the latents' squared error."""
+    ridge_alphas: Annotated[list[Annotated[float, Gt(0)]], MinLen(1)]
+    """Penalties that ``ridge`` chooses from, by the validation split."""
     optimisation: Optimisation
 
 

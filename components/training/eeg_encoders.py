@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from components.data.paired_epochs import PairedEpochs
 from components.errors import InputError
@@ -18,12 +17,9 @@ from components.training.alignment import Alignment
 from components.training.averaged import AveragedModule
 from components.training.classification import Classification
 from components.training.fit import fit
-from components.training.image_pairs import ALL, Pairs
+from components.training.image_pairs import ALL, Pairs, read_all
 from components.training.ridge import RidgeEpochs
 from components.training.settings import Hardware
-
-READ = 512
-"""Epochs that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +90,9 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
     return Trained(module.averaged.encoder, trained.curves, trained.facts)
 
 
-def _read(data: PairedEpochs) -> dict[str, np.ndarray]:
-    parts = [
-        data.__getitems__(list(range(k, min(k + READ, len(data)))))
-        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
-    train, validation = _read(pairs.part("train", ALL)), _read(pairs.part("validation", ALL))
+    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
     epochs, found = RidgeEpochs(train["eeg"]), []
     for alpha in settings.ridge_alphas:
         one = epochs.fit(train["features"], alpha)

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas
+from tqdm import tqdm
 
 from components.data.epoch_store import EpochStore
 from components.data.paired_epochs import PairedEpochs
@@ -16,8 +17,20 @@ from components.signal.epoch_input import EpochInput, fit_input
 ALL = 1_000_000
 """Repetitions that are averaged: all there are."""
 
+READ = 512
+"""Epochs that are read at a time."""
+
 FITTED = 2048
 """Epochs from which the scale of the electrodes is taken."""
+
+
+def read_all(data: PairedEpochs) -> dict[str, np.ndarray]:
+    """Read a dataset whole, stacked."""
+    parts = [
+        data.__getitems__(list(range(k, min(k + READ, len(data)))))
+        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from components.errors import InputError
 from components.models.eeg_encoders import build_encoder
 from components.models.structural_vae import StructuralVAE
 from components.models.structure_from_eeg import LatentReadout, StructureFromEEG
+from components.train_eeg_encoder.settings import LINEAR
 from components.train_structural_vae.settings import Autoencoder, Predictor
 from components.training.batches import BatchesInOrder, loader
 from components.training.fit import Fitted, fit
-from components.training.image_pairs import ALL, Pairs
+from components.training.image_pairs import ALL, Pairs, read_all
+from components.training.ridge import RidgeEpochs
 from components.training.settings import Hardware
 from components.training.structural_vae import StructuralAutoencoding
 from components.training.structure_prediction import StructurePrediction
@@ -121,6 +123,25 @@ def latents_of(vae: StructuralVAE, data: StructureData, device: torch.device) ->
     return found
 
 
+def _fit_linear(
+    pairs: Pairs, vae: StructuralVAE, latents: np.ndarray, alphas: list[float]
+) -> tuple[LatentReadout, Fitted]:
+    """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
+    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
+    mean, scale = latents.mean(0), np.sqrt(latents.var(0).mean())
+    centred, target = (
+        ((part["latent"] - mean) / scale).reshape(len(part["latent"]), -1) for part in (train, validation)
+    )
+    epochs, found = RidgeEpochs(train["eeg"]), []
+    for alpha in alphas:
+        one = epochs.fit(centred, alpha)
+        found.append((float(np.square(epochs.predict(one, validation["eeg"]) - target).mean()), one))
+    error, best = min(found, key=lambda one: one[0])
+    readout = LatentReadout(epochs.encoder(best), vae.latent_shape)
+    readout.fit_scale(torch.from_numpy(latents))
+    return readout, Fitted([], 0.0, error, False)
+
+
 def train_predictor(
     data: StructureData, vae: StructuralVAE, latents: np.ndarray, settings: Predictor, seed: int, hardware: Hardware,
     work: Path, logger=None,
@@ -137,6 +158,9 @@ def train_predictor(
     """
     torch.manual_seed(seed)
     pairs, vae = data.pairs(latent=latents), vae.eval().requires_grad_(False)
+    if settings.encoder == LINEAR:
+        readout, done = _fit_linear(pairs, vae, latents[data.split == "train"], settings.ridge_alphas)
+        return StructureFromEEG(readout, vae.cpu(), pairs.input).eval(), done
     channels, samples = data.store.shape
     subjects = len(pairs.fold.train) if settings.subject_layers else 0
     sizes = {"n_chans": channels, "n_times": samples, "n_outputs": settings.width, "n_subjects": subjects}

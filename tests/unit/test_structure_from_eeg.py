@@ -74,12 +74,13 @@ def test_only_encoder_and_readout_are_trained(predictor, eeg):
         loss = module.parts(predictor.readout, batch)["loss"]
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_it_is_loaded_as_it_was_saved(predictor, eeg, tmp_path):
     torch.nn.init.normal_(predictor.readout.linear.weight)
+    torch.nn.init.normal_(predictor.readout.encoder.subject_layer.mixing)  # they begin as one
     predictor.save(tmp_path / "predictor")
     assert not list(tmp_path.rglob("*.p*k*l*")) and not list(tmp_path.rglob("*.bin"))
     again = load_structure_predictor(tmp_path / "predictor")
