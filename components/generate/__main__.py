@@ -6,7 +6,6 @@ figure of every arm that the model has: its pictures, and those of its controls.
 """
 
 import argparse
-import warnings
 from pathlib import Path
 
 import mlflow
@@ -18,7 +17,7 @@ from components.generate import pictures
 from components.generate.epochs import read_epochs
 from components.orchestration import shell
 from components.serving.pictures import FULL, PictureModel
-from components.tracking import server
+from components.tracking import served
 
 PARAMETERS = {"sampler": str, "steps": int, "guidance": float}
 """Of the model; without them it samples as it was registered to."""
@@ -41,19 +40,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _load(uri: str) -> tuple[mlflow.pyfunc.PyFuncModel, PictureModel]:
-    server.wait()
-    # Advice to the authors of models.
-    warnings.filterwarnings("ignore", category=UserWarning, module="mlflow.pyfunc.utils.data_validation")
-    mlflow.set_tracking_uri(server.uri())
-    try:
-        model = mlflow.pyfunc.load_model(uri)
-    except mlflow.MlflowException as error:
-        raise InputError(f"--model: {uri}: {error.message}") from error
-    served = model.unwrap_python_model()
+    model = served.load(uri)
+    python = model.unwrap_python_model()
     # Of the model's own copy of the code, its class is not the one imported here.
-    if not {"arms", "input", "structure"} <= set(dir(served)):
+    if not {"arms", "input", "structure"} <= set(dir(python)):
         raise InputError(f"--model: {uri}: must make pictures from epochs, as condiffusion does")
-    return model, served
+    return model, python
 
 
 def _arms(wanted: list[str] | None, offered: tuple[str, ...], epochs: int) -> list[str]:
@@ -72,9 +64,9 @@ def main() -> None:
     for path in (arguments.epochs, arguments.seen):
         if path is not None and not path.exists():  # before the model, which takes seconds
             raise InputError(f"{path}: file: there is no such file")
-    model, served = _load(arguments.model)
-    epochs = read_epochs(arguments.epochs, model.metadata.get_input_schema().inputs[0].shape[1:], served.input)
-    arms = _arms(arguments.arms, served.arms, len(epochs))
+    model, python = _load(arguments.model)
+    epochs = read_epochs(arguments.epochs, model.metadata.get_input_schema().inputs[0].shape[1:], python.input)
+    arms = _arms(arguments.arms, python.arms, len(epochs))
     side = model.metadata.get_output_schema().inputs[0].shape[1]
     seen = None if arguments.seen is None else pictures.read(arguments.seen, len(epochs), side)
     given = {name: value for name in PARAMETERS if (value := getattr(arguments, name)) is not None}
@@ -84,7 +76,7 @@ def main() -> None:
 
     found = {arm: [made(arm, k) for k in range(arguments.samples if k_arm == 0 else 1)]
              for k_arm, arm in enumerate(arms)}  # fmt: skip
-    structure = served.structure(epochs)
+    structure = python.structure(epochs)
     arguments.out.mkdir(parents=True, exist_ok=True)
     first = np.stack(found[arms[0]], axis=1)
     for k, samples in enumerate(first):

@@ -8,7 +8,6 @@ Of a folder all recordings below it are read, and ``--out`` is a folder too; the
 """
 
 import argparse
-import warnings
 from pathlib import Path
 
 import mlflow
@@ -20,7 +19,7 @@ from components.predict.prediction import ENDINGS, Classifier, predict
 from components.settings import validate
 from components.signal.montage import ELECTRODES
 from components.signal.preprocessing import Preprocessing
-from components.tracking import server
+from components.tracking import served
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,14 +59,7 @@ def _rename(pairs: list[str]) -> dict[str, str]:
 
 
 def _load(uri: str) -> tuple[mlflow.pyfunc.PyFuncModel, Preprocessing]:
-    server.wait()
-    # Advice to the authors of models.
-    warnings.filterwarnings("ignore", category=UserWarning, module="mlflow.pyfunc.utils.data_validation")
-    mlflow.set_tracking_uri(server.uri())
-    try:
-        model = mlflow.pyfunc.load_model(uri)
-    except mlflow.MlflowException as error:
-        raise InputError(f"--model: {uri}: {error.message}") from error
+    model = served.load(uri)
     carried = getattr(model.unwrap_python_model(), "preprocessing", None)
     if carried is None:
         raise InputError(f"--model: {uri}: must carry its preprocessing; it classifies no windows, or is too old")
