@@ -148,10 +148,12 @@ def repetition_curves(curves: Mapping[str, pandas.DataFrame], chance: Mapping[st
     panels = figure.subplots(1, len(chance), squeeze=False)[0]
     for ax, (score, guess) in zip(panels, chance.items(), strict=True):
         for k, (model, table) in enumerate(curves.items()):
-            colour, line = COLOURS[k % len(COLOURS)], LINES[k % len(LINES)]
-            ax.plot(table["repetitions"], table[score], color=colour, linestyle=line, marker="o", ms=3, label=model)
-            ax.fill_between(
-                table["repetitions"], table[f"{score}_low"], table[f"{score}_high"], color=colour, alpha=0.15, lw=0
+            # A second round of colours has other lines; intervals stand side by side, as areas would cover each other.
+            colour, line = COLOURS[k % len(COLOURS)], LINES[(k + k // len(COLOURS)) % len(LINES)]
+            mean, place = table[score], table["repetitions"] * 1.04 ** (k - (len(curves) - 1) / 2)
+            spread = [mean - table[f"{score}_low"], table[f"{score}_high"] - mean]
+            ax.errorbar(
+                place, mean, spread, color=colour, linestyle=line, marker="o", ms=3, elinewidth=0.8, label=model
             )
         ax.axhline(guess, color="black", linewidth=1, linestyle=":", label="chance")
         ax.set_xscale("log")

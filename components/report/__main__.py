@@ -54,7 +54,7 @@ def main(run: Stage) -> None:
         **sections.classification(doc, comparison, corpus.classes, published),
         ablations=sections.ablations(ablated, rows, published["ablations"]),
         **sections.pretraining(doc, backbones, compared),
-        **eeg_sections.images_from_eeg(doc, eeg, published),
+        **eeg_sections.images_from_eeg(eeg, published),
         **reconstruction_sections.images_made(doc, generations, published),
         scored=eeg_tables.scored,
         percent=eeg_tables.percent,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas
 
@@ -11,7 +12,6 @@ from components.evaluation import eeg_figures
 from components.evaluation.retrieval import Score
 from components.evaluation.retrieval_control import FEWEST, permutation_p
 from components.report import eeg_tables
-from components.report.document import Document
 from components.report.eeg_results import EEGCorpus, Study
 
 CAPTIONS = {
@@ -98,23 +98,26 @@ def _plain(studies: list[Study]) -> list[Study]:
     return [study for study in studies if study.band == (study.row.bands[0] and tuple(study.row.bands[0]))]
 
 
-def _pictures(doc: Document, corpus: EEGCorpus, number: int) -> list[str]:
-    """Pictures that the stage drew, of the first row that was trained on recorded pairs."""
+def _pictures(corpus: EEGCorpus, number: int) -> list[tuple[Path, str, str]]:
+    """Pictures that the stage drew, of the first row that was trained on recorded pairs: file, name, caption."""
     for study in corpus.aligned:
         found = [cell.folder / "figures" for cell in study.cells if (cell.folder / "figures").is_dir()]
         if study.row.pairs == "recorded" and found:
             return [
-                doc.picture(path, f"eeg{number}_{name}", f"{caption}; {study.label}, {study.protocol}", corpus.name)
+                (path, f"eeg{number}_{name}", f"{caption}; {study.label}, {study.protocol}")
                 for name, caption in CAPTIONS.items()
                 if (path := found[0] / f"{name}.png").is_file()
             ]
     return []
 
 
-def _part(doc: Document, corpus: EEGCorpus, number: int) -> dict:
+def _part(corpus: EEGCorpus, number: int) -> dict:
     aligned, plain = corpus.aligned, _plain(corpus.aligned)
     used = [study.protocol for study in [*aligned, *corpus.classified]]
-    curves = {f"{s.label}, {s.protocol}": s.curve() for s in plain if s.table["repetitions"].nunique() > 1}
+    averaged = [s for s in plain if s.row.pairs == "recorded" and s.table["repetitions"].nunique() > 1]
+    # A row of bands has a table of its own; it is drawn only where there is nothing else.
+    averaged = [s for s in averaged if len(s.row.bands) == 1] or averaged
+    curves = {f"{s.label}, {s.protocol}": s.curve() for s in averaged}
     chance = {}
     if plain:
         ways = plain[0].facts["images"]
@@ -140,7 +143,7 @@ def _part(doc: Document, corpus: EEGCorpus, number: int) -> dict:
         "concepts": len(corpus.classified[0].facts["concepts"]) if corpus.classified else 0,
         "split_rule": corpus.classified[0].facts["split_rule"] if corpus.classified else "",
         "averaged": corpus.classified[0].repetitions if corpus.classified else "",
-        "pictures": _pictures(doc, corpus, number),
+        "pictures": _pictures(corpus, number),
         "number": number,
     }
 
@@ -149,10 +152,10 @@ def _there(table: pandas.DataFrame) -> pandas.DataFrame | None:
     return table if len(table) else None
 
 
-def images_from_eeg(doc: Document, corpora: list[EEGCorpus], published: Mapping) -> dict:
+def images_from_eeg(corpora: list[EEGCorpus], published: Mapping) -> dict:
     """Values of the part on images and EEG; empty lists where there is none."""
     return {
-        "eeg_corpora": [_part(doc, corpus, number) for number, corpus in enumerate(corpora, start=1)],
+        "eeg_corpora": [_part(corpus, number) for number, corpus in enumerate(corpora, start=1)],
         "published_retrieval": eeg_tables.published_retrieval(published["retrieval"]),
         "published_classification": eeg_tables.published_classification(published["classification"]),
         "any_aligned": any(corpus.aligned for corpus in corpora),

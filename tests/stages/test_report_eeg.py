@@ -92,7 +92,7 @@ def corpora(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(corpora, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
-    values = eeg_sections.images_from_eeg(doc, corpora, yaml.safe_load(PUBLISHED.read_text()))
+    values = eeg_sections.images_from_eeg(corpora, yaml.safe_load(PUBLISHED.read_text()))
     found = TEMPLATES.get_template("eeg.md.j2").render(
         doc=doc, scored=eeg_tables.scored, percent=eeg_tables.percent, **values
     )
@@ -190,5 +190,5 @@ def test_a_seed_that_is_missing_is_named(corpora):
 
 def test_without_rows_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
-    values = eeg_sections.images_from_eeg(doc, [], yaml.safe_load(PUBLISHED.read_text()))
+    values = eeg_sections.images_from_eeg([], yaml.safe_load(PUBLISHED.read_text()))
     assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, percent=None, **values).strip()
