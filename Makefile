@@ -32,11 +32,17 @@ env: .venv/.installed ## create .venv from requirements.lock
 	$(PY) -m pip check
 	@touch $@
 
+# The items of stages, the longest first, each with half of the cores.
+two_at_a_time = export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); dvc stage list --name-only > .work/stages; \
+	for stage in $(1); do grep "^$$stage@" .work/stages; done \
+	  | xargs -r -n 1 -P 2 dvc --wait-for-lock repro --single-item >> .work/images.log 2>&1 || { cat .work/images.log; exit 1; }
+
 # Two runs of DVC share the cores: one goes from a backbone to the classifiers, the other takes what does not depend on
 # it. The last run does what the two left, the report at least.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
 	$(PY) -m components.surrogate_things --concepts 40 --exemplars 6 --test-concepts 20
+	$(PY) -m components.surrogate_things --stimuli collection --concepts 40 --test-concepts 20
 	dvc repro preprocess_tuev
 	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
 	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
@@ -44,10 +50,9 @@ demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	dvc --wait-for-lock repro --single-item pretrain_ssmdp@base pretrain_ssmdp@linear cache_latents finetune_lft; \
 	status=$$?; wait $$beside || { cat .work/beside.log; exit 1; }; exit $$status
 	@dvc stage list --name-only | grep '^embed_images@' | xargs -r dvc repro
-	@echo "Encoders of EEG are trained two at a time: .work/encoders.log"
-	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
-	dvc stage list --name-only | grep '^train_eeg_encoder@' \
-	  | xargs -r -n 1 -P 2 dvc --wait-for-lock repro --single-item > .work/encoders.log 2>&1 || { cat .work/encoders.log; exit 1; }
+	@echo "Encoders of EEG and generators of images are trained two at a time: .work/images.log"; rm -f .work/images.log
+	@$(call two_at_a_time,prepare_generator train_structural_vae train_eeg_encoder)
+	@$(call two_at_a_time,train_condiffusion train_controlnet)
 	dvc repro
 	$(PY) -m components.register
 	$(PY) -m components.promote
