@@ -19,7 +19,7 @@ PUBLISHED = {
     "clip": "CLIP", "swav": "SwAV distance", "inception_score": "Inception Score", "fid": "FID", "accuracy": "accuracy",
 }  # fmt: skip
 
-PARAMETERS = {"parameters_trained": "parameters trained", "parameters_frozen": "frozen"}
+PARAMETERS = {"parameters": "parameters trained", "frozen": "frozen"}
 
 
 def label(metric: Metric) -> str:
@@ -105,12 +105,18 @@ def trained_table(trained: Sequence[Trained]) -> pandas.DataFrame:
         }
         row = {"model": model.name}
         for key, name in PARAMETERS.items():
-            row[name] = f"{facts.pop(key):,.0f}" if key in facts else "–"
+            facts.pop(key, None)
+            row[name] = f"{_total(model.facts[key]):,.0f}" if key in model.facts else "–"
         numbers = [
             f"{key.replace('_', ' ')} {value:.4g}" for key, value in facts.items() if not isinstance(value, bool)
         ]
         rows.append(row | {"measured": ", ".join(numbers) or "–"})
     return pandas.DataFrame(rows)
+
+
+def _total(count: int | Mapping[str, int]) -> int:
+    """A number of parameters, or the sum over a model's parts."""
+    return count if isinstance(count, int) else sum(map(_total, count.values()))
 
 
 def published_table(published: Mapping) -> pandas.DataFrame:

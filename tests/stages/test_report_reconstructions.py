@@ -70,7 +70,7 @@ def generations(tmp_path_factory):
     vae = root / "vae/demo"
     (vae / "figures").mkdir(parents=True)
     Image.new("RGB", (80, 40)).save(vae / "figures/traversals.png")
-    facts = {"split": "test", "parameters_trained": 12345, "parameters_frozen": 678, "validation_loss": 0.25}
+    facts = {"split": "test", "parameters": 12345, "frozen": {"unet": 600, "vae": 78}, "validation_loss": 0.25}
     (vae / "metrics.json").write_text(json.dumps(facts))
     (root / "generator").mkdir()
     models = {"structural VAE": root / "vae", "generator": root / "generator"}

@@ -108,14 +108,15 @@ def test_what_is_not_there_is_refused_and_nothing_changes(params, capsys, words,
 
 def _corpora(params) -> dict:
     document = yaml.safe_load(params.read_text())
-    return {name: document[name] for name in ("image_corpora", "eeg_encoders", "ingest_tuev")}
+    return {name: document[name] for name in ("image_corpora", "eeg_encoders", "image_generation", "ingest_tuev")}
 
 
 def test_the_demos_images_do_not_stand_beside_a_real_tuev(params):
     assert _corpora(params)["eeg_encoders"]
     main(["corpora", "--tuev", "/data/edf"])
     found = _corpora(params)
-    assert found["image_corpora"] == {} and found["eeg_encoders"] == {} and found["ingest_tuev"]["root"] == "/data/edf"
+    assert found["ingest_tuev"]["root"] == "/data/edf"
+    assert all(found[name] == {} for name in ("image_corpora", "eeg_encoders", "image_generation"))
 
 
 def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, tmp_path, capsys):
@@ -126,7 +127,8 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, tmp_pat
     main(["corpora", "--things", str(tmp_path / "things")])
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}
-    assert found == before | {"image_corpora": {"things": wanted}}
+    study = before["image_generation"]["things"] | {"pictures": str(tmp_path / "things")}
+    assert found == before | {"image_corpora": {"things": wanted}, "image_generation": {"things": study}}
     main(["corpora", "--tuev", "/data/edf"])
     assert _corpora(params)["image_corpora"] == {"things": wanted}, "it is no surrogate and stays"
     (folder / "raw_eeg_training.npy").unlink()
