@@ -32,6 +32,6 @@ class SurrogateThings:
     test_repetitions: Annotated[int, Ge(1)] = 20
     tangrams: Annotated[int, Ge(4)] = 60
     test_tangrams: Annotated[int, Ge(2)] = 20
-    pictures: Annotated[int, Ge(1)] = 1000
+    pictures: Annotated[int, Ge(1)] = 600
     sfreq: Annotated[float, Ge(200)] = 250.0
     snr: Annotated[float, Gt(0)] = 0.12

@@ -68,7 +68,10 @@ class AveragedModule(LightningModule):
 
     def configure_optimizers(self):
         groups = parameter_groups(self.model, self.optimisation.weight_decay)
-        optimiser = torch.optim.AdamW(groups, lr=self.optimisation.learning_rate, betas=self.optimisation.betas)
+        rate, betas = self.optimisation.learning_rate, self.optimisation.betas
+        # One pass over the parameters; with a gradient scaler Lightning could not clip.
+        fused = self.trainer.precision == "32-true"
+        optimiser = torch.optim.AdamW(groups, lr=rate, betas=betas, fused=fused)
         if not self.optimisation.one_cycle:
             return optimiser
         schedule = OneCycleLR(
