@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -168,7 +169,8 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    version = register("condiffusion", entries.entries(ROOT / "mlflow/registry.yaml")["condiffusion"])
+    entry = replace(entries.entries(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo")
+    version = register("condiffusion", entry)
     mlflow.MlflowClient().set_registered_model_alias("condiffusion", "champion", version.version)
     return version
 
