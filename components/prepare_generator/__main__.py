@@ -13,6 +13,7 @@ import pandas
 import torch
 from tqdm import tqdm
 
+from components.data.classes import classes_of
 from components.data.epoch_store import EpochStore
 from components.data.image_features import ImageFeatures
 from components.data.image_latents import Encoding, write_latents
@@ -39,6 +40,9 @@ SHOWN = 10
 
 BATCH = 16
 
+EXEMPLARS = 3
+"""Of a concept, so that a classifier of EEG is tested on some of them; see ``components.data.classes``."""
+
 
 def image_file(images: pandas.DataFrame, row: int) -> Path:
     """File of an image of a store.
@@ -50,6 +54,15 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
     if not path.is_file() or content_hash(path) != images["sha256"][row]:
         raise InputError(f"{path}: must be the image that ingest_things saw; run `dvc repro ingest_things`")
     return path
+
+
+def held_out_images(images: pandas.DataFrame) -> np.ndarray:
+    """Which images (images,) bool test or validate the decoding of EEG: a generator must not know them."""
+    held_out = (images["split"] != "train").to_numpy()
+    most = images.loc[~held_out, "concept"].value_counts().max()
+    if most < EXEMPLARS:
+        return held_out
+    return held_out | np.isin(classes_of(images, None, seed=0).split, ("validation", "test"))
 
 
 def collect(
@@ -70,9 +83,9 @@ def collect(
     """
     images = store.images
     known = images["sha256"].notna().to_numpy()
-    # A picture that tests or validates the decoding of EEG must not be known to the generator.
-    seen = set(images.loc[known & (images["split"] != "train"), "sha256"])
-    rows = np.flatnonzero(known & (images["split"] == "train").to_numpy())
+    held_out = held_out_images(images)
+    seen = set(images.loc[known & held_out, "sha256"])
+    rows = np.flatnonzero(known & ~held_out)
     pictures = [fitted_picture(image_file(images, row), side) for row in rows]
     found = [features.features[row] for row in rows]
     seen |= set(images["sha256"][rows])

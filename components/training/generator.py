@@ -159,7 +159,7 @@ def train_generator(
     latents = generator.scaled(latents).numpy()
     flipped = generator.encode(pictures[kept][:, :, ::-1]).numpy()
     generator.semantics.fit_scale(torch.from_numpy(features[kept]).to(device))
-    pair = Denoiser(generator.unet, generator.semantics).requires_grad_(True)
+    pair = Denoiser(generator.unet, generator.semantics).requires_grad_(True).train()
     training = GeneratorTraining(
         pair, [], generator.scheduler, settings.network.denoising, settings.network.optimisation, settings.seed
     )

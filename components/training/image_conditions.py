@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from components.data.paired_epochs import PairedEpochs
 from components.models.eeg_semantics import EEGSemantics, LinearPrior
+from components.models.linear_encoder import LinearEncoder
 from components.training.batches import BatchesInOrder, loader
-from components.training.ridge import RidgeEpochs, linear_encoder
+from components.training.ridge import RidgeEpochs
 
 BATCH = 64
 
@@ -53,7 +54,7 @@ def predict_conditions(
 
 def choose_ridge(
     inputs: dict[str, np.ndarray], features: dict[str, np.ndarray], alphas: list[float]
-) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+) -> tuple[LinearEncoder, dict[str, float]]:
     """Fit a ridge regression to the training epochs; the penalty is the validation's best.
 
     Args:
@@ -62,18 +63,18 @@ def choose_ridge(
         alphas: penalties, see :class:`RidgeEpochs`.
 
     Returns:
-        weight, intercept, and what was found: ``alpha`` and ``explained``, the share of the validation features'
-        variance about the training mean.
+        the map, and what was found: ``alpha`` and ``explained``, the share of the validation features' variance about
+        the training mean.
     """
-    ridge, held = RidgeEpochs(inputs["train"]), inputs["validation"].reshape(len(inputs["validation"]), -1)
-    total = np.square(features["validation"] - features["train"].mean(0)).sum()
+    ridge, wanted = RidgeEpochs(inputs["train"]), features["validation"]
+    total = np.square(wanted - features["train"].mean(0)).sum()
     found = []
     for alpha in alphas:
-        weight, intercept = ridge.fit(features["train"], alpha)
-        error = np.square(held @ weight + intercept - features["validation"]).sum()
-        found.append((1 - float(error / total), alpha, weight, intercept))
-    explained, alpha, weight, intercept = max(found, key=lambda one: one[0])
-    return weight, intercept, {"alpha": alpha, "explained": explained}
+        fitted = ridge.fit(features["train"], alpha)
+        error = np.square(ridge.predict(fitted, inputs["validation"]) - wanted).sum()
+        found.append((1 - float(error / total), alpha, fitted))
+    explained, alpha, fitted = max(found, key=lambda one: one[0])
+    return ridge.encoder(fitted), {"alpha": alpha, "explained": explained}
 
 
 def fit_semantics(
@@ -95,14 +96,11 @@ def fit_semantics(
     truth = {name: features[data.table["image"]] for name, data in parts.items()}
     embedded = {name: embeddings(semantics, data, device) for name, data in parts.items()}
     unit = {name: functional.normalize(found, dim=1)[:, None].numpy() for name, found in embedded.items()}
-    weight, intercept, facts = choose_ridge(unit, truth, alphas)
-    prior = LinearPrior(*weight.shape)
-    with torch.no_grad():
-        prior.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
-        prior.map.bias.copy_(torch.from_numpy(np.asarray(intercept, np.float32)))
+    fitted, facts = choose_ridge(unit, truth, alphas)
+    prior = LinearPrior(fitted.map.in_features, fitted.map.out_features)
+    prior.map.load_state_dict(fitted.map.state_dict())
     eeg = {name: semantics.scale(data.__getitems__(list(range(len(data))))["eeg"]) for name, data in parts.items()}
-    weight, intercept, chosen = choose_ridge(eeg, truth, alphas)
-    baseline = linear_encoder(weight, intercept, eeg["train"].shape[1:])
+    baseline, chosen = choose_ridge(eeg, truth, alphas)
     return (
         EEGSemantics(semantics.encoder, prior.eval(), semantics.scale),
         EEGSemantics(baseline, None, semantics.scale),

@@ -21,7 +21,7 @@ from components.evaluation.reconstruction_scores import read_scores
 from components.ingest_things.__main__ import main as ingest
 from components.models.generator import load_generator, weights_digest
 from components.models.sgdm import load_sgdm
-from components.prepare_generator.__main__ import collect, image_file
+from components.prepare_generator.__main__ import collect, held_out_images, image_file
 from components.prepare_generator.__main__ import main as prepare
 from components.reconstruct.__main__ import main as reconstruct
 from components.surrogate_things import __main__ as surrogate
@@ -32,6 +32,7 @@ from components.train_condiffusion.__main__ import main as train_condiffusion
 from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
+from components.training.trained_classifier import open_classifier
 from tests.e2e.workspace import ROOT
 from tests.stages.test_train_eeg_encoder import commit, settings
 from tests.surrogate_source import CACHE
@@ -119,7 +120,11 @@ def test_latents_are_those_of_the_pictures(store):
 
 
 def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_path):
-    held = store.images[store.images["split"] != "train"]
+    held = store.images[held_out_images(store.images)]
+    assert (store.images["split"] != "train").sum() < len(held) < len(store.images)
+    known = store.images["sha256"].notna().to_numpy()
+    classifier = open_classifier(Path("models/eeg_encoders/eegconvnet/joint/all/all/seed-0"), store, known)
+    assert set(np.flatnonzero(classifier.pairs.split == "test")) <= set(held.index)
     for k, file in enumerate(held["file"]):
         shutil.copy(file, tmp_path / f"{k}.jpg")
     (tmp_path / "other.jpg").write_bytes(next(Path("collection").glob("*.jpg")).read_bytes())
@@ -128,7 +133,7 @@ def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_p
         features = np.zeros((len(store.images), 1280), np.float32)
 
     pictures, found = collect(tmp_path, store, Features(), SIDE, ("efficientnet_lite0", None), torch.device("cpu"))
-    assert len(pictures) == len(found) == (store.images["split"] == "train").sum() + 1
+    assert len(pictures) == len(found) == len(store.images) - len(held) + 1
 
 
 def test_an_image_that_changed_since_ingestion_is_refused(store):
