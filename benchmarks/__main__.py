@@ -18,9 +18,9 @@ WORK = Path(".work/benchmarks")
 
 
 def _rows() -> dict:
-    from benchmarks import data, images, models
+    from benchmarks import data, generation, images, models
 
-    return models.ROWS | data.ROWS | images.ROWS
+    return models.ROWS | data.ROWS | images.ROWS | generation.ROWS
 
 
 def _here(name: str) -> dict:
