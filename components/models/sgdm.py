@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from annotated_types import Ge, Le
 from diffusers import ControlNetModel
+from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,10 +53,13 @@ def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
     levels = generator.downscale.bit_length()
     widths = WIDTHS if levels == len(WIDTHS) else tuple(16 * 2**k for k in range(levels))
     unet = generator.unet
-    kind = unet.config.encoder_hid_dim_type
-    unet.register_to_config(encoder_hid_dim_type=None)  # an IP-Adapter's: the ControlNet has none
+    # An IP-Adapter's part of the UNet is none of the ControlNet's.
+    kind, processors = unet.config.encoder_hid_dim_type, unet.attn_processors
+    unet.register_to_config(encoder_hid_dim_type=None)
+    unet.set_attn_processor(AttnProcessor2_0())
     made = ControlNetModel.from_unet(unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths)
     unet.register_to_config(encoder_hid_dim_type=kind)
+    unet.set_attn_processor(processors)
     return made
 
 

@@ -1,10 +1,13 @@
 """The ControlNet at tiny size: what it changes, what it trains, and the ways a generator can be conditioned."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from components.errors import InputError
 from components.models.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
@@ -183,3 +186,39 @@ def test_an_ip_adapter_carries_the_features(tmp_path):
     step(module, items)
     with pytest.raises(InputError, match="ip_adapter: must be a safetensors file"):
         open_generator(Source(source.pipeline, False, str(tmp_path / "none"), tiny_generator.SIDE, False))
+
+
+def write_sdxl(folder):
+    """Write a tiny pipeline of SDXL's classes: two text encoders, pooled text and sizes as added conditions."""
+    torch.manual_seed(2)
+    words = tiny_generator.tokenizer(folder.with_name("words"))
+    width, pooled, times = tiny_generator.WIDTH, 16, 8
+    config = tiny_generator.text_encoder(vocabulary=len(words)).config.to_dict() | {"projection_dim": pooled}
+    unet = tiny_generator.unet(
+        2 * width, addition_embed_type="text_time", addition_time_embed_dim=times,
+        projection_class_embeddings_input_dim=pooled + 6 * times,
+    )  # fmt: skip
+    StableDiffusionXLPipeline(
+        vae=tiny_generator.autoencoder(), text_encoder=tiny_generator.text_encoder(vocabulary=len(words)),
+        text_encoder_2=CLIPTextModelWithProjection(CLIPTextConfig(**config)), tokenizer=words, tokenizer_2=words,
+        unet=unet, scheduler=tiny_generator.scheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def test_sdxl_gets_pooled_text_and_sizes(tmp_path):
+    write_sdxl(tmp_path / "xl")
+    generator = open_generator(Source(str(tmp_path / "xl"), False, None, tiny_generator.SIDE, False), None, WIDTH)
+    assert generator.blank["text_embeds"].shape == (1, 16)
+    items, module = batch(generator), trained(generator)
+    found = generator.condition(items["features"])["added_cond_kwargs"]
+    assert found["text_embeds"].shape == (4, 16) and found["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
+    before = weights_digest(module.model.controlnet)
+    step(module, items)
+    assert weights_digest(module.model.controlnet) != before
+
+
+def test_a_pipeline_that_lacks_a_part_is_refused_by_its_name(tmp_path):
+    tiny_generator.write_stable_diffusion(tmp_path / "pipeline")
+    shutil.rmtree(tmp_path / "pipeline/scheduler")
+    with pytest.raises(InputError, match="pipeline/scheduler: must be a part of a diffusers pipeline"):
+        open_generator(Source(str(tmp_path / "pipeline"), False, None, tiny_generator.SIDE, False), None, WIDTH)
