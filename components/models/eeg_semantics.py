@@ -8,74 +8,87 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
+from components.data.image_targets import FILE as TARGET
+from components.data.image_targets import load_mean
 from components.errors import InputError
 from components.models.eeg_encoders import load_encoder
 from components.signal.epoch_input import FILE as INPUT
 from components.signal.epoch_input import EpochInput
 
-ENCODER, PRIOR = "encoder", "prior"
+ENCODER, CALIBRATION = "encoder", "calibration"
 
 
-class LinearPrior(ModelMixin, ConfigMixin):
-    """Maps the direction of an aligned embedding to image features.
+class Calibration(ModelMixin, ConfigMixin):
+    """Brings the direction of an embedding to the place and length that image features have.
 
-    Contrastive alignment leaves length and offset of an embedding open, and noise in it should not reach the generator:
-    the map is a ridge regression from unit embeddings to features, which falls back on their mean (a linear stand-in
-    for ATM's diffusion prior).
+    Contrastive alignment leaves an embedding's length open, and least squares shrinks what EEG predicts to the mean
+    feature, which says nothing to a generator: the direction is kept, and the length is that of the training images'.
 
     Args:
-        n_inputs, n_outputs: width of embeddings and of features.
+        n_features: width of embeddings and features.
     """
 
     @register_to_config
-    def __init__(self, n_inputs: int = 1280, n_outputs: int = 1280):
+    def __init__(self, n_features: int = 1280):
         super().__init__()
-        self.map = nn.Linear(n_inputs, n_outputs)
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("radius", torch.ones(()))
+
+    def fit(self, features: Tensor, mean: Tensor) -> "Calibration":
+        """Take the mean that was subtracted, and the root mean square distance from it of features (images, width)."""
+        self.mean.copy_(mean)
+        self.radius.copy_((features - self.mean).square().sum(1).mean().sqrt())
+        return self
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """(B, n_inputs) of any length -> (B, n_outputs)."""
-        return self.map(functional.normalize(embedding, dim=1))
+        """(B, n_features) of any length, of centred features -> (B, n_features)."""
+        return self.mean + self.radius * functional.normalize(embedding, dim=1)
 
 
 class EEGSemantics(nn.Module):
-    """An aligned encoder with the scale of its epochs and the prior after it.
+    """An encoder whose embeddings point where centred image features do, with the scale of its epochs.
 
     Args:
         encoder: of EEG.
-        prior: embedding -> features; None: the encoder predicts features itself.
+        calibration: embedding -> features.
         scale: filter and scale of epochs.
     """
 
-    def __init__(self, encoder: nn.Module, prior: LinearPrior | None, scale: EpochInput):
+    def __init__(self, encoder: nn.Module, calibration: Calibration, scale: EpochInput):
         super().__init__()
-        self.encoder, self.prior, self.scale = encoder, prior, scale
-
-    def embed(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
-        """Encode epochs (B, electrodes, samples) as the store has them: (B, width)."""
-        scaled = torch.from_numpy(self.scale(eeg.cpu().numpy())).to(eeg)
-        return self.encoder(scaled, subject)
+        self.encoder, self.calibration, self.scale = encoder, calibration, scale
 
     def forward(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
         """Predict image features (B, features) from epochs (B, electrodes, samples) as the store has them."""
-        found = self.embed(eeg, subject)
-        return found if self.prior is None else self.prior(found)
+        scaled = torch.from_numpy(self.scale(eeg.cpu().numpy())).to(eeg)
+        return self.calibration(self.encoder(scaled, subject))
 
     def save(self, folder: Path) -> None:
-        """Write encoder, prior and scale."""
+        """Write encoder, calibration and scale."""
         folder.mkdir(parents=True)
         self.encoder.save_pretrained(folder / ENCODER)
-        if self.prior is not None:
-            self.prior.save_pretrained(folder / PRIOR)
+        self.calibration.save_pretrained(folder / CALIBRATION)
         self.scale.save(folder)
 
 
-def load_semantics(folder: Path) -> EEGSemantics:
-    """Load what :meth:`EEGSemantics.save` or ``train_eeg_encoder`` wrote, in evaluation mode.
+def load_aligned(folder: Path, features: Tensor) -> EEGSemantics:
+    """Load an encoder that ``train_eeg_encoder`` aligned, calibrated to the training images' features (images, width).
 
     Raises:
-        InputError: there is no encoder.
+        InputError: there is no encoder, or it is of other features.
     """
     if not (folder / ENCODER).is_dir() or not (folder / INPUT).is_file():
-        raise InputError(f"{folder}: must hold {ENCODER}/ and {INPUT} of train_eeg_encoder")
-    prior = LinearPrior.from_pretrained(folder / PRIOR) if (folder / PRIOR).is_dir() else None
-    return EEGSemantics(load_encoder(folder / ENCODER), prior, EpochInput.load(folder)).eval()
+        raise InputError(f"{folder}: must hold {ENCODER}/ and {INPUT} of train_eeg_encoder, protocol joint")
+    encoder, width = load_encoder(folder / ENCODER), features.shape[1]
+    if encoder.config.n_outputs != width:
+        raise InputError(
+            f"{folder}/{ENCODER}: n_outputs: must be {width}, as features are (found {encoder.config.n_outputs})"
+        )
+    mean = torch.from_numpy(load_mean(folder / TARGET))
+    return EEGSemantics(encoder, Calibration(width).fit(features, mean), EpochInput.load(folder)).eval()
+
+
+def load_semantics(folder: Path) -> EEGSemantics:
+    """Load what :meth:`EEGSemantics.save` wrote, in evaluation mode."""
+    calibration = Calibration.from_pretrained(folder / CALIBRATION)
+    return EEGSemantics(load_encoder(folder / ENCODER), calibration, EpochInput.load(folder)).eval()

@@ -13,7 +13,7 @@ from components.data.paired_epochs import PairedEpochs, mismatched
 from components.data.structure_maps import StructureMaps
 from components.evaluation import eeg_records
 from components.evaluation.denoising_gain import denoising_gain
-from components.models.eeg_semantics import load_semantics
+from components.models.eeg_semantics import load_aligned
 from components.models.generator import load_generator
 from components.models.semantic_tokens import fresh_tokens
 from components.models.sgdm import SGDM, make_controlnet
@@ -29,7 +29,7 @@ from components.train_controlnet.settings import TrainControlNet
 from components.training.controlnet import ControlNetTraining, Guide
 from components.training.device import device_of
 from components.training.fit import fit
-from components.training.image_conditions import fit_semantics, predict_conditions
+from components.training.image_conditions import cosines, fit_baseline, predict_conditions
 from components.training.image_pairs import ALL, split_hash
 from components.training.latent_diffusion import losses_by_condition
 from components.training.memory import keep_freed_memory
@@ -64,11 +64,13 @@ def main(run: Stage) -> None:
         Data(f"{description.corpus} latents", latents_path, "training"),
     ]
     with tracked(run, settings, hardware, corpus=description.corpus, data=data) as logger:
-        aligned = load_semantics(encoder_folder(encoders, seed))
-        semantics, ridge, facts = fit_semantics(aligned, parts, features, settings.prior_alphas, device)
-        items = {}
+        semantics = load_aligned(encoder_folder(encoders, seed), torch.from_numpy(features[wanted["train"]]))
+        ridge, fitted = fit_baseline(semantics, parts, features, settings.ridge_alphas)
+        items, facts = {}, {"ridge": fitted}
+        mean = semantics.calibration.mean.cpu().numpy()
         for name, epochs in parts.items():
             found = predict_conditions(semantics, predictor, epochs, device, f"conditions, {name}")
+            facts[f"{name}_cosine"] = cosines(found.features, features[epochs.table["image"]], mean)
             maps = None if settings.end_to_end else found.structure
             items[name] = GuidedItems(epochs, latents.latents, features, structure, found.features, maps)
         torch.manual_seed(settings.seed)

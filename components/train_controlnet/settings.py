@@ -18,8 +18,8 @@ class TrainControlNet:
     seed: Count
     average: Positive
     """Repetitions of an image that are averaged into a training epoch."""
-    prior_alphas: list[Annotated[float, Gt(0)]]
-    """Penalties that the prior after the aligned encoder, and the ridge baseline, choose from."""
+    ridge_alphas: list[Annotated[float, Gt(0)]]
+    """Penalties that the linear baseline chooses from, by the validation images."""
     truth_share: Annotated[float, Ge(0), Le(1)]
     """Of the training items that get their image's own features and structure in place of the predicted ones."""
     end_to_end: bool
