@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from components import component
 from components.ablate.__main__ import change
 from components.code_deps.__main__ import code_of, is_code, module_file
+from components.evaluation.reconstruction_settings import Weights
 from components.models.latent_settings import Latents
 from components.settings import load
 
@@ -168,6 +169,8 @@ def test_every_field_of_its_settings_is_used(name):
     used |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     if "make_recipe" in {node.id for node in nodes if isinstance(node, ast.Name)}:
         used |= {field.name for field in dataclasses.fields(Latents)}  # the recipe of a cache compares all of them
+    if "load_networks" in {node.id for node in nodes if isinstance(node, ast.Name)}:
+        used |= {field.name for field in dataclasses.fields(Weights)}  # each is the name of a network
     for cls, fields in _fields(trees, set(_read_settings(name).values())).items():
         assert not set(fields) - used, cls
 

@@ -11,6 +11,7 @@ import yaml
 
 from components.data.epoch_store import EpochStore
 from components.data.image_features import ImageFeatures
+from components.data.structure_maps import StructureMaps
 from tests.e2e.workspace import ROOT, command, copy, module
 from tests.surrogate_source import CACHE
 
@@ -55,5 +56,6 @@ def test_masks_of_the_pieces_come_with_the_features(workspace):
     store = EpochStore(workspace / "data/images/tangrams")
     assert len(store.description.channels) == 23 and "Oz" in store.description.channels, "EDF's 'EEG Oz' is Oz"
     found = ImageFeatures(workspace / "data/image_features/tangrams", store.description.fingerprint)
-    assert found.features.shape == (50, 1280) and found.pieces.shape[0] == 50
-    assert all(set(np.unique(mask)) == set(range(8)) for mask in found.pieces)
+    maps = StructureMaps(workspace / "data/image_features/tangrams", store.description.fingerprint)
+    assert found.features.shape == (50, 1280) and (maps.kind, len(maps)) == ("pieces", 50)
+    assert maps[np.arange(50)].any((2, 3)).all(), "the background and all seven pieces"

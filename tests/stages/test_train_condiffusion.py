@@ -123,7 +123,7 @@ def test_losses_are_compared_between_conditions(workspace):
             assert len(set(losses)) == 3 and all(0 < loss < 10 for loss in losses), "conditions change the loss"
         gain = (found["test_loss_shuffled"] - found["test_loss"]) / found["test_loss_shuffled"]
         assert found["gain"] == pytest.approx(gain) and found["gain_low"] <= gain <= found["gain_high"]
-    assert found["epochs"] == {"train": 2 * 4 * 2 * 4, "validation": 4 * 2 * 4, "test": 4 * 2 * 4}
+    assert found["epochs"] == {"train": 2 * 4 * 2, "validation": 4 * 2, "test": 4 * 2}, "averages of 4 repetitions"
     assert len(found["concepts"]) == 4 and found["corpus"] == "surrogate images"
     curves = pandas.read_csv("models/condiffusion/demo/curves.csv")
     assert len(curves) == 2 and {"train_loss", "validation_loss"} <= set(curves)
@@ -198,7 +198,9 @@ def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered, m
     array = np.load("made/pictures.npy")
     model = mlflow.pyfunc.load_model("models:/condiffusion@champion")
     for sample in range(2):
-        assert np.array_equal(array[:, sample], model.predict(epochs, params={"seed": 4 + sample}))
+        found = model.predict(epochs, params={"seed": 4 + sample})
+        # Another number of threads may round a pixel the other way.
+        assert np.abs(array[:, sample].astype(int) - found).max() <= 1
     assert np.array_equal(np.asarray(Image.open("made/0001-1.png")), array[1, 1])
     assert min(Image.open("made/figure.png").size) > 250
     np.save("epochs.npy", epochs[:, :-1])
