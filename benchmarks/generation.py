@@ -49,7 +49,7 @@ def cached(batch: int = 32) -> Row:
     pictures = rng.integers(0, 256, (batch, side, side, 3), np.uint8)
     network, _ = load_network("efficientnet_lite0", None, torch.device("cpu"))
     opened = [Image.fromarray(picture) for picture in pictures]
-    kept = generator.encode(pictures), torch.from_numpy(network(opened))
+    kept = generator.encode(pictures).clone(), torch.from_numpy(network(opened))
     controlnet = make_controlnet(generator, 1)
     optimiser = torch.optim.AdamW(controlnet.parameters())
     structure, steps = torch.rand(batch, 1, side, side), torch.randint(1000, (batch,))
@@ -74,7 +74,8 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
     """Pictures of EEG's conditions: in batches, and one at a time."""
     generator = _demo()
     controlnet = make_controlnet(generator, 1).eval().requires_grad_(False)
-    features, structure = torch.randn(pictures, efficientnet_lite.WIDTH), torch.rand(pictures, 1, 64, 64)
+    side = generator.source.image_size
+    features, structure = torch.randn(pictures, efficientnet_lite.WIDTH), torch.rand(pictures, 1, side, side)
     seeds = seeds_for(pictures, 1, 0)
 
     def run(batch_size: int) -> None:
@@ -92,7 +93,7 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
 
     found = compare(
         "pictures from conditions, UniPC with guidance and ControlNet",
-        f"{pictures} pictures of 64 x 64, {steps} steps, the demo's generator",
+        f"{pictures} pictures of {side} x {side}, {steps} steps, the demo's generator",
         lambda: run(32),
         lambda: run(1),
         "one picture at a time",
