@@ -33,8 +33,8 @@ from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
 from components.training.trained_classifier import open_classifier
-from tests.e2e.workspace import ROOT
-from tests.stages.test_train_eeg_encoder import commit, settings
+from tests.image_workspace import entered
+from tests.stages.test_train_eeg_encoder import settings
 from tests.surrogate_source import CACHE
 
 SIZES = SurrogateThings(
@@ -73,15 +73,7 @@ def small(document: dict) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    path = tmp_path_factory.mktemp("images")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Path("data").mkdir()
-        Path("data/cache").symlink_to(CACHE)
-        shutil.copytree(ROOT / "mlflow", "mlflow")
-        Path("components").symlink_to(ROOT / "components")
-        commit(path)
+    with entered(tmp_path_factory.mktemp("images"), registry=True) as path:
         for stimuli, folder in (("objects", "corpus"), ("collection", "collection")):
             surrogate.build(stimuli, path / folder, CACHE, SIZES)
         corpora = {"things": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}

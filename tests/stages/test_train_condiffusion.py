@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +34,8 @@ from components.train_condiffusion.__main__ import main as train
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from tests import tiny_generator
 from tests.e2e.workspace import ROOT, module
-from tests.stages.test_train_eeg_encoder import commit, settings
+from tests.image_workspace import entered
+from tests.stages.test_train_eeg_encoder import settings
 from tests.surrogate_source import CACHE
 
 SIZES = SurrogateThings(subjects=2, concepts=6, exemplars=4, test_concepts=4, test_repetitions=2, snr=1.5)
@@ -52,15 +52,7 @@ def adapt(**changes) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    path = tmp_path_factory.mktemp("condiffusion")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Path("data").mkdir()
-        Path("data/cache").symlink_to(CACHE)
-        shutil.copytree(ROOT / "mlflow", "mlflow")
-        Path("components").symlink_to(ROOT / "components")
-        commit(path)
+    with entered(tmp_path_factory.mktemp("condiffusion"), registry=True) as path:
         surrogate.build("objects", path / "corpus", CACHE, SIZES)
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {"eegconvnet": ROW})

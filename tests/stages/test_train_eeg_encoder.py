@@ -1,7 +1,6 @@
 """Encoders of EEG trained as stages, on a small surrogate whose responses are strong, and on EEGCVPR40's layout."""
 
 import json
-import shutil
 from pathlib import Path
 
 import mlflow
@@ -25,7 +24,8 @@ from components.surrogate_things import __main__ as surrogate
 from components.surrogate_things.settings import SurrogateThings
 from components.train_eeg_encoder.__main__ import main as train
 from components.train_eeg_encoder.settings import Row
-from tests.e2e.workspace import ROOT, command
+from tests.e2e.workspace import ROOT
+from tests.image_workspace import commit, entered
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40
 
@@ -58,23 +58,9 @@ def settings(path: Path, corpora: dict, rows: dict, classes: int | None = 4) -> 
     (path / "params.yaml").write_text(yaml.safe_dump(document))
 
 
-def commit(path: Path) -> None:
-    """Make a repository with one commit: runs say which they come from."""
-    shutil.copy(ROOT / ".gitignore", path)
-    who = ["-c", "user.name=t", "-c", "user.email=t@t"]
-    for words in (["init", "-q"], ["add", ".gitignore"], [*who, "commit", "-qm", "start"]):
-        command(path, "git", *words)
-
-
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    path = tmp_path_factory.mktemp("encoders")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Path("data").mkdir()
-        Path("data/cache").symlink_to(CACHE)
-        commit(path)
+    with entered(tmp_path_factory.mktemp("encoders")) as path:
         surrogate.build("objects", path / "corpus", CACHE, SIZES)
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {name: row | {"corpus": "demo"} for name, row in ROWS.items()})

@@ -21,7 +21,7 @@ from components.surrogate_things import __main__ as surrogate
 from components.surrogate_things.settings import SurrogateThings
 from components.train_structural_vae.__main__ import main as train
 from tests.e2e.workspace import ROOT
-from tests.stages.test_train_eeg_encoder import commit
+from tests.image_workspace import commit
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40
 
