@@ -11,10 +11,10 @@ from safetensors.numpy import load_file, save_file
 from components.data.tangrams import PIECES
 from components.errors import InputError
 
-Kind = Literal["edges", "hed", "pieces", "depth"]
+Kind = Literal["edges", "hed", "pieces", "depth", "colours"]
 
-CHANNELS: dict[Kind, int] = {"edges": 1, "hed": 1, "pieces": 1 + PIECES, "depth": 1}
-"""Of a map of each kind: edges from 0 to 1, the background and each piece of a tangram, depth from 0 to 1."""
+CHANNELS: dict[Kind, int] = {"edges": 1, "hed": 1, "pieces": 1 + PIECES, "depth": 1, "colours": 3}
+"""Of a map of each kind: edges from 0 to 1, the background and each piece of a tangram, depth from 0 to 1, RGB."""
 
 ABSENT = 255
 """Value of a pixel in maps of pieces where an image has no file."""
@@ -27,7 +27,7 @@ class Description:
     """What maps are of, their ``structure.json``.
 
     Attributes:
-        kind: edges, hed, pieces or depth.
+        kind: edges, hed, pieces, depth or colours.
         source: what made them.
         side: of a map, in pixels.
         store: fingerprint of the epoch store whose images they are.
@@ -60,7 +60,7 @@ class StructureMaps:
 
     @property
     def kind(self) -> Kind:
-        """Edges, hed, pieces or depth."""
+        """Edges, hed, pieces, depth or colours."""
         return self.description.kind
 
     @property
@@ -78,7 +78,9 @@ class StructureMaps:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Read maps: (rows, channels, side, side) float32 from 0 to 1; all 0 where an image has no file."""
-        found = self._maps[rows][:, None]
+        found = self._maps[rows]
+        if found.ndim == 3:
+            found = found[:, None]
         if self.kind == "pieces":
             return (found == np.arange(self.channels, dtype=np.uint8)[:, None, None]).astype(np.float32)
         return found.astype(np.float32) / 255
@@ -89,7 +91,7 @@ def write_maps(path: Path, maps: np.ndarray, description: Description) -> None:
 
     Args:
         path: the folder.
-        maps: (images, side, side) uint8: number of a piece, or 255 times the map.
+        maps: (images, side, side) uint8, colours (images, 3, side, side): number of a piece, or 255 times the map.
         description: what they are of.
     """
     save_file({"maps": np.ascontiguousarray(maps)}, path / "structure.safetensors")

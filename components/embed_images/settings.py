@@ -17,7 +17,7 @@ class EmbedImages:
     source: str | None
     """Folder or hub name of the CLIP model."""
     batch_size: Annotated[int, Ge(1)]
-    structure: Literal["auto", "edges", "hed", "pieces", "depth"]
+    structure: Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
     """Kind of the structure maps; auto: pieces of tangrams, edges of other images."""
     structure_source: str | None
     """Of ``hed`` a file of weights, of ``depth`` the folder of a model of transformers."""

@@ -1,4 +1,4 @@
-"""Structure maps of pictures: edges, pieces of tangrams, depth."""
+"""Structure maps of pictures: edges, pieces of tangrams, depth, colour layout."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from components.data import tangrams
+from components.data import colour_layout, tangrams
 from components.data.pictures import fitted_picture
 from components.data.soft_edges import OVERSAMPLING, SOURCE, soft_edges
 from components.data.structure_maps import ABSENT, Kind
@@ -24,7 +24,7 @@ BATCH = 4
 """Pictures that they see at a time."""
 
 Mapper = Callable[[list[Path]], np.ndarray]
-"""Maps of the pictures in some files: (files, side, side) uint8."""
+"""Maps of the pictures in some files: (files, [3,] side, side) uint8."""
 
 
 def kind_of(settings: EmbedImages, files: list[Path]) -> Kind:
@@ -52,6 +52,10 @@ def _mapper(kind: Kind, settings: EmbedImages, device: torch.device) -> tuple[Ma
             return lambda files: _bytes(
                 np.stack([soft_edges(fitted_picture(file, OVERSAMPLING * side)) for file in files])
             ), SOURCE
+        case "colours":
+            return lambda files: np.stack(
+                [colour_layout.colour_layout(fitted_picture(file, SIZE), side) for file in files]
+            ), colour_layout.SOURCE
         case "hed":
             network = load_hed(Path(settings.structure_source)).to(device)
             return lambda files: _bytes(hed_edges(network, fitted(files), side)), settings.structure_source
@@ -78,14 +82,15 @@ def structure_maps(
         device: for networks.
 
     Returns:
-        (images, side, side) uint8 as ``StructureMaps`` stores them, their kind, and what made them.
+        uint8 maps as ``write_maps`` takes them, their kind, and what made them.
 
     Raises:
         InputError: the pictures, or the source, do not fit the kind.
     """
     kind, rows = kind_of(settings, list(files.values())), list(files)
+    shape = (images, 3) if kind == "colours" else (images,)
     empty = ABSENT if kind == "pieces" else 0
-    found = np.full((images, settings.structure_size, settings.structure_size), empty, np.uint8)
+    found = np.full((*shape, settings.structure_size, settings.structure_size), empty, np.uint8)
     if not rows:
         return found, kind, "none"
     mapper, source = _mapper(kind, settings, device)

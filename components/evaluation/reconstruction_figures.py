@@ -5,14 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from components.errors import InputError
 from components.evaluation.figures import blank
-
-PIECES = (np.asarray(colormaps["tab10"].colors[:7]) * 255).astype(np.uint8)
-"""Colours of a tangram's pieces."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +41,6 @@ def drawn_items(items: pandas.DataFrame, count: int, seed: int = 0) -> np.ndarra
     mixed = items.reset_index(drop=True).sample(frac=1, random_state=seed)
     again = mixed.groupby("image").cumcount()
     return np.sort(again.sort_values(kind="stable").index[:count].to_numpy())
-
-
-def structure_picture(structure: np.ndarray) -> np.ndarray:
-    """Draw a structure map: one channel in grey, eight as the pieces of a tangram in colours on white.
-
-    Args:
-        structure: (channels, height, width) in 0..1.
-
-    Returns:
-        (height, width, 3) uint8
-
-    Raises:
-        InputError: another number of channels.
-    """
-    if structure.ndim != 3 or len(structure) not in (1, 1 + len(PIECES)):
-        raise InputError(f"structure: must be (1 or 8, height, width) (found shape {structure.shape})")
-    if len(structure) == 1:
-        return np.repeat((structure[0].clip(0, 1) * 255).round().astype(np.uint8)[..., None], 3, axis=2)
-    colours = np.concatenate([np.full((1, 3), 255, np.uint8), PIECES])
-    return colours[structure.argmax(0)]
 
 
 def reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from components.data.structure_maps import Kind
+from components.data.structure_maps import CHANNELS
+from components.errors import InputError
 from components.evaluation.figures import COLOURS
 from components.evaluation.picture_grid import picture_grid
 
@@ -17,12 +18,24 @@ STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Standard deviations of a traversal."""
 
 
-def draw_maps(maps: np.ndarray, kind: Kind) -> np.ndarray:
-    """Draw structure maps (n, C, H, W) from 0 to 1: (n, H, W, 3) uint8 of pieces, (n, H, W) of others."""
-    if kind == "pieces":
-        colours = np.einsum("nchw,cd->nhwd", maps, PALETTE[: maps.shape[1]])
-        return np.round(255 * colours.clip(0, 1)).astype(np.uint8)
-    return np.round(255 * maps[:, 0].clip(0, 1)).astype(np.uint8)
+def draw_maps(maps: np.ndarray) -> np.ndarray:
+    """Draw structure maps: one channel in grey, three as colours, eight as a tangram's ground and pieces.
+
+    Args:
+        maps: (n, channels, height, width) from 0 to 1.
+
+    Returns:
+        (n, height, width, 3) uint8
+
+    Raises:
+        InputError: another number of channels.
+    """
+    channels = maps.shape[1]
+    if channels not in set(CHANNELS.values()):
+        raise InputError(f"structure: must have {sorted(set(CHANNELS.values()))} channels (found {channels})")
+    maps = np.asarray(maps, np.float32)
+    drawn = np.einsum("nchw,cd->nhwd", maps, PALETTE) if channels == len(PALETTE) else maps.transpose(0, 2, 3, 1)
+    return np.round(255 * np.broadcast_to(drawn, (*drawn.shape[:3], 3)).clip(0, 1)).astype(np.uint8)
 
 
 def principal_axes(latents: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -52,7 +52,7 @@ def figure(
 
     Args:
         seen: (n, side, side, 3) uint8, where known.
-        structure: (n, side, side) uint8, where the model finds one.
+        structure: (n, side, side, 3) uint8, where the model finds one.
         made: arm -> a few (n, side, side, 3) uint8.
         title: of the figure.
     """

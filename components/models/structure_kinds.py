@@ -46,8 +46,7 @@ def _piece_loss(logits: Tensor, maps: Tensor) -> Tensor:
     return -(maps * logits.log_softmax(1)).sum(1).mean((1, 2))
 
 
-def _depth_loss(logits: Tensor, maps: Tensor) -> Tensor:
-    # The same mean field is in both: it is the squared error of centred depth.
+def _squared_error(logits: Tensor, maps: Tensor) -> Tensor:
     return (logits - maps).square().mean((1, 2, 3))
 
 
@@ -82,8 +81,14 @@ _PIECES = StructureKind(
     "iou",
 )
 
-_DEPTH = StructureKind(
-    CHANNELS["depth"], lambda mean: mean, lambda logits: logits.clamp(0, 1), _depth_loss, correlation, "correlation"
-)
 
-KINDS: dict[Kind, StructureKind] = {"edges": _EDGES, "hed": _EDGES, "pieces": _PIECES, "depth": _DEPTH}
+def _values(kind: Kind) -> StructureKind:
+    """Maps whose values are regressed."""
+    return StructureKind(
+        CHANNELS[kind], lambda mean: mean, lambda logits: logits.clamp(0, 1), _squared_error, correlation, "correlation"
+    )
+
+
+KINDS: dict[Kind, StructureKind] = {
+    "edges": _EDGES, "hed": _EDGES, "pieces": _PIECES, "depth": _values("depth"), "colours": _values("colours"),
+}  # fmt: skip

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
 from components.evaluation.reconstruction_arms import System
 from components.evaluation.reconstruction_figures import Reconstructed as Row
-from components.evaluation.reconstruction_figures import drawn_items, reconstructions, structure_picture
+from components.evaluation.reconstruction_figures import drawn_items, reconstructions
 from components.evaluation.reconstruction_scores import Metric, Scores
+from components.evaluation.structure_figures import draw_maps
 from components.report import reconstruction_tables as tables
 from components.report.document import Document
 from components.report.reconstruction_results import Generation, Reconstructed
@@ -100,9 +100,7 @@ def _grid(part: Reconstructed, title: str) -> Figure:
     pictures, rows = part.pictures, []
     for k in drawn_items(pictures.items, SHOWN):
         item = pictures.items.iloc[k]
-        structures = {
-            name: structure_picture(np.asarray(maps[k], np.float32)) for name, maps in pictures.structure.items()
-        }
+        structures = {name: draw_maps(maps[k : k + 1])[0] for name, maps in pictures.structure.items()}
         arms = {arm: pictures.arms[arm][k, 0] for arm in part.system.arms}
         rows.append(Row(f"{item['concept']}\n{item['subject']}", pictures.seen[k], arms, structures))
     return reconstructions(rows, title)

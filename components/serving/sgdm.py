@@ -52,7 +52,7 @@ class GuidedPictures(pictures.PictureModel):
     @torch.inference_mode()
     def structure(self, epochs: np.ndarray) -> np.ndarray:
         predictor = self.sgdm.predictor
-        return draw_maps(predictor(torch.from_numpy(epochs)).numpy(), predictor.vae.config.structure)
+        return draw_maps(predictor(torch.from_numpy(epochs)).numpy())
 
 
 mlflow.models.set_model(GuidedPictures())

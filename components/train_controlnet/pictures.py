@@ -40,8 +40,8 @@ def draw(
     maps, features, seeds = sgdm.predictor(eeg, subject), sgdm.semantics(eeg, subject), seeds_for(len(eeg), 1, 0)
     pictures = {
         "seen": seen[batch["image"]],
-        "structure": draw_maps(structure[batch["image"]], structure.kind),
-        "structure from EEG": draw_maps(maps.cpu().numpy(), structure.kind),
+        "structure": draw_maps(structure[batch["image"]]),
+        "structure from EEG": draw_maps(maps.cpu().numpy()),
     }
     arms = {"full": (features, maps), "features alone": (features, None), "structure alone": (None, maps)}
     for name, conditions in arms.items():

@@ -110,15 +110,15 @@ def draw(tested: Tested, vae: StructuralVAE, data: StructureData, latents: np.nd
     chosen = np.sort(np.random.default_rng(0).permutation(len(tested.rows))[:SHOWN])
     rows, kind = tested.rows[chosen], data.maps.kind
     seen = {"picture": data.pictures[rows]}
-    truth = {kind: draw_maps(data.maps[rows], kind)}
-    of_vae = {f"{kind}, VAE": draw_maps(tested.vae_maps[chosen], kind)}
-    of_eeg = {f"from EEG, {name}": draw_maps(maps[chosen], kind) for name, maps in tested.eeg_maps.items()}
-    constant = {"mean field": draw_maps(np.repeat(vae.mean_field[None].numpy(), len(chosen), 0), kind)}
+    truth = {kind: draw_maps(data.maps[rows])}
+    of_vae = {f"{kind}, VAE": draw_maps(tested.vae_maps[chosen])}
+    of_eeg = {f"from EEG, {name}": draw_maps(maps[chosen]) for name, maps in tested.eeg_maps.items()}
+    constant = {"mean field": draw_maps(np.repeat(vae.mean_field[None].numpy(), len(chosen), 0))}
 
     @torch.inference_mode()
     def decode(steps: np.ndarray) -> dict[str, np.ndarray]:
         pictures, logits = vae.decode(torch.from_numpy(steps))
-        return {"picture": to_pictures(pictures), kind: draw_maps(vae.kind.activate(logits).numpy(), kind)}
+        return {"picture": to_pictures(pictures), kind: draw_maps(vae.kind.activate(logits).numpy())}
 
     again = {"VAE": tested.pictures[chosen]}
     return {

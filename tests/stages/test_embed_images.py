@@ -101,6 +101,24 @@ def test_pictures_get_soft_edges(workspace, tmp_path):
         StructureMaps(Path("data/image_features/one"), "other")
 
 
+def test_pictures_get_the_colours_of_their_cells(workspace, tmp_path):
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    halves = np.zeros((96, 128, 3), np.uint8)
+    halves[:, :64], halves[48:, 64:] = [200, 40, 0], [0, 0, 250]
+    store = ingested(root, "things_eeg2_preprocessed", "official")
+    Image.fromarray(halves).save(store.images.loc[2, "file"])
+    settings = {"structure": "colours", "structure_size": 32}
+    store, _ = _embed(root, "things_eeg2_preprocessed", "official", settings)
+    maps = _maps(store)
+    assert (maps.kind, maps.channels, maps.side, len(maps)) == ("colours", 3, 32, 16)
+    found = 255 * maps[np.array([2, 3])]
+    assert found.shape == (2, 3, 32, 32)
+    for place, colour in (((4, 4), [200, 40, 0]), ((28, 4), [200, 40, 0]), ((4, 28), 0), ((28, 28), [0, 0, 250])):
+        assert np.allclose(found[0][:, *place], colour, atol=3), place
+    middle = found[0][:, 4, 12:20]
+    assert (np.abs(np.diff(middle, axis=1)) < 70).all(), "cells are joined without an edge"
+
+
 def test_a_blank_picture_has_no_edges():
     noise = np.random.default_rng(0).integers(127, 129, (64, 64, 3)).astype(np.uint8)
     assert soft_edges(np.full((64, 64, 3), 200, np.uint8)).max() == 0 and soft_edges(noise).max() < 0.2

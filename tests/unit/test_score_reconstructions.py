@@ -9,10 +9,11 @@ import torch
 
 from components.errors import InputError
 from components.evaluation.metric_networks import load_networks
-from components.evaluation.reconstruction_figures import Reconstructed, drawn_items, reconstructions, structure_picture
+from components.evaluation.reconstruction_figures import Reconstructed, drawn_items, reconstructions
 from components.evaluation.reconstruction_scores import Context, read_scores
 from components.evaluation.reconstruction_settings import ReconstructionMetrics, Weights
 from components.evaluation.score_reconstructions import score
+from components.evaluation.structure_figures import draw_maps
 from tests.scenes import scenes
 from tests.surrogate_source import CACHE
 
@@ -157,14 +158,7 @@ def test_items_are_drawn_at_random_and_no_image_twice(items):
 
 def test_the_grid_shows_the_arrays(arms):
     seen, found = arms
-    mask = np.zeros((8, 4, 4), np.float32)
-    mask[0], mask[3, 0, 0], mask[0, 0, 0] = 1, 1, 0
-    pieces = structure_picture(mask)
-    assert (pieces[1:] == 255).all() and pieces[0, 0].tolist() == [44, 160, 44]
-    edges = structure_picture(np.full((1, 4, 4), 0.5))
-    assert edges.shape == (4, 4, 3) and (edges == 128).all()
-    with pytest.raises(InputError, match=r"structure: must be \(1 or 8"):
-        structure_picture(np.zeros((3, 4, 4)))
+    edges = draw_maps(np.full((1, 1, 4, 4), 0.5))[0]
     rows = [
         Reconstructed(f"gate, {k}", seen[k], {arm: found[arm][k, 0] for arm in found}, {"structure": edges})
         for k in range(3)
