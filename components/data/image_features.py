@@ -1,13 +1,14 @@
 """Frozen features of a corpus's images, computed once: ``features.safetensors`` and ``features.json``."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from components.errors import InputError
+from components.data.derived import read_description, write_description
+
+FILE = "features.json"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ class ImageFeatures:
     """
 
     def __init__(self, path: Path, store: str):
-        self.embedding = Embedding(**json.loads((path / "features.json").read_text()))
-        if self.embedding.store != store:
-            raise InputError(f"{path}/features.json: store: must be {store!r} (found {self.embedding.store!r})")
+        self.embedding = read_description(path / FILE, Embedding, store)
         self.features: np.ndarray = load_file(path / "features.safetensors")["features"]
 
 
@@ -52,4 +51,4 @@ def write_features(path: Path, features: np.ndarray, embedding: Embedding) -> No
     """Write features; see :class:`ImageFeatures`."""
     path.mkdir(parents=True)
     save_file({"features": features.astype(np.float32)}, path / "features.safetensors")
-    (path / "features.json").write_text(json.dumps(asdict(embedding), indent=2))
+    write_description(path / FILE, embedding)

@@ -3,15 +3,14 @@
 ``pictures.npy`` takes 3 bytes a pixel, 0.8 MB a picture of 512 x 512; ``latents.npy`` a sixteenth of that or less.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from components.errors import InputError
+from components.data.derived import read_description, write_description
 
 FILE = "latents.json"
 
@@ -50,10 +49,7 @@ class ImageLatents:
     """
 
     def __init__(self, path: Path, store: str):
-        found = json.loads((path / FILE).read_text())
-        self.encoding = Encoding(**found | {"shape": tuple(found["shape"])})
-        if self.encoding.store != store:
-            raise InputError(f"{path}/{FILE}: store: must be {store!r} (found {self.encoding.store!r})")
+        self.encoding = read_description(path / FILE, Encoding, store)
         self.latents: np.ndarray = np.load(path / "latents.npy", mmap_mode="r")
         self.pictures: np.ndarray = np.load(path / "pictures.npy", mmap_mode="r")
         self.known: np.ndarray = np.load(path / "known.npy")
@@ -79,4 +75,4 @@ def write_latents(
     pictures.flush()
     latents.flush()
     np.save(path / "known.npy", known)
-    (path / FILE).write_text(json.dumps(asdict(encoding), indent=2))
+    write_description(path / FILE, encoding)

@@ -1,15 +1,14 @@
 """Maps of the structure of a corpus's images, computed once: ``structure.safetensors`` and ``structure.json``."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from components.data.derived import read_description, write_description
 from components.data.tangrams import PIECES
-from components.errors import InputError
 
 Kind = Literal["edges", "hed", "pieces", "depth", "colours"]
 
@@ -51,11 +50,7 @@ class StructureMaps:
     """
 
     def __init__(self, path: Path, store: str):
-        if not (path / FILE).is_file():
-            raise InputError(f"{path}/{FILE}: no such file; embed_images makes structure maps")
-        self.description = Description(**json.loads((path / FILE).read_text()))
-        if self.description.store != store:
-            raise InputError(f"{path}/{FILE}: store: must be {store!r} (found {self.description.store!r})")
+        self.description = read_description(path / FILE, Description, store)
         self._maps = load_file(path / "structure.safetensors")["maps"]
 
     @property
@@ -95,4 +90,4 @@ def write_maps(path: Path, maps: np.ndarray, description: Description) -> None:
         description: what they are of.
     """
     save_file({"maps": np.ascontiguousarray(maps)}, path / "structure.safetensors")
-    (path / FILE).write_text(json.dumps(asdict(description), indent=2))
+    write_description(path / FILE, description)

@@ -1,6 +1,7 @@
 """Figures of results: functions of arrays and tables that return Matplotlib figures."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas
@@ -13,6 +14,9 @@ from components.evaluation.spectra import BANDS
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
+DPI = 110
+"""Of figures that are saved for themselves."""
+
 SYMBOLS = {"delta": "δ", "theta": "θ", "alpha": "α", "beta": "β", "gamma": "γ"}
 
 REAL = "#404040"
@@ -20,6 +24,14 @@ REAL = "#404040"
 
 LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
 """Line styles that go with the colours, so that a print in grey can be read."""
+
+
+def save(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Save figures by their names as PNG files below ``figures`` of a folder, which is made."""
+    place = folder / "figures"
+    place.mkdir(parents=True)
+    for name, figure in figures.items():
+        figure.savefig(place / f"{name}.png", dpi=DPI)
 
 
 def blank(title: str, width: float, height: float) -> Figure:

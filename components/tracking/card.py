@@ -157,10 +157,8 @@ def write(subject: Subject, folder: Path) -> str:
     Returns:
         the card without figures, cut to what a description can hold.
     """
-    (folder / "figures").mkdir(parents=True)
     drawn = draw(subject)
-    for name, figure in drawn.items():
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=110)
+    figures.save(drawn, folder)
     left = sorted((subject.folder / "figures").glob("*.png"))
     for path in left:
         shutil.copyfile(path, folder / "figures" / path.name)

@@ -45,3 +45,21 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
     )
     mlflow.log_metrics(metrics, model_id=info.model_id)
     return info
+
+
+def publish(
+    serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str]
+) -> None:
+    """End a training: log its figures and its model to the active run, point to both, and say how it went.
+
+    Args:
+        serving, name, folder, metrics: see :func:`log`.
+        reference: ``mlflow.json`` to write.
+        warnings: of the corpus.
+    """
+    mlflow.log_artifacts(folder / "figures", "figures")
+    info = log(serving, name, folder, metrics)
+    for warning in warnings:
+        print(f"WARNING: {warning}")
+    print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in metrics.items()), flush=True)
+    write_reference(reference, folder, mlflow.active_run().info.run_id, info)

@@ -1,12 +1,11 @@
 """Train EEG-ConDiffusion: ``python -m components.train_condiffusion --study NAME``."""
 
-import mlflow
 import torch
 
 from components.data.epoch_store import EpochStore
 from components.data.generation_study import encoder_folder
 from components.data.image_latents import ImageLatents
-from components.evaluation import eeg_records
+from components.evaluation import eeg_records, figures
 from components.evaluation.denoising_gain import denoising_gain
 from components.models.condiffusion import Adaptation, make_condiffusion
 from components.models.condiffusion_pictures import Pictures
@@ -94,18 +93,9 @@ def main(run: Stage) -> None:
         eeg_records.write(out, done.curves, facts, metrics)
         averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
         serving.write_sampling(out, settings.sampling)
-        figures = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)
-        (out / "figures").mkdir()
-        for name, figure in figures.items():
-            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
-        mlflow.log_metrics(metrics)
-        mlflow.log_artifacts(out / "figures", "figures")
-        info = models.log(serving, "condiffusion", out, metrics)
-        for warning in description.warnings:
-            print(f"WARNING: {warning}")
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        print(f"{run.item['study']}: {shown}", flush=True)
-        models.write_reference(reference, out, mlflow.active_run().info.run_id, info)
+        drawn = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)
+        figures.save(drawn, out)
+        models.publish(serving, "condiffusion", out, reference, metrics, description.warnings)
 
 
 if __name__ == "__main__":

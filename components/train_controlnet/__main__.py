@@ -1,6 +1,5 @@
 """Train the ControlNet of SGDM: ``python -m components.train_controlnet --study NAME``."""
 
-import mlflow
 import numpy as np
 import torch
 
@@ -11,7 +10,7 @@ from components.data.image_features import ImageFeatures
 from components.data.image_latents import ImageLatents
 from components.data.paired_epochs import PairedEpochs, mismatched
 from components.data.structure_maps import StructureMaps
-from components.evaluation import eeg_records
+from components.evaluation import eeg_records, figures
 from components.evaluation.denoising_gain import denoising_gain
 from components.models.eeg_semantics import load_aligned
 from components.models.generator import load_generator
@@ -116,19 +115,9 @@ def main(run: Stage) -> None:
         }
         eeg_records.write(out, done.curves, facts, metrics)
         np.save(out / EXAMPLE, parts["test"].__getitems__([0, 1])["eeg"])
-        (out / "figures").mkdir()
-        figures = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
-        for name, figure in figures.items():
-            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
-        mlflow.log_metrics(metrics)
-        mlflow.log_artifacts(out / "figures", "figures")
-        info = models.log(serving, "sgdm-controlnet", out, metrics)
-        for warning in description.warnings:
-            print(f"WARNING: {warning}")
-        print(
-            f"{run.item['study']}: " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()), flush=True
-        )
-        models.write_reference(reference, out, mlflow.active_run().info.run_id, info)
+        drawn = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
+        figures.save(drawn, out)
+        models.publish(serving, "sgdm-controlnet", out, reference, metrics, description.warnings)
 
 
 if __name__ == "__main__":

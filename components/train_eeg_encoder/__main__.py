@@ -7,6 +7,7 @@ import mlflow
 from components.data.epoch_store import EpochStore
 from components.data.image_features import ImageFeatures
 from components.data.protocols import folds
+from components.evaluation import figures
 from components.serving import eeg_classifier, eeg_embedding
 from components.serving.epochs import ENCODER
 from components.stage import Stage, stage
@@ -66,10 +67,7 @@ def main(run: Stage) -> None:
             return
         served = row.served and row.pairs == "recorded"
         if row.objective == "align" and served:
-            (best.folder / "figures").mkdir()
-            title = f"{row.encoder} ({corpus} data)"
-            for figure_name, figure in pictures.draw(best, title, device).items():
-                figure.savefig(best.folder / "figures" / f"{figure_name}.png", dpi=110)
+            figures.save(pictures.draw(best, f"{row.encoder} ({corpus} data)", device), best.folder)
         # The weights of every training are DVC's; MLflow gets those of the model.
         kept = shutil.copytree(out, run.work / "artifacts", ignore=shutil.ignore_patterns(ENCODER), dirs_exist_ok=True)
         mlflow.log_artifacts(kept)

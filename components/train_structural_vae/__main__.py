@@ -1,13 +1,12 @@
 """Train a structural VAE and predict structure from EEG: ``python -m components.train_structural_vae --study NAME``."""
 
-import mlflow
 import numpy as np
 import pandas
 
 from components.data.epoch_store import EpochStore
 from components.data.structure_maps import StructureMaps
 from components.data.structured_pictures import cached_pictures
-from components.evaluation import eeg_records
+from components.evaluation import eeg_records, figures
 from components.hashing import text_hash
 from components.serving import structure as serving
 from components.serving.windows import EXAMPLE
@@ -70,16 +69,9 @@ def main(run: Stage) -> None:
         if second.curves:
             pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
         tested.table.to_parquet(out / "structure.parquet", index=False)
-        (out / "figures").mkdir()
-        for name, figure in testing.draw(tested, vae, data, latents, f"{corpus} data").items():
-            figure.savefig(out / "figures" / f"{name}.png", dpi=110)
+        figures.save(testing.draw(tested, vae, data, latents, f"{corpus} data"), out)
         logger.drain()
-        mlflow.log_artifacts(out)
-        model = models.log(serving, "structural-vae", out, tested.metrics)
-        models.write_reference(reference, out, logger.run_id, model)
-    print(", ".join(f"{name} {value:.3f}" for name, value in tested.metrics.items()))
-    for warning in store.description.warnings:
-        print(f"WARNING: {warning}")
+        models.publish(serving, "structural-vae", out, reference, tested.metrics, store.description.warnings)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from components.data.epoch_store import EpochStore
+from components.data.generator_pictures import held_out_images, image_file, learned_pictures
 from components.data.image_latents import ImageLatents
 from components.data.pictures import fitted_picture
 from components.data.reconstructions import read_reconstructions
@@ -21,7 +22,6 @@ from components.evaluation.reconstruction_scores import read_scores
 from components.ingest_things.__main__ import main as ingest
 from components.models.generator import load_generator, weights_digest
 from components.models.sgdm import load_sgdm
-from components.prepare_generator.__main__ import collect, held_out_images, image_file
 from components.prepare_generator.__main__ import main as prepare
 from components.reconstruct.__main__ import main as reconstruct
 from components.surrogate_things import __main__ as surrogate
@@ -124,7 +124,9 @@ def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_p
     class Features:
         features = np.zeros((len(store.images), 1280), np.float32)
 
-    pictures, found = collect(tmp_path, store, Features(), SIDE, ("efficientnet_lite0", None), torch.device("cpu"))
+    pictures, found = learned_pictures(
+        tmp_path, store.images, Features(), SIDE, ("efficientnet_lite0", None), torch.device("cpu")
+    )
     assert len(pictures) == len(found) == len(store.images) - len(held) + 1
 
 
