@@ -18,7 +18,7 @@ class EmbedImages:
     """Folder or hub name of the CLIP model."""
     batch_size: Annotated[int, Ge(1)]
     structure: Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
-    """Kind of the structure maps; auto: pieces of tangrams, edges of other images."""
+    """Kind of the structure maps; auto: pieces of tangrams, colours of other images."""
     structure_source: str | None
     """Of ``hed`` a file of weights, of ``depth`` the folder of a model of transformers."""
     structure_size: Annotated[int, Ge(8)]

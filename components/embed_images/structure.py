@@ -31,7 +31,7 @@ def kind_of(settings: EmbedImages, files: list[Path]) -> Kind:
     """The kind of maps that these pictures get."""
     if settings.structure != "auto":
         return settings.structure
-    return "pieces" if files and all(file.suffix.lower() == ".svg" for file in files) else "edges"
+    return "pieces" if files and all(file.suffix.lower() == ".svg" for file in files) else "colours"
 
 
 def _bytes(maps: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_pictures_get_soft_edges(workspace, tmp_path):
     square[25:75, 45:95] = [40, 40, 200]  # in the middle of the part that is shown
     store = ingested(root, "things_eeg2_preprocessed", "official")
     Image.fromarray(square).save(store.images.loc[2, "file"])
-    store, found = _embed(root, "things_eeg2_preprocessed", "official", {"structure_size": 40})
+    store, found = _embed(root, "things_eeg2_preprocessed", "official", {"structure": "edges", "structure_size": 40})
     maps = _maps(store)
     assert (maps.kind, maps.channels, maps.side, len(maps)) == ("edges", 1, 40, 16)
     edges = maps[np.array([2])][0, 0]
@@ -107,8 +107,7 @@ def test_pictures_get_the_colours_of_their_cells(workspace, tmp_path):
     halves[:, :64], halves[48:, 64:] = [200, 40, 0], [0, 0, 250]
     store = ingested(root, "things_eeg2_preprocessed", "official")
     Image.fromarray(halves).save(store.images.loc[2, "file"])
-    settings = {"structure": "colours", "structure_size": 32}
-    store, _ = _embed(root, "things_eeg2_preprocessed", "official", settings)
+    store, _ = _embed(root, "things_eeg2_preprocessed", "official", {"structure_size": 32})
     maps = _maps(store)
     assert (maps.kind, maps.channels, maps.side, len(maps)) == ("colours", 3, 32, 16)
     found = 255 * maps[np.array([2, 3])]

@@ -167,7 +167,7 @@ def test_reconstructions_have_all_arms_of_the_same_items(store):
     zeroed = sgdm.arms["zeroed_eeg"]
     assert not np.array_equal(sgdm.arms["full"], zeroed)
     assert not np.array_equal(sgdm.arms["full"][:, 0], sgdm.arms["full"][:, 1]), "samples have noise of their own"
-    assert sgdm.structure["from EEG"].shape == (len(sgdm.items), 1, SIDE, SIDE)
+    assert sgdm.structure["from EEG"].shape == (len(sgdm.items), 3, SIDE, SIDE)
 
 
 def test_scores_are_of_these_pictures(workspace):

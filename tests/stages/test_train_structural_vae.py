@@ -80,7 +80,7 @@ def facts(workspace):
 
 
 def test_the_vae_and_the_prediction_from_eeg_beat_the_mean_field(facts):
-    assert facts["structure"] == "edges" and facts["score"] == "dice" and facts["corpus"] == "surrogate images"
+    assert facts["structure"] == "colours" and facts["score"] == "correlation" and facts["corpus"] == "surrogate images"
     assert facts["test_images"] == 20 and facts["subjects"] == ["sub-01", "sub-02"] and facts["repetitions"] == 12
     assert facts["vae_score"] > facts["vae_mean_field_score"] and facts["vae_gain_low"] > 0
     assert facts["vae_two_way_low"] > 0.7 and facts["picture_mse"] < 0.05 and facts["kl"] > 0
