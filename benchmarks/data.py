@@ -22,8 +22,8 @@ from components.signal.filtering import EEGDM
 from components.signal.montage import BIPOLAR, derivations
 from tests.tuev_fixture import write_edf
 
-HOUR = ["a", "b", "c"]
-MINUTES = 20
+HOUR = ["a", "b", "c", "d"]
+MINUTES = 15
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def preprocessing(workers: int) -> Row:
                     _filter_everything(file)
 
         what = f"preprocessing, {workers} process{'es' if workers > 1 else ''}"
-        sizes = "3 recordings of 20 min, 33 channels, 250 Hz"
+        sizes = f"{len(HOUR)} recordings of {MINUTES} min, 33 channels, 250 Hz"
         return compare(what, sizes, ours, plain, "filter everything, then drop, in one process", rounds=1)
 
 
