@@ -10,6 +10,9 @@ from components.models.sgdm import guided
 from components.training.latent_diffusion import Denoising, LatentDiffusion
 from components.training.settings import Optimisation
 
+TRUTH = 3
+"""Draws of the items that get what the image itself has; see ``latent_diffusion`` for the others."""
+
 
 class Guide(nn.Module):
     """What is trained: a ControlNet, and, where asked for, semantic tokens and the predictor of structure.
@@ -46,14 +49,19 @@ class ControlNetTraining(LatentDiffusion):
         # In a tuple, so that it is no part of what is trained and saved.
         self._generator, self.truth_share = (generator,), truth_share
 
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        random = self.generator(TRUTH, self.current_epoch, batch_idx)
+        true = torch.rand(self.optimisation.batch_size, generator=random) < self.truth_share
+        return super().training_step(batch | {"true": self.share(true)}, batch_idx)
+
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         (generator,) = self._generator
         structure = batch.get("eeg_structure")
         if structure is None:
             structure = network.predictor(batch["eeg"], batch["subject"])
         structure, features = structure.float(), batch["eeg_features"]
-        if self.training:
-            true = (torch.rand(len(noisy)) < self.truth_share).to(noisy.device)
+        true = batch.get("true")
+        if true is not None:
             structure = torch.where(true[:, None, None, None], batch["structure"].float(), structure)
             features = torch.where(true[:, None], batch["features"], features)
         condition = generator.condition(features, dropped, network.tokens)

@@ -33,6 +33,7 @@ from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
 from components.training.trained_classifier import open_classifier
+from tests.e2e.workspace import module
 from tests.image_workspace import entered
 from tests.stages.test_train_eeg_encoder import settings
 from tests.surrogate_source import CACHE
@@ -181,6 +182,18 @@ def test_scores_are_of_these_pictures(workspace):
         values = scores.values.query("metric == 'pixcorr' and sample == 0 and arm == @full")
         value = values[(values["subject"] == item["subject"]) & (values["image"] == item["image"])]["value"].item()
         assert value == pytest.approx(np.corrcoef(*map(np.float64, flat))[0, 1], abs=0.1)
+
+
+def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):
+    shutil.copytree(workspace, tmp_path / "two", symlinks=True)
+    document = yaml.safe_load((tmp_path / "two/params.yaml").read_text())
+    document["hardware"]["devices"] = 2
+    (tmp_path / "two/params.yaml").write_text(yaml.safe_dump(document))
+    shutil.rmtree(tmp_path / "two/models/controlnet")
+    module(tmp_path / "two", "train_controlnet", "--study", "things")
+    one, two = (pandas.read_csv(path / "models/controlnet/things/curves.csv") for path in (workspace, tmp_path / "two"))
+    for name in ("train_loss", "validation_loss"):
+        assert np.allclose(one[name], two[name], rtol=2e-4), name
 
 
 def test_the_registered_models_make_pictures_from_epochs(workspace):
