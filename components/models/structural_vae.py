@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from components.data.structure_maps import Kind
 from components.errors import InputError
+from components.models.identity_start import carry, sharpen, silence
 from components.models.structure_kinds import KINDS, StructureKind
 
 Latent = Literal["spatial", "vector"]
@@ -53,6 +54,7 @@ class _Residual(nn.Sequential):
             nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
             nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
         )  # fmt: skip
+        silence(self[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + super().forward(x)
@@ -69,6 +71,8 @@ class _Head(nn.Sequential):
             nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
             nn.SiLU(), nn.Conv2d(width, 4 * outputs, 3, padding=1), nn.PixelShuffle(2),
         )  # fmt: skip
+        carry(self[1])
+        carry(self[3], copies=4)
 
 
 class StructuralVAE(ModelMixin, ConfigMixin):
@@ -120,9 +124,11 @@ class StructuralVAE(ModelMixin, ConfigMixin):
         self.up = nn.Sequential(*up)
         self.picture_head = _Head(first, 3)
         self.structure_head = _Head(first, self.kind.channels)
-        # It begins as the mean field.
-        nn.init.zeros_(self.structure_head[-2].weight)
-        nn.init.zeros_(self.structure_head[-2].bias)
+        for layer in (*self.down, *self.up, self.to_posterior, self.from_latent):
+            if isinstance(layer, nn.Conv2d):
+                carry(layer)
+        sharpen(self.to_posterior)
+        silence(self.structure_head[-2])  # it begins as the mean field
         self.register_buffer("mean_field", torch.full((self.kind.channels, image_size, image_size), 0.5))
 
     @property

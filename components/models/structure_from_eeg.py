@@ -1,11 +1,13 @@
 """Predicts the structure of the image seen from EEG: an encoder of EEG, then the decoder of a structural VAE."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from components.errors import InputError
 from components.models.eeg_encoder import EEGEncoder
@@ -60,6 +62,10 @@ class LatentReadout(nn.Module):
         """Undo :meth:`centred`."""
         return centred * self.scale + self.mean
 
+    def typical(self, centred: Tensor) -> Tensor:
+        """Keep the direction of centred latents, and give them the root mean square length of the training images'."""
+        return functional.normalize(centred.flatten(1), dim=1).view_as(centred) * math.sqrt(centred[0].numel())
+
 
 class StructureFromEEG(nn.Module):
     """Epochs -> structure maps.
@@ -79,11 +85,23 @@ class StructureFromEEG(nn.Module):
             values = torch.tensor(getattr(epoch_input, name))[:, None]
             self.register_buffer(f"_{name}", values, persistent=False)
 
+    def _centred(self, eeg: Tensor, subject: Tensor | None) -> Tensor:
+        wanted = (self.readout.encoder.config.n_chans, self.readout.encoder.config.n_times)
+        if eeg.dim() != 3 or tuple(eeg.shape[1:]) != wanted:
+            raise InputError(f"eeg: must be (batch, {wanted[0]}, {wanted[1]}) (found {tuple(eeg.shape)})")
+        filtered = eeg if self._operator is None else eeg @ self._operator
+        return self.readout((filtered - self._mean) / self._scale, subject)
+
     def latents(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
         """Predict the latents of the pictures seen, (B, *latent_shape); see :meth:`forward`."""
-        filtered = eeg if self._operator is None else eeg @ self._operator
-        scaled = (filtered - self._mean) / self._scale
-        return self.readout.latents(self.readout(scaled, subject))
+        return self.readout.latents(self._centred(eeg, subject))
+
+    def typical(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict structure maps with the contrast of pictures' own; see :meth:`forward`.
+
+        What least squares predicts shrinks to the mean latent the less EEG tells: the least error, but no picture.
+        """
+        return self.vae.structure(self.readout.latents(self.readout.typical(self._centred(eeg, subject))))
 
     def forward(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
         """Predict structure maps.
@@ -99,9 +117,6 @@ class StructureFromEEG(nn.Module):
         Raises:
             InputError: shape or subject do not fit.
         """
-        wanted = (self.readout.encoder.config.n_chans, self.readout.encoder.config.n_times)
-        if eeg.dim() != 3 or tuple(eeg.shape[1:]) != wanted:
-            raise InputError(f"eeg: must be (batch, {wanted[0]}, {wanted[1]}) (found {tuple(eeg.shape)})")
         return self.vae.structure(self.latents(eeg, subject))
 
     def save(self, folder: Path) -> None:

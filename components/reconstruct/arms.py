@@ -52,9 +52,12 @@ def sgdm_arms(
     eeg, subject = read_epochs(data)
     other = torch.from_numpy(shuffled(data, settings.seed))
     features = in_batches(sgdm.semantics, eeg, subject, device)
-    structure = in_batches(sgdm.predictor, eeg, subject, device)
+    structure = in_batches(sgdm.predictor.typical, eeg, subject, device)
     zeros = torch.zeros_like(eeg)
-    blank = in_batches(sgdm.semantics, zeros, subject, device), in_batches(sgdm.predictor, zeros, subject, device)
+    blank = (
+        in_batches(sgdm.semantics, zeros, subject, device),
+        in_batches(sgdm.predictor.typical, zeros, subject, device),
+    )
     conditions = {
         "full": (features, structure),
         "semantics_only": (features, None),

@@ -46,13 +46,12 @@ class GuidedPictures(pictures.PictureModel):
         eeg = torch.from_numpy(epochs)
         source = self.sgdm.baseline if arm == RIDGE else self.sgdm.semantics
         features = None if arm == STRUCTURE else source(eeg)
-        structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor(eeg)
+        structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor.typical(eeg)
         return self.sgdm.pictures(features, structure, seeds, sampling, self.control)
 
     @torch.inference_mode()
     def structure(self, epochs: np.ndarray) -> np.ndarray:
-        predictor = self.sgdm.predictor
-        return draw_maps(predictor(torch.from_numpy(epochs)).numpy())
+        return draw_maps(self.sgdm.predictor.typical(torch.from_numpy(epochs)).numpy())
 
 
 mlflow.models.set_model(GuidedPictures())

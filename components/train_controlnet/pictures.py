@@ -37,7 +37,11 @@ def draw(
     batch = epochs.__getitems__(rows.tolist())
     device = sgdm.generator.unet.device
     eeg, subject = (torch.from_numpy(batch[name]).to(device) for name in ("eeg", "subject"))
-    maps, features, seeds = sgdm.predictor(eeg, subject), sgdm.semantics(eeg, subject), seeds_for(len(eeg), 1, 0)
+    maps, features, seeds = (
+        sgdm.predictor.typical(eeg, subject),
+        sgdm.semantics(eeg, subject),
+        seeds_for(len(eeg), 1, 0),
+    )
     pictures = {
         "seen": seen[batch["image"]],
         "structure": draw_maps(structure[batch["image"]]),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from components.models.generator import Generator
 from components.models.semantic_tokens import SemanticTokens
 from components.models.sgdm import guided
+from components.models.structure_from_eeg import StructureFromEEG
 from components.training.latent_diffusion import Denoising, LatentDiffusion
 from components.training.settings import Optimisation
 
@@ -23,7 +24,7 @@ class Guide(nn.Module):
         predictor: epochs -> structure, trained end to end; None: structure was predicted before.
     """
 
-    def __init__(self, controlnet: ControlNetModel, tokens: SemanticTokens | None, predictor: nn.Module | None):
+    def __init__(self, controlnet: ControlNetModel, tokens: SemanticTokens | None, predictor: StructureFromEEG | None):
         super().__init__()
         self.controlnet, self.tokens, self.predictor = controlnet, tokens, predictor
 
@@ -58,7 +59,7 @@ class ControlNetTraining(LatentDiffusion):
         (generator,) = self._generator
         structure = batch.get("eeg_structure")
         if structure is None:
-            structure = network.predictor(batch["eeg"], batch["subject"])
+            structure = network.predictor.typical(batch["eeg"], batch["subject"])
         structure, features = structure.float(), batch["eeg_features"]
         true = batch.get("true")
         if true is not None:

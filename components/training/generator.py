@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.resnet import ResnetBlock2D
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from components.models.generator import Generator, Source, to_pixels
+from components.models.identity_start import carry, sharpen, silence
 from components.models.semantic_tokens import SemanticTokens
 from components.prepare_generator.settings import Autoencoder, Network, PrepareGenerator
 from components.training.autoencoder import Autoencoding
@@ -57,9 +60,9 @@ class LatentItems:
 
 
 def make_autoencoder(settings: Autoencoder, side: int) -> AutoencoderKL:
-    """Make an autoencoder with freshly drawn weights."""
+    """Make an autoencoder with freshly drawn weights; see ``components.models.identity_start``."""
     levels = len(settings.widths)
-    return AutoencoderKL(
+    made = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=tuple(settings.widths),
@@ -70,6 +73,15 @@ def make_autoencoder(settings: Autoencoder, side: int) -> AutoencoderKL:
         mid_block_add_attention=False,
         scaling_factor=1.0,
     )
+    branches = {block.conv2 for block in made.modules() if isinstance(block, ResnetBlock2D)}
+    inner = {block.conv1 for block in made.modules() if isinstance(block, ResnetBlock2D)}
+    for layer in made.modules():
+        if layer in branches:
+            silence(layer)
+        elif isinstance(layer, nn.Conv2d) and layer not in inner:
+            carry(layer)
+    sharpen(made.quant_conv)
+    return made
 
 
 def make_unet(settings: Network, channels: int, side: int, condition: int) -> UNet2DConditionModel:

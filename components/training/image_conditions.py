@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from components.data.paired_epochs import PairedEpochs
 from components.models.eeg_semantics import EEGSemantics
+from components.models.structure_from_eeg import StructureFromEEG
 from components.training.batches import BatchesInOrder, loader
 from components.training.ridge import RidgeEpochs
 
@@ -31,7 +31,7 @@ class Conditions:
 
 @torch.inference_mode()
 def predict_conditions(
-    semantics: EEGSemantics, structure: nn.Module, data: PairedEpochs, device: torch.device, desc: str
+    semantics: EEGSemantics, structure: StructureFromEEG, data: PairedEpochs, device: torch.device, desc: str
 ) -> Conditions:
     """Predict features and structure maps of all epochs of a dataset, in order."""
     semantics, structure = semantics.to(device).eval(), structure.to(device).eval()
@@ -39,7 +39,7 @@ def predict_conditions(
     for batch in tqdm(loader(data, BatchesInOrder(len(data), BATCH)), desc=desc, unit="batch"):
         eeg, subject = batch["eeg"].to(device), batch["subject"].to(device)
         found[0].append(semantics(eeg, subject).float().cpu().numpy())
-        found[1].append(structure(eeg, subject).half().cpu().numpy())
+        found[1].append(structure.typical(eeg, subject).half().cpu().numpy())
     return Conditions(*map(np.concatenate, found))
 
 
