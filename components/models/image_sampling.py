@@ -45,6 +45,7 @@ def noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
 def sample(
     denoise: Denoise, training: DDPMScheduler, shape: tuple[int, int, int], seeds: list[int], device: torch.device,
     sampler: Sampler = "unipc", steps: int = 20, guidance: float = 1.0, batch_size: int = 32, desc: str | None = None,
+    start: Tensor | None = None, strength: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """Sample latents.
 
@@ -59,6 +60,8 @@ def sample(
         guidance: scale w of classifier-free guidance, e0 + w (e - e0) (Ho and Salimans 2022); 1: none.
         batch_size: items at a time.
         desc: of the progress bar; None: no bar.
+        start: (items, *shape) scaled latents from which sampling begins, noised, as in SDEdit (arXiv:2108.01073).
+        strength: share of the steps that are taken from there; 1: sampling begins from noise alone.
 
     Returns:
         (items, *shape), scaled latents on the CPU.
@@ -74,9 +77,17 @@ def sample(
         scheduler = SAMPLERS[sampler].from_config(training.config)
         scheduler.set_timesteps(steps)
         chosen = seeds[items]
-        latents = noise(shape, chosen).to(device) * float(scheduler.init_noise_sigma)
+        latents, timesteps = noise(shape, chosen).to(device), scheduler.timesteps
+        skipped = 0 if start is None else min(round((1 - strength) * len(timesteps)), len(timesteps) - 1)
+        if skipped:
+            timesteps = timesteps[skipped:]
+            if hasattr(scheduler, "set_begin_index"):
+                scheduler.set_begin_index(skipped)
+            latents = scheduler.add_noise(start[items].to(device), latents, timesteps[:1].to(device))
+        else:
+            latents = latents * float(scheduler.init_noise_sigma)
         random = [torch.Generator().manual_seed(int(seed) + 1) for seed in chosen]
-        for step in scheduler.timesteps:
+        for step in timesteps:
             scaled = scheduler.scale_model_input(latents, step)
             now = step.to(device).expand(len(chosen))
             found = denoise(scaled, now, items, False)

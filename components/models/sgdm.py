@@ -11,15 +11,16 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 from diffusers import ControlNetModel
 from diffusers.models.attention_processor import AttnProcessor2_0
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from components.errors import InputError
 from components.models.eeg_semantics import EEGSemantics, load_semantics
 from components.models.generator import Generator
+from components.models.identity_start import carry
 from components.models.image_sampling import Sampling, sample
 from components.models.semantic_tokens import SemanticTokens
 from components.models.structure_from_eeg import StructureFromEEG, load_structure_predictor
@@ -41,10 +42,15 @@ class Control:
     """Of what it adds to the UNet."""
     end: Annotated[float, Ge(0), Le(1)]
     """Share of the steps, from the noisiest on, that it takes part in."""
+    strength: Annotated[float, Gt(0), Le(1)]
+    """Share of the steps that are taken, from the noised colours on, where structure is colours (the strength of
+    image-to-image pipelines); 1: sampling begins from noise alone, as it does with any other structure."""
 
 
 def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
     """Make a ControlNet from the UNet's weights, its taps zero: at first it changes nothing (arXiv:2302.05543).
+
+    What embeds structure begins as identities, not at zero: see ``components.models.identity_start``.
 
     Args:
         generator: whose UNet it copies.
@@ -60,6 +66,9 @@ def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
     made = ControlNetModel.from_unet(unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths)
     unet.register_to_config(encoder_hid_dim_type=kind)
     unet.set_attn_processor(processors)
+    for layer in made.controlnet_cond_embedding.modules():
+        if isinstance(layer, nn.Conv2d):
+            carry(layer)
     return made
 
 
@@ -156,9 +165,18 @@ class SGDM:
 
         latents = sample(
             denoise, self.generator.scheduler, self.generator.latent_shape, seeds, device, sampling.sampler,
-            sampling.steps, 1.0 if blind else sampling.guidance, desc=desc,
+            sampling.steps, 1.0 if blind else sampling.guidance, desc=desc, start=self._start(structure),
+            strength=control.strength,
         )  # fmt: skip
         return self.generator.decode(latents)
+
+    def _start(self, structure: Tensor | None) -> Tensor | None:
+        """Latents of the colours, where structure is colours."""
+        if structure is None or self.predictor.vae.config.structure != "colours":
+            return None
+        side = self.generator.source.image_size
+        colours = functional.interpolate(structure.float(), (side, side), mode="bilinear", antialias=True)
+        return self.generator.encode((255 * colours).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def _width(self) -> int:
         own = self.tokens or self.generator.semantics

@@ -79,7 +79,13 @@ def main(run: Stage) -> None:
         learns = predictor.requires_grad_(True) if settings.end_to_end else None
         guide = Guide(make_controlnet(generator, structure.channels), tokens, learns)
         module = ControlNetTraining(
-            guide, generator, settings.truth_share, settings.denoising, settings.optimisation, settings.seed
+            guide,
+            generator,
+            settings.truth_share,
+            settings.fresh_rate,
+            settings.denoising,
+            settings.optimisation,
+            settings.seed,
         )
         done = fit(
             module, items["train"], items["validation"], monitor="validation_loss", mode="min", hardware=hardware,

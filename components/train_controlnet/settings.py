@@ -22,6 +22,8 @@ class TrainControlNet:
     """Penalties that the linear baseline chooses from, by the validation images."""
     truth_share: Annotated[float, Ge(0), Le(1)]
     """Of the training items that get their image's own features and structure in place of the predicted ones."""
+    fresh_rate: Annotated[float, Gt(0)]
+    """Factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure."""
     end_to_end: bool
     """Train the predictor of structure with the ControlNet."""
     denoising: Denoising

@@ -9,13 +9,9 @@ from torchmetrics import MeanMetric
 from components.training.averaged import AveragedModule
 from components.training.settings import Optimisation
 
-COLOUR = 5.0
-"""Weight of the coarse colours' error."""
-
 
 class Autoencoding(AveragedModule):
-    """Squared and absolute error of the pictures, squared error of them and of their colours at a quarter of their
-    size, and a slight KL divergence to a standard normal.
+    """Squared error of the pictures, and a slight KL divergence to a standard normal.
 
     Args:
         model: the autoencoder.
@@ -33,13 +29,7 @@ class Autoencoding(AveragedModule):
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         latent = network.encode(pixels).latent_dist
         found = network.decode(latent.sample() if sample else latent.mean).sample
-        coarse = functional.avg_pool2d(found - pixels, 4)
-        # Coarse form and colour count beside the single pixel, and colour, which varies less than luminance, beside it;
-        # the absolute error keeps outlines.
-        colour = coarse - coarse.mean(1, keepdim=True)
-        error = functional.mse_loss(found, pixels) + coarse.square().mean() + COLOUR * colour.square().mean()
-        error = error + 0.2 * functional.l1_loss(found, pixels)
-        return error, latent.kl().mean() / latent.mean[0].numel()
+        return functional.mse_loss(found, pixels), latent.kl().mean() / latent.mean[0].numel()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         error, kl = self._error(self.model, batch["pixels"], True)

@@ -1,5 +1,7 @@
 """What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from ema_pytorch import EMA
@@ -13,13 +15,26 @@ NO_DECAY = {"inv_dt", "A_real", "A_imag", "B", "C", "cls_token"}
 """Names of parameters of more than one dimension that weight decay spares: S4D's, and the LFT's fusion tokens."""
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Split trainable parameters into decayed ones and spared ones (biases, one-dimensional ones, ``NO_DECAY``)."""
-    groups = {True: [], False: []}
+def parameter_groups(
+    model: nn.Module, rate: float, weight_decay: float, factor: Callable[[str], float] = lambda name: 1.0
+) -> list[dict]:
+    """Split trainable parameters into decayed ones and spared ones (biases, one-dimensional ones, ``NO_DECAY``).
+
+    Args:
+        model: whose parameters they are.
+        rate: of learning.
+        weight_decay: of the decayed ones.
+        factor: name of a parameter -> factor of its rate.
+    """
+    groups = {(True, 1.0): [], (False, 1.0): []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups[parameter.ndim > 1 and name.rpartition(".")[2] not in NO_DECAY].append(parameter)
-    return [{"params": groups[True], "weight_decay": weight_decay}, {"params": groups[False], "weight_decay": 0.0}]
+            decayed = parameter.ndim > 1 and name.rpartition(".")[2] not in NO_DECAY
+            groups.setdefault((decayed, factor(name)), []).append(parameter)
+    return [
+        {"params": params, "weight_decay": weight_decay * decayed, "lr": rate * times}
+        for (decayed, times), params in groups.items()
+    ]
 
 
 class AveragedModule(LightningModule):
@@ -66,9 +81,13 @@ class AveragedModule(LightningModule):
         """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""
         return batch[self.global_rank :: self.trainer.world_size].to(self.device)
 
+    def rate_factor(self, name: str) -> float:
+        """Factor of the learning rate of a parameter of this name."""
+        return 1.0
+
     def configure_optimizers(self):
-        groups = parameter_groups(self.model, self.optimisation.weight_decay)
         rate, betas = self.optimisation.learning_rate, self.optimisation.betas
+        groups = parameter_groups(self.model, rate, self.optimisation.weight_decay, self.rate_factor)
         # One pass over the parameters; with a gradient scaler Lightning could not clip.
         fused = self.trainer.precision == "32-true"
         optimiser = torch.optim.AdamW(groups, lr=rate, betas=betas, fused=fused)
@@ -76,7 +95,8 @@ class AveragedModule(LightningModule):
             return optimiser
         steps = int(self.trainer.estimated_stepping_batches)
         # A warm-up of a single step would be divided by its length less one.
-        schedule = OneCycleLR(optimiser, max_lr=rate, total_steps=steps, pct_start=0.1 if steps != 10 else 0.15)
+        rates = [group["lr"] for group in groups]
+        schedule = OneCycleLR(optimiser, max_lr=rates, total_steps=steps, pct_start=0.1 if steps != 10 else 0.15)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def optimizer_step(self, *args, **kwargs) -> None:

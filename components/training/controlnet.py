@@ -39,16 +39,20 @@ class ControlNetTraining(LatentDiffusion):
         guide: what is trained.
         generator: frozen.
         truth_share: of the items that get the image's own features and structure in place of the predicted ones.
+        fresh_rate: factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure.
         settings, optimisation, seed: see :class:`LatentDiffusion`.
     """
 
     def __init__(
-        self, guide: Guide, generator: Generator, truth_share: float, settings: Denoising, optimisation: Optimisation,
-        seed: int,
+        self, guide: Guide, generator: Generator, truth_share: float, fresh_rate: float, settings: Denoising,
+        optimisation: Optimisation, seed: int,
     ):  # fmt: skip
         super().__init__(guide, generator.modules(), generator.scheduler, settings, optimisation, seed)
         # In a tuple, so that it is no part of what is trained and saved.
-        self._generator, self.truth_share = (generator,), truth_share
+        self._generator, self.truth_share, self.fresh_rate = (generator,), truth_share, fresh_rate
+
+    def rate_factor(self, name: str) -> float:
+        return self.fresh_rate if name.startswith("controlnet.controlnet_") else 1.0
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         random = self.generator(TRUTH, self.current_epoch, batch_idx)

@@ -45,7 +45,7 @@ def batch(generator, items=4, channels=1):
 def trained(generator, truth_share=0.5, **denoising):
     guide = Guide(make_controlnet(generator, 1), None, None)
     settings = Denoising(null_condition=0.1, **denoising)
-    return ControlNetTraining(guide, generator, truth_share, settings, OPTIMISATION, 0)
+    return ControlNetTraining(guide, generator, truth_share, 5.0, settings, OPTIMISATION, 0)
 
 
 def step(module, items):
