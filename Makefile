@@ -67,7 +67,7 @@ test: env ## lint and all tests
 	ruff check .
 	$(PY) -m pytest --numprocesses auto --dist loadfile --ignore tests/containers
 
-test-containers: env ## build the images and run Airflow's Docker runtime in them; needs Docker, or podman, buildah, runc, debootstrap
+test-containers: env ## build the images, bring all services up, run tasks in them; needs Docker, or its engine (docker.io) and debootstrap
 	$(PY) -m pytest tests/containers
 
 lint: env ## ruff, with fixes
@@ -90,11 +90,11 @@ deps: env ## compute the code that each stage of dvc.yaml depends on
 airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
 	$(PY) -m components.orchestration.airflow_server
 
-up: ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
+up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
 	docker/up.sh
 
 down: ## stop them; data stay in their volumes
-	docker compose --file docker/compose.yaml down
+	$${COMPOSE:-docker compose} --file docker/compose.yaml down
 
 mlflow: env ## open the local MLflow server
 	$(PY) -m components.tracking.server

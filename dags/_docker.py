@@ -45,6 +45,8 @@ class Container(DockerOperator):
 
     def execute(self, context):
         self.container_name = container_name(context["run_id"], self.task_id)
+        # Docker mounts only folders that are there.
+        Path(self.locks).parent.mkdir(parents=True, exist_ok=True)
         try:
             earlier = self._earlier()
             if earlier:

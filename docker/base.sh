@@ -4,11 +4,11 @@
 #   docker/base.sh NAME [PYTHON]      then: docker build --build-arg BASE=NAME ...
 #
 # It is this system's Debian release (debootstrap) with this machine's Python 3.12, which must be one built under a prefix
-# of its own (pyenv, uv). Needs root, debootstrap, and podman or docker.
+# of its own (pyenv, uv). Needs root, debootstrap, and Docker or podman (ENGINE).
 set -euo pipefail
 name=$1
 python=${2:-.venv/bin/python}
-engine=${ENGINE:-podman}
+engine=${ENGINE:-docker}
 
 prefix=$("$python" -c 'import sys; print(sys.base_prefix)')
 if [ "$prefix" = /usr ]; then

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Start the services of compose.yaml: `make up`. The first time, docker/.env is written with fresh secrets for this host.
+#
+# COMPOSE names another client than `docker compose`; BASE an image to build on where no registry is reached (base.sh).
 set -euo pipefail
 cd "$(dirname "$0")"
 umask 077
+compose=${COMPOSE:-docker compose}
 
 secret() { head -c 32 /dev/urandom | base64 | tr -d '\n' | tr '/+' '_-'; }
 
 # DVC's remote may be a folder outside of the repository, which tasks must see at the same path.
 remote() {
-  local url
-  url=$(cd .. && dvc remote list | awk -v name="$(cd .. && dvc config core.remote)" '$1 == name {print $2}')
+  local name url
+  name=$(cd .. && dvc config core.remote)
+  url=$(cd .. && dvc remote list | awk -v name="$name" '$1 == name {print $2}')
   case $url in
     *://* | "") ;;
     *) mkdir -p "$url" && echo "$url" ;;
@@ -20,6 +24,7 @@ if [ ! -f .env ]; then
   socket=${DOCKER_SOCKET:-/var/run/docker.sock}
   cat > .env.new <<ENV
 # Settings and secrets of compose.yaml; written once by up.sh, never committed.
+COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-eeg-workflow}
 EEG_REPOSITORY=$(cd .. && pwd -P)
 EEG_IMAGE=eeg-workflow
 EEG_UID=$(id -u)
@@ -45,8 +50,8 @@ fi
 
 files=(-f compose.yaml)
 if grep -q '^EEG_GPUS=.' .env; then files+=(-f compose.gpu.yaml); fi
-docker compose "${files[@]}" --profile images build
-docker compose "${files[@]}" up --detach --wait
+$compose "${files[@]}" --profile images build ${BASE:+--build-arg "BASE=$BASE"}
+$compose "${files[@]}" up --detach --wait
 . ./.env
 echo "Airflow  http://localhost:$AIRFLOW_PORT  (admin; the password is AIRFLOW_PASSWORD in docker/.env)"
-echo "MLflow   http://localhost:$MLFLOW_PORT"
+echo "MLflow   http://localhost:$MLFLOW_PORT  (clients outside of the containers: export MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=false)"

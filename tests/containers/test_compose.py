@@ -55,7 +55,9 @@ def test_up_writes_settings_once(tmp_path):
     (repository / "docker").mkdir(parents=True)
     (repository / "docker" / "up.sh").write_text((ROOT / "docker" / "up.sh").read_text())
     (tmp_path / "bin").mkdir()
-    for name, says in (("docker", 'echo "docker $*"'), ("dvc", 'test "$1" = config && echo s || echo "s ../storage"')):
+    # Like the real one, this DVC knows the remote only in the repository.
+    dvc = f'test -d docker || exit 253; test "$1" = config && echo s || echo "s {tmp_path}/storage (default)"'
+    for name, says in (("docker", 'echo "docker $*"'), ("dvc", dvc)):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{says}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "socket").touch()
@@ -69,6 +71,7 @@ def test_up_writes_settings_once(tmp_path):
         written = (repository / "docker" / ".env").read_text()
         values = dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
         assert values["EEG_REPOSITORY"] == str(repository)
+        assert values["EEG_MOUNTS"] == f"{tmp_path}/storage" and (tmp_path / "storage").is_dir()
         secrets = [values[name] for name in values if re.search(r"PASSWORD|SECRET|FERNET", name)]
         assert len(set(secrets)) == len(secrets) == 6 and min(map(len, secrets)) > 40
         starts.append(written)

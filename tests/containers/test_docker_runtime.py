@@ -84,7 +84,6 @@ def small(path, stages: str):
     repository = stub(path / "repository", stages, "{}\n")
     (repository / "components" / "slow").mkdir()
     (repository / "components" / "slow" / "component.yaml").write_text("image: data\n")
-    (repository / "runs").mkdir()
     (path / "dvc-storage").mkdir()
     return repository
 
