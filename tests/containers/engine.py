@@ -75,10 +75,8 @@ class Engine:
         with suppress(ImageNotFound):
             if STAND_IN not in self.client.images.get(image).labels:
                 return True
-        try:
-            return bool(self.client.images.pull(image))
-        except DockerException:
-            return False
+        pulled = subprocess.run([self.program, "pull", "--quiet", image], env=self.environment, capture_output=True)
+        return pulled.returncode == 0
 
     def build(self, target: str) -> str:
         """Build a target of ``docker/Dockerfile``, and name its image."""
