@@ -8,5 +8,6 @@ if [ -n "${EEG_GPUS:-}" ]; then
   gpus=${EEG_GPUS//[^,]/}
   airflow pools set gpu "$((${#gpus} + 1))" "GPUs $EEG_GPUS of this host"
 fi
-airflow users create --username admin --password "$AIRFLOW_PASSWORD" --role Admin \
+# A password may begin with "-".
+airflow users create --username admin --password="$AIRFLOW_PASSWORD" --role Admin \
   --firstname Workflow --lastname Operator --email admin@localhost

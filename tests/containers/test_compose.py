@@ -90,7 +90,7 @@ def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(eng
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://localhost:8080/execution/",
         "AIRFLOW__CORE__DAGS_FOLDER": f"{ROOT}/dags",
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW_PASSWORD": "let me in",
+        "AIRFLOW_PASSWORD": "-let me in",
         "EEG_REPOSITORY": str(ROOT),
         "EEG_CPUS": "5",
         "EEG_GPUS": "0,1,2",
@@ -116,7 +116,7 @@ def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(eng
                 container.reload()
                 running = container.status == "running" and time.monotonic() - started < 600
                 assert running, container.logs().decode()[-6000:]
-        token = post(f"{address}/auth/token", {"username": "admin", "password": "let me in"})["access_token"]
+        token = post(f"{address}/auth/token", {"username": "admin", "password": "-let me in"})["access_token"]
         request = urllib.request.Request(f"{address}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
         pools = {pool["name"]: pool["slots"] for pool in json.load(urllib.request.urlopen(request))["pools"]}
         assert pools["gpu"] == 3 and pools["cpu"] == 5
