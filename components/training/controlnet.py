@@ -54,10 +54,13 @@ class ControlNetTraining(LatentDiffusion):
     def rate_factor(self, name: str) -> float:
         return self.fresh_rate if name.startswith("controlnet.controlnet_") else 1.0
 
+    def draw_truth(self, *stream: int) -> Tensor:
+        """Draw which items of a global batch get what their image has, (B,) bool; ``stream`` tells draws apart."""
+        return torch.rand(self.optimisation.batch_size, generator=self.generator(TRUTH, *stream)) < self.truth_share
+
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        random = self.generator(TRUTH, self.current_epoch, batch_idx)
-        true = torch.rand(self.optimisation.batch_size, generator=random) < self.truth_share
-        return super().training_step(batch | {"true": self.share(true)}, batch_idx)
+        true = self.share(self.draw_truth(self.current_epoch, batch_idx))
+        return super().training_step(batch | {"true": true}, batch_idx)
 
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         (generator,) = self._generator

@@ -11,8 +11,9 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from components.errors import InputError
 from components.models.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
-from components.models.image_sampling import noise, sample, seeds_for
+from components.models.image_sampling import SAMPLERS, noise, sample, seeds_for
 from components.models.sgdm import guided, make_controlnet
+from components.training.averaged import parameter_groups
 from components.training.controlnet import ControlNetTraining, Guide
 from components.training.latent_diffusion import Denoising, target_of, weights_of
 from components.training.settings import Averaging, Optimisation
@@ -87,7 +88,8 @@ def test_the_share_of_truth_decides_what_training_sees(generator):
         module = trained(generator, share)
         torch.nn.init.normal_(module.model.controlnet.controlnet_mid_block.weight)
         torch.nn.init.normal_(module.model.controlnet.controlnet_cond_embedding.conv_out.weight)
-        return module.losses(module.model, items | changed, *drawn).mean().item()
+        true = module.draw_truth(0, 0)[: len(items["latent"])]
+        return module.losses(module.model, items | {"true": true} | changed, *drawn).mean().item()
 
     other = torch.zeros_like(items["structure"])
     for share, name in ((1.0, "structure"), (0.0, "eeg_structure")):
@@ -110,7 +112,7 @@ def test_prediction_target_and_weights_are_those_of_the_scheduler():
         assert torch.equal(weights_of(scheduler, steps, None), torch.ones(2))
 
 
-@pytest.mark.parametrize("sampler", ["unipc", "ddim", "euler_ancestral", "ddpm"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
     def run(seeds, size, guidance=1.0):
         features = torch.arange(len(seeds))[:, None].float().expand(-1, WIDTH) * 0 + 1
@@ -127,6 +129,42 @@ def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
     assert torch.allclose(whole[[2, 0]], run([3, 1], 1), atol=1e-4)
     assert not torch.allclose(whole[0], whole[1], atol=1e-2)
     assert not torch.allclose(whole, run([1, 2, 3], 3, guidance=5.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_sampling_begins_from_a_picture(generator, sampler):
+    start, seen = torch.randn(2, *generator.latent_shape), []
+
+    def denoise(noisy, steps, items, without):
+        # The velocity of a network that knows where sampling began.
+        alpha = generator.scheduler.alphas_cumprod[steps.long().cpu()][:, None, None, None]
+        seen.append(int(steps[0]))
+        if generator.scheduler.config.prediction_type == "epsilon":
+            return (noisy - alpha.sqrt() * start[items]) / (1 - alpha).sqrt()
+        return (alpha.sqrt() * noisy - start[items]) / (1 - alpha).sqrt()
+
+    def run(**options):
+        seen.clear()
+        common = (denoise, generator.scheduler, generator.latent_shape, [1, 2], torch.device("cpu"), sampler, 10)
+        return sample(*common, **options), list(seen)
+
+    whole, steps = run()
+    again, _ = run(start=start, strength=1.0)
+    assert torch.equal(whole, again) and len(steps) == 10
+    found, late = run(start=start, strength=0.4)
+    assert late == steps[6:], "the first steps are left out"
+    assert (found - start).abs().mean() < 0.25 * start.abs().mean()
+
+
+def test_layers_that_the_unet_does_not_have_learn_faster(generator):
+    module = trained(generator)
+    groups = parameter_groups(module.model, 1e-3, 0.1, module.rate_factor)
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    fast = {name for name, p in module.model.named_parameters() if rates[id(p)] == pytest.approx(5e-3)}
+    assert len(rates) == len(list(module.model.parameters())) and 0 < len(fast) < len(rates)
+    assert all(".controlnet_" in name for name in fast)
+    slow = {name for name, _ in module.model.named_parameters()} - fast
+    assert slow and not any(".controlnet_" in name for name in slow)
 
 
 def test_seeds_do_not_depend_on_how_many_there_are():
