@@ -135,6 +135,8 @@ def engine(folder: Path):
     finally:
         service.terminate()
         service.wait(60)
+        for left in (folder / "exec" / "netns").glob("*"):
+            subprocess.run(["umount", str(left)])
 
 
 def _answers(host: str) -> bool:
