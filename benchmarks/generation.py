@@ -123,7 +123,7 @@ def sd15_step(checkpointing: bool) -> dict[str, float]:
     generator = stable_diffusion().to(device)
     guide = Guide(make_controlnet(generator, 3), None, None)
     settings = Denoising(null_condition=0.1, gradient_checkpointing=checkpointing)
-    module = ControlNetTraining(guide, generator, 0.5, settings, OPTIMISATION, 0).to(device)
+    module = ControlNetTraining(guide, generator, 0.5, 1.0, settings, OPTIMISATION, 0).to(device)
     optimiser = torch.optim.AdamW(guide.parameters(), lr=1e-5)
     batch = {
         "latent": torch.randn(1, 4, PIXELS // 8, PIXELS // 8), "features": torch.randn(1, 1280),
