@@ -103,10 +103,13 @@ def test_the_predictor_takes_epochs_of_the_store(workspace, facts):
     items = epochs.__getitems__(list(range(len(epochs))))
     eeg = torch.from_numpy(items["eeg"])
     found = predictor(eeg, torch.ones(len(eeg), dtype=torch.int64))
-    assert found.shape == (20, 1, 32, 32) and 0 <= found.min() < found.max() <= 1
+    assert found.shape == (20, 3, 32, 32) and 0 <= found.min() < found.max() <= 1
     truth = torch.from_numpy(maps[items["image"]])
     right, other = ((found - maps_of).square().mean() for maps_of in (truth, truth.roll(1, 0)))
     assert right < other
+    typical = predictor.typical(eeg, torch.ones(len(eeg), dtype=torch.int64))
+    plain, full, true = (float(maps_of.std(0).mean()) for maps_of in (found, typical, truth))
+    assert plain < full and 0.4 < full / true < 2
     with pytest.raises(InputError, match="eeg: must be"):
         predictor(eeg[:, :3])
 
@@ -118,7 +121,7 @@ def test_the_logged_model_predicts_what_the_stage_did(workspace):
     epochs = np.load(folder / "example.npy")
     found = mlflow.pyfunc.load_model(reference["model_uri"]).predict(epochs)
     plain = load_structure_predictor(folder / "predictor")(torch.from_numpy(epochs))
-    assert found.shape == (2, 32, 32, 1) and np.allclose(found, plain.movedim(1, -1), atol=1e-5)
+    assert found.shape == (2, 32, 32, 3) and np.allclose(found, plain.movedim(1, -1), atol=1e-5)
     metrics = mlflow.get_run(reference["run_id"]).data.metrics
     assert {"validation_loss", "validation_kl", "eeg_two_way"} <= metrics.keys()
 
