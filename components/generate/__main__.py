@@ -84,7 +84,7 @@ def main() -> None:
             name = f"{k:04d}.png" if arguments.samples == 1 else f"{k:04d}-{s}.png"
             Image.fromarray(picture).save(arguments.out / name)
     np.save(arguments.out / "pictures.npy", first)
-    title = f"{arguments.epochs.name} ({arguments.model}, seed {arguments.seed})"
+    title = "\n".join([arguments.epochs.name, arguments.model, f"seed {arguments.seed}"])
     pictures.figure(seen, structure, found, title).savefig(arguments.out / "figure.png", dpi=110)
     kind = "" if arms[0] == FULL else f" of the arm {arms[0]}"
     print(f"{arguments.model}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
