@@ -163,7 +163,7 @@ def stack(engine, image, tmp_path_factory, request):
         yield made
     finally:
         for name, container in made.containers().items():
-            log = container.logs(tail=60).decode()
+            log = container.logs(tail=25).decode()
             print(f"==== {name} {container.status}\n{log}")
         made.compose("down", "--volumes", "--timeout", "5")
 
