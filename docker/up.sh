@@ -3,6 +3,7 @@
 #
 # COMPOSE names another client than `docker compose`; BASE an image to build on where no registry is reached (base.sh).
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")"
 umask 077
 compose=${COMPOSE:-docker compose}
@@ -22,6 +23,8 @@ remote() {
 
 if [ ! -f .env ]; then
   socket=${DOCKER_SOCKET:-/var/run/docker.sock}
+  group=$(stat -c %g "$socket")
+  mounts=$(remote)
   cat > .env.new <<ENV
 # Settings and secrets of compose.yaml; written once by up.sh, never committed.
 COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-eeg-workflow}
@@ -31,10 +34,10 @@ EEG_UID=$(id -u)
 EEG_GID=$(id -g)
 # Group that may use the Docker socket; cores for tasks; ids of the GPUs for compose.gpu.yaml; more host folders for tasks, by ':'.
 DOCKER_SOCKET=$socket
-DOCKER_GID=$(stat -c %g "$socket")
+DOCKER_GID=$group
 EEG_CPUS=$(nproc)
 EEG_GPUS=
-EEG_MOUNTS=$(remote)
+EEG_MOUNTS=$mounts
 AIRFLOW_PORT=8080
 MLFLOW_PORT=5000
 AIRFLOW_PASSWORD=$(secret)

@@ -50,7 +50,8 @@ def test_every_service_is_built_from_a_target_or_pinned_and_lasting_ones_are_wat
     assert sorted(built) == sorted(targets - {"base"}), "two services would label one image in turns"
 
 
-def test_up_writes_settings_once(tmp_path):
+@pytest.fixture
+def up(tmp_path):
     """``up.sh`` up to the point where Docker is called, which is replaced by a command that only prints."""
     repository = tmp_path / "repository"
     (repository / "docker").mkdir(parents=True)
@@ -63,11 +64,15 @@ def test_up_writes_settings_once(tmp_path):
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "socket").touch()
     variables = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "DOCKER_SOCKET": f"{tmp_path}/socket"}
+    words = ["bash", str(repository / "docker" / "up.sh")]
+    return repository, lambda: subprocess.run(words, env=variables, capture_output=True, text=True)
+
+
+def test_up_writes_settings_once(up, tmp_path):
+    repository, start = up
     starts = []
     for _ in range(2):
-        done = subprocess.run(
-            ["bash", str(repository / "docker" / "up.sh")], env=variables, capture_output=True, text=True
-        )
+        done = start()
         assert done.returncode == 0 and "up --detach --wait" in done.stdout, done.stderr
         written = (repository / "docker" / ".env").read_text()
         values = dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
@@ -78,6 +83,14 @@ def test_up_writes_settings_once(tmp_path):
         starts.append(written)
     assert starts[0] == starts[1], "a second start keeps the secrets"
     assert (repository / "docker" / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_up_writes_no_settings_when_it_could_not_ask_dvc(up, tmp_path):
+    repository, start = up
+    (tmp_path / "bin" / "dvc").unlink()
+    done = start()
+    assert done.returncode != 0 and "dvc: command not found" in done.stderr
+    assert not (repository / "docker" / ".env").exists()
 
 
 def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(engine, image):
