@@ -1,6 +1,5 @@
 """Where a result comes from: git revision, DVC hashes, the orchestrator's run."""
 
-import hashlib
 import os
 import subprocess
 from functools import lru_cache
@@ -9,8 +8,7 @@ from pathlib import Path
 import yaml
 
 from components.hashing import content_hash
-
-LOCK = Path("dvc.lock")
+from components.tracking import dvc_lock
 
 
 def git(*arguments: str) -> str:
@@ -20,13 +18,8 @@ def git(*arguments: str) -> str:
 
 def git_revision() -> str:
     """The checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){LOCK}")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){dvc_lock.PATH}")
     return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
-
-
-def lock_hash() -> str:
-    """SHA-256 of ``dvc.lock``, or ``none`` before the first ``dvc repro``."""
-    return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.exists() else "none"
 
 
 @lru_cache(maxsize=1)
@@ -37,8 +30,7 @@ def _locked_stages(text: str) -> dict:
 
 def dvc_hash(path: Path) -> str:
     """The hash under which DVC holds an output, or the content's own SHA-256 where the stage was run without DVC."""
-    stages = _locked_stages(LOCK.read_text()) if LOCK.exists() else {}
-    for stage in stages.values():
+    for stage in _locked_stages(dvc_lock.read() or "").values():
         for out in stage.get("outs", []):
             if out["path"] == path.as_posix():
                 return out["md5"]

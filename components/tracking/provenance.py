@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from components.code_deps.__main__ import is_code
-from components.tracking import lineage
+from components.tracking import dvc_lock, lineage
 
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
 
@@ -50,15 +50,16 @@ def made_by(lock: str, output: str) -> Made | None:
     return None
 
 
-def write(folder: Path, result: Path) -> None:
+def write(folder: Path, lock: str, result: Path) -> None:
     """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
 
     Args:
         folder: to write to.
+        lock: text of ``dvc.lock``.
         result: folder of a training stage.
     """
     folder.mkdir(parents=True)
-    shutil.copyfile(lineage.LOCK, folder / LOCK)
+    (folder / LOCK).write_text(lock)
     shutil.copyfile(result / METRICS, folder / METRICS)
     if patch := _uncommitted():
         (folder / PATCH).write_bytes(patch)
@@ -72,5 +73,5 @@ def _uncommitted() -> bytes:
         copy = Path(shutil.copy(index, temporary))
         environment = os.environ | {"GIT_INDEX_FILE": str(copy)}
         subprocess.run(["git", "add", "--intent-to-add", "--", "components"], env=environment, check=True)
-        words = ["git", "diff", "--binary", "HEAD", "--", ".", f":(exclude){lineage.LOCK}"]
+        words = ["git", "diff", "--binary", "HEAD", "--", ".", f":(exclude){dvc_lock.PATH}"]
         return subprocess.run(words, env=environment, capture_output=True, check=True).stdout

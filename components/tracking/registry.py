@@ -1,5 +1,6 @@
 """The registry in MLflow: results of the stages become versions of models, each with its card and its provenance."""
 
+import hashlib
 import json
 import math
 import tempfile
@@ -12,7 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from components.errors import InputError
 from components.hashing import content_hash, text_hash
-from components.tracking import card, lineage, models, provenance, server
+from components.tracking import card, dvc_lock, lineage, models, provenance, server
 from components.tracking.card import Subject
 from components.tracking.datasets import Data, dataset
 from components.tracking.entries import CHALLENGER, Entry, Result, best, results, summaries
@@ -67,8 +68,9 @@ def add_version(name: str, entry: Entry, uri: str, run_id: str, tags: dict[str, 
 
 
 def document(
-    version: ModelVersion, entry: Entry, folder: Path, found: Sequence[Result] = (), data: dict[str, str] | None = None
-) -> None:
+    version: ModelVersion, entry: Entry, folder: Path, found: Sequence[Result] = (), data: dict[str, str] | None = None,
+    lock: str | None = None,
+) -> None:  # fmt: skip
     """Give a version its card, figures and provenance: as artifacts of model and run, the card as its description too.
 
     Args:
@@ -77,14 +79,15 @@ def document(
         folder: what was registered.
         found: results of all seeds; none for an imported model, which has no provenance in DVC.
         data: what the stage depended on, with DVC's hashes.
+        lock: text of ``dvc.lock``; None: no provenance is written.
     """
     client = mlflow.MlflowClient()
     model_id = version.source.removeprefix("models:/")
     with tempfile.TemporaryDirectory() as temporary:
         subject = Subject(version.name, str(version.version), entry, folder, found, version.tags, data or {})
         description = card.write(subject, Path(temporary, CARD))
-        if found and lineage.LOCK.exists():
-            provenance.write(Path(temporary, provenance.place(version.version)), folder)
+        if lock is not None:
+            provenance.write(Path(temporary, provenance.place(version.version)), lock, folder)
         client.log_model_artifacts(model_id, temporary)
         client.log_artifacts(version.run_id, str(Path(temporary, CARD)), CARD)
     client.update_model_version(version.name, version.version, description)
@@ -106,7 +109,8 @@ def register(name: str, entry: Entry) -> ModelVersion:
     chosen = best(entry, found)
     # Of all seeds: with another seed the mean is another, also where the best one stays.
     content = text_hash(chosen.folder.as_posix(), [content_hash(result.folder) for result in found])
-    made = provenance.made_by(lineage.LOCK.read_text(), chosen.folder.as_posix()) if lineage.LOCK.exists() else None
+    lock = dvc_lock.read()
+    made = None if lock is None else provenance.made_by(lock, chosen.folder.as_posix())
     data = made.data if made else {}
     same = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("content") == content]
     if same and "card" in same[0].tags:
@@ -119,7 +123,7 @@ def register(name: str, entry: Entry) -> ModelVersion:
             **lineage.tags(entry.stage),
             **score_tags(entry, found),
             "dvc.stage": made.stage if made else entry.stage,
-            "dvc.lock": lineage.lock_hash(),
+            "dvc.lock": "none" if lock is None else hashlib.sha256(lock.encode()).hexdigest(),
             "corpus": chosen.metrics["corpus"],
             "content": content,
             "result": chosen.folder.as_posix(),
@@ -127,5 +131,5 @@ def register(name: str, entry: Entry) -> ModelVersion:
         tags |= {name: chosen.metrics[name] for name in ("split", "split_hash") if name in chosen.metrics}
         version = add_version(name, entry, uri, run_id, tags)
     client.set_registered_model_alias(name, CHALLENGER, version.version)
-    document(version, entry, chosen.folder, found, data)
+    document(version, entry, chosen.folder, found, data, lock)
     return client.get_model_version(name, version.version)
