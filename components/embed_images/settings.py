@@ -20,14 +20,15 @@ class EmbedImages:
     structure: Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
     """Kind of the structure maps; auto: pieces of tangrams, colours of other images."""
     structure_source: str | None
-    """Of ``hed`` a file of weights, of ``depth`` the folder of a model of transformers."""
+    """Of ``depth`` the folder of a model of transformers, of ``hed`` a file of weights; null: those of a package."""
     structure_size: Annotated[int, Ge(8)]
     """Side of the structure maps, in pixels."""
 
     def __post_init__(self):
-        if (self.structure in ("hed", "depth")) != (self.structure_source is not None):
+        given = self.structure_source is not None
+        if given != (self.structure == "depth") and not (given and self.structure == "hed"):
             raise ValueError(
-                f"structure_source must name HED's weights or the depth model, and nothing else "
+                f"structure_source must name the depth model, or HED's weights of one's own, and nothing else "
                 f"(found {self.structure_source!r})"
             )
         if (self.model == "clip") != (self.source is not None):

@@ -15,7 +15,7 @@ from components.data.structure_maps import ABSENT, Kind
 from components.embed_images.settings import EmbedImages
 from components.errors import InputError
 from components.models.depth_maps import DepthMaps
-from components.models.hed import hed_edges, load_hed
+from components.models.hed import WEIGHTS, hed_edges, load_hed, load_packaged_hed
 
 SIZE = 512
 """Side at which networks see the pictures: that of ControlNet's annotators."""
@@ -57,8 +57,9 @@ def _mapper(kind: Kind, settings: EmbedImages, device: torch.device) -> tuple[Ma
                 [colour_layout.colour_layout(fitted_picture(file, SIZE), side) for file in files]
             ), colour_layout.SOURCE
         case "hed":
-            network = load_hed(Path(settings.structure_source)).to(device)
-            return lambda files: _bytes(hed_edges(network, fitted(files), side)), settings.structure_source
+            source = settings.structure_source
+            network = (load_hed(Path(source)) if source else load_packaged_hed()).to(device)
+            return lambda files: _bytes(hed_edges(network, fitted(files), side)), source or str(WEIGHTS)
         case "depth":
             depth = DepthMaps(Path(settings.structure_source), device)
             return lambda files: _bytes(depth(fitted(files), side)), settings.structure_source

