@@ -8,7 +8,7 @@ from components.ablate_lft.settings import Row
 from components.data.latent_cache import LatentCache, make_recipe
 from components.data.store import Store
 from components.evaluation import records
-from components.finetune_lft.settings import Architecture, FinetuneLFT
+from components.finetune_lft.settings import FinetuneLFT
 from components.models.latent_settings import Latents
 from components.settings import validate
 from components.stage import Stage, stage
@@ -16,7 +16,7 @@ from components.tracking.datasets import Data
 from components.tracking.run import tracked
 from components.training.classification import probabilities
 from components.training.device import device_of
-from components.training.lft import train_lft
+from components.training.lft import Architecture, train_lft
 from components.training.settings import Hardware
 
 

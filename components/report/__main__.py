@@ -14,7 +14,7 @@ from components.report.eeg_results import read_rows
 from components.report.reconstruction_results import read_generations
 from components.report.results import read_classifiers, read_corpus
 from components.stage import Stage, stage
-from components.train_eeg_encoder.settings import Row as EEGRow
+from components.training.eeg_encoder_settings import Row as EEGRow
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
 

@@ -13,7 +13,7 @@ from components.evaluation.eeg_records import CLASSIFIED, RANKS, classification_
 from components.evaluation.files import there
 from components.evaluation.retrieval import Score, bootstrap, top_k
 from components.evaluation.retrieval_control import over_trainings
-from components.train_eeg_encoder.settings import Row, seeds_of
+from components.training.eeg_encoder_settings import Row, seeds_of
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from components.tracking.datasets import Data
 from components.tracking.run import tracked
 from components.train_eeg_encoder import pictures
 from components.train_eeg_encoder.cell import open_study, pairs_of, run_cell
-from components.train_eeg_encoder.settings import Band, Row, TrainEEGEncoder, seeds_of
+from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.training.device import device_of
+from components.training.eeg_encoder_settings import Band, Row, seeds_of
 from components.training.settings import Hardware
 
 SERVED = {"align": eeg_embedding, "classify": eeg_classifier}

@@ -19,8 +19,9 @@ from components.evaluation.eeg_records import Retrieval
 from components.evaluation.image_retrieval import Gallery, retrieve
 from components.serving.epochs import ENCODER
 from components.serving.windows import EXAMPLE
-from components.train_eeg_encoder.settings import Row, TrainEEGEncoder
+from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.training.classification import probabilities
+from components.training.eeg_encoder_settings import Row
 from components.training.eeg_encoders import Trained, train_aligned, train_classifier
 from components.training.image_pairs import ALL, Pairs
 from components.training.settings import Hardware

@@ -12,10 +12,10 @@ from components.errors import InputError
 from components.evaluation.retrieval import ranks
 from components.models.eeg_encoder import EEGEncoder
 from components.models.eeg_encoders import build_encoder
-from components.train_eeg_encoder.settings import LINEAR, Align, Classify, Row
 from components.training.alignment import Alignment
 from components.training.averaged import AveragedModule
 from components.training.classification import Classification
+from components.training.eeg_encoder_settings import LINEAR, Align, Classify, Row
 from components.training.fit import fit
 from components.training.image_pairs import ALL, Pairs, read_all
 from components.training.ridge import RidgeEpochs

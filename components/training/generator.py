@@ -12,9 +12,9 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from components.models.generator import Generator, Source, to_pixels
 from components.models.identity_start import carry, sharpen, silence
 from components.models.semantic_tokens import SemanticTokens
-from components.prepare_generator.settings import Autoencoder, Network, PrepareGenerator
 from components.training.autoencoder import Autoencoding
 from components.training.fit import Fitted, fit
+from components.training.generator_settings import Autoencoder, Network, SmallGenerator
 from components.training.latent_diffusion import Denoiser, GeneratorTraining
 from components.training.settings import Hardware
 
@@ -101,7 +101,7 @@ def make_unet(settings: Network, channels: int, side: int, condition: int) -> UN
     )
 
 
-def make_generator(settings: PrepareGenerator, n_features: int) -> Generator:
+def make_generator(settings: SmallGenerator, n_features: int) -> Generator:
     """Make a small generator with freshly drawn weights, all of them determined by the seed."""
     torch.manual_seed(settings.seed)
     auto, network, text = settings.autoencoder, settings.network, settings.text_encoder
@@ -138,7 +138,7 @@ def make_generator(settings: PrepareGenerator, n_features: int) -> Generator:
 
 
 def train_generator(
-    generator: Generator, pictures: np.ndarray, features: np.ndarray, held_out: np.ndarray, settings: PrepareGenerator,
+    generator: Generator, pictures: np.ndarray, features: np.ndarray, held_out: np.ndarray, settings: SmallGenerator,
     hardware: Hardware, work: Path, device: torch.device,
 ) -> tuple[Fitted, Fitted]:  # fmt: skip
     """Train the autoencoder, then UNet and semantic tokens on its latents.

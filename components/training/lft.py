@@ -2,16 +2,41 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Gt, Le
 from lightning.pytorch.loggers import Logger
 
 from components.data.latent_cache import LatentCache
-from components.finetune_lft.settings import FinetuneLFT
 from components.models.lft import LFT
+from components.settings import settings
 from components.training.classification import Classification
 from components.training.fit import Fitted, fit
-from components.training.settings import Hardware
+from components.training.settings import Count, Hardware, Optimisation, Positive
+
+
+@settings
+class Architecture:
+    """Sizes of the LFT; 6.90 M parameters at the paper's 16, 8, 8 on the paper's backbone."""
+
+    n_fusion: Positive
+    num_heads: Positive
+    encoder_blocks: Positive
+    fusion: Literal["cross_attention", "mean", "none"]
+    layers: list[Count] | None
+    """Layers of the backbone whose latents are used; null: all."""
+    token_scale: Annotated[float, Gt(0)]
+    """Factor on the tokens; 1 in the paper."""
+
+
+@settings
+class LFTTraining:
+    """Of an LFT."""
+
+    model: Architecture
+    label_smoothing: Annotated[float, Ge(0), Le(1)]
+    optimisation: Optimisation
 
 
 @dataclass(frozen=True)
@@ -32,7 +57,7 @@ class Trained:
 def train_lft(
     train: LatentCache,
     validation: LatentCache,
-    settings: FinetuneLFT,
+    settings: LFTTraining,
     classes: int,
     seed: int,
     hardware: Hardware,

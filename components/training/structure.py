@@ -1,10 +1,12 @@
 """Trains a structural VAE on the pictures of a corpus, then what predicts its latents from EEG."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, MinLen
 from tqdm import tqdm
 
 from components.data.epoch_store import EpochStore
@@ -13,20 +15,62 @@ from components.data.structure_maps import StructureMaps
 from components.data.structured_pictures import StructuredPictures
 from components.errors import InputError
 from components.models.eeg_encoders import build_encoder
-from components.models.structural_vae import StructuralVAE
+from components.models.structural_vae import Latent, StructuralVAE
 from components.models.structure_from_eeg import LatentReadout, StructureFromEEG
-from components.train_eeg_encoder.settings import LINEAR
-from components.train_structural_vae.settings import Autoencoder, Predictor
+from components.settings import settings
 from components.training.batches import BatchesInOrder, loader
+from components.training.eeg_encoder_settings import LINEAR
 from components.training.fit import Fitted, fit
 from components.training.image_pairs import ALL, Pairs, read_all
 from components.training.ridge import RidgeEpochs
-from components.training.settings import Hardware
-from components.training.structural_vae import StructuralAutoencoding
+from components.training.settings import Hardware, Optimisation, Positive
+from components.training.structural_vae import StructuralAutoencoding, VAELoss
 from components.training.structure_prediction import StructurePrediction
 
 BATCH = 64
 """Pictures that are read or encoded at a time."""
+
+
+@settings
+class Network:
+    """Sizes of the VAE; see ``StructuralVAE``."""
+
+    latent: Latent
+    """A grid of the picture's size / 2^(number of widths), or a vector."""
+    latent_size: Positive
+    """Channels of the grid, or length of the vector."""
+    widths: Annotated[list[Positive], MinLen(1)]
+    """Channels at each halving of the picture."""
+
+
+@settings
+class Autoencoder:
+    """The VAE."""
+
+    network: Network
+    loss: VAELoss
+    optimisation: Optimisation
+
+
+@settings
+class Predictor:
+    """What predicts the VAE's latents, and with them the structure, from EEG."""
+
+    encoder: str
+    """Of ``components.models.eeg_encoders``; ``ridge`` is fitted to the latents, not trained."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Arguments of the encoder's class."""
+    width: Positive
+    """Outputs of the encoder, which a linear map takes to the latents."""
+    subject_layers: bool
+    """An input layer of its own for each training subject."""
+    average: Positive
+    """Repetitions of an image that are averaged into a training epoch."""
+    structure_weight: Annotated[float, Ge(0)]
+    """Of the structure's loss through the frozen decoder, beside the latents' squared error."""
+    ridge_alphas: Annotated[list[Annotated[float, Gt(0)]], MinLen(1)]
+    """Penalties that ``ridge`` chooses from, by the validation split."""
+    optimisation: Optimisation
 
 
 @dataclass(frozen=True)

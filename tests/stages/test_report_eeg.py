@@ -18,7 +18,7 @@ from components.report.__main__ import PUBLISHED
 from components.report.document import TEMPLATES, Document
 from components.report.eeg_results import read_rows
 from components.settings import validate
-from components.train_eeg_encoder.settings import Row, seeds_of
+from components.training.eeg_encoder_settings import Row, seeds_of
 
 IMAGES, SUBJECTS = 40, ["sub-01", "sub-02", "sub-03"]
 LEAKS = "blocks are confounded with class"

@@ -23,7 +23,7 @@ from components.signal.epoch_input import EpochInput
 from components.surrogate_things import __main__ as surrogate
 from components.surrogate_things.settings import SurrogateThings
 from components.train_eeg_encoder.__main__ import main as train
-from components.train_eeg_encoder.settings import Row
+from components.training.eeg_encoder_settings import Row
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit, entered
 from tests.surrogate_source import CACHE

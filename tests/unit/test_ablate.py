@@ -10,11 +10,11 @@ from components.ablate.__main__ import change, main
 from components.ablate.families import FAMILIES, entries, matched_blocks
 from components.ablate_lft.settings import Row
 from components.errors import InputError
-from components.finetune_lft.settings import Architecture
 from components.models.latent_settings import Latents
 from components.models.lft import LFT
 from components.report.__main__ import PUBLISHED
 from components.settings import load, validate
+from components.training.lft import Architecture
 
 
 @pytest.fixture

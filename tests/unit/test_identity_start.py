@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from components.models.identity_start import LOG_VARIANCE, NOISE, carry, sharpen, silence
 from components.models.structural_vae import StructuralVAE
-from components.prepare_generator.settings import Autoencoder
 from components.training.generator import make_autoencoder
+from components.training.generator_settings import Autoencoder
 from components.training.settings import Averaging, Optimisation
 
 OPTIMISATION = Optimisation(

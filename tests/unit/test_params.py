@@ -16,8 +16,9 @@ from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.settings import PARAMS, read
 from components.signal.epoching import Epoching
 from components.train_baselines.settings import TrainBaselines
-from components.train_eeg_encoder.settings import Row, TrainEEGEncoder
+from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.train_structural_vae.settings import TrainStructuralVAE
+from components.training.eeg_encoder_settings import Row
 from components.training.settings import Hardware
 
 SECTIONS = {
