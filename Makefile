@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY := passive
 # Advice to the authors of libraries, not to users.
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
 
-.PHONY: help env demo repro test test-containers up down bench lint lock deps airflow mlflow clean-work
+.PHONY: help env demo demo-eeg demo-things demo-pictures repro test test-containers up down bench lint lock deps airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,35 +32,26 @@ env: .venv/.installed ## create .venv from requirements.lock
 	$(PY) -m pip check
 	@touch $@
 
-# The items of stages, the longest first, each with half of the cores.
-two_at_a_time = export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); dvc stage list --name-only > .work/stages; \
-	for stage in $(1); do grep "^$$stage@" .work/stages; done \
-	  | xargs -r -n 1 -P 2 dvc --wait-for-lock repro --single-item >> .work/images.log 2>&1 || { cat .work/images.log; exit 1; }
-
-# Two runs of DVC share the cores: one goes from a backbone to the classifiers, the other takes what does not depend on
-# it. The last run does what the two left, the report at least.
+# The last run does what nothing runs beside.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
-	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
-	$(PY) -m components.surrogate_things --concepts 40 --exemplars 6 --test-concepts 20
-	$(PY) -m components.surrogate_things --stimuli collection --concepts 40 --test-concepts 20
-	dvc repro preprocess_tuev
-	@mkdir -p .work; echo "Baselines and one backbone are trained beside the rest: .work/beside.log"
-	@export OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )); \
-	dvc --wait-for-lock repro --single-item train_baselines pretrain_ssmdp@nolaw > .work/beside.log 2>&1 & beside=$$!; \
-	dvc --wait-for-lock repro --single-item pretrain_ssmdp@base pretrain_ssmdp@linear cache_latents finetune_lft; \
-	status=$$?; wait $$beside || { cat .work/beside.log; exit 1; }; exit $$status
-	@dvc stage list --name-only | grep '^embed_images@' | xargs -r dvc repro
-	@echo "Encoders of EEG and generators of images are trained two at a time: .work/images.log"; rm -f .work/images.log
-	@$(call two_at_a_time,prepare_generator train_structural_vae train_eeg_encoder)
-	@$(call two_at_a_time,train_condiffusion train_controlnet)
+	@$(MAKE) --no-print-directory -j 2 demo-eeg demo-things demo-pictures
+	$(PY) dags/_side_by_side.py --jobs 2 --without reconstruct report
 	dvc repro
 	$(PY) -m components.register
 	$(PY) -m components.promote
 	@$(PY) -m components.summary
 
-repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT where they are set
+demo-eeg:
+	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
+demo-things:
+	$(PY) -m components.surrogate_things --concepts 40 --exemplars 6 --test-concepts 20
+demo-pictures:
+	$(PY) -m components.surrogate_things --stimuli collection --concepts 40 --test-concepts 20
+
+repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
 	  $(PY) -m components.params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
+	$(if $(JOBS),$(PY) dags/_side_by_side.py --jobs $(JOBS))
 	dvc repro
 
 test: env ## lint and all tests

@@ -1,0 +1,81 @@
+"""Stages side by side: the real DVC on a small graph."""
+
+import subprocess
+import sys
+
+import pytest
+from _dvc_graph import read_graph
+from _side_by_side import chosen
+from dvc.repo import Repo
+
+from tests.dags.airflow_home import DAGS, ROOT
+from tests.dags.test_graph import META
+from tests.e2e.workspace import environment
+
+STAGES = f"""stages:
+  first: {{cmd: "date +%s.%N >> log && echo 1 > first.txt", outs: [first.txt], {META}}}
+  sides:
+    foreach: [a, b]
+    do:
+      cmd: date +%s.%N > begun-${{item}} && sleep 2 && cp first.txt ${{item}}.txt && date +%s.%N > ended-${{item}}
+      deps: [first.txt]
+      outs: ["${{item}}.txt"]
+      {META}
+  short: {{cmd: "echo x > short.txt", outs: [short.txt], {META}}}
+  last: {{cmd: "cat a.txt b.txt > last.txt", deps: [a.txt, b.txt], outs: [last.txt], {META}}}
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(STAGES)
+    Repo.init(str(tmp_path), no_scm=True).close()
+    return tmp_path
+
+
+def start(folder, *words):
+    command = [sys.executable, str(DAGS / "_side_by_side.py"), "--jobs", "2", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+
+
+def test_stages_run_side_by_side_in_the_graphs_order_and_are_not_run_again(repository):
+    done = start(repository)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (repository / "last.txt").read_text() == "1\n1\n"
+    times = {name: float((repository / name).read_text()) for name in ("begun-a", "begun-b", "ended-a", "ended-b")}
+    assert max(times["begun-a"], times["begun-b"]) < min(times["ended-a"], times["ended-b"])
+    with Repo(str(repository)) as repo:
+        assert repo.status() == {}
+    assert start(repository).returncode == 0
+    assert len((repository / "log").read_text().splitlines()) == 1
+
+
+def test_what_is_left_out_takes_what_follows_with_it(repository):
+    done = start(repository, "--without", "sides")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (repository / "short.txt").exists() and (repository / "first.txt").exists()
+    assert not (repository / "a.txt").exists() and not (repository / "last.txt").exists()
+
+
+def test_a_stage_that_fails_shows_what_it_said_and_stops_what_follows(repository):
+    text = STAGES.replace("echo x > short.txt", "echo the disk is full; exit 3").replace("sleep 2", "false")
+    (repository / "dvc.yaml").write_text(text)
+    done = start(repository)
+    assert done.returncode != 0 and "failed to run" in done.stderr and not (repository / "last.txt").exists()
+
+
+def test_long_ways_come_first():
+    found = chosen(read_graph(ROOT), {"reconstruct", "report"})
+    assert not {"reconstruct@things", "report"} & set(found)
+    order = ["prepare_generator@things", "train_eeg_encoder@aligned", "train_eeg_encoder@lstm"]
+    assert [name for name in found if name in order] == order
+
+
+def test_an_unknown_stage_is_refused(repository):
+    done = start(repository, "--without", "nope")
+    assert done.returncode == 65 and "there is no stage nope" in done.stderr
+
+
+def test_no_jobs_are_refused(repository):
+    done = start(repository, "--jobs", "0")
+    assert done.returncode == 2 and "--jobs: must be 1 or more" in done.stderr
