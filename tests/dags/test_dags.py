@@ -35,6 +35,25 @@ print(json.dumps({"dags": dags, "heavy": heavy}))
 """
 
 
+# The clock of Airflow's timetables is set; the schedule is what the scheduler reads from the database.
+FIRST_RUN = """
+import json, sys
+import pendulum
+from airflow.sdk import DAG
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+sys.path.append(sys.argv[1])
+schedule = decode_timetable(json.loads(json.dumps(encode_timetable(__import__("eeg_retrain").dag.timetable))))
+for now in sys.argv[2:]:
+    trigger.utcnow = lambda: pendulum.parse(now)
+    info = schedule.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False))
+    print("FIRST", info.run_after.isoformat())
+"""
+
+
 def parse(folder, **extra):
     home = Airflow(folder, ROOT)
     words = [sys.executable, "-c", PARSE, str(DAGS)]
@@ -91,3 +110,13 @@ def test_airflow_imports_them_without_errors(tmp_path):
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, env=home.environment, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == [{}, ["eeg_ingest", "eeg_promote", "eeg_retrain"]]
+
+
+def test_the_first_retraining_is_on_the_next_date_and_not_at_the_start(tmp_path):
+    home = Airflow(tmp_path, ROOT)
+    moments = ["2026-11-22T01:00:00Z", "2026-11-22T02:00:30Z", "2026-11-22T12:00:00Z", "2026-11-25T00:00:00Z"]
+    words = [sys.executable, "-c", FIRST_RUN, str(DAGS), *moments]
+    done = subprocess.run(words, env=home.environment, cwd=home.home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FIRST")]
+    assert first == ["2026-11-22T02:00:00+00:00"] + ["2026-11-29T02:00:00+00:00"] * 3
