@@ -37,20 +37,20 @@ demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	@$(MAKE) --no-print-directory -j 2 demo-eeg demo-things demo-pictures
 	$(PY) dags/_side_by_side.py --jobs 2 --without reconstruct report
 	dvc repro
-	$(PY) -m components.register
-	$(PY) -m components.promote
-	@$(PY) -m components.summary
+	$(PY) -m eegdiffusion.commands.register
+	$(PY) -m eegdiffusion.commands.promote
+	@$(PY) -m eegdiffusion.commands.summary
 
 demo-eeg:
-	$(PY) -m components.surrogate_tuev --out data/raw/surrogate-tuev/edf
+	$(PY) -m eegdiffusion.surrogate.tuev --out data/raw/surrogate-tuev/edf
 demo-things:
-	$(PY) -m components.surrogate_things --concepts 40 --exemplars 6 --test-concepts 20
+	$(PY) -m eegdiffusion.surrogate.things --concepts 40 --exemplars 6 --test-concepts 20
 demo-pictures:
-	$(PY) -m components.surrogate_things --stimuli collection --concepts 40 --test-concepts 20
+	$(PY) -m eegdiffusion.surrogate.things --stimuli collection --concepts 40 --test-concepts 20
 
 repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
-	  $(PY) -m components.params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
+	  $(PY) -m eegdiffusion.commands.params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	$(if $(JOBS),$(PY) dags/_side_by_side.py --jobs $(JOBS))
 	dvc repro
 
@@ -76,10 +76,10 @@ bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 	$(PY) -m benchmarks
 
 deps: env ## compute the code that each stage of dvc.yaml depends on
-	$(PY) -m components.code_deps
+	$(PY) -m eegdiffusion.commands.code_deps
 
 airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
-	$(PY) -m components.orchestration.airflow_server
+	$(PY) -m eegdiffusion.operations.orchestration.airflow_server
 
 up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
 	docker/up.sh
@@ -88,7 +88,7 @@ down: ## stop them; data stay in their volumes
 	$${COMPOSE:-docker compose} --file docker/compose.yaml down
 
 mlflow: env ## open the local MLflow server
-	$(PY) -m components.tracking.server
+	$(PY) -m eegdiffusion.core.observe.tracking.server
 
 clean-work: ## drop the checkpoints of unfinished runs
 	rm -rf .work

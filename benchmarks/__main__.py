@@ -26,7 +26,7 @@ def _rows() -> dict:
 def _here(name: str) -> dict:
     """Run a row, or one of ``limit`` and ``growth``, in this process."""
     from benchmarks import limits, models
-    from components.training.memory import keep_freed_memory
+    from eegdiffusion.core.training.memory import keep_freed_memory
 
     if name not in _rows() or name in models.ROWS:
         keep_freed_memory()

@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import Row, compare
 from benchmarks.tuev_scale import EXTRA
-from components.data import latent_cache, store, tuev
-from components.preprocess_tuev.recording import preprocess
-from components.signal.filtering import EEGDM
-from components.signal.montage import BIPOLAR, derivations
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import BIPOLAR, derivations
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess
+from eegdiffusion.events.store import latent_cache, window_store
 from tests.tuev_fixture import write_edf
 
 HOUR = ["a", "b", "c", "d"]
@@ -36,13 +37,13 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path)
 
 
-def _store(path: Path, rng: np.random.Generator, windows: int) -> store.EventWindows:
+def _store(path: Path, rng: np.random.Generator, windows: int) -> window_store.EventWindows:
     """An hour of noise, and the event windows of a split."""
     (path / "recordings").mkdir(parents=True)
     samples = MINUTES * 60 * 200
     for name in HOUR:
         signals = rng.standard_normal((22, samples))
-        store.write_recording(path / "recordings" / store.file_name(name), signals, BIPOLAR, {})
+        window_store.write_recording(path / "recordings" / window_store.file_name(name), signals, BIPOLAR, {})
     table = pandas.DataFrame(
         {
             "recording": rng.choice(HOUR, windows),
@@ -54,11 +55,11 @@ def _store(path: Path, rng: np.random.Generator, windows: int) -> store.EventWin
         }
     )
     pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.zeros(22, np.int8)] * windows)
-    described = store.Description(
+    described = window_store.Description(
         "noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {}, asdict(EEGDM), "eegdm"
     )
-    store.write_index(path, table, pretraining, described)
-    return store.Store(path).event_windows("train")
+    window_store.write_index(path, table, pretraining, described)
+    return window_store.Store(path).event_windows("train")
 
 
 def reading(windows: int = 2000, batch: int = 32) -> Row:

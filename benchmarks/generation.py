@@ -13,18 +13,18 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.measure import Row, compare, peak_gib
-from components.models import efficientnet_lite
-from components.models.generator import Generator, Source
-from components.models.image_networks import load_network
-from components.models.image_sampling import sample, seeds_for
-from components.models.semantic_tokens import SemanticTokens
-from components.models.sgdm import guided, make_controlnet
 from components.prepare_generator.settings import PrepareGenerator
-from components.settings import read
-from components.training.controlnet import ControlNetTraining, Guide
-from components.training.generator import make_generator
-from components.training.latent_diffusion import Denoising
-from components.training.settings import Averaging, Optimisation
+from eegdiffusion.core.runtime.settings import read
+from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.images.features import efficientnet_lite
+from eegdiffusion.images.features.image_networks import load_network
+from eegdiffusion.images.generation.generator import Generator, Source
+from eegdiffusion.images.generation.generator_training import make_generator
+from eegdiffusion.images.generation.image_sampling import sample, seeds_for
+from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
+from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
+from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
 
 PIXELS = 512
 

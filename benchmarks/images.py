@@ -9,13 +9,14 @@ from sklearn.discriminant_analysis import _cov
 
 from benchmarks.data import folder
 from benchmarks.measure import Row, compare
-from components.data import epoch_store, things_eeg2
 from components.ingest_things.settings import Counts
 from components.ingest_things.subject import Cut, write_subject
-from components.models.spatiotemporal import SpatioTemporal
-from components.signal.epoching import Epoching
-from components.signal.whitening import noise_covariance
-from components.training.alignment import nt_xent
+from eegdiffusion.core.signal.epoching import Epoching
+from eegdiffusion.core.signal.whitening import noise_covariance
+from eegdiffusion.images.corpora import things_eeg2
+from eegdiffusion.images.encoders.alignment import nt_xent
+from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
+from eegdiffusion.images.epochs import epoch_store
 from tests.oracles import naive_spatiotemporal
 from tests.things_fixture import epochs_of, write_raw
 

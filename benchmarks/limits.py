@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.measure import seconds
 from benchmarks.models import inputs, stepper
-from components.models import SSMDP
-from components.models.s4d import fft_length
+from eegdiffusion import SSMDP
+from eegdiffusion.events.models.s4d import fft_length
 
 
 @dataclass

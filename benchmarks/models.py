@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Row, compare
-from components.models import LFT, SSMDP
-from components.models.s4d import S4D, s4d_kernel
-from components.predict.windows import classify
-from components.signal.filtering import EEGDM
-from components.signal.preprocessing import Preprocessing
+from eegdiffusion import LFT, SSMDP
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.events.models.s4d import S4D, s4d_kernel
+from eegdiffusion.events.prediction.classify_windows import classify
 from tests.oracles import naive_kernel, naive_lft, naive_ssmdp, naive_tokens
 
 NAIVE = "kernels written out as a complex Vandermonde product"

@@ -86,7 +86,8 @@ def main() -> None:
         document["ingest_tuev"]["root"] = "edf"
         document["preprocess_tuev"]["workers"] = options.workers
         (workspace / "params.yaml").write_text(yaml.safe_dump(document))
-        (workspace / "components").symlink_to(ROOT / "components")
+        for package in ("components", "eegdiffusion"):
+            (workspace / package).symlink_to(ROOT / package)
         rows = [(stage, *measure(workspace, stage)) for stage in ("ingest_tuev", "preprocess_tuev")]
         hours = options.recordings * options.minutes / 60
         print(f"\n{options.recordings} recordings of {options.minutes} min, {hours:.0f} h, {options.workers} workers")

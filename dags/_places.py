@@ -44,9 +44,9 @@ def place(settings: Settings, stages: list[str]) -> Place:
         "--revision": "{{ params.revision or '' }}",
         "--overrides": "{{ (params.overrides or {}) | tojson }}",
     }
-    register = (*MODULE, "components.register")
+    register = (*MODULE, "eegdiffusion.commands.register")
     if settings.git_url:
-        isolated, branch = (*MODULE, "components.orchestration.isolated"), "retrain/{{ run_id | slug }}"
+        isolated, branch = (*MODULE, "eegdiffusion.operations.orchestration.isolated"), "retrain/{{ run_id | slug }}"
         return Place(
             home="",
             run=branch,
@@ -60,9 +60,9 @@ def place(settings: Settings, stages: list[str]) -> Place:
     return Place(
         home=settings.repository,
         run=workspace,
-        open=(*MODULE, "components.orchestration.open_run", *_words(asked), "--stages", *stages),
-        stage=(*MODULE, "components.orchestration.run_stage"),
-        seal=(*MODULE, "components.orchestration.seal"),
+        open=(*MODULE, "eegdiffusion.operations.orchestration.open_run", *_words(asked), "--stages", *stages),
+        stage=(*MODULE, "eegdiffusion.operations.orchestration.run_stage"),
+        seal=(*MODULE, "eegdiffusion.operations.orchestration.finalize"),
         register=register,
     )
 

@@ -21,7 +21,15 @@ with DAG(
 ) as dag:
     state = f"{settings.state_folder}/.corpus.json"
     settle = os.environ.get("EEG_SETTLE_SECONDS") or "60"
-    command = ("python", "-m", "components.orchestration.corpus", "--state", state, "--settle-seconds", settle)
+    command = (
+        "python",
+        "-m",
+        "eegdiffusion.operations.orchestration.corpus_watch",
+        "--state",
+        state,
+        "--settle-seconds",
+        settle,
+    )
     if limit := os.environ.get("EEG_DRIFT_LIMIT"):
         command += ("--drift-limit", limit)
     task = Task(

@@ -15,7 +15,9 @@ settings = Settings()
 
 def _gate(name: str, *options: str):
     home = "" if settings.git_url else settings.repository
-    return operator(Task(name, ("python", "-m", "components.promote", *options), home, image="train"), settings)
+    return operator(
+        Task(name, ("python", "-m", "eegdiffusion.commands.promote", *options), home, image="train"), settings
+    )
 
 
 with DAG(

@@ -34,6 +34,7 @@ def entered(path: Path, registry: bool = False) -> Iterator[Path]:
         Path("data/cache").symlink_to(CACHE)
         if registry:
             shutil.copytree(ROOT / "mlflow", "mlflow")
-            Path("components").symlink_to(ROOT / "components")
+            for package in ("components", "eegdiffusion"):
+                Path(package).symlink_to(ROOT / package)
         commit(path)
         yield path

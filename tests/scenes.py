@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from components.surrogate_things.objects import draw
-from components.surrogate_things.settings import SurrogateThings
+from eegdiffusion.surrogate.things.objects import draw
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
 
 

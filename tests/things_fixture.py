@@ -9,7 +9,7 @@ import pandas
 import torch
 from PIL import Image
 
-from components.data.things_eeg2 import CHANNELS, TARGET
+from eegdiffusion.images.corpora.things_eeg2 import CHANNELS, TARGET
 
 CONCEPTS = [f"{k + 1:05d}_{name}" for k, name in enumerate(["aardvark", "boat", "cup", "drum", "eel", "fig"])]
 TEST_CONCEPTS = [f"{k + 1:05d}_{name}" for k, name in enumerate(["gate", "hat", "ink", "jar"])]

@@ -7,8 +7,8 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from components.models.generator import Generator, Source
-from components.models.semantic_tokens import SemanticTokens
+from eegdiffusion.images.generation.generator import Generator, Source
+from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
 SIDE = 16
 """Of the pictures; latents are 4 x 4."""

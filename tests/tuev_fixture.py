@@ -5,7 +5,7 @@ from pathlib import Path
 import edfio
 import numpy as np
 
-from components.signal.montage import ELECTRODES
+from eegdiffusion.core.signal.montage import ELECTRODES
 
 REFERENTIAL = [*ELECTRODES, "FZ", "PZ", "T1", "T2"]
 

@@ -5,19 +5,19 @@ from dataclasses import asdict, replace
 import mlflow
 
 from components.ablate_lft.settings import Row
-from components.data.latent_cache import LatentCache, make_recipe
-from components.data.store import Store
-from components.evaluation import records
 from components.finetune_lft.settings import FinetuneLFT
-from components.models.latent_settings import Latents
-from components.settings import validate
-from components.stage import Stage, stage
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
-from components.training.classification import probabilities
-from components.training.device import device_of
-from components.training.lft import Architecture, train_lft
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.classification import probabilities
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.results import predictions_io
+from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
+from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.finetuning import Architecture, train_lft
 
 
 @stage("ablate_lft")
@@ -59,7 +59,9 @@ def main(run: Stage) -> None:
                 missing_pools=tested.rate_convention == "reference",
             ).numpy()
             facts = trained.facts | {"row": key, "corpus": store.corpus}
-            metrics = records.write(out / f"seed-{seed}", windows, test.labels, predicted, trained.fitted.curves, facts)
+            metrics = predictions_io.write(
+                out / f"seed-{seed}", windows, test.labels, predicted, trained.fitted.curves, facts
+            )
             logger.log_metrics({f"test_{name}": value for name, value in metrics.items()}, step=seed)
 
 

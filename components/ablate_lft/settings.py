@@ -1,6 +1,6 @@
 """Settings of one row of an ablation."""
 
-from components.settings import settings
+from eegdiffusion.core.runtime.settings import settings
 
 
 @settings

@@ -10,14 +10,14 @@ import torch
 from tqdm import tqdm
 
 from components.cache_latents.settings import CacheLatents
-from components.data import latent_cache
-from components.data.splits import SPLITS
-from components.data.store import Store
-from components.models import embedding
-from components.models.latent_settings import Latents
-from components.stage import Stage, stage
-from components.training.device import device_of
-from components.training.settings import Accelerator
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.splits import SPLITS
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Accelerator
+from eegdiffusion.events.models import signal_transform
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.store import latent_cache
+from eegdiffusion.events.store.window_store import Store
 
 
 @stage("cache_latents")
@@ -26,7 +26,7 @@ def main(run: Stage) -> None:
     device = device_of(run.settings(Accelerator, "hardware.accelerator"))
     latents = run.settings(Latents, f"latents.{run.item['latents']}")
     store, backbone_path, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
-    backbone, embedded = embedding.load(backbone_path)
+    backbone, embedded = signal_transform.load(backbone_path)
     backbone.to(device)
     rows = []
     for split in SPLITS:
@@ -43,7 +43,7 @@ def main(run: Stage) -> None:
                         batch = windows.__getitems__(distinct[members[first : first + settings.batch_size]].tolist())
                         signals = torch.from_numpy(batch["signal"]).to(device)
                         # Ingestion has reported flat electrodes; a corpus keeps its bad windows.
-                        tokens = embedding.tokens(backbone, embedded, latents, signals, noise, check=False)
+                        tokens = signal_transform.tokens(backbone, embedded, latents, signals, noise, check=False)
                         tokens = tokens.cpu().numpy()
                         codes.append(latent_cache.encode(tokens, latents.codec))
                         bar.update(len(tokens))

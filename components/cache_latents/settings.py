@@ -1,7 +1,7 @@
 """Settings of the latent cache."""
 
-from components.settings import settings
-from components.training.settings import Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Positive
 
 
 @settings

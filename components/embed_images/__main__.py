@@ -6,17 +6,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from components.data.epoch_store import EpochStore
-from components.data.image_features import Embedding, write_features
-from components.data.pictures import open_picture
-from components.data.structure_maps import Description, Kind, write_maps
 from components.embed_images.settings import EmbedImages
 from components.embed_images.structure import structure_maps
-from components.models.image_networks import load_network
-from components.stage import Stage, stage
-from components.training.device import device_of
-from components.training.memory import keep_freed_memory
-from components.training.settings import Accelerator
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.settings import Accelerator
+from eegdiffusion.images.corpora.image_files import open_picture
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.features.image_features import Embedding, write_features
+from eegdiffusion.images.features.image_networks import load_network
+from eegdiffusion.images.structure.structure_maps import Description, Kind, write_maps
 
 SIZE = 224
 """Pixels of a tangram's picture."""

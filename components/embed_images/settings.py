@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from components.models.image_networks import NetworkName
-from components.settings import settings
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.images.features.image_networks import NetworkName
 
 
 @settings

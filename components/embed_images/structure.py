@@ -8,14 +8,15 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from components.data import colour_layout, tangrams
-from components.data.pictures import fitted_picture
-from components.data.soft_edges import OVERSAMPLING, SOURCE, soft_edges
-from components.data.structure_maps import ABSENT, Kind
 from components.embed_images.settings import EmbedImages
-from components.errors import InputError
-from components.models.depth_maps import DepthMaps
-from components.models.hed import WEIGHTS, hed_edges, load_hed, load_packaged_hed
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.corpora import tangrams
+from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.structure import colour_layout
+from eegdiffusion.images.structure.depth_maps import DepthMaps
+from eegdiffusion.images.structure.hed import WEIGHTS, hed_edges, load_hed, load_packaged_hed
+from eegdiffusion.images.structure.soft_edges import OVERSAMPLING, SOURCE, soft_edges
+from eegdiffusion.images.structure.structure_maps import ABSENT, Kind
 
 SIZE = 512
 """Side at which networks see the pictures: that of ControlNet's annotators."""

@@ -7,22 +7,23 @@ import mlflow
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from components.data.latent_cache import LatentCache, make_recipe
-from components.data.store import Store
-from components.errors import InputError
-from components.evaluation import figures, records
 from components.finetune_lft.settings import FinetuneLFT
-from components.models.latent_settings import Latents
-from components.serving import lft as serving
-from components.serving import windows
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
-from components.training.classification import probabilities
-from components.training.device import device_of
-from components.training.lft import train_lft
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.classification import probabilities
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.results import predictions_io
+from eegdiffusion.events.serving import lft_pyfunc as serving
+from eegdiffusion.events.serving import window_input
+from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
+from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.finetuning import train_lft
 
 
 def _labels(recorded: np.ndarray, kind: str, seed: int) -> np.ndarray:
@@ -65,19 +66,19 @@ def main(run: Stage) -> None:
         batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
         predicted = probabilities(lft, caches["test"], "tokens", batch_size, device).numpy()
         table = store.event_windows("test").table
-        metrics = records.write(out, table, caches["test"].labels, predicted, trained.fitted.curves, facts)
+        metrics = predictions_io.write(out, table, caches["test"].labels, predicted, trained.fitted.curves, facts)
         lft.cpu().save_pretrained(out / "lft")
         shutil.copy(cache_path / "cache.json", out / "latents.json")
         shutil.copytree(cache_path / "backbone", out / "backbone")
-        windows.write(out, store.event_windows("test").__getitems__([0, 1])["signal"], store.preprocessing)
+        window_input.write(out, store.event_windows("test").__getitems__([0, 1])["signal"], store.preprocessing)
         logger.log_metrics({f"test_{name}": value for name, value in metrics.items()})
         logger.drain()
         mlflow.log_artifacts(out)
         counts = confusion_matrix(caches["test"].labels, predicted.argmax(1), labels=range(len(store.classes)))
         title = f"LFT, {kind} labels, seed {seed} ({store.corpus} data)"
         mlflow.log_figure(figures.confusion(counts, store.classes, title), "confusion.png")
-        model = models.log(serving, "lft", out, metrics) if kind == "recorded" else None
-        models.write_reference(reference, out, logger.run_id, model)
+        model = log_model.log(serving, "lft", out, metrics) if kind == "recorded" else None
+        log_model.write_reference(reference, out, logger.run_id, model)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Settings of the Latent Fusion Transformer's training."""
 
-from components.settings import settings
-from components.training.lft import LFTTraining
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.events.training.finetuning import LFTTraining
 
 
 @settings

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from components.data.eegcvpr40 import Files
-from components.settings import settings
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.images.corpora.eegcvpr40 import Files
 
 Layout = Literal["things_eeg2_raw", "things_eeg2_preprocessed", "things_eeg1", "eegcvpr40", "kilogram"]
 

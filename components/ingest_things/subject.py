@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from components.data import epoch_store
-from components.data.image_corpus import Block, Continuous, pick
-from components.data.problems import Problem
-from components.errors import InputError
 from components.ingest_things.settings import Counts
-from components.signal.epoching import Epoching, operator, window
-from components.signal.whitening import inverse_root, noise_covariance
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoching import Epoching, operator, window
+from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance
+from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, pick
+from eegdiffusion.images.epochs import epoch_store
 
 CHUNK = 128
 """Epochs that are in memory at a time."""

@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas
 from tqdm import tqdm
 
-from components.data import recording_checks, splits, tuev
-from components.data.problems import Problem, table
-from components.data.recording_checks import Recording
-from components.errors import InputError
 from components.ingest_tuev.settings import IngestTUEV
-from components.signal.filtering import Filtering
-from components.stage import Stage, stage
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.storage import splits
+from eegdiffusion.core.storage.problems import Problem, table
+from eegdiffusion.events.corpora import recording_checks, tuev
+from eegdiffusion.events.corpora.recording_checks import Recording
 
 PROBLEMS = list(Problem.__dataclass_fields__)
 
@@ -26,7 +27,7 @@ def _check_environment(root: Path) -> None:
     if wanted and Path(wanted).resolve() != root.resolve():
         raise InputError(
             f"TUEV_ROOT: is {wanted}, but params.yaml says ingest_tuev.root: {root}; run `make repro`, or "
-            f"`python -m components.params set ingest_tuev.root={wanted}`"
+            f"`python -m eegdiffusion.commands.params set ingest_tuev.root={wanted}`"
         )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from components.settings import settings
+from eegdiffusion.core.runtime.settings import settings
 
 
 @settings

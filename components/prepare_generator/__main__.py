@@ -8,24 +8,24 @@ import json
 import mlflow
 import numpy as np
 
-from components.data.epoch_store import EpochStore
-from components.data.generator_pictures import image_pixels, latent_parts, learned_pictures
-from components.data.image_features import ImageFeatures
-from components.data.image_latents import Encoding, write_latents
-from components.errors import InputError
-from components.evaluation import figures
-from components.models.generator import Source, open_generator, weights_digest
-from components.models.image_networks import NetworkName
-from components.prepare_generator import pictures
 from components.prepare_generator.settings import PrepareGenerator
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
-from components.training.device import device_of
-from components.training.generator import make_generator, train_generator
-from components.training.memory import keep_freed_memory
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.features.image_networks import NetworkName
+from eegdiffusion.images.generation import generator_figures
+from eegdiffusion.images.generation.generator import Source, open_generator, weights_digest
+from eegdiffusion.images.generation.generator_images import image_pixels, latent_parts, learned_pictures
+from eegdiffusion.images.generation.generator_training import make_generator, train_generator
+from eegdiffusion.images.generation.image_latents import Encoding, write_latents
 
 SHOWN = 10
 """Pictures in a figure."""
@@ -69,11 +69,13 @@ def main(run: Stage) -> None:
         write_latents(latents_path, encoding, known, latent_parts(generator, store.images, known))
         held = np.flatnonzero(known & (store.images["split"] != "train").to_numpy())[-SHOWN:]
         seen = image_pixels(store.images, held, settings.image_size)
-        figures.save(pictures.draw(generator, seen, features.features[held], settings.seed, curves, corpus), out)
+        figures.save(
+            generator_figures.draw(generator, seen, features.features[held], settings.seed, curves, corpus), out
+        )
         (out / "metrics.json").write_text(json.dumps(facts, indent=2))
         mlflow.log_metrics({name: value for name, value in facts.items() if name.endswith("_loss")})
         mlflow.log_artifacts(out / "figures", "figures")
-        models.write_reference(reference, out, mlflow.active_run().info.run_id, None)
+        log_model.write_reference(reference, out, mlflow.active_run().info.run_id, None)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from annotated_types import Gt, Lt
 
-from components.settings import settings
-from components.training.generator_settings import SmallGenerator
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.images.generation.generator_settings import SmallGenerator
 
 
 @settings

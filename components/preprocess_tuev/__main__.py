@@ -11,17 +11,17 @@ import pandas
 from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
-from components.data import edf, store, tuev
-from components.data.splits import SPLITS
-from components.hashing import content_hash, text_hash
-from components.preprocess_tuev import recording
-from components.preprocess_tuev.recording import preprocess, window_tables
 from components.preprocess_tuev.settings import PreprocessTUEV
-from components.signal import filtering, montage
-from components.signal.montage import derivations
-from components.stage import Stage, stage
+from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.signal import filtering, montage
+from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.storage.splits import SPLITS
+from eegdiffusion.events.corpora import edf, preprocess_recording, tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
+from eegdiffusion.events.store import window_store
 
-MADE_BY = (edf, tuev, store, recording, filtering, montage)
+MADE_BY = (edf, tuev, window_store, preprocess_recording, filtering, montage)
 """Modules that decide what a preprocessed recording holds."""
 
 
@@ -74,12 +74,16 @@ def main(run: Stage) -> None:
                     bar.update()
 
     # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
-    samples = {row.recording: store.MappedRecording(targets[row.path]).samples for row in recordings.itertuples()}
+    samples = {
+        row.recording: window_store.MappedRecording(targets[row.path]).samples for row in recordings.itertuples()
+    }
     windows, pretraining = window_tables(recordings, events, samples, settings.filtering.rate_hz)
     (out / "recordings").mkdir(parents=True)
     for row in recordings.itertuples():
-        shutil.move(targets[row.path], out / "recordings" / store.file_name(row.recording))  # data/ may be a mount
-    description = store.Description(
+        shutil.move(
+            targets[row.path], out / "recordings" / window_store.file_name(row.recording)
+        )  # data/ may be a mount
+    description = window_store.Description(
         corpus=corpus,
         sfreq=settings.filtering.rate_hz,
         window=round(tuev.WINDOW_S * settings.filtering.rate_hz),
@@ -90,7 +94,7 @@ def main(run: Stage) -> None:
         filtering=asdict(settings.filtering),
         montage_sign=settings.montage_sign,
     )
-    store.write_index(out, windows, pretraining, description)
+    window_store.write_index(out, windows, pretraining, description)
     megabytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
     hours = recordings["duration_s"].sum() / 3600
     print(f"{len(recordings)} recordings, {hours:.2f} h, {len(windows)} event windows, {megabytes:.1f} MB")

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from components.settings import settings
-from components.signal.filtering import Filtering
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.signal.filtering import Filtering
 
 
 @settings
@@ -14,7 +14,7 @@ class PreprocessTUEV:
 
     filtering: Filtering
     montage_sign: Literal["eegdm", "tuh"]
-    """Signs of derivations 11 to 13 (see ``components.signal.montage``)."""
+    """Signs of derivations 11 to 13 (see ``eegdiffusion.core.signal.montage``)."""
     workers: Annotated[int, Ge(0)]
     """Processes; 0: one for each core."""
     scheduler: str | None

@@ -9,25 +9,25 @@ import numpy as np
 import pandas
 import torch
 
-from components.data.store import Store
-from components.data.subset import Subset, spread
-from components.evaluation import figures
-from components.hashing import text_hash
-from components.models import embedding
-from components.models.diffusion import noise_scheduler
-from components.models.embedding import Embedding
-from components.models.ssmdp import SSMDP
 from components.pretrain_ssmdp.generation import generate, real_signals
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
-from components.serving import ssmdp as serving
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
-from components.training.device import device_of
-from components.training.fit import fit
-from components.training.pretraining import Pretraining
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.subset import Subset, spread
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models import signal_transform
+from eegdiffusion.events.models.diffusion import noise_scheduler
+from eegdiffusion.events.models.signal_transform import Embedding
+from eegdiffusion.events.models.ssmdp import SSMDP
+from eegdiffusion.events.serving import ssmdp_pyfunc as serving
+from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.pretraining import Pretraining
 
 
 def _raw(signals: np.ndarray, channels: list[str], rate: float) -> mne.io.RawArray:
@@ -68,7 +68,7 @@ def main(run: Stage) -> None:
             return
         backbone = module.averaged.to(device_of(hardware.accelerator))
         embedded = Embedding(variant.mu_law, store.sfreq, store.description.unit, store.channels)
-        embedding.save(out / "backbone", backbone, embedded)
+        signal_transform.save(out / "backbone", backbone, embedded)
 
         generation = settings.generation
         names = [store.channels[k] for k in generation.channels]
@@ -97,8 +97,8 @@ def main(run: Stage) -> None:
         mlflow.log_figure(figures.traces(real * 100, generated * 100, names, store.sfreq, title), "generated.png")
         # Under a name of its own: it has no step, and the curve of validation_loss has.
         scores = {"best_validation_loss": metrics["validation_loss"], "parameters": metrics["parameters"]}
-        model = models.log(serving, "ssmdp", out, scores)
-        models.write_reference(reference, out, logger.run_id, model)
+        model = log_model.log(serving, "ssmdp", out, scores)
+        log_model.write_reference(reference, out, logger.run_id, model)
 
 
 if __name__ == "__main__":

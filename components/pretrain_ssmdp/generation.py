@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from components.models.diffusion import sample
-from components.models.ssmdp import SSMDP
 from components.pretrain_ssmdp.settings import Generation
-from components.signal.mulaw import inverse_mulaw
+from eegdiffusion.core.signal.mulaw import inverse_mulaw
+from eegdiffusion.events.models.diffusion import sample
+from eegdiffusion.events.models.ssmdp import SSMDP
 
 
 def generate(backbone: SSMDP, mu_law: bool, generation: Generation, rate_hz: float, seed: int) -> np.ndarray:

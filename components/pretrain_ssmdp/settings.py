@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt
 
-from components.settings import settings
-from components.training.settings import Count, Optimisation, Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Count, Optimisation, Positive
 
 
 @settings

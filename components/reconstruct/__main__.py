@@ -3,28 +3,28 @@
 import pandas
 import torch
 
-from components.data.epoch_store import EpochStore
-from components.data.generation_study import encoder_folder
-from components.data.image_features import ImageFeatures
-from components.data.image_latents import ImageLatents
-from components.data.paired_epochs import PairedEpochs
-from components.data.reconstructions import Reconstructions
-from components.data.structure_maps import StructureMaps
-from components.evaluation.metric_networks import load_networks
-from components.evaluation.reconstruction_scores import Context
-from components.evaluation.score_reconstructions import score
-from components.models.condiffusion_pictures import load_pictures
-from components.models.generator import load_generator
-from components.models.sgdm import load_sgdm
 from components.reconstruct.arms import condiffusion_arms, sgdm_arms
 from components.reconstruct.settings import Reconstruct
-from components.serving.epochs import ENCODER
-from components.stage import Stage, stage
-from components.training.device import device_of
-from components.training.image_pairs import ALL
-from components.training.memory import keep_freed_memory
-from components.training.settings import Accelerator
-from components.training.trained_classifier import open_classifier
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.settings import Accelerator
+from eegdiffusion.images.condiffusion.condiffusion_sampling import load_pictures
+from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
+from eegdiffusion.images.encoders.trained_classifier import open_classifier
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.image_pairs import ALL
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.generation.generation_config import encoder_folder
+from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.metrics.metric_networks import load_networks
+from eegdiffusion.images.metrics.reconstruction_scores import Context
+from eegdiffusion.images.metrics.reconstructions import Reconstructions
+from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.images.sgdm.sgdm import load_sgdm
+from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 
 def items_of(data: PairedEpochs, images: pandas.DataFrame) -> pandas.DataFrame:

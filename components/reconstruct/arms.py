@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.data.paired_epochs import PairedEpochs, permuted
-from components.models.condiffusion_pictures import Pictures, generate
-from components.models.image_sampling import seeds_for
-from components.models.sgdm import SGDM
 from components.reconstruct.settings import Reconstruct
+from eegdiffusion.images.condiffusion.condiffusion_sampling import Pictures, generate
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, permuted
+from eegdiffusion.images.generation.image_sampling import seeds_for
+from eegdiffusion.images.sgdm.sgdm import SGDM
 
 BATCH = 64
 

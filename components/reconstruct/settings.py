@@ -1,10 +1,10 @@
 """Settings of reconstruction."""
 
-from components.evaluation.reconstruction_settings import ReconstructionMetrics
-from components.models.image_sampling import Sampling
-from components.models.sgdm import Control
-from components.settings import settings
-from components.training.settings import Count, Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Count, Positive
+from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
+from eegdiffusion.images.sgdm.sgdm import Control
 
 
 @settings

@@ -5,20 +5,20 @@ from pathlib import Path
 import yaml
 
 from components.ablate_lft.settings import Row
-from components.data.generation_study import GenerationStudy
-from components.evaluation.backbones import read_backbones
-from components.report import eeg_sections, eeg_tables, exports, reconstruction_sections, sections
-from components.report.comparison import CONTROL, LFT, compare, compare_spectra
-from components.report.document import Document
-from components.report.eeg_results import read_rows
-from components.report.reconstruction_results import read_generations
-from components.report.results import read_classifiers, read_corpus
-from components.stage import Stage, stage
-from components.training.eeg_encoder_settings import Row as EEGRow
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.events.results.backbones import read_backbones
+from eegdiffusion.images.encoders.encoder_settings import Row as EEGRow
+from eegdiffusion.images.generation.generation_config import GenerationStudy
+from eegdiffusion.report import classifier_sections, encoder_sections, encoder_tables, exports, reconstruction_sections
+from eegdiffusion.report.classifier_results import read_classifiers, read_corpus
+from eegdiffusion.report.comparison import CONTROL, LFT, compare, compare_spectra
+from eegdiffusion.report.document import Document
+from eegdiffusion.report.encoder_runs import read_rows
+from eegdiffusion.report.reconstruction_results import read_generations
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
 
-PUBLISHED = Path(__file__).with_name("published.yaml")
+PUBLISHED = Path(__file__).parents[2] / "eegdiffusion/report/published.yaml"
 
 
 @stage("report")
@@ -49,18 +49,18 @@ def main(run: Stage) -> None:
     out = run.output("reports")
     doc = Document(out, corpus.name)
     doc.write(
-        **sections.summary(comparison),
-        **sections.data(corpus),
-        **sections.classification(doc, comparison, corpus.classes, published),
-        ablations=sections.ablations(ablated, rows, published["ablations"]),
-        **sections.pretraining(doc, backbones, compared),
-        **eeg_sections.images_from_eeg(eeg, published),
+        **classifier_sections.summary(comparison),
+        **classifier_sections.data(corpus),
+        **classifier_sections.classification(doc, comparison, corpus.classes, published),
+        ablations=classifier_sections.ablations(ablated, rows, published["ablations"]),
+        **classifier_sections.pretraining(doc, backbones, compared),
+        **encoder_sections.images_from_eeg(eeg, published),
         **reconstruction_sections.images_made(doc, generations, published),
-        scored=eeg_tables.scored,
-        percent=eeg_tables.percent,
-        environment=sections.environment(),
+        scored=encoder_tables.scored,
+        percent=encoder_tables.percent,
+        environment=classifier_sections.environment(),
     )
-    further = eeg_sections.metrics(eeg) | reconstruction_sections.metrics(generations)
+    further = encoder_sections.metrics(eeg) | reconstruction_sections.metrics(generations)
     exports.write(out, corpus, comparison, backbones, compared, ablated, further)
 
 

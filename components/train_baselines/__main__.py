@@ -6,20 +6,20 @@ import mlflow
 import torch
 from safetensors.torch import save_file
 
-from components.data.store import Store
-from components.evaluation import records
-from components.models.baselines import build_baseline
-from components.serving import baseline as serving
-from components.serving import windows
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
 from components.train_baselines.settings import TrainBaselines
-from components.training.classification import Classification, probabilities
-from components.training.device import device_of
-from components.training.fit import fit
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.baselines import build_baseline
+from eegdiffusion.events.results import predictions_io
+from eegdiffusion.events.serving import baseline_pyfunc as serving
+from eegdiffusion.events.serving import window_input
+from eegdiffusion.events.store.window_store import Store
 
 
 @stage("train_baselines")
@@ -62,9 +62,9 @@ def main(run: Stage) -> None:
             predicted = probabilities(
                 model, test, "signal", settings.optimisation.batch_size, device_of(hardware.accelerator)
             ).numpy()
-            metrics = records.write(folder, test.table, test.labels, predicted, fitted.curves, facts)
+            metrics = predictions_io.write(folder, test.table, test.labels, predicted, fitted.curves, facts)
             (folder / "config.json").write_text(json.dumps(sizes, indent=2))
-            windows.write(folder, example, store.preprocessing)
+            window_input.write(folder, example, store.preprocessing)
             save_file(model.cpu().state_dict(), folder / "model.safetensors")
             logger.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
             if fitted.best_score > best_kappa:
@@ -74,8 +74,8 @@ def main(run: Stage) -> None:
         logger.drain()
         mlflow.log_artifacts(out)
         folder, metrics = best
-        info = models.log(serving, f"baseline-{name}", folder, metrics)
-        models.write_reference(reference, folder, logger.run_id, info)
+        info = log_model.log(serving, f"baseline-{name}", folder, metrics)
+        log_model.write_reference(reference, folder, logger.run_id, info)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Settings of the baselines' training."""
 
-from components.settings import settings
-from components.training.settings import Optimisation
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Optimisation
 
 
 @settings

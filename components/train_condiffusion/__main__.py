@@ -2,26 +2,27 @@
 
 import torch
 
-from components.data.epoch_store import EpochStore
-from components.data.generation_study import encoder_folder
-from components.data.image_latents import ImageLatents
-from components.evaluation import eeg_records, figures
-from components.evaluation.denoising_gain import denoising_gain
-from components.models.condiffusion import Adaptation, make_condiffusion
-from components.models.condiffusion_pictures import Pictures
-from components.models.generator import load_generator
-from components.serving import condiffusion as serving
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
 from components.train_condiffusion import results
 from components.train_condiffusion.settings import TrainConDiffusion
-from components.training.condiffusion import ConDiffusionTraining, cache_features, compare, spread
-from components.training.device import device_of
-from components.training.fit import fit
-from components.training.settings import Hardware
-from components.training.trained_classifier import open_classifier
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.condiffusion import condiffusion_pyfunc as serving
+from eegdiffusion.images.condiffusion.condiffusion import Adaptation, make_condiffusion
+from eegdiffusion.images.condiffusion.condiffusion_sampling import Pictures
+from eegdiffusion.images.condiffusion.condiffusion_training import ConDiffusionTraining, cache_features, compare, spread
+from eegdiffusion.images.encoders import encoder_results
+from eegdiffusion.images.encoders.trained_classifier import open_classifier
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.generation.denoising_gain import denoising_gain
+from eegdiffusion.images.generation.generation_config import encoder_folder
+from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.image_latents import ImageLatents
 
 SPLITS = ("train", "validation", "test")
 
@@ -90,12 +91,12 @@ def main(run: Stage) -> None:
             "best_epoch": done.best_epoch,
         }
         metrics = denoising_gain(losses, data["test"].image)
-        eeg_records.write(out, done.curves, facts, metrics)
+        encoder_results.write(out, done.curves, facts, metrics)
         averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
         serving.write_sampling(out, settings.sampling)
         drawn = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)
         figures.save(drawn, out)
-        models.publish(serving, "condiffusion", out, reference, metrics, description.warnings)
+        log_model.publish(serving, "condiffusion", out, reference, metrics, description.warnings)
 
 
 if __name__ == "__main__":

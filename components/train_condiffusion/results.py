@@ -4,12 +4,12 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
-from components.data.paired_epochs import PairedEpochs, mismatched
-from components.evaluation.figures import learning_curves
-from components.evaluation.picture_grid import picture_grid
-from components.models.condiffusion_pictures import Pictures, generate
-from components.models.image_sampling import seeds_for
 from components.train_condiffusion.settings import TrainConDiffusion
+from eegdiffusion.core.observe.figures.figures import learning_curves
+from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.images.condiffusion.condiffusion_sampling import Pictures, generate
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
+from eegdiffusion.images.generation.image_sampling import seeds_for
 
 SAMPLES = 2
 """Pictures of each epoch in the figure."""

@@ -1,10 +1,10 @@
 """Settings of EEG-ConDiffusion."""
 
-from components.models.condiffusion import Kind
-from components.models.image_sampling import Sampling
-from components.settings import settings
-from components.training.latent_diffusion import Denoising
-from components.training.settings import Count, Optimisation, Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Count, Optimisation, Positive
+from eegdiffusion.images.condiffusion.condiffusion import Kind
+from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.generation.latent_diffusion import Denoising
 
 
 @settings

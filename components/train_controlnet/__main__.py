@@ -3,36 +3,37 @@
 import numpy as np
 import torch
 
-from components.data.epoch_store import EpochStore
-from components.data.generation_study import encoder_folder
-from components.data.guided_items import GuidedItems
-from components.data.image_features import ImageFeatures
-from components.data.image_latents import ImageLatents
-from components.data.paired_epochs import PairedEpochs, mismatched
-from components.data.structure_maps import StructureMaps
-from components.evaluation import eeg_records, figures
-from components.evaluation.denoising_gain import denoising_gain
-from components.models.eeg_semantics import load_aligned
-from components.models.generator import load_generator
-from components.models.semantic_tokens import fresh_tokens
-from components.models.sgdm import SGDM, make_controlnet
-from components.models.structure_from_eeg import load_structure_predictor
-from components.serving import sgdm as serving
-from components.serving.windows import EXAMPLE
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
 from components.train_controlnet import pictures
 from components.train_controlnet.settings import TrainControlNet
-from components.training.controlnet import ControlNetTraining, Guide
-from components.training.device import device_of
-from components.training.fit import fit
-from components.training.image_conditions import cosines, fit_baseline, predict_conditions
-from components.training.image_pairs import ALL, split_hash
-from components.training.latent_diffusion import losses_by_condition
-from components.training.memory import keep_freed_memory
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.serving.window_input import EXAMPLE
+from eegdiffusion.images.encoders import encoder_results
+from eegdiffusion.images.encoders.eeg_semantics import load_aligned
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.image_pairs import ALL, split_hash
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.generation.denoising_gain import denoising_gain
+from eegdiffusion.images.generation.generation_config import encoder_folder
+from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.generation.latent_diffusion import losses_by_condition
+from eegdiffusion.images.generation.semantic_tokens import fresh_tokens
+from eegdiffusion.images.sgdm import sgdm_pyfunc as serving
+from eegdiffusion.images.sgdm.controlnet_dataset import GuidedItems
+from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
+from eegdiffusion.images.sgdm.image_conditions import cosines, fit_baseline, predict_conditions
+from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
+from eegdiffusion.images.structure.structure_from_eeg import load_structure_predictor
+from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 
 @stage("train_controlnet")
@@ -119,11 +120,11 @@ def main(run: Stage) -> None:
             "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
             "best_epoch": done.best_epoch,
         }
-        eeg_records.write(out, done.curves, facts, metrics)
+        encoder_results.write(out, done.curves, facts, metrics)
         np.save(out / EXAMPLE, parts["test"].__getitems__([0, 1])["eeg"])
         drawn = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
         figures.save(drawn, out)
-        models.publish(serving, "sgdm-controlnet", out, reference, metrics, description.warnings)
+        log_model.publish(serving, "sgdm-controlnet", out, reference, metrics, description.warnings)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from components.data.paired_epochs import PairedEpochs
-from components.data.structure_maps import StructureMaps
-from components.evaluation.figures import learning_curves
-from components.evaluation.picture_grid import picture_grid
-from components.evaluation.structure_figures import draw_maps
-from components.models.image_sampling import seeds_for
-from components.models.sgdm import SGDM
 from components.train_controlnet.settings import TrainControlNet
+from eegdiffusion.core.observe.figures.figures import learning_curves
+from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.generation.image_sampling import seeds_for
+from eegdiffusion.images.sgdm.sgdm import SGDM
+from eegdiffusion.images.structure.structure_figures import draw_maps
+from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 
 @torch.inference_mode()

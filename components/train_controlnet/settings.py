@@ -4,11 +4,11 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from components.models.image_sampling import Sampling
-from components.models.sgdm import Control
-from components.settings import settings
-from components.training.latent_diffusion import Denoising
-from components.training.settings import Count, Optimisation, Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Count, Optimisation, Positive
+from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.sgdm.sgdm import Control
 
 
 @settings

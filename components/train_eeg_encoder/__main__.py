@@ -4,24 +4,24 @@ import shutil
 
 import mlflow
 
-from components.data.epoch_store import EpochStore
-from components.data.image_features import ImageFeatures
-from components.data.protocols import folds
-from components.evaluation import figures
-from components.serving import eeg_classifier, eeg_embedding
-from components.serving.epochs import ENCODER
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
 from components.train_eeg_encoder import pictures
 from components.train_eeg_encoder.cell import open_study, pairs_of, run_cell
 from components.train_eeg_encoder.settings import TrainEEGEncoder
-from components.training.device import device_of
-from components.training.eeg_encoder_settings import Band, Row, seeds_of
-from components.training.settings import Hardware
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.encoders import aligned_pyfunc, classifier_pyfunc
+from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
+from eegdiffusion.images.encoders.encoder_settings import Band, Row, seeds_of
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.protocols import folds
+from eegdiffusion.images.features.image_features import ImageFeatures
 
-SERVED = {"align": eeg_embedding, "classify": eeg_classifier}
+SERVED = {"align": aligned_pyfunc, "classify": classifier_pyfunc}
 
 
 def band_name(band: Band | None) -> str:
@@ -74,10 +74,10 @@ def main(run: Stage) -> None:
         mlflow.log_artifacts(kept)
         model = None
         if served:
-            model = models.log(SERVED[row.objective], f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
+            model = log_model.log(SERVED[row.objective], f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
         for warning in store.description.warnings:
             print(f"WARNING: {warning}")
-        models.write_reference(reference, best.folder, mlflow.active_run().info.run_id, model)
+        log_model.write_reference(reference, best.folder, mlflow.active_run().info.run_id, model)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,24 @@ import numpy as np
 import pandas
 import torch
 
-from components.data.classes import Classes, classes_of
-from components.data.epoch_store import EpochStore
-from components.data.image_features import ImageFeatures
-from components.data.image_targets import Target, make_target
-from components.data.paired_epochs import identities, permuted
-from components.data.protocols import Fold
-from components.errors import InputError
-from components.evaluation import eeg_records
-from components.evaluation.eeg_records import Retrieval
-from components.evaluation.image_retrieval import Gallery, retrieve
-from components.serving.epochs import ENCODER
-from components.serving.windows import EXAMPLE
 from components.train_eeg_encoder.settings import TrainEEGEncoder
-from components.training.classification import probabilities
-from components.training.eeg_encoder_settings import Row
-from components.training.eeg_encoders import Trained, train_aligned, train_classifier
-from components.training.image_pairs import ALL, Pairs
-from components.training.settings import Hardware
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.classification import probabilities
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.serving.window_input import EXAMPLE
+from eegdiffusion.images.encoders import encoder_results
+from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
+from eegdiffusion.images.encoders.encoder_results import Retrieval
+from eegdiffusion.images.encoders.encoder_settings import Row
+from eegdiffusion.images.encoders.encoder_training import Trained, train_aligned, train_classifier
+from eegdiffusion.images.encoders.image_retrieval import Gallery, retrieve
+from eegdiffusion.images.epochs.classes import Classes, classes_of
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs
+from eegdiffusion.images.epochs.paired_epochs import identities, permuted
+from eegdiffusion.images.epochs.protocols import Fold
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.features.image_targets import Target, make_target
 
 Band = tuple[float, float] | None
 
@@ -167,11 +167,11 @@ def run_cell(
         study.target.save(folder)
     else:
         table = classify(trained, pairs, settings.classify.average, device)
-        table.to_parquet(folder / eeg_records.CLASSIFIED, index=False)
-        metrics = eeg_records.classification_metrics(table)
+        table.to_parquet(folder / encoder_results.CLASSIFIED, index=False)
+        metrics = encoder_results.classification_metrics(table)
         facts |= {"concepts": study.classes.names, "split_rule": study.classes.rule, "windows": len(table)}
         facts["repetitions"] = settings.classify.average
-    eeg_records.write(folder, trained.curves, facts, metrics)
+    encoder_results.write(folder, trained.curves, facts, metrics)
     if row.pairs == "recorded":  # no one uses a control
         trained.encoder.cpu().save_pretrained(folder / ENCODER)
         pairs.input.save(folder)

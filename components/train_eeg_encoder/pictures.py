@@ -7,12 +7,12 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from components.data.pictures import open_picture
-from components.evaluation import eeg_figures
-from components.evaluation.eeg_figures import Seen
-from components.evaluation.eeg_records import RETRIEVED
-from components.evaluation.image_retrieval import electrode_importance, evoked
 from components.train_eeg_encoder.cell import Cell
+from eegdiffusion.images.corpora.image_files import open_picture
+from eegdiffusion.images.encoders import encoder_figures
+from eegdiffusion.images.encoders.encoder_figures import Seen
+from eegdiffusion.images.encoders.encoder_results import RETRIEVED
+from eegdiffusion.images.encoders.image_retrieval import electrode_importance, evoked
 
 ROWS = 6
 """Test images that are shown, drawn at random."""
@@ -30,14 +30,14 @@ def draw(cell: Cell, title: str, device: torch.device) -> dict[str, Figure]:
         device: where to run.
     """
     description = cell.pairs.store.description
-    found = {"retrieved": eeg_figures.retrieved_images(_seen(cell), f"Seen and retrieved images, {title}")}
-    if eeg_figures.positioned(description.channels):
+    found = {"retrieved": encoder_figures.retrieved_images(_seen(cell), f"Seen and retrieved images, {title}")}
+    if encoder_figures.positioned(description.channels):
         unit = {"uV": "µV"}.get(description.unit, description.unit)
-        found["evoked"] = eeg_figures.evoked_topographies(
+        found["evoked"] = encoder_figures.evoked_topographies(
             evoked(cell.pairs), np.array(description.times), description.channels, unit, f"Evoked potential, {title}"
         )
         importance = electrode_importance(cell.trained.encoder, cell.pairs, device)
-        found["importance"] = eeg_figures.importance_topography(
+        found["importance"] = encoder_figures.importance_topography(
             importance, description.channels, f"Importance of electrodes, {title}"
         )
     return found

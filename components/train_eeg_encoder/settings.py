@@ -1,8 +1,8 @@
 """Settings of encoders of EEG epochs."""
 
-from components.settings import settings
-from components.training.eeg_encoder_settings import Align, Classify
-from components.training.settings import Positive
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Positive
+from eegdiffusion.images.encoders.encoder_settings import Align, Classify
 
 
 @settings

@@ -3,22 +3,29 @@
 import numpy as np
 import pandas
 
-from components.data.epoch_store import EpochStore
-from components.data.structure_maps import StructureMaps
-from components.data.structured_pictures import cached_pictures
-from components.evaluation import eeg_records, figures
-from components.hashing import text_hash
-from components.serving import structure as serving
-from components.serving.windows import EXAMPLE
-from components.stage import Stage, stage
-from components.tracking import models
-from components.tracking.datasets import Data
-from components.tracking.run import tracked
-from components.train_structural_vae import testing
 from components.train_structural_vae.settings import TrainStructuralVAE
-from components.training.device import device_of
-from components.training.settings import Hardware
-from components.training.structure import StructureData, latents_of, split_of, train_predictor, train_vae
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.core.observe.tracking.datasets import Data
+from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.serving.window_input import EXAMPLE
+from eegdiffusion.images.encoders import encoder_results
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.structure import structure_pyfunc as serving
+from eegdiffusion.images.structure import structure_tests
+from eegdiffusion.images.structure.structure_maps import StructureMaps
+from eegdiffusion.images.structure.structure_training import (
+    StructureData,
+    latents_of,
+    split_of,
+    train_predictor,
+    train_vae,
+)
+from eegdiffusion.images.structure.structured_images import cached_pictures
 
 
 @stage("train_structural_vae")
@@ -43,7 +50,7 @@ def main(run: Stage) -> None:
         if not run.leader:
             return
         predictor.save(out / serving.PREDICTOR)
-        tested, pairs = testing.test(predictor, data, latents, device), data.pairs()
+        tested, pairs = structure_tests.test(predictor, data, latents, device), data.pairs()
         plain = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
         np.save(out / EXAMPLE, plain.__getitems__([0, 1])["eeg"])
         facts = {
@@ -65,13 +72,13 @@ def main(run: Stage) -> None:
             "validation_loss": first.best_score,
             "predictor_validation_loss": second.best_score,
         }
-        eeg_records.write(out, first.curves, facts, tested.metrics)
+        encoder_results.write(out, first.curves, facts, tested.metrics)
         if second.curves:
             pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
         tested.table.to_parquet(out / "structure.parquet", index=False)
-        figures.save(testing.draw(tested, vae, data, latents, f"{corpus} data"), out)
+        figures.save(structure_tests.draw(tested, vae, data, latents, f"{corpus} data"), out)
         logger.drain()
-        models.publish(serving, "structural-vae", out, reference, tested.metrics, store.description.warnings)
+        log_model.publish(serving, "structural-vae", out, reference, tested.metrics, store.description.warnings)
 
 
 if __name__ == "__main__":

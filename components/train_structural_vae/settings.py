@@ -1,8 +1,8 @@
 """Settings of the structural VAE and of the prediction of structure from EEG."""
 
-from components.settings import settings
-from components.training.settings import Count
-from components.training.structure import Autoencoder, Predictor
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.training.settings import Count
+from eegdiffusion.images.structure.structure_training import Autoencoder, Predictor
 
 
 @settings

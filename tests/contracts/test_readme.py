@@ -15,7 +15,9 @@ def test_make_targets_exist(target):
     assert target in TARGETS
 
 
-@pytest.mark.parametrize("module", sorted(set(re.findall(r"python -m (components\.[a-z_]+)", README))))
+@pytest.mark.parametrize(
+    "module", sorted(set(re.findall(r"python -m ((?:components|eegdiffusion)\.[a-z_.]+)", README)))
+)
 def test_commands_exist(module):
     assert find_spec(f"{module}.__main__") or find_spec(module).origin.endswith(".py")
 
@@ -28,7 +30,7 @@ def test_stages_are_those_of_the_graph():
 def test_python_examples_import_what_exists():
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         for line in block.splitlines():
-            if line.startswith(("from components", "import ")):
+            if line.startswith(("from eegdiffusion", "import ")):
                 exec(line, {})
 
 

@@ -13,12 +13,12 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from components import component
-from components.ablate.__main__ import change
-from components.code_deps.__main__ import code_of, is_code, module_file
-from components.evaluation.reconstruction_settings import Weights
-from components.models.latent_settings import Latents
-from components.settings import load
+from eegdiffusion.commands.ablate.__main__ import change
+from eegdiffusion.commands.code_deps.__main__ import code_of, is_code, module_file
+from eegdiffusion.core.runtime import contract as component
+from eegdiffusion.core.runtime.settings import load
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.images.metrics.metric_settings import Weights
 
 STAGES = sorted(path.parent.name for path in Path("components").glob("*/component.yaml"))
 

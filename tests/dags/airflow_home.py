@@ -80,7 +80,10 @@ def stub(path: Path, stages: str, params: str) -> Path:
     path.mkdir(parents=True)
     tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in tracked.stdout.splitlines():
-        if name.startswith(("components/", "mlflow/", ".dvc/", ".gitignore", ".dvcignore")) and (ROOT / name).is_file():
+        if (
+            name.startswith(("components/", "eegdiffusion/", "mlflow/", ".dvc/", ".gitignore", ".dvcignore"))
+            and (ROOT / name).is_file()
+        ):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, path / name)
     (path / "dvc.yaml").write_text(stages)

@@ -7,8 +7,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from components.errors import InputError
-from components.orchestration.corpus import confirm, load, look
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.operations.orchestration.corpus_watch import confirm, load, look
 from tests.dags.airflow_home import ROOT
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 

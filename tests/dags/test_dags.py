@@ -30,7 +30,7 @@ for path in sorted(Path(sys.argv[1]).glob("[a-z]*.py")):
     (dag,) = [value for value in vars(module).values() if isinstance(value, DAG)]
     dags[dag.dag_id] = {"took": took, "max_active_runs": dag.max_active_runs,
         "tasks": {t.task_id: sorted(t.upstream_task_ids) for t in dag.tasks}}
-heavy = sorted({"torch", "mlflow", "dvc", "numpy", "pandas", "mne", "components"} & set(sys.modules))
+heavy = sorted({"torch", "mlflow", "dvc", "numpy", "pandas", "mne", "components", "eegdiffusion"} & set(sys.modules))
 print(json.dumps({"dags": dags, "heavy": heavy}))
 """
 

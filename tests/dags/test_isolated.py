@@ -54,7 +54,7 @@ class Cluster:
         self.pods += 1
         clone = self.root / "pods" / str(self.pods)
         git(self.root, "clone", "-q", *(["--branch", branch] if branch else []), "remote.git", str(clone))
-        module = [sys.executable, "-m", "components.orchestration.isolated", *words]
+        module = [sys.executable, "-m", "eegdiffusion.operations.orchestration.isolated", *words]
         return subprocess.Popen(
             module,
             cwd=clone,

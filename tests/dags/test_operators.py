@@ -18,7 +18,7 @@ from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG
 
-from components import component
+from eegdiffusion.core.runtime import contract
 from tests.dags.airflow_home import DAGS, ROOT, git, stub
 
 GIB = 2**30
@@ -79,7 +79,7 @@ def test_every_runtime_bounds_what_a_stage_takes(built, runtime, name):
 @pytest.mark.parametrize("name", STAGES)
 def test_process(built, name):
     made, _ = built["process"][name]
-    assert made.command == ["python", "-m", "components.orchestration.run_stage", name]
+    assert made.command == ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", name]
     assert made.folder == f"{ROOT}/runs/{{{{ run_id | slug }}}}"
     assert made.environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
 
@@ -87,8 +87,8 @@ def test_process(built, name):
 @pytest.mark.parametrize("name", STAGES)
 def test_docker(built, name):
     made, stage = built["docker"][name]
-    assert made.command == ["python", "-m", "components.orchestration.run_stage", name]
-    assert made.image == f"eeg-workflow-{component.read(stage.base).image}"
+    assert made.command == ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", name]
+    assert made.image == f"eeg-workflow-{contract.read(stage.base).image}"
     assert made.shm_size == stage.resources.shm_gb * GIB and made.mem_limit == f"{stage.resources.memory_gb}g"
     assert made.gpus == stage.resources.gpus and made.gpu_ids == ["4", "5", "6"]
     assert not made.mount_tmp_dir and not made.retrieve_output and made.auto_remove == "force"
@@ -153,7 +153,13 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
     pod = made.build_pod_request_obj()
     (container,) = pod.spec.containers
     assert container.command[-1] == "retrain/scheduled__2026-01-01T00-00-00-00-00"
-    assert container.args == ["python", "-m", "components.orchestration.isolated", "stage", "pretrain_ssmdp@base"]
+    assert container.args == [
+        "python",
+        "-m",
+        "eegdiffusion.operations.orchestration.isolated",
+        "stage",
+        "pretrain_ssmdp@base",
+    ]
     variables = {variable.name: variable.value for variable in container.env}
     assert variables["EEG_GIT_URL"] == url and variables["EEG_CHECKPOINTS"] == "/state/checkpoints"
     claims = {v.name: v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from components.orchestration.prune import prune
+from eegdiffusion.operations.orchestration.prune import prune
 from tests.dags.airflow_home import git, stub
 from tests.e2e.workspace import command
 
@@ -30,13 +30,13 @@ def repository(tmp_path_factory):
 
 
 def run(path, name, *words, check=True):
-    return command(path, "python", "-m", f"components.orchestration.{name}", *words, check=check)
+    return command(path, "python", "-m", f"eegdiffusion.operations.orchestration.{name}", *words, check=check)
 
 
 def _open(path, name, status=0, **environment):
     words = ["--repository", ".", "--workspace", f"runs/{name}", "--run", name, f'--overrides={{"status": {status}}}']
     kept = [f"{key}={value}" for key, value in environment.items()]
-    return command(path, "env", *kept, "python", "-m", "components.orchestration.open_run", *words).stdout
+    return command(path, "env", *kept, "python", "-m", "eegdiffusion.operations.orchestration.open_run", *words).stdout
 
 
 def names(repository):

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from components.orchestration import seal
+from eegdiffusion.operations.orchestration import finalize
 from tests.dags.airflow_home import RESOURCES, ROOT, Airflow, git, stub
 from tests.e2e.workspace import TINY, command, environment, module
 from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
@@ -28,7 +28,7 @@ LONG = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
 
 def stage(path: Path, name: str, **options) -> subprocess.Popen:
     """Start a stage as the process runtime does."""
-    words = ["python", "-m", "components.orchestration.run_stage", name]
+    words = ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", name]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "stdin": subprocess.DEVNULL}
     return subprocess.Popen(words, cwd=path, env=environment(), start_new_session=True, **pipes | options)
 
@@ -62,7 +62,7 @@ def eeg(tmp_path_factory):
     module(repository, "params", "set", *TINY, *more)
     git(repository, "commit", "-qam", "small")
     words = ["--repository", ".", "--workspace", "runs/r1", "--run", "r1"]
-    command(repository, "python", "-m", "components.orchestration.open_run", *words)
+    command(repository, "python", "-m", "eegdiffusion.operations.orchestration.open_run", *words)
     finish(stage(repository / "runs" / "r1", "ingest_tuev"))
     return repository / "runs" / "r1"
 
@@ -142,7 +142,7 @@ STAGES = f"""stages:
 
 def work(repository: Path, name: str, own: int = 0) -> Path:
     words = ["--repository", ".", "--workspace", f"runs/{name}", "--run", name, f'--overrides={{"own": {own}}}']
-    command(repository, "python", "-m", "components.orchestration.open_run", *words)
+    command(repository, "python", "-m", "eegdiffusion.operations.orchestration.open_run", *words)
     for one in ("one", "two"):
         finish(stage(repository / "runs" / name, one))
     return repository / "runs" / name
@@ -162,7 +162,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path):
 
     def whole_run(own: int) -> Path:
         path = work(repository, f"r{own}", own)
-        command(path, "python", "-m", "components.orchestration.seal")
+        command(path, "python", "-m", "eegdiffusion.operations.orchestration.finalize")
         return path
 
     with ThreadPoolExecutor(2) as pool:
@@ -183,11 +183,13 @@ def test_a_remote_that_cannot_be_reached_fails_the_seal_and_nothing_else(tmp_pat
     monkeypatch.setattr(time, "sleep", lambda _: None)  # between its attempts
     monkeypatch.setattr(os, "environ", environment())
     with pytest.raises(RuntimeError, match="(?s)dvc --wait-for-lock push: exit status .*Not a directory.*dvc-storage"):
-        seal.seal(path)
+        finalize.seal(path)
     assert capsys.readouterr().out.count("Again in") == 3
     assert not git(repository, "branch", "--list", "retrain/*"), "no branch promises data that are not there"
     (tmp_path / "dvc-storage").unlink()
-    assert command(path, "python", "-m", "components.orchestration.seal").stdout.endswith("retrain/r1\n")
+    assert command(path, "python", "-m", "eegdiffusion.operations.orchestration.finalize").stdout.endswith(
+        "retrain/r1\n"
+    )
     assert command(path, "dvc", "status", "--cloud").stdout.strip().endswith("in sync.")
     assert len(stored(tmp_path / "dvc-storage")) == 2
 

@@ -41,12 +41,19 @@ def ran(airflow):
 
 
 def open_run(airflow, name, *more, check=True):
-    words = ["python", "-m", "components.orchestration.open_run", "--repository", "."]
+    words = ["python", "-m", "eegdiffusion.operations.orchestration.open_run", "--repository", "."]
     return command(airflow.repository, *words, "--workspace", f"runs/{name}", "--run", name, *more, check=check)
 
 
 def repro(airflow, name, stage):
-    words = ["env", f"EEG_RUNS={airflow.repository}/runs", "python", "-m", "components.orchestration.run_stage", stage]
+    words = [
+        "env",
+        f"EEG_RUNS={airflow.repository}/runs",
+        "python",
+        "-m",
+        "eegdiffusion.operations.orchestration.run_stage",
+        stage,
+    ]
     return command(airflow.repository / "runs" / name, *words, check=False)
 
 
@@ -89,7 +96,7 @@ def test_two_runs_share_the_cache_and_nothing_else(airflow):
         open_run(airflow, name)
         for stage in ("one", "two@0", "two@1"):
             assert repro(airflow, name, stage).returncode == 0
-        command(airflow.repository / "runs" / name, "python", "-m", "components.orchestration.seal")
+        command(airflow.repository / "runs" / name, "python", "-m", "eegdiffusion.operations.orchestration.finalize")
     assert ran(airflow) == ["one", "two-0", "two-1"], "the second run found all in the cache"
     branches = git(airflow.repository, "branch", "--list", "--format=%(refname:short)", "retrain/*").split()
     assert branches == ["retrain/r1", "retrain/r2"]
@@ -104,7 +111,7 @@ def test_a_run_finds_what_the_repository_has_cached(airflow):
 
 def test_one_stage_runs_once_however_often_it_is_started(airflow):
     open_run(airflow, "r1")
-    words = ["python", "-m", "components.orchestration.run_stage", "one"]
+    words = ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", "one"]
     path = airflow.repository / "runs" / "r1"
     environment = airflow.environment | {"EEG_RUNS": str(airflow.repository / "runs"), "PYTHONPATH": ""}
     started = [subprocess.Popen(words, cwd=path, env=environment) for _ in range(3)]
@@ -114,7 +121,13 @@ def test_one_stage_runs_once_however_often_it_is_started(airflow):
 
 def test_sealing_refuses_a_run_that_is_not_done(airflow):
     open_run(airflow, "r1")
-    done = command(airflow.repository / "runs" / "r1", "python", "-m", "components.orchestration.seal", check=False)
+    done = command(
+        airflow.repository / "runs" / "r1",
+        "python",
+        "-m",
+        "eegdiffusion.operations.orchestration.finalize",
+        check=False,
+    )
     assert done.returncode == 1 and "out of date" in done.stderr
     assert not git(airflow.repository, "branch", "--list", "retrain/*")
 

@@ -84,7 +84,7 @@ class Server:
         """The process that a task started to run a stage."""
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            mine = words[1:] == ["-m", "components.orchestration.run_stage", name]
+            mine = words[1:] == ["-m", "eegdiffusion.operations.orchestration.run_stage", name]
             if mine and Path(process.cwd()).is_relative_to(self.repository):
                 return process
         return None
@@ -117,7 +117,7 @@ def server(tmp_path_factory):
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
         }
-        words = [sys.executable, "-m", "components.orchestration.airflow_server"]
+        words = [sys.executable, "-m", "eegdiffusion.operations.orchestration.airflow_server"]
         process = subprocess.Popen(words, cwd=root, env=settings, stdout=output, stderr=subprocess.STDOUT)
         try:
             found = Server(f"http://127.0.0.1:{port}", "", repository, process, messages, log)

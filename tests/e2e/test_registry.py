@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import yaml
 
-from components.errors import InputError
-from components.reproduce.__main__ import compare, main
-from components.tracking.card import LIMIT
+from eegdiffusion.commands.reproduce.__main__ import compare, main
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.operations.registry.card import LIMIT
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
 
@@ -35,7 +35,7 @@ def registered(workspace):
     document["lft"]["gate"]["floor"] = -1.0
     document["ssmdp"]["gate"]["floor"] = 0.0001  # nothing is that good
     registry.write_text(yaml.safe_dump(document))
-    (workspace / "components" / "new.py").write_text('"""Code that git does not track yet."""\n')
+    (workspace / "eegdiffusion" / "new.py").write_text('"""Code that git does not track yet."""\n')
     module(workspace, "register")
     module(workspace, "promote")
     return workspace
@@ -137,7 +137,7 @@ def test_a_version_is_made_again_from_an_uncommitted_tree(workspace, client):
     assert "the same within 0.01" in tags["reproduced"]
     again = workspace / "runs" / "reproduce-lft-1"
     assert (again / tags["result"] / "lft" / "diffusion_pytorch_model.safetensors").is_file()
-    assert (again / "params.yaml").read_text() == then and (again / "components" / "new.py").is_file()
+    assert (again / "params.yaml").read_text() == then and (again / "eegdiffusion" / "new.py").is_file()
     assert len(mlflow.search_runs(experiment_names=["finetune_lft"])) == runs, (
         "the registry's experiments have no copies"
     )
@@ -183,7 +183,7 @@ def test_data_that_are_gone_are_named(workspace, reproduce):
         shutil.rmtree(cache, ignore_errors=True)
         cache.with_name("gone").rename(cache)
     assert reproduce(words) == 0, "once the data are there, the same folder goes on"
-    code = workspace / "runs" / "other" / "components" / "models" / "ssmdp.py"
+    code = workspace / "runs" / "other" / "eegdiffusion" / "events" / "models" / "ssmdp.py"
     code.write_text(code.read_text() + "# changed")
     with pytest.raises(InputError, match=r"is not what pretrain_ssmdp@base was run with, .*models/ssmdp.py"):
         reproduce(words)
@@ -198,7 +198,7 @@ def server(registered):
     address = f"http://127.0.0.1:{port}"
     with (registered / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "components.tracking.server"],
+            [sys.executable, "-m", "eegdiffusion.core.observe.tracking.server"],
             cwd=registered,
             env=environment() | {"MLFLOW_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=log,

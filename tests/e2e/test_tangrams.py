@@ -9,9 +9,9 @@ import pandas
 import pytest
 import yaml
 
-from components.data.epoch_store import EpochStore
-from components.data.image_features import ImageFeatures
-from components.data.structure_maps import StructureMaps
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.structure.structure_maps import StructureMaps
 from tests.e2e.workspace import ROOT, command, copy, module
 from tests.surrogate_source import CACHE
 
@@ -36,8 +36,8 @@ def workspace(tmp_path_factory):
         params[section] |= rows
     params["eeg_encoders"]["tangrams"]["options"] = SMALL
     (path / "params.yaml").write_text(yaml.safe_dump(params))
-    assert make[0] == "-m" and make[1].startswith("components.")
-    module(path, make[1].removeprefix("components."), *make[2:], *FEW)
+    assert make[:2] == ["-m", "eegdiffusion.surrogate.things"]
+    module(path, "surrogate_things", *make[2:], *FEW)
     command(path, "dvc", *repro)
     return path
 

@@ -46,8 +46,14 @@ def command(workspace: Path, *words: str, check: bool = True) -> subprocess.Comp
 
 
 def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run ``python -m components.<name>`` in the workspace."""
-    return command(workspace, sys.executable, "-m", f"components.{name}", *arguments, check=check)
+    """Run a stage, or a command of the library, in the workspace."""
+    if (ROOT / "components" / name).is_dir():
+        name = f"components.{name}"
+    elif name.startswith("surrogate_"):
+        name = f"eegdiffusion.surrogate.{name.removeprefix('surrogate_')}"
+    else:
+        name = f"eegdiffusion.commands.{name}"
+    return command(workspace, sys.executable, "-m", name, *arguments, check=check)
 
 
 def copy(path: Path) -> Path:

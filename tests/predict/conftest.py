@@ -1,8 +1,8 @@
 import mlflow
 import pytest
 
-from components.serving import lft as serving
-from components.tracking import models
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.events.serving import lft_pyfunc as serving
 from tests.predict import tiny_model
 
 
@@ -16,7 +16,7 @@ def registered(tmp_path_factory):
     mlflow.create_experiment("finetune_lft", artifact_location=(folder / "artifacts").as_uri())
     mlflow.set_experiment("finetune_lft")
     with mlflow.start_run():
-        info = models.log(serving, "lft", tiny_model.write(folder / "lft"), {})
+        info = log_model.log(serving, "lft", tiny_model.write(folder / "lft"), {})
     client = mlflow.MlflowClient()
     client.create_registered_model("lft")
     version = client.create_model_version("lft", info.model_uri, model_id=info.model_id)

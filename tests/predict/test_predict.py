@@ -10,13 +10,14 @@ import pandas
 import pytest
 import requests
 
-from components.data import store, tuev
-from components.errors import InputError
-from components.predict import events, recording, windows
-from components.predict.folder import predict_all
-from components.predict.prediction import Classifier
-from components.preprocess_tuev.recording import preprocess
-from components.signal.filtering import EEGDM
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess
+from eegdiffusion.events.prediction import classify_windows, event_list, recording
+from eegdiffusion.events.prediction.prediction import Classifier
+from eegdiffusion.events.prediction.recordings_folder import predict_all
+from eegdiffusion.events.store import window_store
 from tests.e2e.workspace import ROOT, environment
 from tests.mlflow_server import free_port, stop, wait_for
 from tests.predict.tiny_model import EDF, PREPROCESSING
@@ -25,7 +26,7 @@ from tests.tuev_fixture import signals, write_edf
 
 def _predict(registered, *words, cwd):
     uri, model = registered
-    command = [sys.executable, "-m", "components.predict", *map(str, words), "--model", model]
+    command = [sys.executable, "-m", "eegdiffusion.commands.predict", *map(str, words), "--model", model]
     place = {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=environment() | place, capture_output=True, text=True)
 
@@ -46,12 +47,12 @@ def predicted(registered, tmp_path_factory):
 
 def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
-    mapped = store.MappedRecording(tmp_path / "r.arrow")
+    mapped = window_store.MappedRecording(tmp_path / "r.arrow")
     found = recording.read(EDF, 75.0, {})
-    derived = windows.derived(found, PREPROCESSING)
-    good = windows.usable(found, derived, PREPROCESSING)
+    derived = classify_windows.derived(found, PREPROCESSING)
+    good = classify_windows.usable(found, derived, PREPROCESSING)
     assert good.all()
-    probabilities = windows.classify(derived, good, PREPROCESSING, loaded.predict, 4)
+    probabilities = classify_windows.classify(derived, good, PREPROCESSING, loaded.predict, 4)
     assert len(probabilities) == mapped.samples // 200 - 4 and np.abs(probabilities.sum(1) - 1).max() < 1e-5
     assert np.ptp(probabilities, axis=0).max() > 0.01, "the model tells windows apart"
     for k in range(len(probabilities)):
@@ -84,7 +85,7 @@ def test_table_annotations_and_figure_agree(predicted):
 def test_neighbours_of_one_class_are_one_event_and_background_is_none():
     classes = ["a", "b", "bckg"]
     rows = [[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 0.3, 0.7], [0, 0.9, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3, [0.9, 0.1, 0]]
-    found = events.find(np.array(rows), classes, "bckg", 1, 2, 0.55)
+    found = event_list.find(np.array(rows), classes, "bckg", 1, 2, 0.55)
     assert found["label"].tolist() == ["a", "b", "unusable", "a"]
     assert found["onset"].tolist() == [2, 5, 7, 8] and found["duration"].tolist() == [2, 1, 1, 1]
     assert found["probability"].tolist() == pytest.approx([0.7, 0.9, np.nan, 0.9], nan_ok=True)
@@ -120,9 +121,9 @@ def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
     raw = _raw(renamed, data * 1e-6)
     raw.save(tmp_path / "r_raw.fif", verbose="error")
     _brainvision(tmp_path / "r.vhdr", raw)
-    expected = windows.derived(recording.read(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
+    expected = classify_windows.derived(recording.read(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
     for name in ("r_raw.fif", "r.vhdr"):
-        found = windows.derived(recording.read(tmp_path / name, 75.0, {}), PREPROCESSING)
+        found = classify_windows.derived(recording.read(tmp_path / name, 75.0, {}), PREPROCESSING)
         assert np.abs(found - expected).max() < 2e-3, name
 
 
@@ -184,7 +185,7 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
     make(tmp_path / name)
     with pytest.raises(InputError) as refused:
         found = recording.read(tmp_path / name, 75.0, {})
-        windows.usable(found, windows.derived(found, PREPROCESSING), PREPROCESSING)
+        classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert str(tmp_path / name) in str(refused.value) and message in str(refused.value)
 
 
@@ -193,10 +194,10 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     data[CZ, : 250 * 6] = 0
     write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
     found = recording.read(tmp_path / "r.edf", 75.0, {})
-    good = windows.usable(found, windows.derived(found, PREPROCESSING), PREPROCESSING)
+    good = classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert not good[:2].any() and good[6:].all()
     probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
-    assert events.find(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
+    assert event_list.find(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
 
 
 def test_the_command_refuses_with_status_65_and_writes_nothing(registered, tmp_path):
@@ -219,7 +220,9 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
-        found = windows.derived(recording.read(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(np.float32)
+        found = classify_windows.derived(recording.read(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(
+            np.float32
+        )
         url = f"http://127.0.0.1:{port}/invocations"
         answer = requests.post(url, json={"inputs": found.tolist()}, timeout=60)
         assert answer.ok, answer.text

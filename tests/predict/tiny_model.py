@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from components.data import tuev
-from components.models import LFT, SSMDP, embedding
-from components.models.embedding import Embedding
-from components.models.latent_settings import Latents
-from components.serving import windows
-from components.signal.filtering import EEGDM
-from components.signal.montage import BIPOLAR
-from components.signal.preprocessing import Preprocessing
+from eegdiffusion import LFT, SSMDP
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import BIPOLAR
+from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.models import signal_transform
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.signal_transform import Embedding
+from eegdiffusion.events.serving import window_input
 from tests.e2e.workspace import ROOT
 
 EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
@@ -44,15 +45,15 @@ def write(folder: Path) -> Path:
     """Write backbone, LFT, latents, preprocessing and example."""
     torch.manual_seed(0)
     backbone = SSMDP(d_model=4, d_state=4, n_layer=2, d_cond=8, d_cond_embed=8)
-    embedding.save(folder / "backbone", backbone, Embedding(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
+    signal_transform.save(folder / "backbone", backbone, Embedding(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
     sizes = {"d_model": 4, "n_layer": 2, "n_pool": 5, "n_channel": 22, "n_fusion": 2, "num_heads": 2}
     lft = LFT(**sizes, encoder_blocks=1, n_class=6, token_scale=30.0)
     latents = Latents(backbone="base", step=1, noise="none", kind="gate", statistic="std", codec="float32")
-    saved = embedding.load(folder / "backbone")
-    _tell_windows_apart(lft, embedding.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
+    saved = signal_transform.load(folder / "backbone")
+    _tell_windows_apart(lft, signal_transform.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
     lft.save_pretrained(folder / "lft")
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}))
-    windows.write(
+    window_input.write(
         folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), PREPROCESSING
     )
     return folder

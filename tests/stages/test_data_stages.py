@@ -14,8 +14,8 @@ import pytest
 import yaml
 from dask.distributed import LocalCluster
 
-from components.data import tuev
-from components.data.store import Store
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.store.window_store import Store
 from tests.e2e.workspace import ROOT, environment
 from tests.tuev_fixture import write_corpus, write_edf, write_rec
 
@@ -27,7 +27,8 @@ def workspace(tmp_path):
     document["ingest_tuev"]["root"] = "corpus/edf"
     document["preprocess_tuev"]["workers"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
-    (tmp_path / "components").symlink_to(ROOT / "components")
+    for package in ("components", "eegdiffusion"):
+        (tmp_path / package).symlink_to(ROOT / package)
     write_corpus(tmp_path / "corpus" / "edf")
     return tmp_path
 
@@ -85,7 +86,7 @@ def test_too_many_bad_recordings_stop_the_run_and_leave_the_list(workspace):
 
 def test_a_root_in_the_environment_that_contradicts_the_settings_is_refused(workspace):
     done = _run(workspace, "ingest_tuev", TUEV_ROOT=str(workspace / "other"))
-    assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "components.params set" in done.stderr
+    assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "eegdiffusion.commands.params set" in done.stderr
     assert _run(workspace, "ingest_tuev", TUEV_ROOT=str(workspace / "corpus" / "edf")).returncode == 0
 
 

@@ -18,16 +18,16 @@ from transformers import (
     GLPNImageProcessor,
 )
 
-from components.data import tangrams
-from components.data.epoch_store import EpochStore
-from components.data.image_features import ImageFeatures
-from components.data.soft_edges import soft_edges
-from components.data.structure_maps import StructureMaps
 from components.embed_images.__main__ import main
-from components.errors import InputError
 from components.ingest_things.__main__ import main as ingest
-from components.models import efficientnet_lite
-from components.models.hed import HED, hed_edges, load_hed, load_packaged_hed
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.corpora import tangrams
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.features import efficientnet_lite
+from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.structure.hed import HED, hed_edges, load_hed, load_packaged_hed
+from eegdiffusion.images.structure.soft_edges import soft_edges
+from eegdiffusion.images.structure.structure_maps import StructureMaps
 from tests.e2e.workspace import ROOT
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40, write_kilogram, write_preprocessed

@@ -11,28 +11,28 @@ import pytest
 import torch
 import yaml
 
-from components.data.epoch_store import EpochStore
-from components.data.generator_pictures import held_out_images, image_file, learned_pictures
-from components.data.image_latents import ImageLatents
-from components.data.pictures import fitted_picture
-from components.data.reconstructions import read_reconstructions
 from components.embed_images.__main__ import main as embed
-from components.errors import InputError
-from components.evaluation.reconstruction_scores import read_scores
 from components.ingest_things.__main__ import main as ingest
-from components.models.generator import load_generator, weights_digest
-from components.models.sgdm import load_sgdm
 from components.prepare_generator.__main__ import main as prepare
 from components.reconstruct.__main__ import main as reconstruct
-from components.surrogate_things import __main__ as surrogate
-from components.surrogate_things.settings import SurrogateThings
-from components.tracking import entries
-from components.tracking.registry import register
 from components.train_condiffusion.__main__ import main as train_condiffusion
 from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
-from components.training.trained_classifier import open_classifier
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.encoders.trained_classifier import open_classifier
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.generation.generator import load_generator, weights_digest
+from eegdiffusion.images.generation.generator_images import held_out_images, image_file, learned_pictures
+from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.metrics.reconstruction_scores import read_scores
+from eegdiffusion.images.metrics.reconstructions import read_reconstructions
+from eegdiffusion.images.sgdm.sgdm import load_sgdm
+from eegdiffusion.operations.registry import registry_config
+from eegdiffusion.operations.registry.registration import register
+from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import module
 from tests.image_workspace import entered
 from tests.stages.test_train_eeg_encoder import settings
@@ -197,7 +197,7 @@ def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):
 
 
 def test_the_registered_models_make_pictures_from_epochs(workspace):
-    registry = entries.entries(Path("mlflow/registry.yaml"))
+    registry = registry_config.entries(Path("mlflow/registry.yaml"))
     epochs = np.load("models/controlnet/things/example.npy")
     for name in ("sgdm-controlnet", "condiffusion", "structural-vae"):
         register(name, registry[name])

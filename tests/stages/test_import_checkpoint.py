@@ -11,10 +11,11 @@ import torch
 from dvc.repo import Repo
 from safetensors.torch import load_file
 
-from components.errors import InputError
-from components.import_checkpoint.__main__ import main
-from components.models import SSMDP, embedding, load_published_classifier
-from components.signal.mulaw import mulaw
+from eegdiffusion import SSMDP, load_published_classifier
+from eegdiffusion.commands.import_checkpoint.__main__ import main
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.mulaw import mulaw
+from eegdiffusion.events.models import signal_transform
 from tests.e2e.workspace import ROOT
 
 PUBLISHED = ROOT / "tests" / "golden" / "published"
@@ -32,7 +33,7 @@ def workspace(tmp_path, monkeypatch):
 
 def test_a_backbone_can_stand_in_for_a_pretrained_one(workspace):
     main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper", "--corpus", "TUEV"])
-    backbone, embedded = embedding.load(Path("models/ssmdp/paper/backbone"))
+    backbone, embedded = signal_transform.load(Path("models/ssmdp/paper/backbone"))
     expected = load_file(PUBLISHED / "published_expected.safetensors")
     found = backbone(expected["x"], expected["diffusion_step"], expected["channel"])
     assert (found - expected["prediction_ema"]).abs().max() < 1e-4 and embedded.mu_law

@@ -14,9 +14,9 @@ import torch
 import yaml
 from sklearn.discriminant_analysis import _cov
 
-from components.data.epoch_store import EpochStore
-from components.data.things_eeg2 import CHANNELS
 from components.ingest_things.__main__ import main
+from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
+from eegdiffusion.images.epochs.epoch_store import EpochStore
 from tests.e2e.workspace import ROOT, environment
 from tests.things_fixture import (
     RAW_ORDER,
@@ -380,7 +380,8 @@ def test_a_subject_is_never_held_whole(workspace, tmp_path):
     entry = {"root": str(root), "layout": "things_eeg2_preprocessed", "epochs": "nice"}
     document["image_corpora"] = {"one": entry}
     (workspace / "params.yaml").write_text(yaml.safe_dump(document))
-    os.symlink(ROOT / "components", "components")
+    for package in ("components", "eegdiffusion"):
+        os.symlink(ROOT / package, package)
     code = (
         "import components.ingest_things.__main__ as command\n"
         "before = int(next(l for l in open('/proc/self/status') if l.startswith('RssAnon')).split()[1])\n"

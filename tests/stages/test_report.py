@@ -11,14 +11,15 @@ import pandas
 import pytest
 import sklearn.metrics
 
-from components.data import splits, store
-from components.errors import InputError
-from components.evaluation import records
-from components.report import tables
 from components.report.__main__ import main
-from components.report.document import Document
-from components.report.results import read_classifiers
-from components.stage import EXIT_BAD_INPUT
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT
+from eegdiffusion.core.storage import splits
+from eegdiffusion.events.results import predictions_io
+from eegdiffusion.events.store import window_store
+from eegdiffusion.report import classifier_tables
+from eegdiffusion.report.classifier_results import read_classifiers
+from eegdiffusion.report.document import Document
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 CHANNELS = ["FP1-F7", "A1-T3"]
@@ -65,8 +66,8 @@ def _write_data(corpus: str) -> pandas.DataFrame:
     manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
     (index / "split.json").write_text(json.dumps(manifest))
     windows = pandas.DataFrame(windows)
-    described = store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
-    store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
+    described = window_store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
+    window_store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
     return windows
 
 
@@ -86,7 +87,7 @@ def _write_classifier(folder: Path, test: pandas.DataFrame, skill: float, seed: 
         }
     )
     facts = {"seed": seed, "corpus": "surrogate", "parameters": 12345}
-    records.write(folder / f"seed-{seed}", test, labels, probabilities, curves.to_dict("records"), facts)
+    predictions_io.write(folder / f"seed-{seed}", test, labels, probabilities, curves.to_dict("records"), facts)
 
 
 def _eeg(gain: float, slope: float, seed: int) -> mne.io.RawArray:
@@ -305,15 +306,15 @@ def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
 
 
 def test_ablations_stand_beside_the_published_numbers(tmp_path):
-    from components.evaluation.metrics import METRICS
-    from components.evaluation.seeds import Summary
+    from eegdiffusion.core.statistics.classification_metrics import METRICS
+    from eegdiffusion.core.statistics.seeds import Summary
 
     rows = {
-        "base": tables.Measured(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),
-        "nolaw": tables.Measured(200, {name: Summary(0.4, float("nan"), 1) for name in METRICS}),
-        "extra": tables.Measured(200, {name: Summary(0.3, 0.1, 2) for name in METRICS}),
+        "base": classifier_tables.Measured(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),
+        "nolaw": classifier_tables.Measured(200, {name: Summary(0.4, float("nan"), 1) for name in METRICS}),
+        "extra": classifier_tables.Measured(200, {name: Summary(0.3, 0.1, 2) for name in METRICS}),
     }
-    table = tables.ablation_table(rows, {"base": {"cohen_kappa": 0.7423}, "nolaw": {"cohen_kappa": 0.725}})
+    table = classifier_tables.ablation_table(rows, {"base": {"cohen_kappa": 0.7423}, "nolaw": {"cohen_kappa": 0.725}})
     assert table["Cohen's kappa"].tolist() == ["0.500 ± 0.100", "0.400", "0.300 ± 0.100"]
     assert table["Cohen's kappa, published (TUEV)"].tolist() == ["0.7423", "0.7250", "–"]
     assert "balanced accuracy, published (TUEV)" not in table  # the paper gives none for this family

@@ -11,14 +11,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from components.errors import InputError
-from components.evaluation.retrieval import Score
-from components.report import eeg_sections, eeg_tables
 from components.report.__main__ import PUBLISHED
-from components.report.document import TEMPLATES, Document
-from components.report.eeg_results import read_rows
-from components.settings import validate
-from components.training.eeg_encoder_settings import Row, seeds_of
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.statistics.retrieval import Score
+from eegdiffusion.images.encoders.encoder_settings import Row, seeds_of
+from eegdiffusion.report import encoder_sections, encoder_tables
+from eegdiffusion.report.document import TEMPLATES, Document
+from eegdiffusion.report.encoder_runs import read_rows
 
 IMAGES, SUBJECTS = 40, ["sub-01", "sub-02", "sub-03"]
 LEAKS = "blocks are confounded with class"
@@ -92,9 +92,9 @@ def corpora(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(corpora, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
-    values = eeg_sections.images_from_eeg(corpora, yaml.safe_load(PUBLISHED.read_text()))
+    values = encoder_sections.images_from_eeg(corpora, yaml.safe_load(PUBLISHED.read_text()))
     found = TEMPLATES.get_template("eeg.md.j2").render(
-        doc=doc, scored=eeg_tables.scored, percent=eeg_tables.percent, **values
+        doc=doc, scored=encoder_tables.scored, percent=encoder_tables.percent, **values
     )
     assert (doc.folder / "figures/eeg1_retrieved.png").is_file()
     assert (doc.folder / "figures/eeg1_repetitions.png").stat().st_size > 10_000
@@ -126,7 +126,7 @@ def test_every_number_stands_beside_its_protocol(text, corpora):
 
 
 def test_the_control_is_judged(text, corpora):
-    (control,) = eeg_sections.controls(corpora[0])
+    (control,) = encoder_sections.controls(corpora[0])
     assert control.trainings == 12 and control.candidates == 40 and control.at_chance
     assert control.two_way.low < 0.5 < control.two_way.high and control.top1.low < 1 / 40 < control.top1.high
     (compared,) = control.compared
@@ -134,11 +134,11 @@ def test_the_control_is_judged(text, corpora):
     shown = text[text.index("**Permuted-pairing control** (permuted, joint, 12 trainings") :].partition("\n- ")[0]
     assert "**Yes.**" in shown and "(linear, joint)" in shown and "p = 0.077" in shown
     score = _rows(text, "Retrieval of the image seen")["permuted (permuted pairs) joint"]["top-1, % (interval)"]
-    assert score == eeg_tables.scored(control.top1), "its interval is over trainings there, too"
+    assert score == encoder_tables.scored(control.top1), "its interval is over trainings there, too"
 
 
 def test_a_control_that_is_not_at_chance_and_one_of_few_trainings(corpora):
-    (control,) = eeg_sections.controls(corpora[0])
+    (control,) = encoder_sections.controls(corpora[0])
     assert dataclasses.replace(control, two_way=Score(0.53, 0.51, 0.55)).at_chance is False
     assert dataclasses.replace(control, trainings=2).at_chance is None
 
@@ -190,5 +190,5 @@ def test_a_seed_that_is_missing_is_named(corpora):
 
 def test_without_rows_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
-    values = eeg_sections.images_from_eeg([], yaml.safe_load(PUBLISHED.read_text()))
+    values = encoder_sections.images_from_eeg([], yaml.safe_load(PUBLISHED.read_text()))
     assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, percent=None, **values).strip()

@@ -9,16 +9,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from components.data.reconstructions import Reconstructions
-from components.errors import InputError
-from components.evaluation.metric_networks import FeatureNetwork, Layer
-from components.evaluation.reconstruction_arms import SYSTEMS
-from components.evaluation.reconstruction_scores import Context
-from components.evaluation.score_reconstructions import score
-from components.report import reconstruction_sections
 from components.report.__main__ import PUBLISHED
-from components.report.document import TEMPLATES, Document
-from components.report.reconstruction_results import read_generations
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.metrics.metric_networks import FeatureNetwork, Layer
+from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS
+from eegdiffusion.images.metrics.reconstruction_scores import Context
+from eegdiffusion.images.metrics.reconstructions import Reconstructions
+from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.report import reconstruction_sections
+from eegdiffusion.report.document import TEMPLATES, Document
+from eegdiffusion.report.reconstruction_results import read_generations
 from tests.scenes import scenes
 
 IMAGES, SUBJECTS = 10, ["sub-01", "sub-02"]

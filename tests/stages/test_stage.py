@@ -2,9 +2,9 @@
 
 import pytest
 
-from components import component
-from components.settings import settings
-from components.stage import EXIT_BAD_INPUT, Stage, stage
+from eegdiffusion.core.runtime import contract as component
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT, Stage, stage
 
 
 @settings

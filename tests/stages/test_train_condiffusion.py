@@ -13,25 +13,25 @@ import yaml
 from PIL import Image
 from safetensors import safe_open
 
-from components.data.epoch_store import EpochStore
-from components.data.image_latents import Encoding, ImageLatents, write_latents
-from components.data.pictures import fitted_picture
 from components.embed_images.__main__ import main as embed
-from components.errors import InputError
-from components.generate.__main__ import main as command
-from components.generate.epochs import read_epochs
-from components.generate.pictures import read
 from components.ingest_things.__main__ import main as ingest
-from components.models.condiffusion_pictures import generate, load_pictures
-from components.models.generator import load_generator, weights_digest
-from components.models.image_sampling import Sampling, seeds_for
-from components.signal.epoch_input import EpochInput
-from components.surrogate_things import __main__ as surrogate
-from components.surrogate_things.settings import SurrogateThings
-from components.tracking import entries
-from components.tracking.registry import register
 from components.train_condiffusion.__main__ import main as train
 from components.train_eeg_encoder.__main__ import main as train_encoder
+from eegdiffusion.commands.generate.__main__ import main as command
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
+from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.generation.epoch_files import read_epochs
+from eegdiffusion.images.generation.generated_figure import read
+from eegdiffusion.images.generation.generator import load_generator, weights_digest
+from eegdiffusion.images.generation.image_latents import Encoding, ImageLatents, write_latents
+from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+from eegdiffusion.operations.registry import registry_config
+from eegdiffusion.operations.registry.registration import register
+from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests import tiny_generator
 from tests.e2e.workspace import ROOT, module
 from tests.image_workspace import entered
@@ -161,7 +161,9 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    entry = replace(entries.entries(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo")
+    entry = replace(
+        registry_config.entries(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo"
+    )
     version = register("condiffusion", entry)
     mlflow.MlflowClient().set_registered_model_alias("condiffusion", "champion", version.version)
     return version

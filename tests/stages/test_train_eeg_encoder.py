@@ -11,19 +11,19 @@ import torch
 import yaml
 from PIL import Image
 
-from components.data.epoch_store import EpochStore
 from components.embed_images.__main__ import main as embed
-from components.evaluation.retrieval import top_k
 from components.ingest_things.__main__ import main as ingest
-from components.models.eeg_encoders import load_encoder
-from components.report.eeg_results import read_rows
-from components.report.eeg_sections import controls, metrics
-from components.settings import validate
-from components.signal.epoch_input import EpochInput
-from components.surrogate_things import __main__ as surrogate
-from components.surrogate_things.settings import SurrogateThings
 from components.train_eeg_encoder.__main__ import main as train
-from components.training.eeg_encoder_settings import Row
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.statistics.retrieval import top_k
+from eegdiffusion.images.encoders.encoder_settings import Row
+from eegdiffusion.images.encoders.registry import load_encoder
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.report.encoder_runs import read_rows
+from eegdiffusion.report.encoder_sections import controls, metrics
+from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit, entered
 from tests.surrogate_source import CACHE

@@ -11,15 +11,15 @@ import torch
 import yaml
 from PIL import Image
 
-from components.data.epoch_store import EpochStore
-from components.data.structure_maps import StructureMaps
 from components.embed_images.__main__ import main as embed
-from components.errors import InputError
 from components.ingest_things.__main__ import main as ingest
-from components.models.structure_from_eeg import load_structure_predictor
-from components.surrogate_things import __main__ as surrogate
-from components.surrogate_things.settings import SurrogateThings
 from components.train_structural_vae.__main__ import main as train
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.structure.structure_from_eeg import load_structure_predictor
+from eegdiffusion.images.structure.structure_maps import StructureMaps
+from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit
 from tests.surrogate_source import CACHE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.tracking import dvc_lock, lineage
+from eegdiffusion.core.observe.tracking import dvc_lock, lineage
 
 WRITER = """
 import sys, time

@@ -7,7 +7,7 @@ import mlflow
 import pandas
 import pytest
 
-from components.tracking import journal
+from eegdiffusion.core.observe.tracking import journal
 from tests.mlflow_server import Server
 from tests.tracking.workspace import make, pretrain
 

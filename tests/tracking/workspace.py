@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas
 
-from components.data import store, tuev
-from components.preprocess_tuev.recording import preprocess, window_tables
 from components.pretrain_ssmdp.__main__ import main
-from components.signal.filtering import EEGDM
-from components.signal.montage import derivations
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
+from eegdiffusion.events.store import window_store
 from tests.e2e.workspace import ROOT, TINY, command, module
 
 MINI = ROOT / "tests/golden/tuev_mini/edf"
@@ -25,14 +26,14 @@ def make(path: Path, *assignments: str) -> Path:
     (folder / "recordings").mkdir(parents=True)
     rows, events, samples = [], [], {}
     for split, name in SPLITS.items():
-        edf, target = MINI / f"{name}.edf", folder / "recordings" / store.file_name(name)
+        edf, target = MINI / f"{name}.edf", folder / "recordings" / window_store.file_name(name)
         preprocess(edf, target, filtering=EEGDM, sign="eegdm", processing="")
-        samples[name] = store.MappedRecording(target).samples
+        samples[name] = window_store.MappedRecording(target).samples
         rows.append({"recording": name, "split": split})
         for row, event in enumerate(tuev.read_rec(edf.with_suffix(".rec"))):
             events.append({"recording": name, "row": row} | asdict(event))
     tables = window_tables(pandas.DataFrame(rows), pandas.DataFrame(events), samples, EEGDM.rate_hz)
-    described = store.Description(
+    described = window_store.Description(
         "surrogate",
         200.0,
         1000,
@@ -43,9 +44,10 @@ def make(path: Path, *assignments: str) -> Path:
         asdict(EEGDM),
         "eegdm",
     )
-    store.write_index(folder, *tables, described)
+    window_store.write_index(folder, *tables, described)
     (path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    (path / "components").symlink_to(ROOT / "components")
+    for package in ("components", "eegdiffusion"):
+        (path / package).symlink_to(ROOT / package)
     module(path, "params", "set", *TINY, *assignments)
     command(path, "git", "init", "-q")
     command(path, "git", "add", "params.yaml")

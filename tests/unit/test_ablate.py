@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.ablate.__main__ import change, main
-from components.ablate.families import FAMILIES, entries, matched_blocks
 from components.ablate_lft.settings import Row
-from components.errors import InputError
-from components.models.latent_settings import Latents
-from components.models.lft import LFT
 from components.report.__main__ import PUBLISHED
-from components.settings import load, validate
-from components.training.lft import Architecture
+from eegdiffusion.commands.ablate.__main__ import change, main
+from eegdiffusion.commands.ablate.families import FAMILIES, entries, matched_blocks
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import load, validate
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.training.finetuning import Architecture
 
 
 @pytest.fixture

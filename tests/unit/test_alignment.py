@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.evaluation.retrieval import bootstrap, ranks, ranks_among, similarities, top_k
-from components.models.eeg_encoders import build_encoder
-from components.training.alignment import Alignment, embed, nt_xent
-from components.training.fit import fit
+from eegdiffusion.core.statistics.retrieval import bootstrap, ranks, ranks_among, similarities, top_k
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.images.encoders.alignment import Alignment, embed, nt_xent
+from eegdiffusion.images.encoders.registry import build_encoder
 from tests.unit.test_fit import HARDWARE, optimisation
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.models.baselines import BASELINES, build_baseline
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.baselines import BASELINES, build_baseline
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.training.batches import BatchesInOrder, ShuffledBatches
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches
 
 
 def _epoch(order, epoch, rounds):

@@ -3,8 +3,8 @@
 import mlflow
 import pytest
 
-from components.errors import InputError
-from components.promote.__main__ import main
+from eegdiffusion.commands.promote.__main__ import main
+from eegdiffusion.core.runtime.errors import InputError
 
 
 @pytest.fixture(scope="module")

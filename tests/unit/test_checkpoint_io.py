@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from components.training.checkpoint_io import SafetensorsCheckpointIO
+from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):

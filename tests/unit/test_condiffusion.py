@@ -7,18 +7,24 @@ import pytest
 import torch
 from torch import nn
 
-from components.data.paired_epochs import mismatched
-from components.errors import InputError
-from components.models.condiffusion import Adaptation, ConDiffusion, check, load_condiffusion, make_condiffusion
-from components.models.condiffusion_pictures import generate, load_pictures
-from components.models.eegconvnet import EEGConvNet
-from components.models.eegnet import EEGNet
-from components.models.generator import load_generator
-from components.models.image_sampling import Sampling, seeds_for
-from components.signal.epoch_input import EpochInput
-from components.training.condiffusion import ConDiffusionTraining, Conditions, compare, spread
-from components.training.fit import fit
-from components.training.latent_diffusion import Denoising
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.images.condiffusion.condiffusion import (
+    Adaptation,
+    ConDiffusion,
+    check,
+    load_condiffusion,
+    make_condiffusion,
+)
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
+from eegdiffusion.images.condiffusion.condiffusion_training import ConDiffusionTraining, Conditions, compare, spread
+from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
+from eegdiffusion.images.encoders.eegnet import EEGNet
+from eegdiffusion.images.epochs.paired_epochs import mismatched
+from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+from eegdiffusion.images.generation.latent_diffusion import Denoising
 from tests import tiny_generator
 from tests.unit.test_fit import HARDWARE, optimisation
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components.errors import InputError
-from components.models import SSMDP
-from components.models.diffusion import SCHEDULES, forward_process, noise_scheduler, sample, velocity_loss
+from eegdiffusion import SSMDP
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.diffusion import SCHEDULES, forward_process, noise_scheduler, sample, velocity_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden/ssmdp_lft_small.safetensors"
 STEPS = torch.tensor([0, 10, 49])

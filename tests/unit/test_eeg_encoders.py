@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from components.errors import InputError
-from components.models.eeg_encoder import SubjectLayer
-from components.models.eeg_encoders import ENCODERS, build_encoder, load_encoder
-from components.models.eegconvnet import EEGConvNet
-from components.models.spatiotemporal import SpatioTemporal
-from components.training.ridge import RidgeEpochs
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.encoders.eeg_encoder import SubjectLayer
+from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
+from eegdiffusion.images.encoders.registry import ENCODERS, build_encoder, load_encoder
+from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
 from tests.oracles import naive_spatiotemporal
 
 SHAPES = [(63, 250, 1024), (17, 200, 40), (128, 440, 40)]

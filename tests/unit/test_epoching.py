@@ -6,11 +6,11 @@ import pytest
 from scipy.signal import butter, sosfiltfilt
 from sklearn.discriminant_analysis import _cov
 
-from components.data.image_corpus import Continuous
-from components.errors import InputError
-from components.settings import validate
-from components.signal.epoching import Epoching, operator, window
-from components.signal.whitening import inverse_root, noise_covariance, shrunk_covariance_sum
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.epoching import Epoching, operator, window
+from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance, shrunk_covariance_sum
+from eegdiffusion.images.corpora.image_corpus import Continuous
 
 NICE = Epoching(
     channels=None, tmin_s=-0.2, tmax_s=1.0, baseline=True, rate_hz=250.0, keep_from_s=0.0,

@@ -7,9 +7,10 @@ import pandas
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from components.evaluation import figures, spectra
-from components.evaluation.metrics import METRICS
-from components.evaluation.seeds import Summary
+from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.signal import spectra
+from eegdiffusion.core.statistics.classification_metrics import METRICS
+from eegdiffusion.core.statistics.seeds import Summary
 
 CLASSES = ["SPSW", "GPED", "PLED", "EYEM", "ARTF", "BCKG"]
 CHANNELS = ["FP1-F7", "A1-T3", "C3-P3"]

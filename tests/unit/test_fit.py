@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from components.training.classification import Classification, probabilities
-from components.training.fit import fit
-from components.training.settings import Averaging, Hardware, Optimisation
+from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Averaging, Hardware, Optimisation
 
 HARDWARE = Hardware(accelerator="cpu", devices=1, nodes=1, precision="32-true", loader_workers=0)
 
@@ -88,7 +88,7 @@ def test_it_learns_and_keeps_the_best_weights(tmp_path):
     assert outcome.best_score == max(row["validation_cohen_kappa"] for row in outcome.curves) > 0.5
     data = Clouds(32)
     found = probabilities(module.averaged, data, "signal", 8, torch.device("cpu"))
-    from components.evaluation.scores import scores
+    from eegdiffusion.core.statistics.scores import scores
 
     metrics = scores(data.label, found.numpy())
     assert metrics["cohen_kappa"] == pytest.approx(outcome.best_score)

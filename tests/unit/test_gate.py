@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.errors import InputError
-from components.settings import validate
-from components.tracking.entries import Gate, choose
-from components.tracking.gate import decide
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.operations.registry.gate import decide
+from eegdiffusion.operations.registry.registry_config import Gate, choose
 
 KAPPA = Gate(metric="kappa", mode="max", floor=0.1, min_gain=0.02)
 LOSS = Gate(metric="loss", mode="min", floor=1.0, min_gain=0.01)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas
 import pytest
 
-from components.data import latent_cache
-from components.data.latent_cache import LatentCache, decode, encode
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.store import latent_cache
+from eegdiffusion.events.store.latent_cache import LatentCache, decode, encode
 
 SHAPE = (3, 5, 4, 8)
 RECIPE = {"backbone": "abc", "step": 1, "codec": "uint8"}

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components.errors import InputError
-from components.models import LFT
+from eegdiffusion import LFT
+from eegdiffusion.core.runtime.errors import InputError
 from tests.oracles import naive_lft
 
 GOLDEN = Path(__file__).parents[1] / "golden/ssmdp_lft_small.safetensors"

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from components.errors import InputError
-from components.evaluation.low_level import GREY, RADIUS, SIDE, low_level
-from components.evaluation.picture_arrays import resized
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.metrics.image_arrays import resized
+from eegdiffusion.images.metrics.low_level import GREY, RADIUS, SIDE, low_level
 from tests.scenes import scenes
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from components.data.mapped_pickle import read_mapping
-from components.data.torch_archive import read_archive
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
+from eegdiffusion.core.storage.pickles.torch_archive import read_archive
 
 DOCUMENT = {
     "large": np.random.default_rng(0).standard_normal((8, 2000)),

@@ -8,10 +8,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from components.errors import InputError
-from components.evaluation.metric_networks import LOGITS, clip_variant, load_networks
-from components.evaluation.reconstruction_settings import ReconstructionMetrics, Weights
-from components.models import efficientnet_lite
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.features import efficientnet_lite
+from eegdiffusion.images.metrics.metric_networks import LOGITS, clip_variant, load_networks
+from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics, Weights
 from tests.scenes import scenes
 from tests.surrogate_source import CACHE
 

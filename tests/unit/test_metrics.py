@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from components.errors import InputError
-from components.evaluation.metrics import (
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.statistics.classification_metrics import (
     balanced_accuracy,
     bootstrap_interval,
     chance_level,
@@ -11,7 +11,7 @@ from components.evaluation.metrics import (
     confusion_matrix,
     per_class,
 )
-from components.evaluation.seeds import over_seeds
+from eegdiffusion.core.statistics.seeds import over_seeds
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 1])

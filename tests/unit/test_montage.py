@@ -1,7 +1,7 @@
 import numpy as np
 
-from components.signal.filtering import EEGDM, filtered
-from components.signal.montage import BIPOLAR, ELECTRODES, bipolar, derivations
+from eegdiffusion.core.signal.filtering import EEGDM, filtered
+from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar, derivations
 
 
 def test_the_montage_is_tcps():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components.signal.mulaw import inverse_mulaw, mulaw
+from eegdiffusion.core.signal.mulaw import inverse_mulaw, mulaw
 
 GOLDEN = Path(__file__).parents[1] / "golden/ssmdp_lft_small.safetensors"
 
@@ -35,5 +35,8 @@ def test_stages():
 
 
 def test_needs_no_torch():
-    code = "import sys, numpy, components.signal.mulaw as m; m.mulaw(numpy.ones(3)); assert 'torch' not in sys.modules"
+    code = (
+        "import sys, numpy, eegdiffusion.core.signal.mulaw as m; m.mulaw(numpy.ones(3)); "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

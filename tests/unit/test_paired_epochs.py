@@ -5,11 +5,11 @@ import pandas
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
-from components.data.classes import classes_of
-from components.data.paired_epochs import identities, permuted
-from components.data.protocols import Fold, folds
-from components.errors import InputError
-from components.signal.epoch_input import EpochInput, band_operator, fit_input
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoch_scaler import EpochInput, band_operator, fit_input
+from eegdiffusion.images.epochs.classes import classes_of
+from eegdiffusion.images.epochs.paired_epochs import identities, permuted
+from eegdiffusion.images.epochs.protocols import Fold, folds
 
 SUBJECTS = ["sub-01", "sub-02", "sub-03"]
 

@@ -4,22 +4,22 @@ import pytest
 import yaml
 
 from components.cache_latents.settings import CacheLatents
-from components.data.generation_study import GenerationStudy
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
 from components.ingest_things.settings import ImageCorpus, IngestThings
 from components.ingest_tuev.settings import IngestTUEV
-from components.models.latent_settings import Latents
-from components.params.__main__ import main, profiles
 from components.preprocess_tuev.settings import PreprocessTUEV
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
-from components.settings import PARAMS, read
-from components.signal.epoching import Epoching
 from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.train_structural_vae.settings import TrainStructuralVAE
-from components.training.eeg_encoder_settings import Row
-from components.training.settings import Hardware
+from eegdiffusion.commands.params.__main__ import main, profiles
+from eegdiffusion.core.runtime.settings import PARAMS, read
+from eegdiffusion.core.signal.epoching import Epoching
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.images.encoders.encoder_settings import Row
+from eegdiffusion.images.generation.generation_config import GenerationStudy
 
 SECTIONS = {
     "ingest_tuev": IngestTUEV,
@@ -73,7 +73,7 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
 
     from dataclasses import asdict
 
-    from components.models import LFT, SSMDP
+    from eegdiffusion import LFT, SSMDP
 
     backbone = SSMDP(**asdict(pretraining.model))
     assert round(sum(p.numel() for p in backbone.parameters()) / 1e6, 2) == 5.93

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from components.errors import InputError
-from components.models import load_published_backbone, load_published_classifier
-from components.models.lightning_checkpoint import read_checkpoint
+from eegdiffusion import load_published_backbone, load_published_classifier
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.published.lightning_checkpoint import read_checkpoint
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BACKBONE, CLASSIFIER = GOLDEN / "published/backbone.ckpt", GOLDEN / "published/classifier.ckpt"

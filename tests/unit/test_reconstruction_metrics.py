@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from components.errors import InputError
-from components.evaluation.frechet import frechet_distance
-from components.evaluation.identification import correlation_distance, two_way
-from components.evaluation.inception_score import inception_score
-from components.evaluation.paired import paired_difference
-from components.evaluation.semantic_accuracy import n_way_top_k
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.statistics.paired import paired_difference
+from eegdiffusion.images.metrics.frechet import frechet_distance
+from eegdiffusion.images.metrics.identification import correlation_distance, two_way
+from eegdiffusion.images.metrics.inception_score import inception_score
+from eegdiffusion.images.metrics.semantic_accuracy import n_way_top_k
 
 
 def _rows(count: int, width: int, seed: int = 0) -> np.ndarray:

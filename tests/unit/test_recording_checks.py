@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from components.data import edf, recording_checks
-from components.errors import InputError
-from components.signal.filtering import EEGDM
-from components.signal.montage import ELECTRODES
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import ELECTRODES
+from eegdiffusion.events.corpora import edf, recording_checks
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.evaluation.retrieval import bootstrap, ranks_among, similarities, top_k
-from components.evaluation.retrieval_control import over_trainings, permutation_p
+from eegdiffusion.core.statistics.retrieval import bootstrap, ranks_among, similarities, top_k
+from eegdiffusion.images.encoders.retrieval_control import over_trainings, permutation_p
 
 IMAGES, WIDTH, TRAININGS = 60, 6, 10
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from components.models.s4d import S4D, Spectra, fft_length, gated_convolution, gates, s4d_kernel
+from eegdiffusion.events.models.s4d import S4D, Spectra, fft_length, gated_convolution, gates, s4d_kernel
 from tests.oracles import naive_kernel
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.evaluation.metrics import classification_metrics
-from components.evaluation.scores import scores
+from eegdiffusion.core.statistics.classification_metrics import classification_metrics
+from eegdiffusion.core.statistics.scores import scores
 
 
 @pytest.mark.parametrize("classes", [[0, 1, 2, 3, 4, 5], [0, 2, 5]])

@@ -3,8 +3,8 @@ from typing import Annotated
 import pytest
 from annotated_types import Gt
 
-from components.errors import InputError
-from components.settings import read, settings
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import read, settings
 
 
 @settings

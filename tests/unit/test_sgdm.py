@@ -9,14 +9,14 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from components.errors import InputError
-from components.models.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
-from components.models.image_sampling import SAMPLERS, noise, sample, seeds_for
-from components.models.sgdm import guided, make_controlnet
-from components.training.averaged import parameter_groups
-from components.training.controlnet import ControlNetTraining, Guide
-from components.training.latent_diffusion import Denoising, target_of, weights_of
-from components.training.settings import Averaging, Optimisation
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.ema_module import parameter_groups
+from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.images.generation.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
+from eegdiffusion.images.generation.image_sampling import SAMPLERS, noise, sample, seeds_for
+from eegdiffusion.images.generation.latent_diffusion import Denoising, target_of, weights_of
+from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
+from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
 from tests import tiny_generator
 
 OPTIMISATION = Optimisation(

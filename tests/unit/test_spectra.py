@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.evaluation.spectra import BANDS, band_differences, band_power, welch
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.spectra import BANDS, band_differences, band_power, welch
 
 RATE = 200.0
 TIME = np.arange(1000) / RATE

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.data import splits
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage import splits
 
 SUBJECTS = [f"s{k:02d}" for k in range(23)]
 

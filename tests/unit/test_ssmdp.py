@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from components.errors import InputError
-from components.models import SSMDP, pool_latents
+from eegdiffusion import SSMDP, pool_latents
+from eegdiffusion.core.runtime.errors import InputError
 from tests.oracles import naive_ssmdp, naive_tokens
 
 GOLDEN = Path(__file__).parents[1] / "golden/ssmdp_lft_small.safetensors"

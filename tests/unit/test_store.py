@@ -5,8 +5,8 @@ import pandas
 import pytest
 from torch.utils.data import DataLoader
 
-from components.data import store
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.store import window_store
 
 CHANNELS = [f"c{k}" for k in range(4)]
 WINDOW = 50
@@ -23,7 +23,7 @@ def recordings():
 def made(tmp_path, recordings):
     (tmp_path / "recordings").mkdir()
     for name, signals in recordings.items():
-        store.write_recording(tmp_path / "recordings" / store.file_name(name), signals, CHANNELS, {})
+        window_store.write_recording(tmp_path / "recordings" / window_store.file_name(name), signals, CHANNELS, {})
     names = ["train/a/x", "train/a/x", "train/a/x", "eval/000/y"]
     windows = pandas.DataFrame(
         {
@@ -37,9 +37,9 @@ def made(tmp_path, recordings):
     )
     labels = [np.array(row, np.int8) for row in ([1, 2, 0, 0], [0, 0, 6, 0], [0, 0, 0, 3])]
     pretraining = windows.iloc[[0, 2, 3]][["recording", "split", "start_sample"]].assign(labels=labels)
-    description = store.Description("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
-    store.write_index(tmp_path, windows, pretraining, description)
-    return store.Store(tmp_path)
+    description = window_store.Description("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
+    window_store.write_index(tmp_path, windows, pretraining, description)
+    return window_store.Store(tmp_path)
 
 
 def _as_it_is(batch):
@@ -98,7 +98,7 @@ def test_what_cannot_be_stored_is_refused(tmp_path):
     signals = np.ones((4, 10))
     signals[1, 3] = np.nan
     with pytest.raises(InputError, match="finite"):
-        store.write_recording(tmp_path / "x.arrow", signals, CHANNELS, {})
+        window_store.write_recording(tmp_path / "x.arrow", signals, CHANNELS, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -110,4 +110,4 @@ def test_a_split_that_does_not_exist_is_named(made):
 
 def test_a_folder_that_is_no_store_is_named(tmp_path):
     with pytest.raises(InputError, match="store.json.*preprocess_tuev"):
-        store.Store(tmp_path)
+        window_store.Store(tmp_path)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from components.errors import InputError
-from components.models.structural_vae import Posterior, StructuralVAE
-from components.models.structure_kinds import KINDS, correlation, dice, piece_iou
-from components.training.settings import Averaging, Optimisation
-from components.training.structural_vae import StructuralAutoencoding, VAELoss
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.images.structure.structural_vae import Posterior, StructuralVAE
+from eegdiffusion.images.structure.structure_kinds import KINDS, correlation, dice, piece_iou
+from eegdiffusion.images.structure.vae_training import StructuralAutoencoding, VAELoss
 
 OPTIMISATION = Optimisation(
     batch_size=2, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.evaluation.structure_figures import PALETTE, draw_maps
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.structure.structure_figures import PALETTE, draw_maps
 
 
 def test_pieces_are_drawn_in_colours_on_white():

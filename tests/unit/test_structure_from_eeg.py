@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.models.eeg_encoders import build_encoder
-from components.models.structural_vae import StructuralVAE
-from components.models.structure_from_eeg import LatentReadout, StructureFromEEG, load_structure_predictor
-from components.signal.epoch_input import fit_input
-from components.training.settings import Averaging, Optimisation
-from components.training.structure_prediction import StructurePrediction
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoch_scaler import fit_input
+from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.images.encoders.registry import build_encoder
+from eegdiffusion.images.structure.structural_vae import StructuralVAE
+from eegdiffusion.images.structure.structure_from_eeg import LatentReadout, StructureFromEEG, load_structure_predictor
+from eegdiffusion.images.structure.structure_prediction import StructurePrediction
 
 OPTIMISATION = Optimisation(
     batch_size=2, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from components.evaluation.structure_scores import structure_metrics, structure_table, variance_ratio
-from components.models.structure_kinds import KINDS
+from eegdiffusion.images.structure.structure_kinds import KINDS
+from eegdiffusion.images.structure.structure_scores import structure_metrics, structure_table, variance_ratio
 
 
 @pytest.fixture

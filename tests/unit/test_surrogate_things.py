@@ -8,11 +8,12 @@ import pandas
 import pytest
 from PIL import Image
 
-from components.data import bids_eeg, surrogate_pictures, tangrams, things_eeg2
-from components.data.surrogate_responses import LENGTH_S, observer
-from components.models.efficientnet_lite import image_features, load_pretrained
-from components.surrogate_things import __main__ as command
-from components.surrogate_things.settings import SurrogateThings
+from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
+from eegdiffusion.images.features.efficientnet_lite import image_features, load_pretrained
+from eegdiffusion.surrogate.things import __main__ as command
+from eegdiffusion.surrogate.things import scenes
+from eegdiffusion.surrogate.things.responses import LENGTH_S, observer
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
 
 SMALL = SurrogateThings(
@@ -42,7 +43,7 @@ def test_layout_is_that_of_things_eeg2(root):
         set(corpus.images.loc[corpus.images["partition"] == part, "concept"]) for part in ("training", "test")
     )
     assert len(training) == 8 and len(test) == 4 and not training & test
-    assert all(Image.open(file).size == (surrogate_pictures.SIZE,) * 2 for file in corpus.images["file"])
+    assert all(Image.open(file).size == (scenes.SIZE,) * 2 for file in corpus.images["file"])
     blocks = corpus.read("sub-01")
     seen = pandas.Series(np.concatenate([block.image for block in blocks])).value_counts()
     assert (seen[seen.index < 16] == 4).all() and (seen[seen.index >= 16] == 8).all()

@@ -5,7 +5,13 @@ import mne
 import numpy as np
 import pytest
 
-from components.data.surrogate_tuev import (
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.montage import ELECTRODES, bipolar
+from eegdiffusion.surrogate.tuev import __main__ as command
+from eegdiffusion.surrogate.tuev import corpus_tree
+from eegdiffusion.surrogate.tuev.aeon_neuro import without_repeats
+from eegdiffusion.surrogate.tuev.tuev_recordings import (
     BOUTS,
     CLASSES,
     SFREQ,
@@ -14,12 +20,6 @@ from components.data.surrogate_tuev import (
     add_events,
     make_recordings,
 )
-from components.errors import InputError
-from components.settings import validate
-from components.signal.montage import ELECTRODES, bipolar
-from components.surrogate_tuev import __main__ as command
-from components.surrogate_tuev import tree
-from components.surrogate_tuev.source import without_repeats
 from tests.surrogate_source import CACHE, source_recordings
 
 SMALL = SurrogateTuev(train_subjects=2, repeat_subjects=1, eval_recordings=3)
@@ -241,7 +241,7 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
     (tmp_path / "edf/train").mkdir(parents=True)
     (tmp_path / "edf/train/real.edf").write_text("a real recording")
     with pytest.raises(InputError, match="not a surrogate corpus"):
-        tree.is_in_place(tmp_path / "edf", {})
+        corpus_tree.is_in_place(tmp_path / "edf", {})
     with pytest.raises(SystemExit) as stop:
         command.main(["--out", str(tmp_path / "edf"), "--cache", str(CACHE)])
     assert stop.value.code == 65

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.data import tangrams
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.corpora import tangrams
 from tests.things_fixture import write_tangram
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.data import tuev
-from components.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.corpora import tuev
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_edf, write_rec
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -1,0 +1,65 @@
+"""Families of ablations as entries of ``params.yaml``."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from eegdiffusion.core.runtime.errors import InputError
+
+FAMILIES = yaml.safe_load(Path(__file__).with_name("families.yaml").read_text())
+"""family -> row -> what differs from the default; the first row of each is the default itself."""
+
+
+def _part(begin: float, end: float, n_layer: int) -> list[int]:
+    return list(range(n_layer))[int(begin * n_layer) : int(end * n_layer)]
+
+
+def matched_blocks(encoder_blocks: int, n_layer: int) -> int:
+    """Encoder blocks of an LFT without fusion, for as many parameters as one with it.
+
+    A decoder block holds two attentions and an MLP, 16 H^2 parameters, an encoder block 12 H^2: 35 blocks match the
+    paper's 20 decoder and 8 encoder blocks.
+    """
+    return encoder_blocks + round(16 * n_layer / 12)
+
+
+def entries(family: str, document: dict) -> tuple[dict, dict]:
+    """Turn a family into entries of the sections ``ablations`` and ``latents``.
+
+    Args:
+        family: a key of ``FAMILIES``.
+        document: the parsed ``params.yaml``, whose settings are the default.
+
+    Returns:
+        rows, and the latents that they need, by name.
+
+    Raises:
+        InputError: the backbone has too few layers to take a part of them.
+    """
+    base = document["finetune_lft"]["latents"]
+    n_layer = document["pretrain_ssmdp"]["model"]["n_layer"]
+    rows, latents = {}, {}
+    for name, change in list(FAMILIES[family].items())[1:]:
+        key = f"{family}_{re.sub(r'\W+', '_', name)}"
+        row = {"family": family, "name": name, "latents": base, "test_latents": base, "model": {}}
+        row["model"] |= change.get("model", {})
+        if "part" in change:
+            row["model"]["layers"] = _part(*change["part"], n_layer)
+            if not row["model"]["layers"]:
+                raise InputError(
+                    f"params.yaml: pretrain_ssmdp.model.n_layer: must be at least 4 for the family {family} "
+                    f"(found {n_layer})"
+                )
+        if change.get("matched"):
+            row["model"]["encoder_blocks"] = matched_blocks(
+                document["finetune_lft"]["model"]["encoder_blocks"], n_layer
+            )
+        for use, field in (("latents", "latents"), ("test", "test_latents")):
+            if use in change:
+                latents[key] = document["latents"][base] | change[use]
+                row[field] = key
+        if "latents" in change:
+            row["test_latents"] = key
+        rows[key] = row
+    return rows, latents

@@ -1,0 +1,67 @@
+"""Models in MLflow: logged by the stage that trained them, and pointed to by its ``mlflow.json``."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+import mlflow
+
+import eegdiffusion
+
+IMPORTED = ("torch", "diffusers", "transformers", "peft", "safetensors", "numpy", "scipy", "pydantic", "pyyaml", "mne")
+
+REQUIREMENTS = [f"{name}=={version(name)}" for name in IMPORTED]
+"""What a loaded model imports; stated, since MLflow's own inference runs the model and takes 15 s."""
+
+CODE = Path(eegdiffusion.__file__).parent
+
+
+def write_reference(path: Path, folder: Path, run_id: str, model: mlflow.models.model.ModelInfo | None) -> None:
+    """Write ``mlflow.json``: the run, and the folder and id of the model when one was logged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = {"run_id": run_id, "folder": folder.as_posix()}
+    found |= {"model_id": model and model.model_id, "model_uri": model and model.model_uri}
+    path.write_text(json.dumps(found, indent=2))
+
+
+def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float]) -> mlflow.models.model.ModelInfo:
+    """Log a model to the active run.
+
+    Args:
+        serving: module of ``eegdiffusion.serving`` that loads and runs it; its ``package(folder)`` gives the files it
+            reads (no pickle is among them, nor made of them), the signature, and an input example.
+        name: of the model.
+        folder: what the training stage wrote.
+        metrics: shown beside the model.
+    """
+    artifacts, signature, example = serving.package(folder)
+    info = mlflow.pyfunc.log_model(
+        name=name,
+        python_model=serving.__file__,
+        artifacts={key: str(path) for key, path in artifacts.items()},
+        signature=signature,
+        input_example=example,
+        code_paths=[str(CODE)],
+        pip_requirements=REQUIREMENTS,
+    )
+    mlflow.log_metrics(metrics, model_id=info.model_id)
+    return info
+
+
+def publish(
+    serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str]
+) -> None:
+    """End a training: log its figures and its model to the active run, point to both, and say how it went.
+
+    Args:
+        serving, name, folder, metrics: see :func:`log`.
+        reference: ``mlflow.json`` to write.
+        warnings: of the corpus.
+    """
+    mlflow.log_artifacts(folder / "figures", "figures")
+    info = log(serving, name, folder, metrics)
+    for warning in warnings:
+        print(f"WARNING: {warning}")
+    print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in metrics.items()), flush=True)
+    write_reference(reference, folder, mlflow.active_run().info.run_id, info)

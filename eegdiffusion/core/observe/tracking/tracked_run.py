@@ -1,0 +1,95 @@
+"""A stage's run in MLflow: opened, or taken up again after an interruption."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import mlflow
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
+
+from eegdiffusion.core.observe.tracking import lineage, server
+from eegdiffusion.core.observe.tracking.datasets import Data, dataset
+from eegdiffusion.core.observe.tracking.journal import NAME, Journal
+from eegdiffusion.core.observe.tracking.run_logger import RunLogger
+from eegdiffusion.core.observe.tracking.system_metrics import SystemMetrics
+from eegdiffusion.core.runtime.stage import Stage
+
+
+def flat(settings: dict, prefix: str = "") -> dict[str, object]:
+    """Flatten nested settings into dotted names."""
+    found = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _resumable(reference: Path) -> str | None:
+    """Return the run that an interrupted process of the same fingerprint left, if the server knows it."""
+    if not reference.exists():
+        return None
+    run_id = json.loads(reference.read_text())["run_id"]
+    try:
+        mlflow.get_run(run_id)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    return run_id
+
+
+def _end(status: str) -> None:
+    """End the active run; one that cannot be told to the server stays as it is there until it is resumed."""
+    if status == "FINISHED":
+        mlflow.end_run(status)
+        return
+    if not server.answers():
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)  # the process is ending, and has waited
+    with suppress(Exception):  # would hide the error that is on its way
+        mlflow.end_run(status)
+
+
+@contextmanager
+def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ()) -> Iterator[RunLogger | None]:
+    """Track a stage: experiment named like it, parameters, tags, datasets, system metrics.
+
+    The server must answer before the block and, for as long as ``RunLogger.drain`` waits, at its end; in between it
+    may be away. Inside the block the run is MLflow's active one.
+
+    Yields:
+        the logger of the run's metrics, for Lightning and for the stage; ``None`` in followers of a distributed run.
+
+    Raises:
+        Unavailable: the server is away too long; the same command started again goes on with the same run.
+    """
+    if not stage.leader:
+        yield None
+        return
+    server.experiment(stage.name)
+    reference = stage.work / server.REFERENCE
+    resumed = _resumable(reference)
+    label = "-".join(str(value) for value in stage.item.values()) or stage.name
+    run = mlflow.start_run(run_id=resumed, run_name=None if resumed else label, log_system_metrics=False)
+    status = "FAILED"
+    try:
+        reference.write_text(json.dumps({"run_id": run.info.run_id}))
+        mlflow.set_tags(lineage.tags(stage.name) | {"corpus": corpus, "resumed": str(resumed is not None)})
+        if not resumed:
+            parameters = dict(stage.item)
+            for section in settings:
+                parameters |= flat(asdict(section), f"{type(section).__name__}.")
+            mlflow.log_params(parameters)
+            for item in data:
+                mlflow.log_input(dataset(item), context=item.context)
+        # A new run that goes on from checkpoints gets the metrics from before them too.
+        with Journal(stage.work / NAME, run.info.run_id, afresh=not resumed) as journal:
+            with SystemMetrics(journal, run.info.start_time):
+                yield RunLogger(journal)
+            journal.drain()
+        status = "FINISHED"
+    finally:
+        _end(status)

@@ -1,0 +1,78 @@
+"""Baseline correction, resampling and cropping of epochs, as one matrix."""
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import mne
+import numpy as np
+from annotated_types import Gt
+
+from eegdiffusion.core.runtime.settings import settings
+
+
+@settings
+class Epoching:
+    """How epochs are cut: an entry of the section ``epochs``."""
+
+    channels: str | None
+    """Regular expression that the beginning of an electrode's name matches; null: all that the corpus's layout has."""
+    tmin_s: float
+    """First sample, from the onset of the image."""
+    tmax_s: float
+    """End. MNE reads the sample at it too, and resampling to a lower rate loses it: it is never kept."""
+    baseline: bool
+    """Subtract the mean of the samples up to the onset."""
+    rate_hz: Annotated[float, Gt(0)]
+    """Resample to this rate."""
+    keep_from_s: float | None
+    """Drop the samples before this time, once the baseline is taken; null: none."""
+    whitening: Literal["none", "training", "training_and_test"]
+    """Partitions whose noise covariance whitens an epoch (MVNN), session by session."""
+    covariance: Literal["epochs", "time"]
+    """Noise covariance over the samples of each epoch, or over the repetitions of an image at each time."""
+    band: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] | None = None
+    """Filter of the continuous recordings before epochs are cut, (low, high) in Hz; null: none."""
+
+    def __post_init__(self):
+        if self.tmax_s <= self.tmin_s:
+            raise ValueError(f"tmax_s must exceed tmin_s (found {self.tmin_s:g} to {self.tmax_s:g})")
+        if self.baseline and not self.tmin_s <= 0 <= self.tmax_s:
+            raise ValueError(f"baseline needs samples before the onset (found tmin_s {self.tmin_s:g})")
+
+
+def window(epoching: Epoching, sfreq: float) -> tuple[int, int]:
+    """First sample of an epoch from its onset, and number of samples, at the recording's rate (as MNE counts them)."""
+    first = round(epoching.tmin_s * sfreq)
+    return first, round(epoching.tmax_s * sfreq) - first + 1
+
+
+@lru_cache
+def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
+    """Express what happens to an epoch as a matrix: each step is linear in the samples.
+
+    The steps are ``mne.Epochs(baseline=(None, 0))`` and ``Epochs.resample`` (FFT); one product gives their results.
+
+    Args:
+        epoching: settings.
+        sfreq: of the recording, in Hz.
+
+    Returns:
+        (samples of the window, samples kept), to be multiplied from the right; times of the samples kept, in seconds.
+    """
+    first, length = window(epoching, sfreq)
+    steps = np.eye(length)
+    if epoching.baseline:
+        before = np.arange(length) + first <= 0
+        steps -= np.outer(before / before.sum(), np.ones(length))
+    if epoching.rate_hz != sfreq:
+        with mne.utils.use_log_level("error"):
+            steps = mne.filter.resample(steps, up=epoching.rate_hz, down=sfreq, npad="auto", pad="edge")
+    times = first / sfreq + np.arange(steps.shape[1]) / epoching.rate_hz
+    half = 0.5 / epoching.rate_hz
+    kept = times < epoching.tmax_s - half
+    if epoching.keep_from_s is not None:
+        kept &= times > epoching.keep_from_s - half
+    found = np.ascontiguousarray(steps[:, kept]), times[kept]
+    for array in found:
+        array.flags.writeable = False  # kept for the next recording
+    return found

@@ -1,0 +1,47 @@
+"""Filtering and resampling as EEGDM's preprocessing does it, with MNE's default FIR filters."""
+
+from typing import Annotated, Literal
+
+import mne
+import numpy as np
+from annotated_types import Gt
+
+from eegdiffusion.core.runtime.settings import settings
+
+
+@settings
+class Filtering:
+    """Band-pass, notch, then resampling."""
+
+    low_hz: Annotated[float, Gt(0)] = 0.1
+    high_hz: Annotated[float, Gt(0)] = 75.0
+    notch_hz: Annotated[float, Gt(0)] = 50.0
+    rate_hz: Annotated[float, Gt(0)] = 200.0
+    resample_method: Literal["fft", "polyphase"] = "fft"
+
+
+EEGDM = Filtering()
+"""The settings of EEGDM (arXiv:2508.14086)."""
+
+
+def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
+    """Samples that :func:`filtered` returns for ``samples`` at ``rate_hz``."""
+    return max(round(samples * filtering.rate_hz / rate_hz), 1)
+
+
+def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
+    """Band-pass, notch and resample.
+
+    Args:
+        signals: (channels, samples) float64.
+        rate_hz: their sampling rate; more than twice ``high_hz``.
+
+    Returns:
+        (channels, resampled_length(samples, rate_hz, filtering)) float64.
+    """
+    raw = mne.io.RawArray(signals, mne.create_info(len(signals), rate_hz, "eeg"), verbose="error")
+    with mne.utils.use_log_level("error"):
+        raw.filter(filtering.low_hz, filtering.high_hz, picks="all")
+        raw.notch_filter(filtering.notch_hz, picks="all")
+        raw.resample(filtering.rate_hz, method=filtering.resample_method)
+    return raw.get_data()

@@ -1,0 +1,21 @@
+"""What was done to the signals that a model was trained on, which it carries so that others can do the same."""
+
+from typing import Literal
+
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.signal.filtering import Filtering
+
+
+@settings
+class Preprocessing:
+    """From referential EEG in volts to windows of bipolar derivations."""
+
+    filtering: Filtering
+    montage_sign: Literal["eegdm", "tuh"]
+    window: int
+    """Samples in a window, at the rate of ``filtering``."""
+    unit: str
+    classes: list[str]
+    """Names of the classes, in the order of the model's probabilities."""
+    corpus: str
+    """What the model was trained on; ``surrogate`` where it is one."""

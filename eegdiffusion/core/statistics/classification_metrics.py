@@ -1,0 +1,142 @@
+"""Metrics of a multi-class classifier on one split, and how sure they are."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas
+import sklearn.metrics
+from pyhealth.metrics.multiclass import multiclass_metrics_fn
+
+from eegdiffusion.core.runtime.errors import InputError
+
+METRICS = ["cohen_kappa", "balanced_accuracy", "f1_weighted"]
+
+MIXED = "y_pred contains classes not in y_true"
+"""scikit-learn's warning that a class is missing from the split, which :func:`classification_metrics` provides for."""
+
+
+def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Cohen's kappa, balanced accuracy and weighted F1, through PyHealth.
+
+    A class that does not occur among the labels has no recall and no weight: balanced accuracy is the mean recall of
+    the classes that occur, and windows put into a missing class count as errors only.
+
+    Args:
+        labels: (windows,), 0-based.
+        probabilities: (windows, classes).
+
+    Raises:
+        InputError: shapes or labels do not fit, a probability is not finite, or fewer than two classes occur, where
+            kappa and balanced accuracy mean nothing.
+    """
+    windows, classes = probabilities.shape
+    if labels.shape != (windows,):
+        raise InputError(f"labels: must be one for each of {windows} rows of probabilities (found {labels.shape})")
+    if not np.isfinite(probabilities).all():
+        raise InputError(f"probabilities: must be finite (found {np.isnan(probabilities).sum()} NaN)")
+    present = np.unique(labels)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
+        raise InputError(f"labels: must hold two or more of the classes 0 to {classes - 1} (found {present.tolist()})")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=MIXED)
+        found = multiclass_metrics_fn(labels, probabilities, METRICS)
+    return {name: float(value) for name, value in found.items()}
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Count windows by label (rows) and prediction (columns), (classes, classes)."""
+    return sklearn.metrics.confusion_matrix(labels, predicted, labels=range(classes))
+
+
+def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> pandas.DataFrame:
+    """Precision, recall, F1 and number of windows of each class.
+
+    A score is NaN where it would divide by nothing: the recall of a class that does not occur, the precision of one
+    that is never predicted, the F1 of one that is neither.
+
+    Args:
+        labels, predicted: (windows,), 0-based.
+        classes: names, in the order of the labels.
+    """
+    scores = sklearn.metrics.precision_recall_fscore_support(
+        labels, predicted, labels=range(len(classes)), zero_division=np.nan
+    )
+    columns = dict(zip(("precision", "recall", "f1", "support"), scores, strict=True))
+    return pandas.DataFrame(columns, index=pandas.Index(classes, name="class"))
+
+
+def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Mean recall of the classes that occur, from confusion matrices (..., classes, classes); returns (...)."""
+    support = confusion.sum(-1)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(np.diagonal(confusion, axis1=-2, axis2=-1) / support, axis=-1)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low, high: its ends.
+        level: its nominal coverage.
+        clusters: number of groups of windows (subjects) that were drawn from.
+        seeds: number of training seeds that were drawn from.
+    """
+
+    low: float
+    high: float
+    level: float
+    clusters: int
+    seeds: int
+
+    def contains(self, value: float) -> bool:
+        """Whether a value lies within, ends included (to rounding)."""
+        return self.low - 1e-9 <= value <= self.high + 1e-9
+
+
+def bootstrap_interval(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    clusters: np.ndarray,
+    classes: int,
+    level: float = 0.95,
+    replicates: int = 10_000,
+) -> Interval:
+    """Percentile bootstrap interval of the balanced accuracy, averaged over seeds.
+
+    Windows of one subject are alike, and so are the errors that one trained network makes; a replicate therefore draws
+    subjects and seeds, both with replacement and independently of each other (the pigeonhole bootstrap of Owen, Annals
+    of Applied Statistics 1, 2007). A class that a replicate happens to miss does not count in it. The draws are the
+    same at every call.
+
+    Args:
+        labels: (windows,), 0-based.
+        predicted: (seeds, windows).
+        clusters: (windows,), what tells the subjects apart.
+        classes: number of classes.
+        level: nominal coverage.
+        replicates: number of replicates.
+
+    Raises:
+        InputError: there are fewer than two subjects.
+    """
+    names, cluster = np.unique(clusters, return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"clusters: a bootstrap over subjects needs two or more (found {len(names)})")
+    seeds = len(predicted)
+    counts = np.zeros((seeds, len(names), classes, classes))
+    for seed in range(seeds):
+        np.add.at(counts[seed], (cluster, labels, predicted[seed]), 1)
+    draw = np.random.default_rng(0)
+    subject_weights = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), replicates)
+    seed_weights = draw.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
+    each = np.stack([balanced_accuracy(np.tensordot(subject_weights, counts[seed], 1)) for seed in range(seeds)], 1)
+    low, high = np.quantile((each * seed_weights).sum(1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level, len(names), seeds)
+
+
+def chance_level(labels: np.ndarray) -> float:
+    """Balanced accuracy of a classifier that knows nothing: one over the number of classes that occur."""
+    return 1 / len(np.unique(labels))

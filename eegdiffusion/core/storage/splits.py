@@ -1,0 +1,87 @@
+"""Training, validation and test split by subject."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from eegdiffusion.core.runtime.errors import InputError
+
+SPLITS = ("train", "validation", "test")
+
+RULE = (
+    "test: all of eval/; validation: int(fraction * n) of the n sorted subjects of train/, drawn without replacement "
+    "by NumPy's legacy RandomState(seed).choice; train: the others; then those without a usable recording are left out"
+)
+
+
+def split_subjects(train: list[str], test: list[str], fraction: float, seed: int) -> dict[str, list[str]]:
+    """Divide subjects as EEGDM does.
+
+    Args:
+        train, test: subjects of the corpus's train/ and eval/.
+        fraction: of the training subjects that validate.
+        seed: of the draw.
+
+    Raises:
+        InputError: a split would be empty.
+    """
+    subjects = sorted(set(train))
+    drawn = np.random.RandomState(seed).choice(subjects, int(fraction * len(subjects)), replace=False).tolist()
+    splits = {
+        "train": [subject for subject in subjects if subject not in drawn],
+        "validation": sorted(drawn),
+        "test": sorted(set(test)),
+    }
+    for name, members in splits.items():
+        if not members:
+            raise InputError(
+                f"validation_fraction {fraction:g}: the {name} split of {len(subjects)} subjects in train/ and "
+                f"{len(splits['test'])} in eval/ is empty"
+            )
+    return splits
+
+
+def having(splits: dict[str, list[str]], usable: set[str]) -> dict[str, list[str]]:
+    """Keep of each split the subjects that have a usable recording.
+
+    Raises:
+        InputError: a split would be empty.
+    """
+    kept = {name: [subject for subject in members if subject in usable] for name, members in splits.items()}
+    for name, members in kept.items():
+        if not members:
+            raise InputError(f"split: none of the {len(splits[name])} subjects of {name} has a usable recording")
+    return kept
+
+
+def leaks(splits: dict[str, list[str]]) -> list[str]:
+    """Subjects that stand in more than one split."""
+    members = [subject for subjects in splits.values() for subject in subjects]
+    return sorted({subject for subject in members if members.count(subject) > 1})
+
+
+def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction: float, seed: int) -> dict:
+    """Describe a split so that it can be kept, compared and checked.
+
+    Args:
+        splits: subjects of each split.
+        recordings: content hash of each recording.
+        fraction, seed: what made the split.
+
+    Returns:
+        rule, seed, fraction, subjects of each split, and a hash over the subjects and the recordings' content.
+
+    Raises:
+        InputError: a subject stands in more than one split.
+    """
+    if found := leaks(splits):
+        raise InputError(f"split: {', '.join(found)} must stand in one split only")
+    content = json.dumps([splits, dict(sorted(recordings.items()))], sort_keys=True)
+    return {
+        "rule": RULE,
+        "seed": seed,
+        "fraction": fraction,
+        "subjects": splits,
+        "hash": hashlib.sha256(content.encode()).hexdigest(),
+    }

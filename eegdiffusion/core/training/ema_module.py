@@ -1,0 +1,104 @@
+"""What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from ema_pytorch import EMA
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from eegdiffusion.core.training.settings import Optimisation
+
+NO_DECAY = {"inv_dt", "A_real", "A_imag", "B", "C", "cls_token"}
+"""Names of parameters of more than one dimension that weight decay spares: S4D's, and the LFT's fusion tokens."""
+
+
+def parameter_groups(
+    model: nn.Module, rate: float, weight_decay: float, factor: Callable[[str], float] = lambda name: 1.0
+) -> list[dict]:
+    """Split trainable parameters into decayed ones and spared ones (biases, one-dimensional ones, ``NO_DECAY``).
+
+    Args:
+        model: whose parameters they are.
+        rate: of learning.
+        weight_decay: of the decayed ones.
+        factor: name of a parameter -> factor of its rate.
+    """
+    groups = {(True, 1.0): [], (False, 1.0): []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decayed = parameter.ndim > 1 and name.rpartition(".")[2] not in NO_DECAY
+            groups.setdefault((decayed, factor(name)), []).append(parameter)
+    return [
+        {"params": params, "weight_decay": weight_decay * decayed, "lr": rate * times}
+        for (decayed, times), params in groups.items()
+    ]
+
+
+class AveragedModule(LightningModule):
+    """A network, the exponential moving average of its weights, and how both are optimised.
+
+    Args:
+        model: the network that learns.
+        optimisation: settings.
+        seed: of all noise drawn in training.
+    """
+
+    def __init__(self, model: nn.Module, optimisation: Optimisation, seed: int):
+        super().__init__()
+        self.model = model
+        self.optimisation = optimisation
+        self.seed = seed
+        ema = optimisation.ema
+        self.ema = EMA(
+            model,
+            beta=ema.beta,
+            update_after_step=ema.update_after_step,
+            update_every=ema.update_every,
+            include_online_model=False,
+        )
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network with averaged weights, in evaluation mode."""
+        return self.ema.ema_model.eval()
+
+    def stream(self, *numbers: int) -> int:
+        """Derive a seed from the module's own and from what tells one use of it from another."""
+        return int(np.random.SeedSequence((self.seed, *numbers)).generate_state(1, np.uint64)[0] >> 1)
+
+    def generator(self, *numbers: int) -> torch.Generator:
+        """Make a CPU generator that (seed, numbers) determines, whatever the device and its share of the batch."""
+        return torch.Generator().manual_seed(self.stream(*numbers))
+
+    def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        # Dropout draws from the global state; a resumed run must draw what an uninterrupted one does.
+        torch.manual_seed(self.stream(self.current_epoch, batch_idx, self.global_rank))
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""
+        return batch[self.global_rank :: self.trainer.world_size].to(self.device)
+
+    def rate_factor(self, name: str) -> float:
+        """Factor of the learning rate of a parameter of this name."""
+        return 1.0
+
+    def configure_optimizers(self):
+        rate, betas = self.optimisation.learning_rate, self.optimisation.betas
+        groups = parameter_groups(self.model, rate, self.optimisation.weight_decay, self.rate_factor)
+        # One pass over the parameters; with a gradient scaler Lightning could not clip.
+        fused = self.trainer.precision == "32-true"
+        optimiser = torch.optim.AdamW(groups, lr=rate, betas=betas, fused=fused)
+        if not self.optimisation.one_cycle:
+            return optimiser
+        steps = int(self.trainer.estimated_stepping_batches)
+        # A warm-up of a single step would be divided by its length less one.
+        rates = [group["lr"] for group in groups]
+        schedule = OneCycleLR(optimiser, max_lr=rates, total_steps=steps, pct_start=0.1 if steps != 10 else 0.15)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def optimizer_step(self, *args, **kwargs) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.ema.update()

@@ -1,0 +1,59 @@
+"""One recording from EDF to Arrow, and the windows of all of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas
+from threadpoolctl import threadpool_limits
+
+from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.store import window_store
+
+
+def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, processing: str) -> None:
+    """Filter, resample and derive a recording, and write it to the store's format.
+
+    Args:
+        path: EDF file.
+        target: Arrow file to write.
+        filtering, sign: settings.
+        processing: their fingerprint, kept in the file.
+    """
+    # Recordings share the cores; a filter that spreads over all of them would slow the others.
+    with threadpool_limits(1):
+        signals = tuev.derive(path, filtering, sign)
+    metadata = {"sfreq": repr(filtering.rate_hz), "processing": processing}
+    window_store.write_recording(target, signals, derivations(sign), metadata)
+
+
+def window_tables(
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Index the event windows and the pretraining windows of preprocessed recordings.
+
+    Args:
+        recordings, events: tables of ingestion.
+        samples: length of each preprocessed recording.
+        rate_hz: their sampling rate.
+
+    Returns:
+        event windows: recording, split, start_sample, channel, label, row;
+        pretraining windows: recording, split, start_sample, labels (22 of 0 to 6).
+    """
+    windows, pretraining = [], []
+    by_recording = dict(list(events.groupby("recording")))
+    for recording in recordings.itertuples():
+        length = samples[recording.recording]
+        place = {"recording": recording.recording, "split": recording.split}
+        rows = by_recording[recording.recording].sort_values("row")
+        found = [tuev.Event(r.channel, r.start_s, r.stop_s, r.label) for r in rows.itertuples()]
+        starts = tuev.window_starts(found, length, rate_hz, f"{recording.recording}.rec")
+        for row, event, start in zip(rows["row"], found, starts, strict=True):
+            windows.append(place | {"start_sample": start, "channel": event.channel, "label": event.label, "row": row})
+        distinct = tuev.distinct_windows(found)
+        starts = tuev.window_starts(list(distinct), length, rate_hz, f"{recording.recording}.rec")
+        for labels, start in zip(distinct.values(), starts, strict=True):
+            pretraining.append(place | {"start_sample": start, "labels": labels.astype(np.int8)})
+    return pandas.DataFrame(windows), pandas.DataFrame(pretraining)

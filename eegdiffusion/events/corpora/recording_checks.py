@@ -1,0 +1,279 @@
+"""What may be wrong with a recording of TUEV, found without reading all of it."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.filtering import Filtering, resampled_length
+from eegdiffusion.core.signal.montage import ELECTRODES
+from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.events.corpora import edf, tuev
+
+RATE_HZ = 250.0
+"""Sampling rate of TUEV; others are resampled alike, and reported."""
+
+PLAUSIBLE_UV = (0.5, 2000.0)
+"""Median standard deviation of scalp EEG in microvolts, over electrodes, with room for artefacts on both sides."""
+
+FLAT_UV = 0.01
+"""A channel that varies less is flat."""
+
+SEGMENTS, SEGMENT_S = 3, 10
+"""Amplitude is measured on so many segments of so many seconds, spread over the recording."""
+
+_SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of the corpus, as far as the checks know it.
+
+    Attributes:
+        recording: path without suffix, relative to the corpus.
+        path: path relative to the corpus.
+        subject: directory in train/; ``eval/NNN`` in eval/.
+        code: subject code in the EDF header, where it is one of TUH's.
+        partition: ``train`` or ``eval``.
+        sha256: of the EDF file.
+        data_sha256: of its samples alone.
+        sfreq: sampling rate in Hz.
+        n_samples, duration_s, n_channels, n_events: counts.
+    """
+
+    recording: str
+    path: str
+    subject: str
+    code: str | None
+    partition: str
+    sha256: str
+    data_sha256: str
+    sfreq: float
+    n_samples: int
+    duration_s: float
+    n_channels: int
+    n_events: int
+
+
+def find_recordings(root: Path) -> list[Path]:
+    """List the recordings of a corpus by their EDF files, sorted, relative to its root.
+
+    A ``.rec`` file alone names its EDF file too, so that the check finds it missing.
+
+    Raises:
+        InputError: the root is not TUEV's ``edf`` folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; ingest_tuev.root must be TUEV's edf/ folder")
+    missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
+    if missing:
+        wanted = ", ".join(missing)
+        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {wanted})")
+    files = [path for part in ("train", "eval") for path in (root / part).rglob("*.*")]
+    found = sorted({p.with_suffix(".edf").relative_to(root) for p in files if p.suffix in (".edf", ".rec")})
+    if not any(path.suffix == ".edf" for path in files):
+        raise InputError(f"{root}: holds no .edf file below train/ and eval/")
+    return found
+
+
+def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+    """Check that a file has no gaps and all the samples of its header.
+
+    Args:
+        header: of the EDF file.
+        size: of the file in bytes.
+    """
+    if header.kind in ("EDF+D", "BDF+D"):
+        yield "header", "reserved", f"must be EDF or EDF+C: samples without gaps (found {header.kind})", "error"
+    expected = header.size + header.records * header.record_bytes
+    if header.records < 1:
+        yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
+    elif size < expected:
+        yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
+
+
+def check_signals(header: edf.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
+    """Check that the electrodes, at these positions, share a rate and have a unit of voltage."""
+    rates = {header.rates[k] for k in signals}
+    if len(rates) > 1:
+        yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
+    units = sorted({header.channels["unit"][k] for k in signals} - edf.UNITS_UV.keys())
+    if units:
+        yield "unit", "physical dimension", f"must be one of {', '.join(edf.UNITS_UV)} (found {units})", "error"
+
+
+def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+    """Check channels, rates, units and length: (check, field, message, severity) of each finding.
+
+    Args:
+        header: of the EDF file.
+        size: of the file in bytes.
+    """
+    yield from check_extent(header, size)
+    try:
+        signals = tuev.needed_signals(header)
+    except InputError as error:
+        yield "electrodes", "channels", str(error).partition("channels: ")[2], "error"
+        return
+    yield from check_signals(header, signals)
+    rate = header.rates[signals[0]]
+    if rate != RATE_HZ:
+        yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
+    names = [tuev.electrode(label) or label for label in header.labels]
+    extra = sorted(set(names) - set(ELECTRODES) - {"FZ", "PZ", "T1", "T2"})
+    if extra:
+        yield "channels", "channels", f"not used: {', '.join(extra)}", "warning"
+    twice = sorted({name for name in names if names.count(name) > 1} - set(ELECTRODES))
+    if twice:
+        yield "channels", "channels", f"there more than once, and not used: {', '.join(twice)}", "warning"
+
+
+def check_rate(rate: float, high_hz: float) -> Iterable[tuple[str, str, str, str]]:
+    """Check that the sampling rate allows the band-pass."""
+    if rate <= 2 * high_hz:
+        yield "rate", "sampling rate", f"must exceed {2 * high_hz:g} Hz for the band-pass (found {rate:g})", "error"
+
+
+def check_events(
+    events: list[tuev.Event], duration_s: float, samples: int, rate_hz: float
+) -> Iterable[tuple[str, str, str, str]]:
+    """Check the events against the recording's length and against each other.
+
+    Args:
+        events: of the recording.
+        duration_s: its length.
+        samples, rate_hz: its length and sampling rate once it is resampled: an event that has no window then is wrong.
+    """
+    for event in events:
+        times = f"{event.start_s:.10g} to {event.stop_s:.10g} s"
+        if event.stop_s > duration_s:
+            yield "events", "stop", f"must lie within the recording of {duration_s:g} s (found {times})", "error"
+        elif tuev.window_start(event, samples, rate_hz) is None:
+            rule = f"an event must last one second, to the sample at {rate_hz:g} Hz"
+            yield "events", "start, stop", f"{rule} (found {times})", "error"
+    labels: dict[tuple, set[int]] = {}
+    for event in events:
+        labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
+    for (channel, start_s, stop_s), found in labels.items():
+        if len(found) > 1:
+            place = f"channel {channel}, {start_s:g} to {stop_s:g} s"
+            yield "events", "label", f"{place}: labels {sorted(found)}; pretraining takes the last", "warning"
+
+
+def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:
+    """Check the amplitude of (segments, electrodes, samples) in microvolts, electrodes as in ``ELECTRODES``."""
+    deviation = segments.std(axis=-1)
+    typical = float(np.median(deviation))
+    low, high = PLAUSIBLE_UV
+    flat = [name for name, value in zip(ELECTRODES, deviation.max(0), strict=True) if value < FLAT_UV]
+    if not low <= typical <= high:
+        message = f"the electrodes' median standard deviation must lie in {low:g} to {high:g} uV (found {typical:.3g})"
+        yield "amplitude", "unit", message, "error"
+    elif flat:
+        yield "amplitude", "signal", f"flat: {', '.join(flat)}", "warning"
+
+
+def sample_segments(header: edf.Header) -> np.ndarray:
+    """Read segments spread over a recording: (segments, 19, samples) in microvolts."""
+    length = min(header.records, max(1, round(SEGMENT_S / header.record_s)))
+    firsts = np.unique(np.linspace(0, header.records - length, SEGMENTS).astype(int))
+    signals = tuev.needed_signals(header)
+    return np.stack([header.read(int(first), length, signals) for first in firsts])
+
+
+def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
+    """SHA-256 of a file and of what follows its header."""
+    whole, data = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        whole.update(file.read(header_bytes))
+        while block := file.read(1 << 20):
+            whole.update(block)
+            data.update(block)
+    return whole.hexdigest(), data.hexdigest()
+
+
+def subject_of(path: Path) -> tuple[str, str]:
+    """Partition and subject of a recording by its place."""
+    partition, directory = path.parts[0], path.parts[1]
+    return partition, directory if partition == "train" else f"eval/{directory}"
+
+
+def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Recording | None, list[Problem]]:
+    """Check one recording by itself.
+
+    Args:
+        root: the corpus.
+        path: of the EDF file, relative to it.
+        filtering: what preprocessing will do to it.
+
+    Returns:
+        the recording, or None where it has an error; all findings.
+    """
+    problems: list[Problem] = []
+
+    def note(findings: Iterable[tuple[str, str, str, str]], file: Path = path) -> None:
+        problems.extend(Problem(file.as_posix(), *finding) for finding in findings)
+
+    def failed() -> bool:
+        return any(problem.severity == "error" for problem in problems)
+
+    rec = path.with_suffix(".rec")
+    header, events = None, None
+    try:
+        header = edf.read_header(root / path)
+        note(check_header(header, (root / path).stat().st_size))
+    except (InputError, OSError) as error:
+        note([("header", "header", str(error).partition(": ")[2], "error")])
+    usable = not failed()
+    try:
+        events = tuev.read_rec(root / rec)
+    except (InputError, OSError) as error:
+        note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
+    if usable:
+        rate = header.rates[tuev.needed_signals(header)[0]]
+        samples = round(header.duration_s * rate)
+        note(check_rate(rate, filtering.high_hz))
+        note(check_amplitude(sample_segments(header)))
+        if events is not None:
+            resampled = resampled_length(samples, rate, filtering)
+            note(check_events(events, header.duration_s, resampled, filtering.rate_hz), rec)
+    if failed():
+        return None, problems
+    partition, subject = subject_of(path)
+    code = header.patient.split(" ")[0]
+    sha256, data_sha256 = _hashes(root / path, header.size)
+    recording = Recording(
+        path.with_suffix("").as_posix(),
+        path.as_posix(),
+        subject,
+        code if _SUBJECT.fullmatch(code) else None,
+        partition,
+        sha256,
+        data_sha256,
+        rate,
+        samples,
+        header.duration_s,
+        len(header.labels),
+        len(events),
+    )
+    return recording, problems
+
+
+def check_corpus(recordings: list[Recording]) -> list[Problem]:
+    """Check recordings against each other: the same data twice, a subject in both partitions."""
+    problems, first = [], {}
+    for recording in recordings:
+        same = first.setdefault(recording.data_sha256, recording.path)
+        if same != recording.path:
+            problems.append(Problem(recording.path, "duplicate", "samples", f"are those of {same}"))
+    trained = {key for r in recordings if r.partition == "train" for key in (r.subject, r.code) if key}
+    for recording in recordings:
+        keys = {recording.code, recording.subject.removeprefix("eval/")}
+        if recording.partition == "eval" and (shared := keys & trained):
+            message = f"{', '.join(shared)} must not stand in train/ and eval/"
+            problems.append(Problem(recording.path, "leakage", "subject", message))
+    return problems

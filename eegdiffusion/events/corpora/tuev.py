@@ -1,0 +1,239 @@
+"""TUEV, the TUH EEG Events corpus (v2.0.0, v2.0.1): its files, its events, and EEGDM's windows of them."""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import mne
+import numpy as np
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
+from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
+from eegdiffusion.events.corpora import edf
+
+CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
+"""Names of the labels 1 to 6."""
+
+BACKGROUND = "bckg"
+"""The class that is no event."""
+
+CONTEXT_S = 2
+"""Seconds before and after an event."""
+
+WINDOW_S = 5
+"""Seconds in a window."""
+
+HUNDRED_MICROVOLTS = 1e4
+"""Factor from volts to units of 100 uV."""
+
+_ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(?:REF|LE)")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of a ``.rec`` file.
+
+    Attributes:
+        channel: index of the derivation, 0 to 21.
+        start_s, stop_s: seconds from the start of the recording.
+        label: 1 to 6, see ``CLASSES``.
+    """
+
+    channel: int
+    start_s: float
+    stop_s: float
+    label: int
+
+
+class Span(NamedTuple):
+    """Seconds from the start of the recording in which channels have events."""
+
+    start_s: float
+    stop_s: float
+
+
+def electrode(label: str) -> str | None:
+    """Electrode that an EDF label such as ``EEG FP1-REF`` names; None for other signals."""
+    match = _ELECTRODE.fullmatch(label.strip().upper())
+    return match and match[1]
+
+
+def read_rec(path: Path) -> list[Event]:
+    """Read the events of a recording.
+
+    Raises:
+        InputError: a row is malformed; the message names file, line, field and rule.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; each EDF file needs the .rec file of the same name")
+    events = []
+    # Bytes that are no text become characters that no number has, so that the row is named like any other bad row.
+    for line, row in enumerate(csv.reader(path.read_text(errors="replace").splitlines()), 1):
+        if not row:  # a blank line, which the reference skips too
+            continue
+        where = f"{path}, line {line}"
+        if len(row) != 4:
+            raise InputError(f"{where}: must be channel,start,stop,label (found {','.join(row)!r})")
+        numbers = []
+        for field, text in zip(("channel", "start", "stop", "label"), row, strict=True):
+            try:
+                numbers.append(float(text))
+            except ValueError:
+                raise InputError(f"{where}: {field}: must be a number (found {text!r})") from None
+        channel, start, stop, label = numbers
+        if channel not in range(len(BIPOLAR)):
+            raise InputError(f"{where}: channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
+        if label not in range(1, len(CLASSES) + 1):
+            raise InputError(f"{where}: label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
+        if not 0 <= start < stop < np.inf:
+            raise InputError(f"{where}: start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
+        events.append(Event(int(channel), start, stop, int(label)))
+    if not events:
+        raise InputError(f"{path}: must hold at least one event")
+    return events
+
+
+def needed_signals(header: edf.Header) -> list[int]:
+    """Positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
+
+    Raises:
+        InputError: an electrode is missing, or there twice.
+    """
+    names = [electrode(label) for label in header.labels]
+    missing = [name for name in ELECTRODES if name not in names]
+    if missing:
+        raise InputError(f"{header.path}: channels: the montage needs {', '.join(missing)}")
+    twice = [name for name in ELECTRODES if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{header.path}: channels: {', '.join(twice)} must occur once")
+    return [names.index(name) for name in ELECTRODES]
+
+
+def read_signals(path: Path) -> tuple[np.ndarray, float]:
+    """Read the 19 electrodes of a recording, and nothing else of it.
+
+    Returns:
+        (19, samples) float64 in volts, in the order of ``ELECTRODES``; sampling rate in Hz.
+    """
+    header = edf.read_header(Path(path))
+    labels = [header.labels[k] for k in needed_signals(header)]
+    raw = mne.io.read_raw_edf(path, include=labels, verbose="error")
+    return raw.get_data(labels), raw.info["sfreq"]
+
+
+def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, sign: str) -> np.ndarray:
+    """Filter, resample and derive the bipolar montage.
+
+    Args:
+        signals: (19, samples) float64 in volts, in the order of ``ELECTRODES``.
+        rate_hz: their sampling rate.
+
+    Returns:
+        (22, samples) float64 in units of 100 uV.
+    """
+    return bipolar(filtered(signals, rate_hz, filtering), ELECTRODES, sign) * HUNDRED_MICROVOLTS
+
+
+def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
+    """Filter, resample and derive the bipolar montage of a file: (22, samples) float64 in units of 100 uV."""
+    return bipolar_signals(*read_signals(path), filtering, sign)
+
+
+def sample_at(seconds: float, samples: int, rate_hz: float) -> int:
+    """First sample k with k / rate >= ``seconds`` in double precision; ``samples`` where there is none."""
+    k = min(max(int(seconds * rate_hz) - 1, 0), samples)
+    while k < samples and k / rate_hz < seconds:
+        k += 1
+    return k
+
+
+def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | None:
+    """First sample of an event's window, two seconds before it; negative where it begins before the recording.
+
+    Args:
+        event: of a recording.
+        samples: length of the recording after resampling.
+        rate_hz: its sampling rate then.
+
+    Returns:
+        None where the window is not five seconds long: the event does not last one second, or ends too late.
+    """
+    start, stop = (sample_at(t, samples, rate_hz) for t in (event.start_s, event.stop_s))
+    length = stop - start + round(2 * CONTEXT_S * rate_hz)
+    return start - round(CONTEXT_S * rate_hz) if length == round(WINDOW_S * rate_hz) else None
+
+
+def window_starts(events: list[Event] | list[Span], samples: int, rate_hz: float, where: str) -> list[int]:
+    """First sample of each event's window (see :func:`window_start`).
+
+    Args:
+        events, samples, rate_hz: of a recording, resampled.
+        where: name of the recording or its file, for the error.
+
+    Raises:
+        InputError: an event has no window; the message names it and the rule.
+    """
+    starts = [window_start(event, samples, rate_hz) for event in events]
+    for event, start in zip(events, starts, strict=True):
+        if start is None:
+            raise InputError(
+                f"{where}: start, stop: an event must last one second and lie within the recording of "
+                f"{samples / rate_hz:g} s (found {event.start_s:.10g} to {event.stop_s:.10g})"
+            )
+    return starts
+
+
+def cut(signals: np.ndarray, start: int, length: int) -> np.ndarray:
+    """Cut (..., length) out of (..., samples); a window that leaves the recording goes on at its other end."""
+    return signals.take(np.arange(start, start + length), axis=-1, mode="wrap")
+
+
+def distinct_windows(events: list[Event]) -> dict[Span, np.ndarray]:
+    """Labels of the 22 channels in each distinct (start, stop), in order of first appearance.
+
+    A channel without an event has label 0; of two rows for one channel and window, the last counts.
+    """
+    found: dict[Span, np.ndarray] = {}
+    for event in events:
+        labels = found.setdefault(Span(event.start_s, event.stop_s), np.zeros(len(BIPOLAR), np.int64))
+        labels[event.channel] = event.label
+    return found
+
+
+def _load(path: Path | str) -> tuple[np.ndarray, list[Event], int, str]:
+    rec = Path(path).with_suffix(".rec")
+    return derive(Path(path)), read_rec(rec), round(WINDOW_S * EEGDM.rate_hz), str(rec)
+
+
+def event_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut one window for each row of the ``.rec`` file beside an EDF file.
+
+    Returns:
+        signals (n, 22, 1000) float32 in units of 100 uV, labels (n,) from 1 to 6, channels (n,) that the rows name.
+
+    Raises:
+        InputError: the recording or its events break a rule.
+    """
+    signals, events, length, where = _load(edf_path)
+    starts = window_starts(events, signals.shape[1], EEGDM.rate_hz, where)
+    windows = np.stack([cut(signals, start, length) for start in starts]).astype(np.float32)
+    return windows, np.array([e.label for e in events]), np.array([e.channel for e in events])
+
+
+def pretraining_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cut each distinct window of a recording into its 22 single-channel samples.
+
+    Returns:
+        signals (m, 1000) float32 in units of 100 uV, channels (m,), labels (m,) from 1 to 6, or 0 for no event.
+
+    Raises:
+        InputError: the recording or its events break a rule.
+    """
+    signals, events, length, where = _load(edf_path)
+    distinct = distinct_windows(events)
+    starts = window_starts(list(distinct), signals.shape[1], EEGDM.rate_hz, where)
+    windows = np.concatenate([cut(signals, start, length) for start in starts]).astype(np.float32)
+    return windows, np.tile(np.arange(len(BIPOLAR)), len(starts)), np.concatenate(list(distinct.values()))

@@ -1,0 +1,78 @@
+"""PyHealth's supervised EEG classifiers, as modules that take windows and give logits."""
+
+import contextlib
+import io
+import logging
+
+import numpy as np
+import torch
+from pyhealth.datasets import create_sample_dataset
+from pyhealth.models import BaseModel, ContraWR, SparcNet
+from torch import Tensor, nn
+
+from eegdiffusion.core.runtime.errors import InputError
+
+BASELINES: dict[str, type[BaseModel]] = {"sparcnet": SparcNet, "contrawr": ContraWR}
+"""SPaRCNet (Jing et al., Neurology 2023) and the supervised ContraWR encoder (Yang et al., arXiv:2110.15278)."""
+
+# It would announce the label vocabulary of every model that is built.
+logging.getLogger("pyhealth").setLevel(logging.WARNING)
+
+
+def scale_windows(signals: Tensor) -> Tensor:
+    """Divide each channel of each window by the 95th percentile of its absolute value.
+
+    BIOT (Yang et al., arXiv:2305.10351) trains these baselines on TUEV so, and PyHealth's TUEV task offers it as
+    ``95th_percentile``. A channel that is zero throughout stays zero. The unit of the signals cancels.
+
+    Args:
+        signals: (..., samples).
+    """
+    return signals / (torch.quantile(signals.abs(), 0.95, dim=-1, keepdim=True) + 1e-8)
+
+
+class Baseline(nn.Module):
+    """A PyHealth model behind the input scaling that it is published with.
+
+    Args:
+        model: the model, built for one feature ``signal`` of shape (channels, samples) and one label ``label``.
+        channels, samples: shape of a window.
+    """
+
+    def __init__(self, model: BaseModel, channels: int, samples: int):
+        super().__init__()
+        self.model = model
+        self.channels, self.samples = channels, samples
+        # PyHealth finds its device by an empty parameter, which never gets a gradient; DDP waits for one otherwise.
+        self.model._dummy_param.requires_grad_(False)
+
+    def forward(self, signals: Tensor) -> Tensor:
+        """Classify windows (batch, channels, samples), in any unit; returns logits (batch, classes)."""
+        if signals.shape[1:] != (self.channels, self.samples):
+            raise InputError(
+                f"signals: must be (batch, {self.channels}, {self.samples}) (found {tuple(signals.shape)})"
+            )
+        # PyHealth's forward computes its loss as well, and so wants labels; the loss is not used.
+        labels = torch.zeros(len(signals), dtype=torch.long, device=signals.device)
+        return self.model(signal=scale_windows(signals), label=labels)["logit"]
+
+
+def build_baseline(name: str, channels: int, samples: int, classes: int) -> Baseline:
+    """Build a baseline with PyHealth's default sizes and freshly drawn weights.
+
+    Args:
+        name: ``sparcnet`` or ``contrawr``.
+        channels, samples: shape of a window.
+        classes: number of classes.
+
+    Raises:
+        InputError: there is no such baseline.
+    """
+    if name not in BASELINES:
+        raise InputError(f"baseline: must be one of {', '.join(BASELINES)} (found {name!r})")
+    # PyHealth reads the sizes of a model off a dataset: one empty window of each class tells them all.
+    window = np.zeros((channels, samples), np.float32)
+    windows = [{"patient_id": str(label), "signal": window, "label": label} for label in range(classes)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        dataset = create_sample_dataset(windows, {"signal": "tensor"}, {"label": "multiclass"})
+        return Baseline(BASELINES[name](dataset=dataset), channels, samples)

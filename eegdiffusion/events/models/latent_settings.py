@@ -1,0 +1,26 @@
+"""Which latents of a frozen backbone feed the classifier."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+from eegdiffusion.core.runtime.settings import settings
+
+
+@settings
+class Latents:
+    """One way of taking latents from a backbone (EEGDM, arXiv:2508.14086, section 4)."""
+
+    backbone: str
+    """Folder of models/ssmdp that holds the backbone."""
+    step: Annotated[int, Ge(0)] | None
+    """0-based diffusion step that conditions the backbone; null leaves the step out of the conditioning."""
+    noise: Literal["none", "scaled", "random"]
+    """What enters the backbone: the signal, the signal scaled as at that step, or that with the step's noise."""
+    kind: Literal["gate", "filter", "inter"]
+    statistic: Literal["std", "mean"]
+    codec: Literal["float32", "float16", "uint8"]
+    """How the cache stores a token; uint8 takes standard deviations only (see :mod:`~eegdiffusion.events.store`)."""
+    rate: Annotated[float, Gt(0)] = 1.0
+    """Sampling rate of the signals over the rate of training."""
+    rate_convention: Literal["physical", "reference"] = "physical"

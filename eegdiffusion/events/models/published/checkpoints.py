@@ -1,0 +1,260 @@
+"""Published EEGDM checkpoints as models of this project."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
+from eegdiffusion.events.models.latents import STATISTICS
+from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.models.published.lightning_checkpoint import read_checkpoint
+from eegdiffusion.events.models.ssmdp import KINDS, SSMDP
+
+ONLINE, EMA = "model.", "ema.ema_model."
+PREFIXES = {"online": ONLINE, "ema": EMA}
+
+# What the published code can be told to do and this project's models do not.
+_BACKBONE_RULES = {
+    "bidirectional": True, "have_null_class": False, "in_channels": 1, "kernel_mode": "diag", "local_cond_ch": 0,
+    "n_ssm": None, "self_gated": False,
+}  # fmt: skip
+_CLASSIFIER_RULES = {
+    "classifier_final_act": "pool", "classifier_use_ap_clst": False, "embed_query": False, "have_ch_pos_embed": False,
+    "have_crossnorm": False, "pool_merge": "share", "stack_struct": "scf",
+}  # fmt: skip
+
+
+def load_published_backbone(checkpoint: Path | str | Mapping, weights: str = "ema") -> SSMDP:
+    """Make the backbone of a published checkpoint; sizes come from the weights.
+
+    Args:
+        checkpoint: path of a Lightning checkpoint, or a state dict whose names may carry a prefix.
+        weights: ``ema`` or ``online``.
+
+    Returns:
+        the backbone, in evaluation mode.
+
+    Raises:
+        InputError: not such a file; weights are missing, unknown or misshapen (all named); an option is not supported.
+    """
+    source, state, hyper = _open(checkpoint, weights)
+    _check_options(source, hyper.get("model_kwargs", {}), _BACKBONE_RULES)
+    noise = hyper.get("noise_sch_kwargs", {})
+    return _backbone(source, state, noise)
+
+
+class PublishedClassifier(nn.Module):
+    """Backbone, pooling and LFT of a published classifier.
+
+    Attributes:
+        backbone: frozen.
+        lft: trainable.
+        kind, statistic, window: of the tokens.
+        channels, steps: montage index and diffusion step of each channel.
+    """
+
+    def __init__(
+        self, backbone: SSMDP, lft: LFT, kind: str, statistic: str, window: int, channels: Tensor, steps: Tensor,
+        rescale: bool = False, noise: str = "none",
+    ):  # fmt: skip
+        super().__init__()
+        self.backbone, self.lft = backbone.requires_grad_(False), lft
+        self.kind, self.statistic, self.window = kind, statistic, window
+        self.rescale, self.noise = rescale, noise
+        self.register_buffer("channels", channels)
+        self.register_buffer("steps", steps)
+
+    def forward(self, signals: Tensor, rate: float = 1.0, rate_convention: str = "physical") -> Tensor:
+        """Classify (B, C, L) signals in the units that the backbone was trained on: logits (B, classes).
+
+        ``rate`` and ``rate_convention`` are those of ``SSMDP.tokens``; under ``reference`` the pools keep their number
+        of samples, and the fusion tokens of the pools that are missing pass unprocessed.
+        """
+        if self.noise == "scaled":
+            config = self.backbone.config
+            schedule = noise_scheduler(config.beta_schedule, config.num_train_timesteps)
+            signals = forward_process(signals, int(self.steps[0]), "scaled", schedule)
+        reference = rate_convention == "reference"
+        tokens = self.backbone.tokens(
+            signals,
+            window=self.window if reference else round(self.window * rate),
+            statistic=self.statistic,
+            kind=self.kind,
+            step=self.steps,
+            channels=self.channels,
+            rate=rate,
+            rate_convention=rate_convention,
+        )
+        if self.rescale:
+            scale = (2 if self.kind == "gate" else 1) * (2 if self.statistic == "std" else 1)
+            tokens = tokens * scale - int(scale > 1)
+        return self.lft(tokens, missing_pools=reference)
+
+
+def load_published_classifier(
+    checkpoint: Path | str | Mapping, weights: str = "ema", beta_schedule: str = "squaredcos_cap_v2"
+) -> PublishedClassifier:
+    """Make the classifier of a published checkpoint.
+
+    Sizes come from the weights; heads, latent, statistic and window from the hyper-parameters, or, for a bare state
+    dict, from the paper (8 heads, std of the gate over 200 samples).
+
+    Args:
+        checkpoint: path of a Lightning checkpoint, or a state dict whose names may carry a prefix.
+        weights: ``ema`` or ``online``.
+        beta_schedule: of the backbone, which the file does not tell; it matters only to classifiers trained on scaled
+            or noisy signals.
+
+    Returns:
+        a module (B, C, L) -> (B, classes), in evaluation mode.
+
+    Raises:
+        InputError: as :func:`load_published_backbone`.
+    """
+    source, state, hyper = _open(checkpoint, weights)
+    options = hyper.get("model_kwargs", {})
+    _check_options(source, options, _CLASSIFIER_RULES)
+    window = options.get("window_size", 200)
+    _check_options(source, options, {"window_step": window})
+    parts = {"extractor.model.": {}, "extractor.": {}, "": {}}
+    for name, value in state.items():
+        prefix = next(prefix for prefix in parts if name.startswith(prefix))
+        parts[prefix][name.removeprefix(prefix)] = value
+    backbone_state, extractor, lft_state = parts.values()
+
+    backbone = _backbone(source, backbone_state, {"beta_schedule": beta_schedule}, "extractor.model.")
+    channels = _take(source, extractor, "extractor.", "cond").flatten()
+    steps = _take(source, extractor, "extractor.", "diffusion_steps").flatten()
+    steps = torch.full_like(steps, options["diffusion_t"]) if "diffusion_t" in options else steps
+    n_layer = backbone.config.n_layer
+    used = list(range(n_layer))[options.get("start", 0) : options.get("end")]
+    _, _, n_pool, n_fusion, _ = _take(source, lft_state, "", "decoder.cls_token", dims=5).shape
+    lft = LFT(
+        d_model=backbone.config.d_model,
+        n_layer=n_layer,
+        n_pool=n_pool,
+        n_channel=len(channels),
+        n_fusion=n_fusion,
+        num_heads=options.get("num_heads", 8),
+        encoder_blocks=_count(lft_state, r"classifier\.stack\.layers\.(\d+)\.") // 2,
+        n_class=_take(source, lft_state, "", "classifier.linear.bias").shape[0],
+        layers=None if len(used) == n_layer else used,
+    )
+    _load(source, lft, lft_state, "")
+    classifier = PublishedClassifier(
+        backbone,
+        lft,
+        kind=_one(source, options, "query", "gate", KINDS),
+        statistic=_one(source, options, "reduce", "std", STATISTICS),
+        window=window,
+        channels=channels,
+        steps=steps,
+        rescale=bool(options.get("rescale", False)),
+        noise="none" if hyper.get("fwd_with_noise") is None else "scaled",  # its evaluation sets the noise to zero
+    )
+    return classifier.eval()
+
+
+def load_published(checkpoint: Path | str | Mapping, weights: str = "ema") -> SSMDP | PublishedClassifier:
+    """Make whichever of the two a published checkpoint holds.
+
+    Args:
+        checkpoint, weights: as in :func:`load_published_backbone`.
+
+    Raises:
+        InputError: as there.
+    """
+    _, state, _ = _open(checkpoint, weights)
+    classifier = any(name.startswith(("extractor.", "decoder.", "classifier.")) for name in state)
+    return (load_published_classifier if classifier else load_published_backbone)(checkpoint, weights)
+
+
+def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str, Tensor], dict]:
+    """Return a name for messages, the chosen weights without their prefix, and the hyper-parameters."""
+    if weights not in PREFIXES:
+        raise InputError(f"weights: must be one of {', '.join(PREFIXES)} (found {weights!r})")
+    bare = isinstance(checkpoint, Mapping) and "state_dict" not in checkpoint
+    if isinstance(checkpoint, Mapping):
+        source, document = "checkpoint", {"state_dict": checkpoint} if bare else checkpoint
+    else:
+        source, document = str(checkpoint), read_checkpoint(Path(checkpoint))
+    state = {name: value for name, value in document["state_dict"].items() if isinstance(value, Tensor)}
+    hyper = document.get("hyper_parameters") or {}
+    present = [prefix for prefix in PREFIXES.values() if any(name.startswith(prefix) for name in state)]
+    if not present:
+        return source, state, hyper
+    chosen = present[0] if bare and len(present) == 1 else PREFIXES[weights]
+    known = (*PREFIXES.values(), "ema.online_model.", "ema.initted", "ema.step")
+    strange = [name for name in state if not name.startswith(known)]
+    if strange or chosen not in present:
+        problem = f"unknown weights: {', '.join(strange)}" if strange else f"missing weights: none under {chosen}*"
+        raise InputError(f"{source}: {problem}")
+    return source, {n.removeprefix(chosen): value for n, value in state.items() if n.startswith(chosen)}, hyper
+
+
+def _backbone(source: str, state: dict[str, Tensor], noise: Mapping, prefix: str = "") -> SSMDP:
+    embed = _take(source, state, prefix, "t_embed_in.0.weight", dims=2)
+    options = {"num_train_timesteps", "beta_schedule"}
+    backbone = SSMDP(
+        d_model=_take(source, state, prefix, "in_layer.0.weight", dims=2).shape[0],
+        d_state=2 * _take(source, state, prefix, "layers.0.layer.kernel.A_real", dims=2).shape[1],
+        n_layer=_count(state, r"layers\.(\d+)\."),
+        d_cond=embed.shape[0],
+        d_cond_embed=embed.shape[1],
+        n_class=_take(source, state, prefix, "label_embed.weight", dims=2).shape[0],
+        **{name: noise[name] for name in options if name in noise},
+    )
+    _load(source, backbone, state, prefix)
+    return backbone.eval()
+
+
+def _load(source: str, model: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+    """Copy weights, or refuse with the names of all that are missing, unknown, misshapen or not finite."""
+    wanted = model.state_dict()
+    shared = wanted.keys() & state.keys()
+    misshapen = {name for name in shared if wanted[name].shape != state[name].shape}
+    problems = {
+        "missing": wanted.keys() - state.keys(),
+        "unknown": state.keys() - wanted.keys(),
+        "misshapen": misshapen,
+        "not finite": {name for name in shared - misshapen if not torch.isfinite(state[name]).all()},
+    }
+    lines = [
+        f"{kind} weights: {', '.join(prefix + n for n in sorted(names))}" for kind, names in problems.items() if names
+    ]
+    if lines:
+        raise InputError(f"{source}: {'; '.join(lines)}")
+    model.load_state_dict(state)
+
+
+def _take(source: str, state: dict[str, Tensor], prefix: str, name: str, dims: int | None = None) -> Tensor:
+    """Return the weights that a size is read from."""
+    if name not in state:
+        raise InputError(f"{source}: missing weights: {prefix}{name}")
+    if dims is not None and state[name].dim() != dims:
+        raise InputError(f"{source}: misshapen weights: {prefix}{name}, must have {dims} dimensions")
+    return state[name]
+
+
+def _count(names: Mapping, pattern: str) -> int:
+    """Return one more than the largest index that names carry."""
+    return 1 + max((int(found[1]) for name in names if (found := re.match(pattern, name))), default=-1)
+
+
+def _one(source: str, options: Mapping, name: str, default: str, admitted: tuple[str, ...]) -> str:
+    """Return an option that is a name or a list of one."""
+    value = options.get(name, default)
+    values = [value] if isinstance(value, str) else value
+    if len(values) != 1 or values[0] not in admitted:
+        raise InputError(f"{source}: model_kwargs.{name}: must be one of {', '.join(admitted)} (found {value!r})")
+    return values[0]
+
+
+def _check_options(source: str, options: Mapping, rules: Mapping) -> None:
+    for name, value in rules.items():
+        if name in options and options[name] != value:
+            raise InputError(f"{source}: model_kwargs.{name}: only {value!r} is supported (found {options[name]!r})")

@@ -1,0 +1,84 @@
+"""A frozen backbone on disk, with the embedding of the signals that it was trained on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from scipy.signal import resample
+from torch import Tensor
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.mulaw import mulaw
+from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.ssmdp import SSMDP
+
+EMBEDDING = "embedding.json"
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What signals a backbone expects.
+
+    Attributes:
+        mu_law: whether they pass the staged mu-law.
+        rate_hz: their sampling rate.
+        unit: their unit before the mu-law.
+        channels: montage, in the order of the channel ids.
+    """
+
+    mu_law: bool
+    rate_hz: float
+    unit: str
+    channels: list[str]
+
+
+def save(path: Path, backbone: SSMDP, embedding: Embedding) -> None:
+    """Write weights, sizes and embedding to a folder."""
+    backbone.save_pretrained(path)
+    (path / EMBEDDING).write_text(json.dumps(embedding.__dict__, indent=2))
+
+
+def load(path: Path) -> tuple[SSMDP, Embedding]:
+    """Read what :func:`save` wrote; the backbone comes frozen, in evaluation mode."""
+    if not (path / EMBEDDING).is_file():
+        raise InputError(f"{path}/{EMBEDDING}: no such file; a backbone is made by pretrain_ssmdp or import_checkpoint")
+    backbone = SSMDP.from_pretrained(path).eval().requires_grad_(False)
+    return backbone, Embedding(**json.loads((path / EMBEDDING).read_text()))
+
+
+def tokens(
+    backbone: SSMDP,
+    embedding: Embedding,
+    latents: Latents,
+    signals: Tensor,
+    generator: torch.Generator,
+    check: bool = True,
+) -> Tensor:
+    """Embed signals, take them through the forward process that ``latents`` names, and pool the latents.
+
+    Args:
+        signals: (batch, channels, samples) in the embedding's unit, at its rate; resampled when ``latents.rate`` asks.
+        generator: of the noise where ``latents.noise`` is ``random``.
+        check: refuse constant and clipped channels.
+
+    Returns:
+        (batch, layers, pools, channels, width)
+    """
+    if latents.rate != 1:
+        resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)
+        signals = torch.from_numpy(resampled).to(signals)
+    if embedding.mu_law:
+        signals = mulaw(signals)
+    schedule = noise_scheduler(backbone.config.beta_schedule, backbone.config.num_train_timesteps)
+    signals = forward_process(signals, latents.step, latents.noise, schedule, generator)
+    return backbone.tokens(
+        signals,
+        statistic=latents.statistic,
+        kind=latents.kind,
+        step=latents.step,
+        rate=latents.rate,
+        rate_convention=latents.rate_convention,
+        check=check,
+    )

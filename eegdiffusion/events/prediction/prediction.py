@@ -1,0 +1,106 @@
+"""The events of one recording, from its file to the files that hold them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas
+
+from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.events.corpora.tuev import BACKGROUND
+from eegdiffusion.events.prediction import annotated_edf, classify_windows, prediction_figure, recording
+from eegdiffusion.events.prediction import event_list as events
+
+ENDINGS = ("csv", "edf", "png")
+MICROVOLTS = 100
+"""The model's unit in microvolts."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A registered model and how it is asked.
+
+    Attributes:
+        name: its address and what it was trained on.
+        model: windows -> probabilities.
+        preprocessing: what the model carries.
+        threshold: least probability of an event's seconds.
+        batch: windows in a batch.
+        rename: names that stand for electrodes.
+    """
+
+    name: str
+    model: mlflow.pyfunc.PyFuncModel
+    preprocessing: Preprocessing
+    threshold: float
+    batch: int
+    rename: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        events: see :func:`eegdiffusion.events.prediction.event_list.find`.
+        duration_s: length of the recording.
+        unusable_s: seconds without a prediction for a constant or clipped channel.
+        taken_s: time from the file to the probabilities.
+    """
+
+    events: pandas.DataFrame
+    duration_s: float
+    unusable_s: int
+    taken_s: float
+
+    def __str__(self) -> str:
+        labels = self.events["label"].value_counts().drop(events.UNUSABLE, errors="ignore")
+        text = ", ".join(f"{count} {label}" for label, count in labels.items()) or "no events"
+        if self.unusable_s:
+            text += f"; {self.unusable_s} s have a constant or clipped channel, and no prediction"
+        speed = self.duration_s / self.taken_s
+        return f"{text} ({self.duration_s:.0f} s in {self.taken_s:.1f} s, {speed:.0f} times faster than real time)"
+
+
+def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -> Found:
+    """Find the events of a recording and write table, EDF+ file and figure; the table last.
+
+    Args:
+        source: the recording.
+        outputs: a path for each of ``ENDINGS``.
+        classifier: the model.
+
+    Raises:
+        InputError: the recording cannot be used; nothing is written.
+    """
+    preprocessing, begin = classifier.preprocessing, time.monotonic()
+    read = recording.read(source, preprocessing.filtering.high_hz, classifier.rename)
+    signals = classify_windows.derived(read, preprocessing)
+    good = classify_windows.usable(read, signals, preprocessing)
+    probabilities = classify_windows.classify(signals, good, preprocessing, classifier.model.predict, classifier.batch)
+    taken = time.monotonic() - begin
+
+    rate_hz = preprocessing.filtering.rate_hz
+    offset_s = (preprocessing.window / rate_hz - classify_windows.STEP_S) / 2
+    table = events.find(
+        probabilities, preprocessing.classes, BACKGROUND, classify_windows.STEP_S, offset_s, classifier.threshold
+    )
+    outputs["csv"].parent.mkdir(parents=True, exist_ok=True)
+    channels = derivations(preprocessing.montage_sign)
+    signals *= MICROVOLTS
+    annotated_edf.write(outputs["edf"], signals, channels, rate_hz, table, read.start)
+    count = int((table["label"] != events.UNUSABLE).sum())
+    title = f"{source.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
+    drawn = prediction_figure.draw(
+        signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title
+    )
+    drawn.savefig(outputs["png"], dpi=110)
+    partial = outputs["csv"].with_suffix(".partial")
+    table.to_csv(partial, index=False, float_format="%.6g")
+    partial.replace(outputs["csv"])
+    unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * classify_windows.STEP_S
+    return Found(table, read.signals.shape[1] / read.rate_hz, unusable_s, taken)

@@ -1,0 +1,44 @@
+"""A registered baseline as an MLflow model: five-second windows -> class probabilities."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+from safetensors.torch import load_file
+
+from eegdiffusion.events.models.baselines import build_baseline
+from eegdiffusion.events.serving import window_input
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a seed's folder that train_baselines wrote."""
+    example = window_input.read_example(folder)
+    classes = json.loads((folder / "config.json").read_text())["classes"]
+    return {"baseline": folder}, window_input.signature(example, classes), example
+
+
+class BaselineClassifier(mlflow.pyfunc.PythonModel):
+    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+
+    Attributes:
+        preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
+            windows.
+    """
+
+    def load_context(self, context) -> None:
+        folder = Path(context.artifacts["baseline"])
+        self.preprocessing = asdict(window_input.read_preprocessing(folder / window_input.PREPROCESSING))
+        self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
+        self.model.load_state_dict(load_file(folder / "model.safetensors"))
+
+    @torch.inference_mode()
+    def predict(self, context, model_input, params=None):
+        signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
+        return self.model(signals).softmax(-1).numpy()
+
+
+mlflow.models.set_model(BaselineClassifier())

@@ -1,0 +1,51 @@
+"""A registered LFT with its frozen backbone as an MLflow model: five-second windows -> class probabilities."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+
+from eegdiffusion.events.models import signal_transform
+from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.serving import window_input
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a folder that finetune_lft wrote."""
+    example = window_input.read_example(folder)
+    classes = LFT.load_config(folder / "lft")["n_class"]
+    artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
+    artifacts["preprocessing"] = folder / window_input.PREPROCESSING
+    return artifacts, window_input.signature(example, classes), example
+
+
+class EventClassifier(mlflow.pyfunc.PythonModel):
+    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+
+    Attributes:
+        preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
+            windows.
+    """
+
+    def load_context(self, context) -> None:
+        self.backbone, self.embedding = signal_transform.load(Path(context.artifacts["backbone"]))
+        self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
+        recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
+        self.preprocessing = asdict(window_input.read_preprocessing(Path(context.artifacts["preprocessing"])))
+        self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
+
+    @torch.inference_mode()
+    def predict(self, context, model_input, params=None):
+        signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
+        tokens = signal_transform.tokens(
+            self.backbone, self.embedding, self.latents, signals, torch.Generator().manual_seed(0)
+        )
+        return self.lft(tokens).softmax(-1).numpy()
+
+
+mlflow.models.set_model(EventClassifier())

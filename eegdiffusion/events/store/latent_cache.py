@@ -1,0 +1,164 @@
+"""Latent tokens of a frozen backbone, computed once and read many times.
+
+One Arrow IPC file holds up to 1024 distinct windows, the tokens of each as one list of fixed length; files are
+memory-mapped, so that shuffled reads touch what they need. ``rows.parquet`` tells which window each labelled row is: an
+event has a row for every channel that shows it, and one window. ``cache.json`` holds the *recipe*: everything that the
+tokens depend on, weights included. A reader states the recipe that it expects, and is refused, field by field, when the
+cache was made by another.
+"""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pyarrow as pa
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.hashing import content_hash
+
+SHARD = 1024
+"""Windows in a file."""
+
+COMPANDING = 1023.0
+
+
+def _levels() -> np.ndarray:
+    """The 256 values of the ``uint8`` codec: 0 to 1, finest near 0.
+
+    Standard deviations of gates and filters lie in [0, 1] and spread over decades, so the levels are spaced as in
+    mu-law companding: each is about 2.7 % above the one before it.
+    """
+    return (np.expm1(np.log1p(COMPANDING) * np.arange(256) / 255) / COMPANDING).astype(np.float32)
+
+
+LEVELS = _levels()
+
+
+def encode(tokens: np.ndarray, codec: str) -> np.ndarray:
+    """Encode float32 tokens as ``float32``, ``float16`` or ``uint8`` (which takes values in [0, 1] only)."""
+    if codec != "uint8":
+        return tokens.astype(codec)
+    if tokens.min() < 0 or tokens.max() > 1:
+        raise InputError(
+            f"codec: uint8 holds values from 0 to 1, such as standard deviations of gates "
+            f"(found {tokens.min():.3g} to {tokens.max():.3g}); use float16"
+        )
+    codes = np.log1p(tokens * np.float32(COMPANDING))
+    codes *= np.float32(255 / np.log1p(COMPANDING))
+    return np.rint(codes, out=codes).astype(np.uint8)
+
+
+def decode(codes: np.ndarray) -> np.ndarray:
+    """Return the float32 tokens of what :func:`encode` made."""
+    return LEVELS[codes] if codes.dtype == np.uint8 else codes.astype(np.float32)
+
+
+def write_shard(path: Path, codes: np.ndarray) -> None:
+    """Write (windows, ...) encoded tokens; the file appears once it is complete."""
+    tokens = pa.FixedSizeListArray.from_arrays(pa.array(codes.reshape(-1)), int(np.prod(codes.shape[1:])))
+    table = pa.record_batch({"tokens": tokens})
+    table = table.replace_schema_metadata({"shape": json.dumps(codes.shape[1:])})
+    partial = path.with_suffix(".partial")
+    with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_batch(table)
+    os.replace(partial, path)
+
+
+def shard_name(split: str, number: int) -> str:
+    """File name of a shard."""
+    return f"{split}-{number:05d}.arrow"
+
+
+def shards(windows: int) -> Iterator[tuple[int, list[int]]]:
+    """Number the shards of a split and list the windows of each."""
+    for number, first in enumerate(range(0, windows, SHARD)):
+        yield number, list(range(first, min(first + SHARD, windows)))
+
+
+def make_recipe(latents: dict, backbone: Path, windows: str) -> dict:
+    """State what tokens depend on.
+
+    Args:
+        latents: settings of the latents.
+        backbone: folder of the frozen backbone, whose content counts, not its place.
+        windows: fingerprint of the window store.
+    """
+    return {**latents, "backbone": content_hash(backbone), "windows": windows}
+
+
+def write_index(path: Path, recipe: dict, rows: pandas.DataFrame) -> None:
+    """Write ``cache.json`` and ``rows.parquet``: split, window within the split, label (0-based) of each row."""
+    rows.to_parquet(path / "rows.parquet", index=False)
+    (path / "cache.json").write_text(json.dumps({"recipe": recipe}, indent=2, sort_keys=True))
+
+
+class LatentCache:
+    """Tokens of one split, as a dataset.
+
+    Args:
+        path: folder of the cache.
+        split: ``train``, ``validation`` or ``test``.
+        recipe: what the tokens are expected to depend on.
+
+    Raises:
+        InputError: the cache was made by another recipe; the message names the fields.
+
+    Attributes:
+        labels: (rows,) int64, 0-based.
+    """
+
+    def __init__(self, path: Path, split: str, recipe: dict):
+        self.path, self.split = Path(path), split
+        document = json.loads((self.path / "cache.json").read_text())
+        found = document["recipe"]
+        wrong = [
+            f"{self.path}/cache.json: {field}: must be {recipe.get(field)!r} (found {found.get(field)!r})"
+            for field in sorted(found.keys() | recipe.keys())
+            if found.get(field) != recipe.get(field)
+        ]
+        if wrong:
+            raise InputError("\n".join(wrong))
+        rows = pandas.read_parquet(self.path / "rows.parquet", filters=[("split", "==", split)])
+        self._window = rows["window"].to_numpy(np.int64)
+        self.labels = rows["label"].to_numpy(np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getstate__(self) -> dict:
+        # Maps are reopened in a loader's worker processes.
+        return {name: value for name, value in self.__dict__.items() if name != "_maps"}
+
+    @cached_property
+    def _maps(self) -> list[np.ndarray]:
+        found = []
+        for number, _ in shards(self._window.max() + 1):
+            file = pa.memory_map(str(self.path / shard_name(self.split, number)))
+            batch = pa.ipc.open_file(file).get_batch(0)
+            shape = json.loads(batch.schema.metadata[b"shape"])
+            found.append(batch.column("tokens").values.to_numpy().reshape(-1, *shape))
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one window's tokens: (layers, pools, channels, width)."""
+        return self._maps[0].shape[1:]
+
+    def relabelled(self, labels: np.ndarray) -> "LatentCache":
+        """Return the same tokens under other labels, (rows,) int64."""
+        other = copy.copy(self)
+        other.labels = labels
+        return other
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        """Read rows: ``tokens`` (batch, layers, pools, channels, width) float32 and ``label`` (batch,) int64."""
+        codes = np.stack([self._maps[window // SHARD][window % SHARD] for window in self._window[indices]])
+        return {"tokens": decode(codes), "label": self.labels[indices]}
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return {name: values[0] for name, values in self.__getitems__([index]).items()}

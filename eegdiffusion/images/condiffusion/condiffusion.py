@@ -1,0 +1,281 @@
+"""EEG-ConDiffusion (Yang and Liu, Brain Sciences 2024, 14(5):478): a generator conditioned by EEG in place of text.
+
+What is trained is a module of its own, :class:`ConDiffusion`; the rest of the generator and EEGConvNet stay frozen.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.loaders.lora_base import LORA_WEIGHT_NAME_SAFE
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import CLIPTextModel
+from transformers.masking_utils import create_causal_mask
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
+from eegdiffusion.images.generation.generator import Generator
+
+Kind = Literal["full", "lora"]
+
+FILE = "condiffusion.json"
+CROSS_ATTENTION = "cross_attention.safetensors"
+
+LAYER = "attn2"
+"""Name of the UNet's cross-attention layers; ``attn1`` is their self-attention."""
+
+IN_UNET = rf".*\.{LAYER}\.(to_q|to_k|to_v|to_out\.0)"
+IN_TEXT_ENCODER = ["q_proj", "k_proj", "v_proj", "out_proj"]
+"""Layers that low-rank adapters are added to."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a folder of trained parts holds, its ``condiffusion.json``.
+
+    Attributes:
+        kind: ``full``: the layers themselves were trained; ``lora``: low-rank adapters of them (Hu et al. 2021,
+            arXiv:2106.09685).
+        rank: of the adapters.
+        generator, classifier: folders of what stayed frozen.
+    """
+
+    kind: Kind
+    rank: int
+    generator: str
+    classifier: str
+
+
+class EEGProjection(ModelMixin, ConfigMixin):
+    """The projection head: EEGConvNet's features to token embeddings of a text encoder, learned ones for no EEG.
+
+    The paper does not print its layers; standardised features, a linear layer and a layer norm are this project's
+    choice. The norm begins at the spread of the encoder's token embeddings, so that the position embedding, which is
+    added next, weighs as much as it does with text.
+
+    Args:
+        features: width of EEGConvNet's tokens.
+        tokens: how many.
+        width: of the text encoder.
+    """
+
+    @register_to_config
+    def __init__(self, features: int = 768, tokens: int = 77, width: int = 768):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(tokens, features))
+        self.register_buffer("scale", torch.ones(tokens, features))
+        self.linear = nn.Linear(features, width)
+        self.norm = nn.LayerNorm(width)
+        self.nothing = nn.Parameter(torch.zeros(tokens, width))
+
+    @torch.no_grad()
+    def begin(self, embeddings: Tensor) -> None:
+        """Take spread and empty prompt from token embeddings (vocabulary, width).
+
+        CLIP's vocabulary ends with the tokens for start and end; an empty prompt is a start and ends throughout.
+        """
+        self.norm.weight.fill_(embeddings.std())
+        self.nothing.copy_(embeddings[-1].expand_as(self.nothing))
+        self.nothing[0] = embeddings[-2]
+
+    @torch.no_grad()
+    def fit_scale(self, mean: Tensor, scale: Tensor) -> None:
+        """Take mean and spread (tokens, features) of the training epochs' features."""
+        self.mean.copy_(mean)
+        self.scale.copy_(scale.clamp(min=1e-4))
+
+    def forward(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
+        """Project features.
+
+        Args:
+            features: (B, tokens, features) of EEGConvNet.
+            dropped: (B,) bool, which of them are replaced by no EEG.
+
+        Returns:
+            (B, tokens, width).
+
+        Raises:
+            InputError: the features have another shape.
+        """
+        if features.shape[1:] != self.mean.shape:
+            raise InputError(f"features: must be (batch, *{tuple(self.mean.shape)}) (found {tuple(features.shape)})")
+        found = self.norm(self.linear((features - self.mean) / self.scale))
+        return found if dropped is None else torch.where(dropped[:, None, None], self.nothing.to(found), found)
+
+
+class ConDiffusion(nn.Module):
+    """The trained parts: text encoder, cross-attention layers of the UNet, projection head.
+
+    The paper gives the projected features to the text encoder where token embeddings would enter; its own position
+    embedding is added to them. The encoder's causal mask is kept, though EEGConvNet's tokens have no order: its
+    pretrained weights know no other, the layers are trained, and the UNet reads the outputs of all tokens, the last of
+    which has seen every one.
+
+    Args:
+        text_encoder: its token embeddings are never read, and should be few.
+        unet: its cross-attention layers become this module's; see :meth:`install`.
+        projection: the head.
+        kind: which of the parameters are trained.
+    """
+
+    def __init__(self, text_encoder: CLIPTextModel, unet: UNet2DConditionModel, projection: EEGProjection, kind: Kind):
+        super().__init__()
+        self.kind = kind
+        self.text_encoder, self.projection = text_encoder, projection
+        self.places = [name for name, _ in unet.named_modules() if name.rpartition(".")[2] == LAYER]
+        self.cross_attention = nn.ModuleList(unet.get_submodule(name) for name in self.places)
+        for name, parameter in self.named_parameters():
+            inside = kind == "full" or "lora_" in name or name.startswith("projection.")
+            parameter.requires_grad_(inside and "token_embedding" not in name)
+
+    def trained(self) -> dict[str, int]:
+        """Number of trained parameters of each part."""
+        parts = {"text_encoder": self.text_encoder, "cross_attention": self.cross_attention}
+        parts["projection"] = self.projection
+        return {name: sum(p.numel() for p in m.parameters() if p.requires_grad) for name, m in parts.items()}
+
+    def condition(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
+        """Features -> what cross-attention reads, (B, tokens, width); arguments as of :class:`EEGProjection`."""
+        encoder = self.text_encoder
+        hidden = encoder.embeddings(inputs_embeds=self.projection(features, dropped))
+        mask = create_causal_mask(
+            config=encoder.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None
+        )
+        found = encoder.encoder(inputs_embeds=hidden, attention_mask=mask, is_causal=True)
+        return encoder.final_layer_norm(found.last_hidden_state)
+
+    def install(self, unet: UNet2DConditionModel) -> None:
+        """Put this module's cross-attention layers into a UNet, in place of those it has.
+
+        The UNet is shared by the trained layers and their averages; whichever predicts is put in first.
+        """
+        for name, layer in zip(self.places, self.cross_attention, strict=True):
+            owner, _, child = name.rpartition(".")
+            if getattr(unet.get_submodule(owner), child) is not layer:
+                setattr(unet.get_submodule(owner), child, layer)
+
+    def predict(self, unet: UNet2DConditionModel, noisy: Tensor, steps: Tensor, condition: Tensor) -> Tensor:
+        """Predict (B, c, h, w) from noisy latents under what :meth:`condition` returned."""
+        self.install(unet)
+        return unet(noisy, steps, encoder_hidden_states=condition).sample
+
+    def save(self, folder: Path, unet: UNet2DConditionModel, adaptation: Adaptation) -> None:
+        """Write the trained parts and nothing else; adapters as diffusers and transformers write them.
+
+        Args:
+            folder: to write to.
+            unet: that the layers belong to.
+            adaptation: of the file ``condiffusion.json``.
+        """
+        self.projection.save_pretrained(folder / "projection")
+        self.text_encoder.save_pretrained(folder / "text_encoder")
+        if self.kind == "lora":
+            self.install(unet)
+            unet.save_lora_adapter(folder / "unet")
+        else:
+            (folder / "unet").mkdir(parents=True, exist_ok=True)
+            layers = zip(self.places, self.cross_attention, strict=True)
+            values = {f"{place}.{name}": v for place, layer in layers for name, v in layer.state_dict().items()}
+            save_file({name: v.contiguous() for name, v in values.items()}, folder / "unet" / CROSS_ATTENTION)
+        (folder / FILE).write_text(json.dumps(asdict(adaptation), indent=2))
+
+
+def check(generator: Generator, classifier: EEGEncoder) -> None:
+    """Check that a generator can be conditioned by an encoder of EEG.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not isinstance(classifier, EEGConvNet):
+        raise InputError(f"classifier: must be an EEGConvNet, eegconvnet (found {type(classifier).__name__})")
+    place, unet, text = generator.source.pipeline or "generator", generator.unet.config, generator.text_encoder.config
+    if unet.addition_embed_type is not None:
+        raise InputError(
+            f"{place}: must have one text encoder, as Stable Diffusion 1.5 and 2.1 have (found "
+            f"unet/config.json: addition_embed_type {unet.addition_embed_type!r}: SDXL has two)"
+        )
+    if unet.cross_attention_dim != text.hidden_size:
+        raise InputError(
+            f"{place}: cross_attention_dim of unet/config.json must be the text encoder's hidden_size, "
+            f"{text.hidden_size} (found {unet.cross_attention_dim})"
+        )
+    if classifier.config.tokens > text.max_position_embeddings:
+        raise InputError(
+            f"{place}: max_position_embeddings of text_encoder/config.json must reach EEGConvNet's "
+            f"{classifier.config.tokens} tokens (found {text.max_position_embeddings})"
+        )
+
+
+def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: Kind, rank: int) -> ConDiffusion:
+    """Make the parts that are to be trained from those of a generator.
+
+    Its text encoder and cross-attention layers are taken, not copied; with ``lora`` adapters are added to them.
+
+    Args:
+        generator: frozen.
+        classifier: whose features condition.
+        kind: whole layers, or adapters.
+        rank: of the adapters.
+
+    Raises:
+        InputError: the two do not fit.
+    """
+    check(generator, classifier)
+    text = generator.text_encoder
+    projection = EEGProjection(classifier.config.width, classifier.config.tokens, text.config.hidden_size)
+    projection.begin(text.embeddings.token_embedding.weight)
+    _drop_vocabulary(text)
+    if kind == "lora":
+        generator.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=IN_UNET))
+        text.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=IN_TEXT_ENCODER))
+    return ConDiffusion(text, generator.unet, projection, kind)
+
+
+def load_condiffusion(folder: Path, generator: Generator) -> ConDiffusion:
+    """Load what :meth:`ConDiffusion.save` wrote, frozen, into the generator that it was trained upon.
+
+    Raises:
+        InputError: the generator has other layers.
+    """
+    adaptation = read_adaptation(folder)
+    projection = EEGProjection.from_pretrained(folder / "projection")
+    if adaptation.kind == "lora":
+        _drop_vocabulary(generator.text_encoder)
+        generator.text_encoder.load_adapter(str(folder / "text_encoder"))
+        generator.unet.load_lora_adapter(
+            str(folder / "unet"), prefix=None, weight_name=LORA_WEIGHT_NAME_SAFE, use_safetensors=True
+        )
+    else:
+        generator.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
+        known = generator.unet.state_dict()
+        for name, value in load_file(folder / "unet" / CROSS_ATTENTION).items():
+            if name not in known or known[name].shape != value.shape:
+                raise InputError(f"{folder}/unet/{CROSS_ATTENTION}: {name}: the generator has no such layer")
+            known[name].copy_(value)
+    model = ConDiffusion(generator.text_encoder, generator.unet, projection, adaptation.kind)
+    return model.requires_grad_(False).eval()
+
+
+def read_adaptation(folder: Path) -> Adaptation:
+    """Read ``condiffusion.json``.
+
+    Raises:
+        InputError: it is not there.
+    """
+    if not (folder / FILE).is_file():
+        raise InputError(f"{folder / FILE}: no such file; train_condiffusion writes it")
+    return Adaptation(**json.loads((folder / FILE).read_text()))
+
+
+def _drop_vocabulary(text_encoder: CLIPTextModel) -> None:
+    """Keep of the token embeddings, which EEG takes the place of, those for start and end."""
+    kept = text_encoder.embeddings.token_embedding.weight[-2:].detach().clone()
+    text_encoder.embeddings.token_embedding = nn.Embedding.from_pretrained(kept)
+    text_encoder.config.update({"vocab_size": 2, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1})

@@ -1,0 +1,141 @@
+"""EEGCVPR40 (Spampinato et al. 2017): 6 subjects, 40 ImageNet classes, 128 channels, in files of ``torch.save``.
+
+All images of a class were shown in one block: slow drift tells the class as well as the response does.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.storage.pickles.torch_archive import read_archive
+from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.images.corpora.image_corpus import Block, Corpus
+
+SFREQ = 1000.0
+
+SAMPLES = (450, 600)
+"""Lengths of the trials that the authors' loader keeps."""
+
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+
+LEAKAGE = (
+    "EEGCVPR40 showed the images of a class in one block: a score on it may come from the time of the recording and "
+    "not from the response to the image (arXiv:1812.07697). It checks the workflow and is no evidence of decoding."
+)
+
+
+@settings
+class Files:
+    """Which of EEGCVPR40's files are read."""
+
+    signals: str
+    """Name of the signals' file, e.g. ``eeg_5_95_std.pth``."""
+    splits: str
+    """Name of the splits' file; one whose name has ``single`` counts within each subject."""
+    number: int = 0
+    """Of the split in that file."""
+
+
+class _Trials:
+    """Trials as tensors (channels, samples), each of its own length."""
+
+    def __init__(self, eeg: list[np.ndarray], mean: np.ndarray | float, deviation: np.ndarray | float):
+        self._eeg, self._mean, self._deviation = eeg, mean, deviation
+
+    def inside(self, first: int, length: int) -> np.ndarray:
+        return np.array([first >= 0 and first + length <= eeg.shape[1] for eeg in self._eeg], bool)
+
+    def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
+        found = np.stack([self._eeg[k][:, first : first + length] for k in trials]).astype(np.float64)
+        return (found - self._mean) / self._deviation
+
+
+def open_corpus(root: Path, images: Path | None, files: Files | None) -> Corpus:
+    """Open the corpus.
+
+    Args:
+        root: folder of the ``.pth`` files.
+        images: ImageNet's folder of ``<wnid>/<name>.JPEG``; None: the images, which are not distributed, are not there.
+        files: which files.
+
+    Raises:
+        InputError: a file is missing, damaged or contradicts another.
+    """
+    if files is None:
+        raise InputError(f"{root}: eegcvpr40: must name the files of signals and splits of this corpus")
+    document = read_archive(root / files.signals)
+    if missing := {"dataset", "labels", "images"} - document.keys():
+        raise InputError(f"{root / files.signals}: {', '.join(sorted(missing))}: is missing")
+    dataset, labels, names = document["dataset"], document["labels"], document["images"]
+    for k, entry in enumerate(dataset):
+        if not (0 <= entry["image"] < len(names) and 0 <= entry["label"] < len(labels) and entry["eeg"].ndim == 2):
+            raise InputError(f"{root / files.signals}: dataset {k}: image, label or eeg: is out of range")
+    subject = np.array([entry["subject"] for entry in dataset])
+    part = _partitions(root / files.splits, files, subject)
+    length = np.array([entry["eeg"].shape[1] for entry in dataset])
+    part[(length < SAMPLES[0]) | (length > SAMPLES[1])] = ""
+    image = np.array([entry["image"] for entry in dataset])
+    table = _images(names, labels, dataset, images)
+    table["partition"], problems = _of_images(image, part, names, root / files.splits)
+    scale = [np.reshape(document[key], (-1, 1)) if key in document else default for key, default in _SCALE.items()]
+    read = partial(_read_subject, dataset=dataset, subject=subject, image=image, part=part, scale=scale, files=files)
+    paths = {f"sub-{number:02d}": [root / files.signals, root / files.splits] for number in np.unique(subject)}
+    return Corpus("eegcvpr40", table, paths, read, problems, [LEAKAGE])
+
+
+_SCALE = {"means": 0.0, "stddevs": 1.0}
+"""What standardises the raw file; the others are standardised."""
+
+
+def _partitions(path: Path, files: Files, subject: np.ndarray) -> np.ndarray:
+    """Partition of each trial, empty where the split leaves it out."""
+    splits = read_archive(path).get("splits", [])
+    if not 0 <= files.number < len(splits):
+        raise InputError(f"{path}: splits: has no number {files.number} (found {len(splits)} splits)")
+    part = np.full(len(subject), "", object)
+    # The authors' loader first takes the trials of its subject, then the indices of the file for one subject.
+    single = "single" in files.splits
+    for rows in [np.flatnonzero(subject == s) for s in np.unique(subject)] if single else [np.arange(len(subject))]:
+        for name, wanted in SPLITS.items():
+            index = np.asarray(splits[files.number][name], np.int64)
+            if not single and len(index) and index.max() >= len(rows):
+                raise InputError(
+                    f"{path}: {name}: index {index.max()} exceeds the {len(rows)} trials of {files.signals}"
+                )
+            part[rows[index[index < len(rows)]]] = wanted
+    return part
+
+
+def _images(names: list[str], labels: list[str], dataset: list[dict], root: Path | None) -> pandas.DataFrame:
+    of_image = {entry["image"]: labels[entry["label"]] for entry in dataset}
+    concepts = [of_image.get(k, name.partition("_")[0]) for k, name in enumerate(names)]
+    files = [
+        str(root / concept / f"{name}.JPEG") if root else None for name, concept in zip(names, concepts, strict=True)
+    ]
+    return pandas.DataFrame({"name": names, "concept": concepts, "file": files})
+
+
+def _of_images(image: np.ndarray, part: np.ndarray, names: list[str], path: Path) -> tuple[list[str], list[Problem]]:
+    """Partition of each image; one in two partitions would be learnt and tested."""
+    parts, problems = [], []
+    for k, name in enumerate(names):
+        found = sorted({p for p in part[image == k] if p})
+        if len(found) > 1:
+            problems.append(
+                Problem(path.name, "splits", name, f"must stand in one partition (found {', '.join(found)})")
+            )
+        parts.append(found[0] if found else "training")
+    return parts, problems
+
+
+def _read_subject(
+    name: str, dataset: list[dict], subject: np.ndarray, image: np.ndarray, part: np.ndarray, scale: list, files: Files
+) -> list[Block]:
+    rows = np.flatnonzero((subject == int(name.removeprefix("sub-"))) & (part != ""))
+    eeg = [dataset[k]["eeg"] for k in rows]
+    channels = [f"E{k + 1}" for k in range(eeg[0].shape[0])] if eeg else []
+    return [Block(name, None, files.signals, image[rows], channels, SFREQ, _Trials(eeg, *scale))]

@@ -1,0 +1,102 @@
+"""Tangrams of Kilogram (Ji et al. 2022): SVG files of seven polygons, and exact masks of their pieces."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from eegdiffusion.core.runtime.errors import InputError
+
+PIECES = 7
+
+OVERSAMPLING = 4
+"""Pixels are drawn so many times finer, and averaged."""
+
+BACKGROUND, FILL, STROKE = 255, 211, 255
+"""Grey values: Kilogram's figures are light grey with white strokes; the ground is white."""
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Tangram:
+    """A figure.
+
+    Attributes:
+        pieces: seven polygons, (corners, 2) each, in the order of their ids.
+        box: left, top, width and height of the drawing.
+    """
+
+    pieces: list[np.ndarray]
+    box: tuple[float, float, float, float]
+
+
+def read(path: Path) -> Tangram:
+    """Read an SVG file.
+
+    Raises:
+        InputError: the file is no such drawing.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+        polygons = {
+            element.get("id"): element for element in root.iter() if element.tag.rpartition("}")[2] == "polygon"
+        }
+        if polygons.keys() != {str(k + 1) for k in range(PIECES)}:
+            raise ValueError(f"must have polygons of the ids 1 to {PIECES} (found {', '.join(map(str, polygons))})")
+        pieces = [_polygon(polygons[str(k + 1)]) for k in range(PIECES)]
+        box = [float(value) for value in _NUMBER.findall(root.get("viewBox", ""))]
+        if len(box) != 4 or min(box[2:]) <= 0:
+            raise ValueError(f"viewBox: must be four numbers, of positive size (found {root.get('viewBox')!r})")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise InputError(f"{path}: must be a tangram: {error}") from error
+    return Tangram(pieces, tuple(box))
+
+
+def _polygon(element: ElementTree.Element) -> np.ndarray:
+    values = [float(value) for value in _NUMBER.findall(element.get("points", ""))]
+    if len(values) < 6 or len(values) % 2:
+        raise ValueError(
+            f"polygon {element.get('id')}: points: must be three or more pairs (found {len(values)} numbers)"
+        )
+    points = np.reshape(values, (-1, 2))
+    if transform := element.get("transform"):
+        matrix = [float(value) for value in _NUMBER.findall(transform)]
+        if not transform.strip().startswith("matrix") or len(matrix) != 6:
+            raise ValueError(f"polygon {element.get('id')}: transform: must be a matrix of six (found {transform!r})")
+        a, b, c, d, e, f = matrix
+        points = points @ np.array([[a, b], [c, d]]) + [e, f]
+    return points
+
+
+def _placed(tangram: Tangram, size: int, margin: float) -> list[np.ndarray]:
+    """Corners in pixels: the drawing's box fills the square but a margin, and keeps its proportions."""
+    left, top, width, height = tangram.box
+    scale = size * (1 - 2 * margin) / max(width, height)
+    shift = np.array([size - width * scale, size - height * scale]) / 2 - np.array([left, top]) * scale
+    return [piece * scale + shift for piece in tangram.pieces]
+
+
+def piece_mask(tangram: Tangram, size: int, margin: float = 0.06) -> np.ndarray:
+    """Draw which piece covers each pixel: (size, size) uint8, 0 where there is none."""
+    image = Image.new("L", (size, size), 0)
+    draw = ImageDraw.Draw(image)
+    for number, corners in enumerate(_placed(tangram, size, margin), start=1):
+        draw.polygon([tuple(corner) for corner in corners], fill=number)
+    return np.asarray(image)
+
+
+def draw_image(tangram: Tangram, size: int, margin: float = 0.06) -> Image.Image:
+    """Draw the figure as it is shown: (size, size) RGB."""
+    fine = size * OVERSAMPLING
+    image = Image.new("L", (fine, fine), BACKGROUND)
+    draw = ImageDraw.Draw(image)
+    stroke = max(1, round(fine / max(tangram.box[2:])))
+    for corners in _placed(tangram, fine, margin):
+        draw.polygon([tuple(corner) for corner in corners], fill=FILL, outline=STROKE, width=stroke)
+    return image.resize((size, size), Image.Resampling.BOX).convert("RGB")

@@ -1,0 +1,255 @@
+"""THINGS-EEG2 (Gifford et al. 2022): raw sessions, both preprocessed containers, and its set of images."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
+from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
+
+CHANNELS = [
+    "Fp1", "Fp2", "AF7", "AF3", "AFz", "AF4", "AF8", "F7", "F5", "F3", "F1", "F2",
+    "F4", "F6", "F8", "FT9", "FT7", "FC5", "FC3", "FC1", "FCz", "FC2", "FC4", "FC6",
+    "FT8", "FT10", "T7", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "T8", "TP9",
+    "TP7", "CP5", "CP3", "CP1", "CPz", "CP2", "CP4", "CP6", "TP8", "TP10", "P7", "P5",
+    "P3", "P1", "Pz", "P2", "P4", "P6", "P8", "PO7", "PO3", "POz", "PO4", "PO8",
+    "O1", "Oz", "O2",
+]  # fmt: skip
+"""The 63 electrodes (Fz was the reference), in the order that NICE and ATM use."""
+
+TARGET = 99999
+"""Condition of catch trials, which show no image of the set."""
+
+SESSIONS = {1, 2, 3, 4}
+
+PARTS = ("training", "test")
+
+RAW, PREPROCESSED = "raw_eeg_{}.npy", "preprocessed_eeg_{}.npy"
+
+PLAUSIBLE_UV = (0.5, 2000.0)
+"""Median standard deviation of unfiltered scalp EEG over electrodes, with room for drift."""
+
+
+def read_images(root: Path) -> pandas.DataFrame:
+    """Read ``image_metadata.npy``: the training images, then the test images, in the order of their conditions.
+
+    Args:
+        root: folder of ``image_metadata.npy``, ``training_images`` and ``test_images``.
+
+    Returns:
+        name, concept (THINGS' own number and name, which the folders' local numbers are not), partition, file.
+    """
+    path = root / "image_metadata.npy"
+    kinds = ("img_concepts", "img_concepts_THINGS", "img_files")
+    fields = tuple(f"{part}_{kind}" for part in ("train", "test") for kind in kinds)
+    document = read_mapping(path, fields)
+    rows = []
+    for part, folder in (("train", "training"), ("test", "test")):
+        local, things, files = (list(map(str, document[f"{part}_{kind}"])) for kind in kinds)
+        if not len(local) == len(things) == len(files):
+            raise InputError(
+                f"{path}: {part}_img_*: must be of one length (found {len(local)}, {len(things)}, {len(files)})"
+            )
+        rows += [
+            {
+                "name": Path(file).stem,
+                "concept": concept,
+                "partition": folder,
+                "file": str(root / f"{folder}_images" / place / file),
+            }
+            for place, concept, file in zip(local, things, files, strict=True)
+        ]
+    return pandas.DataFrame(rows)
+
+
+def find_image_root(root: Path) -> Path:
+    """Find the folder of ``image_metadata.npy`` at or below the corpus."""
+    found = [root / "image_metadata.npy", *sorted(root.glob("*/image_metadata.npy"))]
+    for path in found:
+        if path.is_file():
+            return path.parent
+    raise InputError(f"{root}: holds no image_metadata.npy, nor does a folder in it; set the corpus's images")
+
+
+def onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find where the stimulus channel goes to a condition.
+
+    Args:
+        stim: (samples,) 0 where nothing begins.
+
+    Returns:
+        (events,) sample; (events,) condition, catch trials among them.
+    """
+    stim = np.asarray(stim).round().astype(np.int64)
+    where = np.flatnonzero((stim != 0) & (stim != np.concatenate([[0], stim[:-1]])))
+    return where, stim[where]
+
+
+def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
+    """Refuse signals that are not in volts, by the first ten seconds or so."""
+    part = np.asarray(signals[:, : min(signals.shape[1], 10_000)], np.float64)[eeg] * 1e6
+    found = float(np.nanmedian(part.std(axis=1)))
+    low, high = PLAUSIBLE_UV
+    if not low <= found <= high:
+        raise InputError(
+            f"{where}: raw_eeg_data: must be in volts: the electrodes' median standard deviation must lie in "
+            f"{low:g} to {high:g} uV (found {found:.3g})"
+        )
+
+
+def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
+    """Read a raw session: trials are the onsets of the stimulus channel but catch trials.
+
+    Args:
+        path: ``raw_eeg_training.npy`` or ``raw_eeg_test.npy`` in ``sub-XX/ses-YY``.
+        root: the corpus.
+        part: ``training`` or ``test``.
+        images: of the corpus.
+
+    Raises:
+        InputError: the file is not of this layout, not in volts, or has a condition that is no image.
+    """
+    document = read_mapping(path, ("raw_eeg_data", "ch_names", "ch_types", "sfreq"))
+    signals, names, kinds = document["raw_eeg_data"], list(document["ch_names"]), list(document["ch_types"])
+    where = path.relative_to(root)
+    if signals.ndim != 2 or not len(signals) == len(names) == len(kinds):
+        raise InputError(f"{where}: raw_eeg_data: must have a row for each of ch_names and ch_types")
+    if kinds.count("stim") != 1:
+        raise InputError(f"{where}: ch_types: must have one stim channel (found {kinds.count('stim')})")
+    eeg = [k for k, kind in enumerate(kinds) if kind == "eeg"]
+    samples, conditions = onsets(signals[kinds.index("stim")])
+    shown = conditions != TARGET
+    samples, conditions = samples[shown], conditions[shown]
+    rows = np.flatnonzero(images["partition"] == part)
+    if len(conditions) and not 1 <= conditions.min() <= conditions.max() <= len(rows):
+        raise InputError(
+            f"{where}: stim: conditions must be 1 to {len(rows)}, the {part} images of image_metadata.npy, or {TARGET} "
+            f"(found {conditions.min()} to {conditions.max()})"
+        )
+    _check_unit(signals, eeg, where)
+
+    def cut(start: int, stop: int) -> np.ndarray:
+        found = np.asarray(signals[:, start:stop], np.float64)[eeg]
+        found *= 1e6
+        return found
+
+    return Block(
+        subject=subject_name(path.parent.parent.name, path),
+        session=int(re.search(r"\d+", path.parent.name)[0]),
+        source=where.as_posix(),
+        image=rows[conditions - 1],
+        channels=[names[k] for k in eeg],
+        sfreq=float(document["sfreq"]),
+        trials=Continuous(cut, samples, signals.shape[1]),
+    )
+
+
+class _Delivered:
+    """Epochs of a preprocessed container: (images, repetitions, channels, samples)."""
+
+    def __init__(self, data: np.ndarray):
+        self._data = data
+
+    def inside(self, first: int, length: int) -> np.ndarray:
+        return np.ones(self._data.shape[0] * self._data.shape[1], bool)
+
+    def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
+        image, repetition = np.divmod(trials, self._data.shape[1])
+        return self._data[image, repetition]
+
+
+def read_preprocessed(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
+    """Read a preprocessed container, the official one (17 x 100) or NICE's and ATM's (63 x 250).
+
+    Both are called ``.npy``; one is of ``np.save``, the other a bare pickle whose ``times`` were not cut with the data.
+
+    Args:
+        path: ``preprocessed_eeg_training.npy`` or ``preprocessed_eeg_test.npy`` in ``sub-XX``.
+        root: the corpus.
+        part: ``training`` or ``test``.
+        images: of the corpus.
+
+    Raises:
+        InputError: the file is not of this layout, or of other images.
+    """
+    document = read_mapping(path, ("preprocessed_eeg_data", "ch_names", "times"))
+    data, names, times = document["preprocessed_eeg_data"], list(document["ch_names"]), document["times"]
+    where = path.relative_to(root)
+    rows = np.flatnonzero(images["partition"] == part)
+    if data.ndim != 4 or data.shape[2] != len(names) or data.shape[3] > len(times) or len(times) < 2:
+        raise InputError(
+            f"{where}: preprocessed_eeg_data: must be (images, repetitions, {len(names)} channels, at most "
+            f"{len(times)} times) (found {data.shape})"
+        )
+    if data.shape[0] != len(rows):
+        raise InputError(
+            f"{where}: preprocessed_eeg_data: must have the {len(rows)} {part} images (found {data.shape[0]})"
+        )
+    times = np.asarray(times, np.float64)[-data.shape[3] :]
+    return Block(
+        subject=subject_name(path.parent.name, path),
+        session=None,
+        source=where.as_posix(),
+        image=np.repeat(rows, data.shape[1]),
+        channels=names,
+        sfreq=round(1 / float(np.median(np.diff(times))), 6),
+        trials=_Delivered(data),
+        times=times,
+    )
+
+
+def open_raw(root: Path, images: Path | None) -> Corpus:
+    """Open a corpus of raw sessions."""
+    return _open(root, images, "things_eeg2_raw", RAW, read_raw)
+
+
+def open_preprocessed(root: Path, images: Path | None) -> Corpus:
+    """Open a corpus of preprocessed containers."""
+    return _open(root, images, "things_eeg2_preprocessed", PREPROCESSED, read_preprocessed)
+
+
+def find(root: Path, pattern: str) -> dict[Path, str]:
+    """Find the files of both partitions: path -> partition."""
+    found = {path: part for part in PARTS for path in root.rglob(pattern.format(part))}
+    return dict(sorted(found.items()))
+
+
+def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader) -> Corpus:
+    table = read_images(image_root or find_image_root(root))
+    parts = find(root, pattern)
+    files: dict[str, list[Path]] = {}
+    for path in parts:
+        folder = path.parent.parent if layout == "things_eeg2_raw" else path.parent
+        files.setdefault(subject_name(folder.name, path), []).append(path)
+    problems = []
+    for subject, paths in files.items():
+        problems += _missing(subject, paths, parts, layout, root)
+    read = partial(_read_subject, files=files, parts=parts, root=root, images=table, reader=reader)
+    return Corpus(layout, table, files, read, problems)
+
+
+def _read_subject(subject: str, files: dict, parts: dict, root: Path, images: pandas.DataFrame, reader) -> list[Block]:
+    return [reader(path, root, parts[path], images) for path in files[subject]]
+
+
+def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: str, root: Path) -> list[Problem]:
+    """Report sessions and partitions that a subject lacks."""
+    place = paths[0].parent.relative_to(root)
+    if layout == "things_eeg2_preprocessed":
+        lacking = set(PARTS) - {parts[path] for path in paths}
+        return [
+            Problem(place.as_posix(), "partitions", "file", f"{subject}: has no {part} part", "warning")
+            for part in lacking
+        ]
+    problems = []
+    for part in PARTS:
+        found = {int(re.search(r"\d+", path.parent.name)[0]) for path in paths if parts[path] == part}
+        if lacking := sorted(SESSIONS - found):
+            message = f"{subject}: has no {part} part of session {', '.join(map(str, lacking))}"
+            problems.append(Problem(place.parent.as_posix(), "sessions", "file", message, "warning"))
+    return problems

@@ -1,0 +1,30 @@
+"""A registered encoder aligned with images as an MLflow model: EEG epochs -> features of the image seen."""
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow.models import ModelSignature
+
+from eegdiffusion.images.encoders import encoder_pyfunc
+from eegdiffusion.images.features.image_targets import FILE, load_mean
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    artifacts, signature, example = encoder_pyfunc.files(folder)
+    return artifacts | {"target": folder / FILE}, signature, example
+
+
+class EEGEmbedding(mlflow.pyfunc.PythonModel):
+    """Predicts image features (n, width) from epochs (n, electrodes, samples) as the epoch store has them."""
+
+    def load_context(self, context) -> None:
+        self.loaded = encoder_pyfunc.Loaded(context.artifacts)
+        self.mean = load_mean(Path(context.artifacts["target"]))
+
+    def predict(self, context, model_input, params=None):
+        return self.loaded(model_input).numpy() + self.mean
+
+
+mlflow.models.set_model(EEGEmbedding())

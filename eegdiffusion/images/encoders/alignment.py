@@ -1,0 +1,111 @@
+"""Contrastive alignment of EEG with frozen image features."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from eegdiffusion.core.statistics.retrieval import ranks
+from eegdiffusion.core.training.batches import BatchesInOrder, loader
+from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.settings import Optimisation
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+
+MAX_SCALE = 100.0
+"""Largest inverse temperature, as in CLIP."""
+
+
+def nt_xent(eeg: Tensor, image: Tensor, identity: Tensor, scale: Tensor | float) -> Tensor:
+    """Symmetric NT-Xent between two modalities: cross-entropy of cosine similarities, EEG to image and image to EEG.
+
+    An item whose image is another item's too is no negative of it: it is left out of the other's denominator.
+
+    Args:
+        eeg, image: (batch, width), of any norm.
+        identity: (batch,) which picture an item shows.
+        scale: inverse temperature.
+    """
+    similarity = scale * functional.normalize(eeg, dim=1) @ functional.normalize(image, dim=1).T
+    same = identity[:, None] == identity[None, :]
+    same.fill_diagonal_(False)
+    similarity = similarity.masked_fill(same, -math.inf)
+    right = torch.arange(len(eeg), device=eeg.device)
+    return (functional.cross_entropy(similarity, right) + functional.cross_entropy(similarity.T, right)) / 2
+
+
+class Aligned(nn.Module):
+    """An encoder and the temperature that is learned with it.
+
+    Args:
+        encoder: of EEG.
+        temperature: to begin with.
+    """
+
+    def __init__(self, encoder: EEGEncoder, temperature: float):
+        super().__init__()
+        self.encoder = encoder
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+
+    @property
+    def scale(self) -> Tensor:
+        """Inverse temperature."""
+        return self.log_scale.exp().clamp(max=MAX_SCALE)
+
+
+class Alignment(AveragedModule):
+    """Trains an encoder so that EEG lies near the features of the image seen.
+
+    The loss is (1 - w) NT-Xent + w MSE, the latter to features that are not normalised.
+
+    Args:
+        encoder: of EEG.
+        optimisation: settings.
+        seed: of whatever is random in training.
+        temperature: to begin with; it is learned.
+        mse_weight: w.
+    """
+
+    def __init__(
+        self, encoder: EEGEncoder, optimisation: Optimisation, seed: int, temperature: float, mse_weight: float = 0.0
+    ):
+        super().__init__(Aligned(encoder, temperature), optimisation, seed)
+        self.mse_weight = mse_weight
+        self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def loss(self, found: Tensor, features: Tensor, identity: Tensor, scale: Tensor) -> Tensor:
+        """Loss of embeddings (batch, width)."""
+        contrastive = nt_xent(found, features, identity, scale)
+        if not self.mse_weight:
+            return contrastive
+        return (1 - self.mse_weight) * contrastive + self.mse_weight * functional.mse_loss(found, features)
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        found = self.model.encoder(batch["eeg"], batch["subject"])
+        loss = self.loss(found, batch["features"], batch["identity"], self.model.scale)
+        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        found = self.averaged.encoder(batch["eeg"], batch["subject"])
+        self._validated.append((found.float().cpu(), batch["features"].cpu(), batch["identity"].cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        found, features, identity = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        self._validated.clear()
+        scale = self.averaged.scale.detach().cpu()
+        place = ranks(found.numpy(), features.numpy(), identity.numpy())
+        metrics = {
+            "validation_loss": self.loss(found, features, identity, scale),
+            "validation_rank": float((place / max(1, len(torch.unique(identity)) - 1)).mean()),
+            "temperature": 1 / scale,
+        }
+        self.log_dict(metrics, prog_bar=False)
+
+
+@torch.inference_mode()
+def embed(model: EEGEncoder, data, batch_size: int, device: torch.device) -> Tensor:
+    """Encode a whole dataset in order, (items, outputs) on the CPU."""
+    model = model.to(device).eval()
+    batches = loader(data, BatchesInOrder(len(data), batch_size))
+    return torch.cat([model(b["eeg"].to(device), b["subject"].to(device)).float().cpu() for b in batches])

@@ -1,0 +1,96 @@
+"""ATM-S (Li et al., NeurIPS 2024, arXiv:2403.07721): attention over electrodes, then temporal-spatial convolution."""
+
+import torch
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn.functional import gelu, scaled_dot_product_attention
+
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, Projection, check_subjects
+
+
+class ElectrodeAttention(nn.Module):
+    """A post-norm transformer layer whose tokens are electrodes.
+
+    The width of a head is rounded down, as in ATM: 4 heads of 62 for 250 samples.
+    """
+
+    def __init__(self, width: int, heads: int, feedforward: int, dropout: float):
+        super().__init__()
+        self.heads, inner = heads, width // heads * heads
+        self.qkv = nn.Linear(width, 3 * inner)
+        self.out = nn.Linear(inner, width)
+        self.feedforward = nn.ModuleList([nn.Linear(width, feedforward), nn.Linear(feedforward, width)])
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, tokens, width) -> the same."""
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        dropped = self.dropout.p if self.training else 0.0
+        found = scaled_dot_product_attention(q, k, v, dropout_p=dropped).transpose(1, 2).flatten(2)
+        x = self.norms[0](x + self.dropout(self.out(found)))
+        first, second = self.feedforward
+        x = self.norms[1](x + self.dropout(second(self.dropout(gelu(first(x))))))
+        return self.norms[2](x)  # ATM's encoder ends with a norm of its own
+
+
+class ATMS(EEGEncoder):
+    """ATM-S.
+
+    Subjects are told apart by a token beside the electrodes'; a subject that training has not seen gets the token that
+    all share.
+
+    Args:
+        n_chans, n_times, n_outputs: electrodes, samples, width of the embedding.
+        n_subjects: with a token of their own.
+        unseen: ``mean`` of the tokens for other subjects, or ``shared``.
+        heads, feedforward: of the transformer layer.
+        filters: of the convolutions.
+        attention_dropout, dropout: of the transformer, and of what follows.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        n_chans: int = 63,
+        n_times: int = 250,
+        n_outputs: int = 1024,
+        n_subjects: int = 0,
+        unseen: str = "shared",
+        heads: int = 4,
+        feedforward: int = 256,
+        filters: int = 40,
+        attention_dropout: float = 0.25,
+        dropout: float = 0.5,
+    ):
+        super().__init__()
+        self.take(n_chans, 0, "mean")
+        self.value = nn.Linear(n_times, n_times)
+        self.shared_token = nn.Parameter(torch.randn(1, n_times)) if not n_subjects or unseen == "shared" else None
+        self.subject_tokens = nn.Parameter(torch.randn(n_subjects, n_times))
+        self.embedding_dropout = nn.Dropout(attention_dropout)
+        self.attention = ElectrodeAttention(n_times, heads, feedforward, attention_dropout)
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(1, filters, (1, 25)),
+            nn.AvgPool2d((1, 51), (1, 5)),
+            nn.BatchNorm2d(filters),
+            nn.ELU(),
+            nn.Conv2d(filters, filters, (n_chans, 1)),
+            nn.BatchNorm2d(filters),
+            nn.ELU(),
+            nn.Dropout(dropout),
+            nn.Conv2d(filters, filters, (1, 1)),
+        )
+        width = filters * ((n_times - 25 + 1 - 51) // 5 + 1)
+        self.projection = Projection(width, n_outputs, dropout)
+
+    def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        token = self._token(x, subject)
+        found = self.attention(self.embedding_dropout(torch.cat([self.value(x), token[:, None]], 1)))
+        return self.projection(self.convolutions(found[:, None, : x.shape[1]]).flatten(1))
+
+    def _token(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        other = self.subject_tokens.mean(0) if self.shared_token is None else self.shared_token[0]
+        if subject is None or not len(self.subject_tokens):
+            return other.expand(len(x), -1)
+        return torch.cat([self.subject_tokens, other[None]])[check_subjects(subject, len(self.subject_tokens))]

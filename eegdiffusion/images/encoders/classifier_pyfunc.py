@@ -1,0 +1,27 @@
+"""A registered classifier of EEG epochs as an MLflow model: epochs -> probabilities of the concepts seen."""
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow.models import ModelSignature
+
+from eegdiffusion.images.encoders import encoder_pyfunc
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    return encoder_pyfunc.files(folder)
+
+
+class ConceptClassifier(mlflow.pyfunc.PythonModel):
+    """Classifies epochs (n, electrodes, samples) as the epoch store has them; returns probabilities (n, classes)."""
+
+    def load_context(self, context) -> None:
+        self.loaded = encoder_pyfunc.Loaded(context.artifacts)
+
+    def predict(self, context, model_input, params=None):
+        return self.loaded(model_input).softmax(-1).numpy()
+
+
+mlflow.models.set_model(ConceptClassifier())

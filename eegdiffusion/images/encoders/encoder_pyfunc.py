@@ -1,0 +1,43 @@
+"""Files, signature and input example that all encoders of EEG epochs share."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from eegdiffusion.core.signal.epoch_scaler import FILE as INPUT
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.events.serving.window_input import read_example
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.registry import load_encoder
+
+ENCODER = "encoder"
+
+
+def files(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """What a model reads: epochs (n, electrodes, samples) float32 -> (n, outputs) float32."""
+    example = read_example(folder)
+    outputs = EEGEncoder.load_config(folder / ENCODER)["n_outputs"]
+    inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
+    signature = ModelSignature(Schema([inputs]), Schema([TensorSpec(np.dtype("float32"), (-1, outputs))]))
+    return {"encoder": folder / ENCODER, "input": folder / INPUT}, signature, example
+
+
+class Loaded:
+    """An encoder with the filter and scale that its training epochs passed.
+
+    Args:
+        artifacts: of the model, with ``encoder`` and ``input``.
+    """
+
+    def __init__(self, artifacts: dict[str, str]):
+        self.encoder = load_encoder(Path(artifacts["encoder"]))
+        self.input = EpochInput.load(Path(artifacts["input"]).parent)
+
+    @torch.inference_mode()
+    def __call__(self, epochs) -> torch.Tensor:
+        """Encode epochs of a person whom training has not seen, or need not tell from others."""
+        eeg = self.input(np.ascontiguousarray(epochs, dtype=np.float32))
+        return self.encoder(torch.from_numpy(eeg.astype(np.float32)))

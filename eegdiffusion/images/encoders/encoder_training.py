@@ -1,0 +1,120 @@
+"""Trains encoders of EEG epochs: aligned with image features, or as classifiers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.statistics.retrieval import ranks
+from eegdiffusion.core.training.classification import Classification
+from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.encoders.alignment import Alignment
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classify, Row
+from eegdiffusion.images.encoders.registry import build_encoder
+from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained encoder.
+
+    Attributes:
+        encoder: with averaged weights, those of the best validation.
+        curves: a row a round; empty where nothing was trained step by step.
+        facts: ``metrics.json`` as far as training knows it.
+    """
+
+    encoder: EEGEncoder
+    curves: list[dict[str, float]]
+    facts: dict
+
+
+def _sizes(pairs: Pairs, row: Row, outputs: int) -> dict:
+    channels, samples = pairs.store.shape
+    subjects = len(pairs.fold.train) if row.subject_layers else 0
+    return {"n_chans": channels, "n_times": samples, "n_outputs": outputs, "n_subjects": subjects} | row.options
+
+
+def _fitted(
+    build: Callable[[EEGEncoder], AveragedModule], pairs: Pairs, row: Row, outputs: int, seed: int,
+    train: PairedEpochs, validation: PairedEpochs, monitor: str, mode: str, hardware: Hardware, work: Path,
+) -> tuple[AveragedModule, Trained]:  # fmt: skip
+    torch.manual_seed(seed)
+    encoder = build_encoder(row.encoder, **_sizes(pairs, row, outputs))
+    module = build(encoder)
+    if len(train) < module.optimisation.batch_size:
+        raise InputError(
+            f"batch_size: must not exceed the {len(train)} training epochs of {', '.join(pairs.fold.train)} "
+            f"(found {module.optimisation.batch_size})"
+        )
+    done = fit(module, train, validation, monitor=monitor, mode=mode, hardware=hardware, work=work)
+    facts = {
+        "seed": seed,
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "best_epoch": done.best_epoch,
+        monitor: done.best_score,
+    }
+    return module, Trained(encoder, done.curves, facts)
+
+
+def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: Hardware, work: Path) -> Trained:
+    """Align an encoder with the features in ``pairs.values``.
+
+    Args:
+        pairs: epochs, and of each image ``features`` and ``identity``.
+        row: encoder and options.
+        settings: of the alignment.
+        seed: of weights and order.
+        hardware: where to run.
+        work: folder for checkpoints, from which an interrupted training goes on.
+    """
+    if row.encoder == LINEAR:
+        return _fit_linear(pairs, settings, seed)
+    train, validation = pairs.part("train", settings.average), pairs.part("validation", ALL)
+    width = pairs.values["features"].shape[1]
+
+    def build(encoder: EEGEncoder) -> Alignment:
+        return Alignment(encoder, settings.optimisation, seed, settings.temperature, settings.mse_weight)
+
+    module, trained = _fitted(
+        build, pairs, row, width, seed, train, validation, "validation_rank", "min", hardware, work
+    )
+    return Trained(module.averaged.encoder, trained.curves, trained.facts)
+
+
+def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
+    """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
+    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
+    epochs, found = RidgeEpochs(train["eeg"]), []
+    for alpha in settings.ridge_alphas:
+        one = epochs.fit(train["features"], alpha)
+        place = ranks(epochs.predict(one, validation["eeg"]), validation["features"], validation["identity"])
+        found.append((float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1), alpha, one))
+    score, alpha, best = min(found, key=lambda one: one[0])
+    model = epochs.encoder(best)
+    facts = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters()), "alpha": alpha}
+    return Trained(model, [], facts | {"best_epoch": 0.0, "validation_rank": score})
+
+
+def train_classifier(
+    pairs: Pairs, row: Row, settings: Classify, classes: int, seed: int, hardware: Hardware, work: Path
+) -> Trained:
+    """Train an encoder to tell the concepts in ``pairs.values`` apart; see :func:`train_aligned`."""
+    if row.encoder == LINEAR:
+        raise InputError("encoder ridge: predicts image features; objective must be align (found classify)")
+    train, validation = (pairs.part(split, settings.average) for split in ("train", "validation"))
+
+    def build(encoder: EEGEncoder) -> Classification:
+        return Classification(encoder, settings.optimisation, seed, ("eeg", "subject"))
+
+    monitor = "validation_cohen_kappa"
+    module, trained = _fitted(build, pairs, row, classes, seed, train, validation, monitor, "max", hardware, work)
+    return Trained(module.averaged, trained.curves, trained.facts)

@@ -1,0 +1,131 @@
+"""Tests an aligned encoder: which images its embeddings of test epochs retrieve, and which electrodes that rests on."""
+
+import numpy as np
+import pandas
+import torch
+
+from eegdiffusion.core.statistics.retrieval import ranks_among, similarities
+from eegdiffusion.images.encoders.alignment import embed
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.epochs.image_pairs import Pairs
+
+SHOWN = 5
+"""Images that are kept of each query, the most similar first."""
+
+BATCH = 128
+
+
+class Gallery:
+    """The test images, each picture once.
+
+    Args:
+        pairs: with ``features`` and ``identity`` of each image.
+
+    Attributes:
+        images: rows of the store's images.
+        features: (images, width).
+    """
+
+    def __init__(self, pairs: Pairs):
+        rows = np.flatnonzero(pairs.split == "test")
+        identity = pairs.truth["identity"]
+        first = np.unique(identity[rows], return_index=True)[1]
+        self.images = rows[np.sort(first)]
+        self.features = pairs.truth["features"][self.images]
+        self._place = {int(identity[row]): k for k, row in enumerate(self.images)}
+        self._identity = identity
+
+    def places(self, images: np.ndarray) -> np.ndarray:
+        """Place in the gallery of the pictures that these rows of the store's images show."""
+        return np.array([self._place[int(number)] for number in self._identity[images]])
+
+
+def retrieve(
+    encoder: EEGEncoder, pairs: Pairs, repetitions: list[int], draws: int, device: torch.device
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Retrieve the test images from test epochs.
+
+    Args:
+        encoder: aligned.
+        pairs: test epochs and features.
+        repetitions: numbers that are averaged; larger ones than a subject has stand for all of its repetitions.
+        draws: averages of an image, of different repetitions.
+        device: where to run.
+
+    Returns:
+        ranks: subject, image, repetitions, draw, rank (0 for the best) of every query;
+        retrieved: subject, image, place and the image in that place, of queries that average all repetitions.
+    """
+    gallery = Gallery(pairs)
+    tables, shown = [], []
+    for subject in pairs.fold.test:
+        there = pairs.repetitions(subject)
+        for count in sorted({min(count, there) for count in repetitions}):
+            data = pairs.part("test", count, [subject], draws=min(draws, there // count))
+            similarity = similarities(embed(encoder, data, BATCH, device).numpy(), gallery.features)
+            image = data.table["image"].to_numpy()
+            rank = ranks_among(similarity, gallery.places(image))
+            draw = data.table["repetition"].to_numpy() // count
+            tables.append(
+                pandas.DataFrame({"subject": subject, "image": image, "repetitions": count, "draw": draw, "rank": rank})
+            )
+            if count == max(min(count, there) for count in repetitions):
+                best = gallery.images[np.argsort(-similarity, axis=1, kind="stable")[:, :SHOWN]]
+                for place in range(best.shape[1]):
+                    columns = {"subject": subject, "image": image, "place": place, "retrieved": best[:, place]}
+                    shown.append(pandas.DataFrame(columns))
+    return pandas.concat(tables, ignore_index=True), pandas.concat(shown, ignore_index=True)
+
+
+class _Read:
+    """Items that are in memory; with one electrode at its mean, where one is named."""
+
+    def __init__(self, values: dict[str, np.ndarray], electrode: int | None = None):
+        self._values = values
+        if electrode is not None:
+            eeg = values["eeg"].copy()
+            eeg[:, electrode] = 0
+            self._values = values | {"eeg": eeg}
+
+    def __len__(self) -> int:
+        return len(self._values["eeg"])
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        return {name: values[indices] for name, values in self._values.items()}
+
+
+def _margin(encoder: EEGEncoder, data: _Read, place: np.ndarray, gallery: Gallery, device: torch.device) -> float:
+    similarity = similarities(embed(encoder, data, BATCH, device).numpy(), gallery.features)
+    right = similarity[np.arange(len(place)), place]
+    others = (similarity.sum(1) - right) / (similarity.shape[1] - 1)
+    return float((right - others).mean())
+
+
+def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device) -> np.ndarray:
+    """How much an aligned encoder needs each electrode.
+
+    The margin is the similarity to the image seen minus the mean similarity to the others; an electrode's importance is
+    what the margin loses, as a share, when its signal is replaced by its mean. Test epochs average all repetitions.
+
+    Returns:
+        (electrodes,), averaged over test subjects.
+    """
+    gallery, found = Gallery(pairs), []
+    for subject in pairs.fold.test:
+        data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1)
+        values = data.__getitems__(list(range(len(data))))
+        place = gallery.places(values["image"])
+        whole = _margin(encoder, _Read(values), place, gallery, device)
+        electrodes = range(pairs.store.shape[0])
+        parts = [_margin(encoder, _Read(values, k), place, gallery, device) for k in electrodes]
+        found.append((whole - np.array(parts)) / (abs(whole) or 1.0))
+    return np.mean(found, axis=0)
+
+
+def evoked(pairs: Pairs) -> np.ndarray:
+    """Mean of all test epochs as they are stored: (electrodes, samples), averaged over images and test subjects."""
+    found = []
+    for subject in pairs.fold.test:
+        data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, plain=True)
+        found.append(data.__getitems__(list(range(len(data))))["eeg"].mean(0))
+    return np.mean(found, axis=0)

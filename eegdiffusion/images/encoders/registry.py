@@ -1,0 +1,51 @@
+"""The encoders of EEG epochs by name."""
+
+import inspect
+from pathlib import Path
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.encoders.atms import ATMS
+from eegdiffusion.images.encoders.eeg_channelnet import EEGChannelNet
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.eeg_lstm import EEGLSTM
+from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
+from eegdiffusion.images.encoders.eegnet import EEGNet
+from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
+from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
+
+ENCODERS: dict[str, type[EEGEncoder]] = {
+    "spatiotemporal": SpatioTemporal,
+    "atms": ATMS,
+    "eegconvnet": EEGConvNet,
+    "lstm": EEGLSTM,
+    "eegnet": EEGNet,
+    "channelnet": EEGChannelNet,
+    "ridge": LinearEncoder,
+}
+
+
+def build_encoder(name: str, **sizes) -> EEGEncoder:
+    """Build an encoder with freshly drawn weights.
+
+    Args:
+        name: of :data:`ENCODERS`.
+        sizes: arguments of its class.
+
+    Raises:
+        InputError: there is no such encoder, or it has no such argument.
+    """
+    if name not in ENCODERS:
+        raise InputError(f"encoder: must be one of {', '.join(ENCODERS)} (found {name!r})")
+    known = list(inspect.signature(ENCODERS[name].__init__).parameters)[1:]
+    if unknown := sorted(sizes.keys() - set(known)):
+        raise InputError(f"encoder {name}: options: must be among {', '.join(known)} (found {', '.join(unknown)})")
+    return ENCODERS[name](**sizes)
+
+
+def load_encoder(path: Path) -> EEGEncoder:
+    """Load what ``save_pretrained`` of any of them wrote, in evaluation mode."""
+    name = EEGEncoder.load_config(path)["_class_name"]
+    classes = {cls.__name__: cls for cls in ENCODERS.values()}
+    if name not in classes:
+        raise InputError(f"{path}/config.json: _class_name: must be one of {', '.join(classes)} (found {name!r})")
+    return classes[name].from_pretrained(path).eval()

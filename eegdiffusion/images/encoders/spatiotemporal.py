@@ -1,0 +1,114 @@
+"""Spatiotemporal encoder of EEG epochs: a bidirectional LSTM over time beside convolutions over electrodes."""
+
+from collections.abc import Sequence
+
+import torch
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, Projection
+
+
+class TemporalBranch(nn.Module):
+    """Bidirectional LSTM over time, its outputs averaged or weighted by attention.
+
+    Args:
+        n_chans: electrodes.
+        hidden, layers: of the LSTM, a direction.
+        step: samples that are averaged into one step.
+        attention: weight the steps instead of averaging them.
+        dropout: between layers.
+    """
+
+    def __init__(self, n_chans: int, hidden: int, layers: int, step: int, attention: bool, dropout: float):
+        super().__init__()
+        self.pool = nn.AvgPool1d(step, ceil_mode=True)
+        between = dropout if layers > 1 else 0.0
+        self.lstm = nn.LSTM(n_chans, hidden, layers, batch_first=True, bidirectional=True, dropout=between)
+        self.score = (
+            nn.Sequential(nn.Linear(2 * hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1)) if attention else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, 2 * hidden)."""
+        found, _ = self.lstm(self.pool(x).transpose(1, 2))
+        if self.score is None:
+            return found.mean(1)
+        return (self.score(found).softmax(1) * found).sum(1)
+
+
+class SpatialBranch(nn.Module):
+    """Convolutions over all electrodes, one for each temporal receptive field, averaged in a few parts of the epoch.
+
+    Args:
+        n_chans, n_times: of an epoch.
+        filters: of each receptive field.
+        kernels: receptive fields, in samples.
+        parts: of the epoch.
+        attention: weight the electrodes by what the epoch holds (squeeze and excitation, arXiv:1709.01507).
+    """
+
+    def __init__(self, n_chans: int, filters: int, kernels: Sequence[int], parts: int, attention: bool):
+        super().__init__()
+        narrow = max(4, n_chans // 4)
+        self.gate = (
+            nn.Sequential(nn.Linear(n_chans, narrow), nn.ReLU(), nn.Linear(narrow, n_chans)) if attention else None
+        )
+        self.fields = nn.ModuleList(
+            nn.Conv1d(n_chans, filters, kernel, padding="same", bias=False) for kernel in kernels
+        )
+        self.norm = nn.BatchNorm1d(filters * len(kernels))
+        self.pool = nn.AdaptiveAvgPool1d(parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, fields * filters * parts)."""
+        if self.gate is not None:
+            x = x * (2 * torch.sigmoid(self.gate(x.square().mean(2))))[:, :, None]
+        found = self.norm(torch.cat([field(x) for field in self.fields], 1))
+        return self.pool(nn.functional.elu(found)).flatten(1)
+
+
+class SpatioTemporal(EEGEncoder):
+    """Two branches, concatenated and projected.
+
+    No sizes of SGDM's encoder are published; these are this project's.
+
+    Args:
+        n_chans, n_times, n_outputs: electrodes, samples, width of the embedding.
+        n_subjects: with a layer of their own; 0: none.
+        unseen: ``mean`` or ``identity``, the layer of any other subject.
+        hidden, layers: of the LSTM, a direction.
+        step: samples to a step of the LSTM.
+        filters: of each temporal receptive field.
+        kernels: receptive fields in samples; several make the spatial branch multi-scale.
+        parts: of the epoch over which the spatial branch is averaged.
+        attention: over time steps and over electrodes.
+        dropout: before the projection and in it.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        n_chans: int = 63,
+        n_times: int = 250,
+        n_outputs: int = 1024,
+        n_subjects: int = 0,
+        unseen: str = "mean",
+        hidden: int = 256,
+        layers: int = 2,
+        step: int = 1,
+        filters: int = 64,
+        kernels: Sequence[int] = (25,),
+        parts: int = 8,
+        attention: bool = False,
+        dropout: float = 0.5,
+    ):
+        super().__init__()
+        self.take(n_chans, n_subjects, unseen)
+        self.temporal = TemporalBranch(n_chans, hidden, layers, step, attention, dropout)
+        self.spatial = SpatialBranch(n_chans, filters, kernels, parts, attention)
+        self.drop = nn.Dropout(dropout)
+        self.projection = Projection(2 * hidden + len(kernels) * filters * parts, n_outputs, dropout)
+
+    def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        return self.projection(self.drop(torch.cat([self.temporal(x), self.spatial(x)], 1)))

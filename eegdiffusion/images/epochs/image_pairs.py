@@ -1,0 +1,95 @@
+"""The data of an encoder's training: which epochs, in which form, with which features or classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas
+from tqdm import tqdm
+
+from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.epochs.protocols import Fold
+
+ALL = 1_000_000
+"""Repetitions that are averaged: all there are."""
+
+READ = 512
+"""Epochs that are read at a time."""
+
+FITTED = 2048
+"""Epochs from which the scale of the electrodes is taken."""
+
+
+def read_all(data: PairedEpochs) -> dict[str, np.ndarray]:
+    """Read a dataset whole, stacked."""
+    parts = [
+        data.__getitems__(list(range(k, min(k + READ, len(data)))))
+        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Epochs of one fold.
+
+    Attributes:
+        store: where they are.
+        split: (images,) ``train``, ``validation``, ``test``, or empty where an image is not used.
+        values: tables with a row for each image that training sees.
+        truth: the same tables for testing; they differ where training sees a control.
+        fold: subjects.
+        band: filter in Hz, or None.
+    """
+
+    store: EpochStore
+    split: np.ndarray
+    values: Mapping[str, np.ndarray]
+    truth: Mapping[str, np.ndarray]
+    fold: Fold
+    band: tuple[float, float] | None
+
+    def part(
+        self, split: str, average: int, subjects: list[str] | None = None, draws: int | None = None, plain: bool = False
+    ) -> PairedEpochs:
+        """Epochs of a split.
+
+        Args:
+            split: train, validation or test.
+            average: repetitions in an epoch.
+            subjects: names; None: the training's.
+            draws: epochs of an image, at most; None: as many as its repetitions make.
+            plain: as they are stored.
+        """
+        at_most = None if draws is None else average * draws
+        epochs = self.store.epochs(None, subjects or self.fold.train, average, at_most)
+        values = self.truth if split == "test" else self.values
+        transform = None if plain else self.input
+        return PairedEpochs(epochs, values, self.fold.train, transform, self.split == split)
+
+    @cached_property
+    def input(self) -> EpochInput:
+        """Filter and scale, fitted to single training epochs."""
+        data = self.part("train", 1, plain=True)
+        chosen = np.random.default_rng(0).permutation(len(data))[:FITTED]
+        return fit_input(data.__getitems__(np.sort(chosen).tolist())["eeg"], self.store.description.sfreq, self.band)
+
+    def repetitions(self, subject: str) -> int:
+        """Fewest repetitions of a test image by a subject."""
+        index = self.store.index
+        rows = index[(index["subject"] == subject) & (self.split == "test")[index["image"]]]
+        return int(rows.groupby("image").size().min())
+
+    def split_hash(self) -> str:
+        """Hash over the test images and the subjects that they are tested with."""
+        return split_hash(self.store.images, self.split == "test", self.fold.test)
+
+
+def split_hash(images: pandas.DataFrame, chosen: np.ndarray, subjects: list[str]) -> str:
+    """Hash over test images, (images,) bool of a store's, and the subjects that they are tested with."""
+    test = images.loc[chosen, ["name", "concept", "sha256"]]
+    return text_hash(test.to_csv(index=False), subjects)

@@ -1,0 +1,106 @@
+"""Epochs with what an encoder is to make of them: the features of the image that was seen, or its class."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.epochs.epoch_store import Epochs
+
+
+class PairedEpochs:
+    """A dataset for training and testing encoders.
+
+    An item has ``eeg`` (electrodes, samples), ``image``, ``subject`` (number in training, -1 for others), and a value
+    of each table that goes by the image.
+
+    Args:
+        epochs: what was recorded.
+        values: tables with a row for each image of the store.
+        subjects: those of the training, in the order of their numbers.
+        transform: of the epochs, (batch, electrodes, samples) -> the same shape; see ``EpochInput``.
+        wanted: (images,) bool, the images that are used; None: all.
+    """
+
+    def __init__(
+        self,
+        epochs: Epochs,
+        values: Mapping[str, np.ndarray],
+        subjects: list[str],
+        transform: Callable[[np.ndarray], np.ndarray] | None = None,
+        wanted: np.ndarray | None = None,
+    ):
+        self._epochs, self._values, self._transform = epochs, values, transform
+        image = epochs.table["image"].to_numpy()
+        self._rows = np.arange(len(epochs)) if wanted is None else np.flatnonzero(wanted[image])
+        if not len(self._rows):
+            raise InputError("epochs: none of them is of an image that is used")
+        numbers = {name: k for k, name in enumerate(subjects)}
+        self._subject = epochs.table["subject"].map(numbers).fillna(-1).to_numpy(np.int64)
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        """One row an item; see :class:`Epochs`."""
+        return self._epochs.table.iloc[self._rows].reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        """Read items, stacked."""
+        rows = self._rows[indices]
+        found = self._epochs.__getitems__(rows.tolist())
+        if self._transform is not None:
+            found["eeg"] = self._transform(found["eeg"])
+        found["subject"] = self._subject[rows]
+        return found | {name: values[found["image"]] for name, values in self._values.items()}
+
+
+def identities(images: pandas.DataFrame) -> np.ndarray:
+    """Number the images by their content: two names of one picture have one number; (images,) int64.
+
+    Args:
+        images: of a store, with ``sha256`` where the file is there.
+    """
+    names = images["sha256"].where(
+        images["sha256"].notna(), "image " + images.index.astype(str).to_series(images.index)
+    )
+    return pandas.factorize(names)[0].astype(np.int64)
+
+
+def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Permute the rows of a table within groups, every order being as likely as any other: a control.
+
+    A row may stay in its own place: a pairing that is never right would be one that knows the right one.
+
+    Args:
+        values: a row for each image.
+        groups: (images,), e.g. the split.
+        seed: of the draw.
+    """
+    draw, found = np.random.default_rng(seed), values.copy()
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        found[rows] = values[draw.permutation(rows)]
+    return found
+
+
+def mismatched(image: np.ndarray, seed: int) -> np.ndarray:
+    """Draw an order of epochs in which each takes the place of one of another image: a control.
+
+    Args:
+        image: (epochs,) row of the image seen.
+        seed: of the draw.
+
+    Raises:
+        InputError: more than half of the epochs are of one image.
+    """
+    rows = np.random.default_rng(seed).permutation(len(image))
+    rows = rows[np.argsort(image[rows], kind="stable")]
+    most = int(np.unique(image, return_counts=True)[1].max()) if len(image) else 0
+    if 2 * most > len(image) or not most:
+        raise InputError(f"epochs: at most half of them may be of one image (found {most} of {len(image)})")
+    found = np.empty(len(image), np.int64)
+    found[rows] = np.roll(rows, most)
+    return found

@@ -1,0 +1,34 @@
+"""CLIP's image features, of a model that the user has: a folder, or a name on the hub."""
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
+
+from eegdiffusion.core.runtime.errors import InputError
+
+
+class ClipImages:
+    """A CLIP vision model with its projection (ViT-L/14: 768 wide, ViT-H/14: 1024).
+
+    Args:
+        source: folder or hub name.
+        device: e.g. ``cpu``.
+        setting: that named the source, for errors.
+
+    Raises:
+        InputError: no such model can be loaded.
+    """
+
+    def __init__(self, source: str, device: str = "cpu", setting: str = "embed_images.source"):
+        try:
+            self.model = CLIPVisionModelWithProjection.from_pretrained(source).eval().requires_grad_(False).to(device)
+            self.processor = AutoImageProcessor.from_pretrained(source)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{setting}: {source}: must be a CLIP model ({error})") from error
+
+    @torch.inference_mode()
+    def features(self, images: list[Image.Image]) -> np.ndarray:
+        """Compute the projected features, not normalised: (images, width) float32."""
+        inputs = self.processor(images=images, return_tensors="pt").to(self.model.device)
+        return self.model(**inputs).image_embeds.float().cpu().numpy()

@@ -1,0 +1,29 @@
+"""The frozen networks whose features describe images."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from eegdiffusion.images.features import efficientnet_lite
+from eegdiffusion.images.features.clip_features import ClipImages
+
+NetworkName = Literal["efficientnet_lite0", "clip"]
+
+
+def load_network(
+    name: NetworkName, source: str | None, device: torch.device
+) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
+    """Load a network: what computes the features (images, width) of pictures, and where its weights came from.
+
+    Args:
+        name: of the network.
+        source: folder or hub name of the CLIP model.
+        device: where it runs.
+    """
+    if name == "clip":
+        return ClipImages(source, device).features, source
+    network = efficientnet_lite.load_pretrained().to(device)
+    return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)

@@ -1,0 +1,74 @@
+"""A registered model that makes pictures from EEG: what all of them share.
+
+Epochs (n, electrodes, samples) as the epoch store has them -> pictures (n, side, side, 3) uint8. Parameters of
+``predict``: ``seed``, ``arm``, one of the model's :attr:`PictureModel.arms`, and its sampling settings.
+"""
+
+from dataclasses import asdict
+
+import mlflow
+import numpy as np
+from mlflow.models import ModelSignature
+from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+
+FULL, ZEROED, SHUFFLED = "full", "zeroed_eeg", "shuffled_eeg"
+
+KINDS = {str: "string", int: "long", float: "double"}
+
+
+def signature(example: np.ndarray, side: int, sampling: Sampling) -> ModelSignature:
+    """Signature of a model that makes pictures.
+
+    Args:
+        example: epochs (n, electrodes, samples).
+        side: of the pictures in pixels.
+        sampling: defaults of the parameters.
+    """
+    inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
+    outputs = TensorSpec(np.dtype("uint8"), (-1, side, side, 3))
+    defaults = {"seed": 0, "arm": FULL} | asdict(sampling)
+    params = [ParamSpec(name, KINDS[type(value)], value) for name, value in defaults.items()]
+    return ModelSignature(Schema([inputs]), Schema([outputs]), ParamSchema(params))
+
+
+class PictureModel(mlflow.pyfunc.PythonModel):
+    """Base of the served models; a subclass sets ``input`` and implements :meth:`generate`.
+
+    Attributes:
+        options: class of its sampling settings.
+        arms: what ``arm`` may be: whole, controls, and whatever else a subclass offers.
+        input: filter and scale of its epochs.
+    """
+
+    options: type = Sampling
+    arms: tuple[str, ...] = (FULL, ZEROED, SHUFFLED)
+    input: EpochInput
+
+    def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
+        """Make a picture (side, side, 3) uint8 of each epoch; ``arm`` is none of the EEG controls."""
+        raise NotImplementedError
+
+    def structure(self, epochs: np.ndarray) -> np.ndarray | None:
+        """Structure (n, side, side) uint8 that the model finds in epochs; None where it has no such part."""
+        return None
+
+    def predict(self, context, model_input, params=None):
+        given = dict(params or {})
+        seed, arm = given.pop("seed"), given.pop("arm")
+        sampling = validate(given, self.options, "params")
+        epochs = np.ascontiguousarray(model_input, dtype=np.float32)
+        if arm not in self.arms:
+            raise InputError(f"arm: must be one of {', '.join(self.arms)} (found {arm!r})")
+        if arm == ZEROED:
+            epochs, arm = np.zeros_like(epochs), FULL
+        if arm == SHUFFLED:
+            if len(epochs) < 2:
+                raise InputError("arm: shuffled_eeg needs two epochs or more (found 1)")
+            epochs, arm = np.roll(epochs, 1, axis=0), FULL
+        # The same seeds in all arms: they differ by nothing but their conditions.
+        return self.generate(epochs, arm, seeds_for(len(epochs), 1, int(seed)), sampling)

@@ -1,0 +1,56 @@
+"""Likeness of feature vectors of pictures: two-way identification and correlation distance."""
+
+import numpy as np
+
+from eegdiffusion.images.metrics.image_arrays import check_alike, check_rows
+
+TIE = 1e-9
+"""Correlations that are closer are equal."""
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows whose products are Pearson's correlations; 0 for a row of one value, which correlates with nothing."""
+    rows = rows.astype(np.float64)
+    flat = np.ptp(rows, axis=1, keepdims=True) == 0
+    rows -= rows.mean(1, keepdims=True)
+    return rows / np.where(flat, np.inf, np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def two_way(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Two-way identification: how often a reconstruction is more like the picture seen than like another one.
+
+    With r[j, i], the correlation of the features of seen picture j and reconstruction i, the share of the j other than
+    i with r[j, i] < r[i, i]. The share is of N - 1: ENIGMA's code takes one more off the count, which strict comparison
+    already leaves out, so its numbers have a ceiling of (N - 2) / (N - 1). Ties count half, so a reconstruction that
+    has nothing to do with what was seen gets 0.5 also where it is flat.
+
+    Args:
+        seen: (N, width) features of pictures, each picture once.
+        found: (N, width) features of their reconstructions.
+
+    Returns:
+        (N,) in 0..1; chance is 0.5.
+
+    Raises:
+        InputError: shapes that differ, fewer than two rows, or values that are not finite.
+    """
+    _check(seen, found)
+    likeness = _unit(seen) @ _unit(found).T
+    margin = np.diagonal(likeness) - likeness
+    wins = (margin > TIE) + 0.5 * (np.abs(margin) <= TIE)
+    return (wins.sum(0) - 0.5) / (len(seen) - 1)  # a picture ties with itself
+
+
+def correlation_distance(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """One minus Pearson's correlation of the features of each pair: (N,) in 0..2, less is better.
+
+    Arguments and errors as :func:`two_way`.
+    """
+    _check(seen, found)
+    return 1 - (_unit(seen) * _unit(found)).sum(1)
+
+
+def _check(seen: np.ndarray, found: np.ndarray) -> None:
+    check_rows("seen", seen)
+    check_alike("found", found, "seen", seen)
+    check_rows("found", found)

@@ -1,0 +1,86 @@
+"""Low-level likeness of pictures: pixel correlation and structural similarity, with MindEye's recipe.
+
+Scotti et al. 2023, arXiv:2305.18274; ATM and ENIGMA take the same numbers. All pictures are scaled to 425 x 425 first.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eegdiffusion.images.metrics.image_arrays import check_alike, check_pictures, resized
+
+SIDE = 425
+"""Pixels that pictures are scaled to."""
+
+GREY = (0.2125, 0.7154, 0.0721)
+"""Weights of red, green and blue in scikit-image's grey."""
+
+SIGMA, RADIUS = 1.5, 5
+"""Of SSIM's Gaussian window, in pixels: it is cut off at 3.5 sigma."""
+
+C1, C2 = 0.01**2, 0.03**2
+"""SSIM's constants at a data range of 1."""
+
+BATCH = 16
+
+
+def low_level(seen: np.ndarray, found: np.ndarray, device: torch.device | str = "cpu") -> dict[str, np.ndarray]:
+    """Compute both metrics of each pair of pictures, which are scaled once.
+
+    ``pixcorr`` is Pearson's correlation of all RGB values; 0 where a picture has one value only. ``ssim`` is the
+    structural similarity (Wang et al. 2004) in grey, as scikit-image computes it for MindEye:
+    ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``.
+
+    Args:
+        seen, found: (n, height, width, 3) uint8.
+        device: where to compute.
+
+    Returns:
+        metric -> (n,)
+
+    Raises:
+        InputError: no such pictures, fewer than two, or shapes that differ.
+    """
+    check_pictures("seen", seen)
+    check_alike("found", found, "seen", seen)
+    check_pictures("found", found)
+    parts: dict[str, list[Tensor]] = {"pixcorr": [], "ssim": []}
+    for k in range(0, len(seen), BATCH):
+        pair = [resized(pictures[k : k + BATCH], SIDE, device) for pictures in (seen, found)]
+        parts["pixcorr"].append(_pearson(*pair))
+        parts["ssim"].append(_structural(*pair))
+    return {metric: torch.cat(values).double().cpu().numpy() for metric, values in parts.items()}
+
+
+def _pearson(one: Tensor, two: Tensor) -> Tensor:
+    one, two = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (one, two))
+
+    def product(x: Tensor, y: Tensor) -> Tensor:
+        return (x * y).sum(1, dtype=torch.float64)  # of half a million numbers
+
+    norm = (product(one, one) * product(two, two)).sqrt()
+    # What is left of a flat picture is rounding.
+    return torch.where(norm > 1e-6 * one.shape[1], product(one, two) / norm.clamp_min(1e-12), 0.0)
+
+
+def _window(device: torch.device) -> Tensor:
+    """The Gaussian window along one axis, as a matrix (SIDE - 2 RADIUS, SIDE): rows of whole windows only."""
+    steps = torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64)
+    weights = torch.exp(-(steps**2) / (2 * SIGMA**2))
+    rows = torch.zeros(SIDE - 2 * RADIUS, SIDE)
+    for k in range(len(rows)):
+        rows[k, k : k + len(steps)] = weights / weights.sum()
+    return rows.to(device)
+
+
+def _structural(one: Tensor, two: Tensor) -> Tensor:
+    weights = torch.tensor(GREY, device=one.device)
+    one, two = (torch.einsum("nchw,c->nhw", x, weights) for x in (one, two))
+    window = _window(one.device)
+    mean1, mean2, square1, square2, product = (
+        window @ x @ window.T for x in (one, two, one * one, two * two, one * two)
+    )
+    covariance = product - mean1 * mean2
+    variances = square1 - mean1**2 + square2 - mean2**2
+    alike = (2 * mean1 * mean2 + C1) * (2 * covariance + C2)
+    return (alike / ((mean1**2 + mean2**2 + C1) * (variances + C2))).mean((1, 2))

@@ -1,0 +1,181 @@
+"""Scores of reconstructed pictures against the pictures seen: see :mod:`.reconstruction_scores`."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas
+import torch
+from scipy.special import softmax
+from tqdm import tqdm
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.metrics.frechet import frechet_distance
+from eegdiffusion.images.metrics.identification import correlation_distance, two_way
+from eegdiffusion.images.metrics.image_arrays import check_pictures, resized
+from eegdiffusion.images.metrics.inception_score import inception_score
+from eegdiffusion.images.metrics.low_level import SIDE, low_level
+from eegdiffusion.images.metrics.metric_networks import LOGITS, FeatureNetwork
+from eegdiffusion.images.metrics.reconstruction_scores import Context, Metric, Scores
+from eegdiffusion.images.metrics.semantic_accuracy import n_way_top_k
+
+PIXELS = 16
+"""Side of the pictures whose pixels are the baseline of every number of a network."""
+
+MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "two_way": two_way,
+    "correlation_distance": correlation_distance,
+}
+
+_DISTANCE = {"title": "correlation distance", "higher_is_better": False, "chance": None}
+_TWO_WAY = {"title": "two-way identification", "higher_is_better": True, "chance": 0.5}
+_FEATURES = {"two_way": _TWO_WAY, "correlation_distance": _DISTANCE}
+
+
+def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
+    """What is measured with these networks."""
+    found = [
+        Metric("pixcorr", "PixCorr", "pixcorr", True, None, SIDE),
+        Metric("ssim", "SSIM", "ssim", True, None, SIDE),
+        *(Metric(key=f"pixels_{kind}", kind=kind, side=PIXELS, **_FEATURES[kind]) for kind in MEASURES),
+    ]
+    for network in networks:
+        source = {"network": network.name, "weights": network.weights, "side": network.side}
+        for layer in network.layers:
+            kind, beside = layer.measure, f"pixels_{layer.measure}"
+            found.append(
+                Metric(layer.metric, kind=kind, layer=layer.name, baseline=beside, **_FEATURES[kind], **source)
+            )
+        if network.classifies:
+            n_way = {"title": f"{ways}-way top-{top}", "chance": top / ways, "baseline": "pixels_two_way"}
+            found.append(
+                Metric(f"n_way_{network.key}", kind="n_way", higher_is_better=True, layer=LOGITS, **n_way, **source)
+            )
+            found.append(
+                Metric(
+                    f"inception_score_{network.key}",
+                    "Inception Score",
+                    "inception_score",
+                    True,
+                    None,
+                    layer=LOGITS,
+                    **source,
+                )
+            )
+        if network.pooled:
+            found.append(
+                Metric(
+                    f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, layer=network.pooled, **source
+                )
+            )
+    return found
+
+
+def score(
+    seen: np.ndarray,
+    arms: Mapping[str, np.ndarray],
+    items: pandas.DataFrame,
+    networks: Sequence[FeatureNetwork],
+    context: Context,
+    ways: int = 50,
+    top: int = 1,
+    device: torch.device | str = "cpu",
+) -> Scores:
+    """Score reconstructions.
+
+    Every sample is scored by itself, in rounds that hold one sample of each item, and an item's score is the mean over
+    its samples, as ATM's evaluation does. A subject's pictures are compared among themselves in two-way identification,
+    so that N is the number of test images. Inception Score and Fréchet distance take all pictures of an arm at once;
+    the Fréchet distance is to the pictures seen, each once.
+
+    Args:
+        seen: (items, height, width, 3) uint8, the picture that each item shows.
+        arms: arm -> (items, samples, height, width, 3) uint8; numbers of samples may differ.
+        items: ``subject`` and ``image``, a row an item.
+        networks: see ``eegdiffusion.images.metrics.metric_networks.load_networks``.
+        context: of the pictures.
+        ways, top: of N-way accuracy.
+        device: where pixels are compared.
+
+    Raises:
+        InputError: shapes that do not fit, an item that is there twice, or a subject with fewer than two test images.
+    """
+    items = items[["subject", "image"]].reset_index(drop=True)
+    _check(seen, arms, items)
+    rounds = [
+        (arm, sample, rows)
+        for arm, pictures in arms.items()
+        for sample in range(pictures.shape[1])
+        for rows in items.groupby("subject").indices.values()
+    ]
+    tables, sets = [], []
+
+    def take(arm: str, sample: int, rows: np.ndarray, metric: str, values: np.ndarray) -> None:
+        tables.append(items.iloc[rows].assign(arm=arm, metric=metric, sample=sample, value=values))
+
+    with tqdm(total=len(rounds) * (1 + len(networks)), desc="scores", unit="round") as bar:
+        for arm, sample, rows in rounds:
+            for metric, values in _pixels(seen[rows], arms[arm][rows, sample], device):
+                take(arm, sample, rows, metric, values)
+            bar.update()
+        _, first, place = np.unique(items["image"], return_index=True, return_inverse=True)
+        for network in networks:
+            gallery, whole = network.outputs(seen[first]), {arm: [] for arm in arms}
+            for arm, sample, rows in rounds:
+                found = network.outputs(arms[arm][rows, sample])
+                for layer in network.layers:
+                    pair = gallery[layer.output][place[rows]], found[layer.output]
+                    take(arm, sample, rows, layer.metric, MEASURES[layer.measure](*pair))
+                if network.classifies:
+                    values = n_way_top_k(gallery[LOGITS][place[rows]], found[LOGITS], ways, top)
+                    take(arm, sample, rows, f"n_way_{network.key}", values)
+                whole[arm].append({name: found[name] for name in (LOGITS, network.pooled) if name in found})
+                bar.update()
+            sets += [row for arm, parts in whole.items() for row in _sets(network, arm, parts, gallery)]
+    columns = ["arm", "metric", "subject", "image", "sample", "value"]
+    return Scores(
+        context=context,
+        metrics={metric.key: metric for metric in describe(networks, ways, top)},
+        values=pandas.concat(tables, ignore_index=True)[columns],
+        sets=pandas.DataFrame(sets, columns=["arm", "metric", "pictures", "value"]),
+        picture=seen.shape[1:3],
+    )
+
+
+def _pixels(seen: np.ndarray, found: np.ndarray, device: torch.device | str):
+    """Metrics of pixels and their values."""
+    yield from low_level(seen, found, device).items()
+    small = [resized(pictures, PIXELS).flatten(1).numpy() for pictures in (seen, found)]
+    for kind, measure in MEASURES.items():
+        yield f"pixels_{kind}", measure(*small)
+
+
+def _sets(network: FeatureNetwork, arm: str, parts: list[dict[str, np.ndarray]], gallery: dict[str, np.ndarray]):
+    """Metrics of all pictures of an arm."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if LOGITS in whole:
+        value = inception_score(softmax(whole[LOGITS].astype(np.float64), axis=1))
+        yield {"arm": arm, "metric": f"inception_score_{network.key}", "pictures": len(whole[LOGITS]), "value": value}
+    if network.pooled:
+        pictures = whole[network.pooled]
+        value = frechet_distance(gallery[network.pooled], pictures)
+        yield {"arm": arm, "metric": f"frechet_{network.key}", "pictures": len(pictures), "value": value}
+
+
+def _check(seen: np.ndarray, arms: Mapping[str, np.ndarray], items: pandas.DataFrame) -> None:
+    check_pictures("seen", seen)
+    if len(items) != len(seen):
+        raise InputError(f"items: must be a row for each of {len(seen)} pictures seen (found {len(items)})")
+    if items.duplicated().any():
+        subject, image = items[items.duplicated()].iloc[0]
+        raise InputError(f"items: each must be there once (found image {image} of {subject} twice)")
+    few = items.groupby("subject").size()
+    if (few < 2).any():
+        raise InputError(f"items: must be two test images or more of each subject (found {few.idxmin()} with 1)")
+    if not arms:
+        raise InputError("arms: must be one or more (found none)")
+    for arm, pictures in arms.items():
+        fits = pictures.dtype == np.uint8 and pictures.ndim == 5 and pictures.shape[1] > 0
+        if not fits or (len(pictures), *pictures.shape[2:]) != seen.shape:
+            count, *shape = seen.shape
+            wanted = f"({count}, samples, {', '.join(map(str, shape))})"
+            raise InputError(f"arms: {arm}: must be uint8 {wanted} (found {pictures.dtype} {pictures.shape})")

@@ -1,0 +1,57 @@
+"""A registered SGDM as an MLflow model: EEG epochs -> pictures, and their structure."""
+
+import json
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+
+from eegdiffusion.events.serving.window_input import read_example
+from eegdiffusion.images.generation import image_pyfunc
+from eegdiffusion.images.generation.generator import FILE as GENERATOR
+from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.sgdm.sgdm import load_sgdm, read_defaults
+from eegdiffusion.images.structure.structure_figures import draw_maps
+
+SEMANTICS, STRUCTURE, RIDGE = "semantics_only", "structure_only", "ridge"
+
+
+def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+    """Files, signature and input example of a folder that train_controlnet wrote.
+
+    The generator goes into the model as well; a pipeline that the user gave stays where it is.
+    """
+    generator, sampling, _ = read_defaults(folder)
+    example = read_example(folder)
+    side = json.loads((generator / GENERATOR).read_text())["image_size"]
+    return {"sgdm": folder, "generator": generator}, image_pyfunc.signature(example, side, sampling), example
+
+
+class GuidedPictures(image_pyfunc.PictureModel):
+    """Makes a picture of each epoch, by what EEG says of its features and its structure, or by one of the two."""
+
+    arms = (*image_pyfunc.PictureModel.arms, SEMANTICS, STRUCTURE, RIDGE)
+
+    def load_context(self, context) -> None:
+        places = {name: Path(path) for name, path in context.artifacts.items()}
+        self.sgdm = load_sgdm(places["sgdm"], load_generator(places["generator"]))
+        _, _, self.control = read_defaults(places["sgdm"])
+        self.input = self.sgdm.semantics.scale
+
+    @torch.inference_mode()
+    def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
+        eeg = torch.from_numpy(epochs)
+        source = self.sgdm.baseline if arm == RIDGE else self.sgdm.semantics
+        features = None if arm == STRUCTURE else source(eeg)
+        structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor.typical(eeg)
+        return self.sgdm.pictures(features, structure, seeds, sampling, self.control)
+
+    @torch.inference_mode()
+    def structure(self, epochs: np.ndarray) -> np.ndarray:
+        return draw_maps(self.sgdm.predictor.typical(torch.from_numpy(epochs)).numpy())
+
+
+mlflow.models.set_model(GuidedPictures())

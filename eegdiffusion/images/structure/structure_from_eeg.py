@@ -1,0 +1,146 @@
+"""Predicts the structure of the image seen from EEG: an encoder of EEG, then the decoder of a structural VAE."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
+from eegdiffusion.images.encoders.registry import load_encoder
+from eegdiffusion.images.structure.structural_vae import StructuralVAE
+
+ENCODER, VAE, READOUT = "encoder", "vae", "readout.safetensors"
+
+
+class LatentReadout(nn.Module):
+    """An encoder and a linear map to the latents of pictures; it begins at the mean latent.
+
+    An encoder that gives the latents themselves, as one fitted by ridge regression, has no map.
+
+    Args:
+        encoder: of EEG.
+        latent_shape: of a latent.
+
+    Attributes:
+        mean: (latent_shape), the training images' mean latent.
+        scale: root of the mean variance of their latents.
+    """
+
+    def __init__(self, encoder: EEGEncoder, latent_shape: tuple[int, ...]):
+        super().__init__()
+        self.encoder = encoder
+        if isinstance(encoder, LinearEncoder):
+            self.linear = nn.Identity()
+        else:
+            self.linear = nn.Linear(encoder.config.n_outputs, int(np.prod(latent_shape)))
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+        self.register_buffer("mean", torch.zeros(latent_shape))
+        self.register_buffer("scale", torch.ones(()))
+
+    def fit_scale(self, latents: Tensor) -> None:
+        """Take mean and scale from the latents of the training images, (images, *latent_shape)."""
+        self.mean.copy_(latents.mean(0))
+        self.scale.copy_(latents.var(0, unbiased=False).mean().sqrt().clamp(min=1e-6))
+
+    def centred(self, latents: Tensor) -> Tensor:
+        """Subtract the mean latent and divide by the scale."""
+        return (latents - self.mean) / self.scale
+
+    def forward(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict centred latents, (B, *latent_shape), from epochs that have passed :class:`EpochInput`."""
+        return self.linear(self.encoder(eeg, subject)).unflatten(1, self.mean.shape)
+
+    def latents(self, centred: Tensor) -> Tensor:
+        """Undo :meth:`centred`."""
+        return centred * self.scale + self.mean
+
+    def typical(self, centred: Tensor) -> Tensor:
+        """Keep the direction of centred latents, and give them the root mean square length of the training images'."""
+        return functional.normalize(centred.flatten(1), dim=1).view_as(centred) * math.sqrt(centred[0].numel())
+
+
+class StructureFromEEG(nn.Module):
+    """Epochs -> structure maps.
+
+    Args:
+        readout: from EEG to latents.
+        vae: whose latents they are.
+        epoch_input: filter and scale of the epochs.
+    """
+
+    def __init__(self, readout: LatentReadout, vae: StructuralVAE, epoch_input: EpochInput):
+        super().__init__()
+        self.readout, self.vae, self.epoch_input = readout, vae, epoch_input
+        operator = epoch_input.operator
+        self.register_buffer("_operator", None if operator is None else torch.from_numpy(operator), persistent=False)
+        for name in ("mean", "scale"):
+            values = torch.tensor(getattr(epoch_input, name))[:, None]
+            self.register_buffer(f"_{name}", values, persistent=False)
+
+    def _centred(self, eeg: Tensor, subject: Tensor | None) -> Tensor:
+        wanted = (self.readout.encoder.config.n_chans, self.readout.encoder.config.n_times)
+        if eeg.dim() != 3 or tuple(eeg.shape[1:]) != wanted:
+            raise InputError(f"eeg: must be (batch, {wanted[0]}, {wanted[1]}) (found {tuple(eeg.shape)})")
+        filtered = eeg if self._operator is None else eeg @ self._operator
+        return self.readout((filtered - self._mean) / self._scale, subject)
+
+    def latents(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict the latents of the pictures seen, (B, *latent_shape); see :meth:`forward`."""
+        return self.readout.latents(self._centred(eeg, subject))
+
+    def typical(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict structure maps with the contrast of pictures' own; see :meth:`forward`.
+
+        What least squares predicts shrinks to the mean latent the less EEG tells: the least error, but no picture.
+        """
+        return self.vae.structure(self.readout.latents(self.readout.typical(self._centred(eeg, subject))))
+
+    def forward(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict structure maps.
+
+        Args:
+            eeg: (B, electrodes, samples) as the epoch store has them.
+            subject: (B,) number of each one's subject in training, -1 for one that training has not seen; None: all
+                are such.
+
+        Returns:
+            (B, channels, side, side) from 0 to 1.
+
+        Raises:
+            InputError: shape or subject do not fit.
+        """
+        return self.vae.structure(self.latents(eeg, subject))
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that :func:`load_structure_predictor` reads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.readout.encoder.save_pretrained(folder / ENCODER)
+        self.vae.save_pretrained(folder / VAE)
+        rest = {k: v.contiguous() for k, v in self.readout.state_dict().items() if not k.startswith("encoder.")}
+        save_file(rest, folder / READOUT)
+        self.epoch_input.save(folder)
+
+
+def load_structure_predictor(folder: Path) -> StructureFromEEG:
+    """Load a predictor that train_structural_vae wrote, in evaluation mode and frozen.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    folder = Path(folder)
+    if not (folder / READOUT).is_file():
+        raise InputError(f"{folder / READOUT}: no such file; train_structural_vae makes a structure predictor")
+    vae = StructuralVAE.from_pretrained(folder / VAE)
+    readout = LatentReadout(load_encoder(folder / ENCODER), vae.latent_shape)
+    missing, unexpected = readout.load_state_dict(load_file(folder / READOUT), strict=False)
+    if unexpected or any(not name.startswith("encoder.") for name in missing):
+        raise InputError(f"{folder / READOUT}: must hold the map from the encoder in {ENCODER}/ to latents")
+    return StructureFromEEG(readout, vae, EpochInput.load(folder)).eval().requires_grad_(False)

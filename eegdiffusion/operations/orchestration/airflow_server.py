@@ -1,0 +1,121 @@
+"""A local Airflow on ``dags/``: ``python -m eegdiffusion.operations.orchestration.airflow_server``.
+
+Without arguments it starts ``airflow standalone``; with some it is the ``airflow`` command on the same home, e.g.
+``... airflow_server dags trigger eeg_retrain --conf '{"overrides": {"pretrain_ssmdp.seed": 1}}'``.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[3]
+HOME = Path(os.environ.get("AIRFLOW_HOME", ROOT / ".airflow"))
+PASSWORDS = "simple_auth_manager_passwords.json.generated"
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
+
+
+def environment() -> dict[str, str]:
+    """Airflow's settings; what the caller has set takes precedence."""
+    port = os.environ.get("AIRFLOW_PORT", "8080")
+    settings = {
+        "AIRFLOW_HOME": str(HOME),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Heartbeats renew a task's token, but only while it is valid: with Airflow's default, ten minutes in which the
+        # API server cannot be reached (or the machine sleeps) would end a training of days.
+        "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
+        "EEG_CPUS": str(len(os.sched_getaffinity(0))),
+        "EEG_GPUS": "0",
+        "EEG_REPOSITORY": str(ROOT),
+    }
+    return settings | os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def password() -> str:
+    """Return the password of ``admin``, made at the first start."""
+    path = HOME / PASSWORDS
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}) + "\n")
+    return json.loads(path.read_text())["admin"]
+
+
+def pools(settings: dict[str, str]) -> dict[str, dict]:
+    """The pools of ``dags/pools.json``, of the size of this machine or of what ``EEG_CPUS`` and ``EEG_GPUS`` say."""
+    found = json.loads((ROOT / "dags" / "pools.json").read_text())
+    found["cpu"]["slots"] = int(settings["EEG_CPUS"])
+    found["gpu"]["slots"] = len(settings["EEG_GPUS"].split(","))
+    return found
+
+
+def _prepare(settings: dict[str, str]) -> None:
+    subprocess.run([AIRFLOW, "db", "migrate"], env=settings, check=True, stdout=subprocess.DEVNULL)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(pools(settings), file)
+        file.flush()
+        subprocess.run([AIRFLOW, "pools", "import", file.name], env=settings, check=True, stdout=subprocess.DEVNULL)
+
+
+def serve(settings: dict[str, str], patience: float = 20.0) -> int:
+    """Run ``airflow standalone`` until it ends or this process is told to.
+
+    Airflow's own command leaves its servers and their tasks running when it is terminated. Here, every process below it
+    is terminated, and killed if it is still there after ``patience`` seconds. A stage that is ended so goes on at its
+    checkpoint when Airflow, started again, retries its task.
+
+    Returns:
+        The exit status.
+    """
+
+    def stop(number: int, _) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    # In a session of its own, so that Ctrl-C reaches this process alone.
+    process = subprocess.Popen([AIRFLOW, "standalone"], env=settings, start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _end_all(patience)
+
+
+def _end_all(patience: float) -> None:
+    running = psutil.Process().children(recursive=True)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for process in running:
+            with suppress(psutil.NoSuchProcess):
+                end(process)
+        _, running = psutil.wait_procs(running, timeout=patience)
+
+
+def main(arguments: list[str]) -> None:
+    """Start the server, or replace this process by Airflow's command."""
+    settings = environment()
+    if arguments:
+        os.execve(AIRFLOW, [AIRFLOW, *arguments], settings)
+    secret = password()
+    _prepare(settings)
+    address = settings["AIRFLOW__API__BASE_URL"]
+    print(f"Airflow: {address}  user: admin  password: {secret}  (Ctrl-C ends it)", flush=True)
+    raise SystemExit(serve(settings))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+"""The drift of new recordings from those of the last training, as a run in MLflow."""
+
+from pathlib import Path
+
+import mlflow
+import pandas
+from tqdm import tqdm
+
+from eegdiffusion.core.observe.tracking import server
+from eegdiffusion.core.signal.montage import ELECTRODES
+from eegdiffusion.events.corpora import edf, recording_checks, tuev
+from eegdiffusion.operations.orchestration.drift_test import Profile, compare, profile
+
+EXPERIMENT = "eeg_ingest"
+TABLE = "drift.json"
+
+
+def _profile(root: Path, path: Path) -> Profile:
+    header = edf.read_header(root / path)
+    rate_hz = header.rates[tuev.needed_signals(header)[0]]
+    channels = [tuev.electrode(label) or label for label in header.labels]
+    _, subject = recording_checks.subject_of(path)
+    return profile(recording_checks.sample_segments(header), rate_hz, subject, ELECTRODES, channels)
+
+
+def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pandas.DataFrame:
+    """Compare new recordings of a corpus with the known ones (see :func:`.drift_test.compare`).
+
+    Args:
+        root: the corpus.
+        known, new: EDF files relative to it, valid ones.
+        limit: scores above it count as drift.
+    """
+    profiles = {path: _profile(root, path) for path in tqdm([*known, *new], desc="drift", unit="recording")}
+    return compare([profiles[path] for path in known], [profiles[path] for path in new], limit)
+
+
+def log(table: pandas.DataFrame, known: list[Path], new: list[Path], limit: float) -> str:
+    """Keep a comparison as a run of the experiment ``eeg_ingest``; return the run's id.
+
+    Raises:
+        Unavailable: the server is away.
+    """
+    server.experiment(EXPERIMENT)
+    with mlflow.start_run(run_name=f"drift of {len(new)} recordings") as run:
+        mlflow.log_params({"limit": limit, "known_recordings": len(known), "new_recordings": len(new)})
+        mlflow.log_metrics({"drifted_features": int(table["drifted"].sum()), "largest_score": table["score"].max()})
+        mlflow.log_table(table, TABLE)
+        mlflow.log_text("\n".join(path.as_posix() for path in new), "recordings.txt")
+    return run.info.run_id

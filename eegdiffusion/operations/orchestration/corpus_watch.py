@@ -1,0 +1,218 @@
+"""Look at the corpus for new or changed recordings: ``python -m eegdiffusion.operations.orchestration.corpus_watch``.
+
+Exit status 0: there are some, and they are valid. 99: nothing is new, files are still arriving, or what is new lies
+within ``--drift-limit``. 65: what is new is not valid; the table of problems is printed, and the corpus counts as
+changed until it is mended. What counts is content: size and modification time only say which files to hash again.
+
+What was found valid stays pending until ``--confirm``, once the orchestrator has recorded the event: if it has not, the
+next look announces it again. To announce twice is harmless, as DVC runs only what has changed.
+
+How far the recordings that are new since the last confirmed event lie from those of then is measured, and kept in
+MLflow.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from components.ingest_tuev.settings import IngestTUEV
+from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import read
+from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.storage.problems import table
+from eegdiffusion.events.corpora import recording_checks
+from eegdiffusion.operations.orchestration import corpus_drift
+
+DRIFT_LIMIT = 0.25
+"""Above it a score is marked in the table where no limit is given; the population stability index calls it large."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was last seen."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What was seen last, and the hashes of valid content.
+
+    Attributes:
+        seen: every file, whatever it holds.
+        valid: content that needs no look: confirmed, or valid and within the drift limit.
+        told: content of the last confirmed event.
+        pending: content that was announced since and is not confirmed.
+    """
+
+    seen: dict[str, File]
+    valid: dict[str, str]
+    told: dict[str, str]
+    pending: dict[str, str] | None = None
+
+
+def load(path: Path) -> State:
+    """Read the state; at first there is none."""
+    if not path.is_file():
+        return State({}, {}, {})
+    document = json.loads(path.read_text())
+    seen = {name: File(**entry) for name, entry in document["seen"].items()}
+    return State(seen, document["valid"], document.get("told", document["valid"]), document.get("pending"))
+
+
+def save(path: Path, state: State) -> None:
+    """Write the state, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(state)))
+    partial.replace(path)
+
+
+def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
+    """Return every file below a folder; those whose size and time are as they were seen are not read again."""
+    found = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        status, name = path.stat(), path.relative_to(root).as_posix()
+        known = seen.get(name)
+        if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            found[name] = known
+            continue
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found[name] = File(status.st_size, status.st_mtime_ns, digest)
+    return found
+
+
+def _table(rows: list[dict]) -> str:
+    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
+    lines = [dict(zip(widths, widths, strict=True)), *rows]
+    return "\n".join("  ".join(str(line[name]).ljust(width) for name, width in widths.items()) for line in lines)
+
+
+def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Filtering, baseline: bool) -> list[Path]:
+    """Validate a corpus as ingestion does, and return its usable recordings.
+
+    Args:
+        root: the corpus's edf/ folder.
+        changed: files that are new or have changed.
+        max_bad_fraction: the share of unusable recordings that ingestion leaves out without stopping.
+        filtering: needed to tell whether a recording's rate suffices.
+        baseline: nothing has been found valid yet; the share alone decides then.
+
+    Raises:
+        InputError: too many recordings are unusable, or one that is new or has changed is.
+    """
+    paths = recording_checks.find_recordings(root)
+    found = [recording_checks.check_recording(root, path, filtering) for path in paths]
+    recordings = [recording for recording, _ in found if recording]
+    problems = [problem for _, some in found for problem in some] + recording_checks.check_corpus(recordings)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    bad = {problem.path for problem in errors}
+    stems = {name.rpartition(".")[0] for name in changed}
+    new_and_bad = {path for path in bad if path.rpartition(".")[0] in stems}
+    too_many = len(bad) > max_bad_fraction * len(paths)
+    if too_many or (new_and_bad and not baseline):
+        print(_table(table(errors)), flush=True)
+        raise InputError(f"{root}: {len(bad)} of {len(paths)} recordings are unusable, {len(new_and_bad)} of them new")
+    return [path for path in paths if path.as_posix() not in {name.rpartition(".")[0] + ".edf" for name in bad}]
+
+
+def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: float) -> bool:
+    """Compare the recordings that are new with the others, print the table and keep it in MLflow.
+
+    Args:
+        root: the corpus's edf/ folder.
+        recordings: the usable ones.
+        unchanged: files that are as they were when the others were last told.
+        limit: scores above it count as drift.
+    """
+    known = [path for path in recordings if path.as_posix() in unchanged]
+    new = [path for path in recordings if path.as_posix() not in unchanged]
+    if not known or not new:
+        return False
+    scores = corpus_drift.measure(root, known, new, limit)
+    run_id = corpus_drift.log(scores, known, new, limit)
+    rows = scores.assign(drifted=scores["drifted"].map({True: "yes", False: ""})).round(3)
+    print(_table(rows.to_dict("records")))
+    print(
+        f"Drift of {len(new)} new recordings from {len(known)}: run {run_id} of {corpus_drift.EXPERIMENT} in MLflow",
+        flush=True,
+    )
+    return bool(scores["drifted"].any())
+
+
+def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float | None = None) -> int:
+    """Look at a corpus once.
+
+    Args:
+        root: the corpus's edf/ folder.
+        state_path: where the state is kept.
+        settle_seconds: a file that changed less than this ago may still be arriving.
+        drift_limit: if given, new recordings are told of only if one of their scores is above it.
+
+    Returns:
+        0 or 99, the exit status.
+
+    Raises:
+        InputError: the corpus is not there, or what is new is not valid.
+    """
+    if not root.is_dir():
+        raise InputError(f"ingest_tuev.root: {root} is not a folder")
+    state = load(state_path)
+    seen = scan(root, state.seen)
+    content = {name: file.sha256 for name, file in seen.items()}
+    save(state_path, replace(state, seen=seen))
+    changed = {name for name in content.keys() | state.valid.keys() if content.get(name) != state.valid.get(name)}
+    if not changed:
+        print(f"{root}: nothing is new among {len(seen)} files")
+        return shell.NOTHING_TO_DO
+    youngest = max((file.mtime_ns for file in seen.values()), default=0) / 1e9
+    if time.time() - youngest < settle_seconds:
+        print(f"{root}: files are still arriving; looking again later")
+        return shell.NOTHING_TO_DO
+    if content == state.pending:
+        print(f"{root}: announced before, and not confirmed; announcing it again")
+        return 0
+    fraction = read("ingest_tuev", IngestTUEV).max_bad_fraction
+    filtering = read("preprocess_tuev.filtering", Filtering)
+    recordings = check(root, changed, fraction, filtering, baseline=not state.valid)
+    unchanged = {name for name, digest in content.items() if state.told.get(name) == digest}
+    far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit)
+    tell = drift_limit is None or far or not state.told
+    save(state_path, replace(state, seen=seen, pending=content) if tell else State(seen, content, state.told))
+    print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
+    if not tell:
+        print(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
+    return 0 if tell else shell.NOTHING_TO_DO
+
+
+def confirm(state_path: Path) -> None:
+    """Take what was announced as known."""
+    state = load(state_path)
+    if state.pending is not None:
+        save(state_path, State(state.seen, valid=state.pending, told=state.pending))
+
+
+def main() -> int | None:
+    parser = argparse.ArgumentParser(
+        prog="python -m eegdiffusion.operations.orchestration.corpus_watch", description=__doc__
+    )
+    parser.add_argument("--state", type=Path, required=True, help="file that remembers what was seen")
+    parser.add_argument("--settle-seconds", type=float, default=60.0)
+    parser.add_argument("--confirm", action="store_true", help="the last announcement has been recorded")
+    parser.add_argument("--drift-limit", type=float, help="exit with 0 only if new recordings drift further than this")
+    options = parser.parse_args()
+    if options.confirm:
+        return confirm(options.state)
+    root = Path(read("ingest_tuev", IngestTUEV).root)
+    return look(root, options.state, options.settle_seconds, options.drift_limit)
+
+
+if __name__ == "__main__":
+    shell.run("corpus", main)

@@ -1,0 +1,77 @@
+"""Clones of the repository to work in: with DVC's cache and remotes of the repository, and links to its sources."""
+
+import shutil
+from pathlib import Path
+
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+
+from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.errors import InputError
+
+
+def find_commit(repository: Path, revision: str) -> str:
+    """Name the commit of a revision (default: HEAD).
+
+    Raises:
+        InputError: there is no such revision.
+    """
+    name = revision or "HEAD"
+    try:
+        return shell.output("git", "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", cwd=repository)
+    except RuntimeError as error:
+        raise InputError(f"revision: {name!r} is not in {repository}") from error
+
+
+def clone(repository: Path, folder: Path, revision: str, branch: str) -> None:
+    """Clone a repository at a revision, on a branch of that name.
+
+    Args:
+        repository: what to clone.
+        folder: where to.
+        revision: anything that names a commit (default: HEAD).
+        branch: made, or moved.
+
+    Raises:
+        InputError: the revision is not in the repository.
+    """
+    commit = find_commit(repository, revision)
+    shell.output("git", "clone", "--quiet", "--no-checkout", str(repository), str(folder), cwd=repository)
+    shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=folder)
+
+
+def share_storage(source: Repo, folder: Path) -> None:
+    """Give a clone the repository's cache and remotes; DVC's relative paths would lead elsewhere from there."""
+    local = Path(source.local_dvc_dir or source.dvc_dir) / "config.local"
+    if local.is_file():
+        shutil.copyfile(local, folder / ".dvc" / "config.local")
+    shell.output("dvc", "config", "--local", "cache.dir", source.cache.local_cache_dir, cwd=folder)
+    for name, remote in source.config["remote"].items():
+        if "://" not in str(remote["url"]):
+            shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=folder)
+
+
+def link_sources(repository: Path, folder: Path, stages: list) -> None:
+    """Link what stages depend on and no stage makes, where the clone does not have it.
+
+    Args:
+        repository: that was cloned, and has the data.
+        folder: the clone.
+        stages: DVC's stages of the clone.
+
+    Raises:
+        InputError: the repository does not have it either.
+    """
+    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
+    for stage in stages:
+        for dep in stage.deps:
+            path = Path(dep.fs_path)
+            if isinstance(dep, ParamsDependency) or path.exists():
+                continue
+            if any(path.is_relative_to(out) or out.is_relative_to(path) for out in made):
+                continue
+            target = repository / path.relative_to(folder) if path.is_relative_to(folder) else path
+            if not target.exists():
+                raise InputError(f"{target}: a stage ({stage.cmd}) depends on it, and it does not exist")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(target.resolve())

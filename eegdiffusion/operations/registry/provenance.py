@@ -1,0 +1,79 @@
+"""What it takes to make a registered model again, kept beside it as the artifacts ``provenance/<version>/``."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from eegdiffusion.commands.code_deps.__main__ import is_code
+from eegdiffusion.core.observe.tracking import dvc_lock, lineage
+
+LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
+
+
+def place(version: str) -> str:
+    """Where the model's artifacts have the provenance of a version; versions of one model may share the artifacts."""
+    return f"provenance/{version}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """How DVC made an output.
+
+    Attributes:
+        stage: name in ``dvc.lock``, e.g. ``finetune_lft@recorded-0``.
+        hash: DVC's, of the output.
+        data: dependencies that are not code, with DVC's hashes.
+    """
+
+    stage: str
+    hash: str
+    data: dict[str, str]
+
+
+def made_by(lock: str, output: str) -> Made | None:
+    """Find the stage that made an output, or the folder that holds it.
+
+    Args:
+        lock: text of ``dvc.lock``.
+        output: path in the repository.
+    """
+    for name, stage in (yaml.safe_load(lock) or {}).get("stages", {}).items():
+        data = {dep["path"]: dep["md5"] for dep in stage.get("deps", []) if not is_code(dep["path"])}
+        for out in stage.get("outs", []):
+            if Path(output).is_relative_to(out["path"]):
+                return Made(name, out["md5"], data)
+    return None
+
+
+def write(folder: Path, lock: str, result: Path) -> None:
+    """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
+
+    Args:
+        folder: to write to.
+        lock: text of ``dvc.lock``.
+        result: folder of a training stage.
+    """
+    folder.mkdir(parents=True)
+    (folder / LOCK).write_text(lock)
+    shutil.copyfile(result / METRICS, folder / METRICS)
+    if patch := _uncommitted():
+        (folder / PATCH).write_bytes(patch)
+
+
+def _uncommitted() -> bytes:
+    """The difference between the commit and the working tree; of the files that git does not track, code only."""
+    index = lineage.git("rev-parse", "--git-path", "index")
+    with tempfile.TemporaryDirectory() as temporary:
+        # In an index of its own: the user's is not to change.
+        copy = Path(shutil.copy(index, temporary))
+        environment = os.environ | {"GIT_INDEX_FILE": str(copy)}
+        subprocess.run(
+            ["git", "add", "--intent-to-add", "--", "components", "eegdiffusion"], env=environment, check=True
+        )
+        words = ["git", "diff", "--binary", "HEAD", "--", ".", f":(exclude){dvc_lock.PATH}"]
+        return subprocess.run(words, env=environment, capture_output=True, check=True).stdout

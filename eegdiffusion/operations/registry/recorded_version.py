@@ -1,0 +1,101 @@
+"""What the registry recorded of a version: enough to make it again."""
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.store.artifact.utils.models import get_model_name_and_version
+
+from eegdiffusion.core.observe.tracking import server
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.operations.registry import provenance
+
+
+@dataclass(frozen=True)
+class Record:
+    """A version of a registered model, and where it came from.
+
+    Attributes:
+        name, version: of the registered model.
+        revision: git commit.
+        patch: what had not been committed then, as git writes it; empty where nothing.
+        lock: text of ``dvc.lock``.
+        stage: DVC's name of the stage that made it.
+        result: folder of its result, in the repository.
+        hash: DVC's, of the output that holds the result.
+        data: what the stage depended on, besides code, with DVC's hashes.
+        scores: metrics of the result.
+    """
+
+    name: str
+    version: str
+    revision: str
+    patch: bytes
+    lock: str
+    stage: str
+    result: str
+    hash: str
+    data: dict[str, str]
+    scores: dict[str, float]
+
+
+def read(uri: str) -> Record:
+    """Read what is recorded of a version.
+
+    Args:
+        uri: ``models:/<name>/<version>`` or ``models:/<name>@<alias>``.
+
+    Raises:
+        InputError: there is no such version, no stage made it, or what was kept of its origin is missing or damaged.
+    """
+    mlflow.set_tracking_uri(server.uri())
+    client = mlflow.MlflowClient()
+    try:
+        name, number = get_model_name_and_version(client, uri)
+        tags = client.get_model_version(name, number).tags
+    except (mlflow.MlflowException, ValueError) as error:
+        raise InputError(f"{uri}: must be models:/NAME/VERSION or models:/NAME@ALIAS: {error}") from error
+    if "imported.file" in tags:
+        raise InputError(f"{uri}: was imported from {tags['imported.file']}; no stage made it")
+    for tag in ("git.revision", "dvc.lock", "result"):
+        if tag not in tags:
+            raise InputError(
+                f"{uri}: has no tag {tag!r}; it was not registered by `python -m eegdiffusion.commands.register`"
+            )
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            source = f"models:/{name}/{number}/{provenance.place(number)}"
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=temporary))
+        except (mlflow.MlflowException, OSError) as error:
+            raise InputError(f"{uri}: its artifacts {provenance.place(number)}/ cannot be had: {error}") from error
+        lock = _file(folder, provenance.LOCK, uri)
+        if hashlib.sha256(lock).hexdigest() != tags["dvc.lock"]:
+            raise InputError(f"{uri}: {provenance.LOCK} is not the one that the tag 'dvc.lock' has the hash of")
+        needed = tags["git.revision"].endswith("-dirty") or (folder / provenance.PATCH).exists()
+        patch = _file(folder, provenance.PATCH, uri) if needed else b""
+        metrics = json.loads(_file(folder, provenance.METRICS, uri))
+    made = provenance.made_by(lock.decode(), tags["result"])
+    if made is None:
+        raise InputError(f"{uri}: {provenance.LOCK} has no stage that makes {tags['result']}")
+    return Record(
+        name=name,
+        version=str(number),
+        revision=tags["git.revision"].removesuffix("-dirty"),
+        patch=patch,
+        lock=lock.decode(),
+        stage=made.stage,
+        result=tags["result"],
+        hash=made.hash,
+        data=made.data,
+        scores={tag.removesuffix(".mean"): metrics[tag.removesuffix(".mean")] for tag in tags if tag.endswith(".mean")},
+    )
+
+
+def _file(folder: Path, name: str, uri: str) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{uri}: {name} is not among its artifacts {folder.name}/")
+    return path.read_bytes()

@@ -1,0 +1,150 @@
+"""What the stages before the report left behind."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.files import there
+from eegdiffusion.core.statistics.classification_metrics import (
+    METRICS,
+    Interval,
+    bootstrap_interval,
+    classification_metrics,
+)
+from eegdiffusion.core.statistics.seeds import Summary, over_seeds
+from eegdiffusion.events.store.window_store import Store
+
+WINDOW = ["recording", "row", "start_sample", "label"]
+"""Columns of ``predictions.parquet`` that say which window a row is, and what it holds."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Test predictions of one classifier, trained once for each seed.
+
+    Attributes:
+        seeds: (seeds,).
+        parameters: number of weights.
+        windows: test windows: recording, row, start_sample, label (0-based).
+        probabilities: (seeds, windows, classes).
+        curves: a table for each seed.
+    """
+
+    seeds: list[int]
+    parameters: int
+    windows: pandas.DataFrame
+    probabilities: np.ndarray
+    curves: list[pandas.DataFrame]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Recorded labels, (windows,)."""
+        return self.windows["label"].to_numpy()
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Most probable classes, (seeds, windows)."""
+        return self.probabilities.argmax(-1)
+
+    @property
+    def metrics(self) -> pandas.DataFrame:
+        """Metrics of each seed, one a row."""
+        scores = [classification_metrics(self.labels, probabilities) for probabilities in self.probabilities]
+        return pandas.DataFrame(scores, index=pandas.Index(self.seeds, name="seed"))
+
+    @property
+    def summaries(self) -> dict[str, Summary]:
+        """Metrics over seeds."""
+        metrics = self.metrics
+        return {name: over_seeds(metrics[name]) for name in METRICS}
+
+    def interval(self, subjects: pandas.Series) -> Interval:
+        """Confidence interval of the balanced accuracy; ``subjects`` maps recordings to subjects."""
+        clusters = self.windows["recording"].map(subjects).to_numpy()
+        return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
+
+
+def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
+    """Read ``seed-<seed>/`` with ``metrics.json``, ``predictions.parquet`` and ``curves.csv``.
+
+    Args:
+        folder: of the classifier. What other seeds left in it earlier is not read.
+        seeds: to read.
+
+    Raises:
+        InputError: a seed is missing, or the seeds were not tested on the same windows.
+    """
+    folders = [folder / f"seed-{seed}" for seed in seeds]
+    facts = json.loads(there(folders[0] / "metrics.json").read_text())
+    tables = [pandas.read_parquet(there(path / "predictions.parquet")) for path in folders]
+    windows = tables[0][WINDOW]
+    if not all(table[WINDOW].equals(windows) for table in tables):
+        raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
+    classes = [column for column in tables[0] if column.removeprefix("p").isdigit()]
+    return Classifier(
+        seeds=seeds,
+        parameters=facts["parameters"],
+        windows=windows,
+        probabilities=np.stack([table[classes].to_numpy() for table in tables]),
+        curves=[pandas.read_csv(there(path / "curves.csv")) for path in folders],
+    )
+
+
+def read_classifiers(folders: dict[str, Path], seeds: list[int]) -> dict[str, Classifier]:
+    """Read classifiers that are to be compared.
+
+    Raises:
+        InputError: a seed is missing, or they were not tested on the same windows.
+    """
+    found = {name: read_classifier(folder, seeds) for name, folder in folders.items()}
+    first, *others = found
+    for name in others:
+        if not found[name].windows.equals(found[first].windows):
+            raise InputError(f"{folders[name]}: must be tested on the windows of {folders[first]} (found others)")
+    return found
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The data behind the results.
+
+    Attributes:
+        name: ``TUEV`` or ``surrogate``.
+        classes: names of the labels, in their order.
+        recordings: one a row: recording, subject, split, duration_s, and more.
+        problems: what ingestion found wrong.
+        split: rule, seed, hash.
+        windows: event windows: recording, split, label (1-based).
+        pretraining: distinct windows: recording, split.
+    """
+
+    name: str
+    classes: list[str]
+    recordings: pandas.DataFrame
+    problems: pandas.DataFrame
+    split: dict
+    windows: pandas.DataFrame
+    pretraining: pandas.DataFrame
+
+    @property
+    def subjects(self) -> pandas.Series:
+        """Subject of each recording."""
+        return self.recordings.set_index("recording")["subject"]
+
+
+def read_corpus(index: Path, store: Path) -> Corpus:
+    """Read the outputs of ingestion and preprocessing."""
+    described = Store(store)
+    return Corpus(
+        name=described.corpus,
+        classes=[name.upper() for name in described.classes],
+        recordings=pandas.read_parquet(index / "recordings.parquet"),
+        problems=pandas.read_parquet(index / "problems.parquet"),
+        split=json.loads((index / "split.json").read_text()),
+        windows=pandas.read_parquet(store / "windows.parquet"),
+        pretraining=pandas.read_parquet(store / "pretraining.parquet", columns=["recording", "split"]),
+    )

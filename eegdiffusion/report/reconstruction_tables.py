@@ -1,0 +1,138 @@
+"""Tables of images made from EEG: scores in, tables of text out."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas
+
+from eegdiffusion.core.statistics.paired import Difference
+from eegdiffusion.core.statistics.retrieval import Score
+from eegdiffusion.images.metrics.reconstruction_arms import MEANING, System
+from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores
+from eegdiffusion.report.classifier_tables import number
+from eegdiffusion.report.reconstruction_results import Trained
+
+ITEMWISE = ("pixcorr", "ssim", "two_way", "correlation_distance", "n_way")
+"""Kinds of metrics that each item has."""
+
+PUBLISHED = {
+    "pixcorr": "PixCorr", "ssim": "SSIM", "alexnet2": "AlexNet(2)", "alexnet5": "AlexNet(5)", "inception": "Inception",
+    "clip": "CLIP", "swav": "SwAV distance", "inception_score": "Inception Score", "fid": "FID", "accuracy": "accuracy",
+}  # fmt: skip
+
+PARAMETERS = {"parameters": "parameters trained", "frozen": "frozen"}
+
+
+def label(metric: Metric) -> str:
+    """Name a metric with its network, layer and direction."""
+    where = f"{metric.side} × {metric.side} pixels" if metric.network is None else f"{metric.network}, {metric.layer}"
+    if metric.kind in ("pixcorr", "ssim"):
+        where = f"at {metric.side} px"
+    if metric.kind in ("n_way", "inception_score"):
+        where = metric.network
+    return f"{metric.title}, {where} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def itemwise(scores: Scores) -> list[Metric]:
+    """Metrics that each item has; the pixels' first, so that they stand beside the networks'."""
+    return [metric for metric in scores.metrics.values() if metric.kind in ITEMWISE]
+
+
+def _scored(score: Score) -> str:
+    return f"{number(score.mean)} ({number(score.low)} to {number(score.high)})"
+
+
+def arms_table(scores: Scores, system: System) -> pandas.DataFrame:
+    """A row for each arm: means over items with intervals; what chance gets in the last row."""
+    rows = []
+    for arm in system.arms:
+        row = {"arm": arm, "what it is": MEANING[arm], "pictures an item": scores.samples(arm)}
+        rows.append(row | {label(m): _scored(scores.score(arm, m.key)) for m in itemwise(scores)})
+    chance = {label(m): "–" if m.chance is None else number(m.chance) for m in itemwise(scores)}
+    return pandas.DataFrame([*rows, {"arm": "chance", "what it is": "", "pictures an item": "–"} | chance])
+
+
+def sets_table(scores: Scores, system: System) -> pandas.DataFrame:
+    """Scores of all pictures of an arm."""
+    rows = []
+    for arm in system.arms:
+        found = scores.sets[scores.sets["arm"] == arm]
+        row = {"arm": arm, "pictures": found["pictures"].max()}
+        rows.append(
+            row | {label(scores.metrics[m]): number(v, 2) for m, v in zip(found["metric"], found["value"], strict=True)}
+        )
+    return pandas.DataFrame(rows)
+
+
+def differing(found: Difference) -> str:
+    """Write a difference, its interval and its sign test."""
+    return f"{found.mean:+z.3f} ({found.low:+z.3f} to {found.high:+z.3f}); p {found.p_sign:.2g}"
+
+
+def differences_table(scores: Scores, system: System) -> pandas.DataFrame:
+    """A row for each metric, a column for each arm that the full one is compared with."""
+    rows = []
+    for metric in itemwise(scores):
+        row = {"metric": label(metric)}
+        for arm in (*system.controls, *system.others):
+            row[f"{system.full} − {arm}"] = differing(scores.difference(system.full, arm, metric.key))
+        rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def metrics_table(scores: Scores) -> pandas.DataFrame:
+    """What each metric was measured with."""
+    return pandas.DataFrame(
+        [
+            {
+                "metric": label(metric),
+                "image size in px": metric.side,
+                "network": metric.network or "–",
+                "layer": metric.layer or "–",
+                "weights": metric.weights or "–",
+                "stands beside": label(scores.metrics[metric.baseline]) if metric.baseline else "–",
+            }
+            for metric in scores.metrics.values()
+        ]
+    )
+
+
+def trained_table(trained: Sequence[Trained]) -> pandas.DataFrame:
+    """Parameters that were trained and that were not, and all other numbers that the stages measured."""
+    rows = []
+    for model in trained:
+        facts = {
+            key: value for key, value in model.facts.items() if isinstance(value, int | float) and value is not True
+        }
+        row = {"model": model.name}
+        for key, name in PARAMETERS.items():
+            facts.pop(key, None)
+            row[name] = f"{_total(model.facts[key]):,.0f}" if key in model.facts else "–"
+        numbers = [
+            f"{key.replace('_', ' ')} {value:.4g}" for key, value in facts.items() if not isinstance(value, bool)
+        ]
+        rows.append(row | {"measured": ", ".join(numbers) or "–"})
+    return pandas.DataFrame(rows)
+
+
+def _total(count: int | Mapping[str, int]) -> int:
+    """A number of parameters, or the sum over a model's parts."""
+    return count if isinstance(count, int) else sum(map(_total, count.values()))
+
+
+def published_table(published: Mapping) -> pandas.DataFrame:
+    """Published numbers, whose they are and how sure the quotation is."""
+    used = [key for key in PUBLISHED if any(key in row for row in published.values())]
+    return pandas.DataFrame(
+        [
+            {"method": name.partition(",")[0], "subjects": row["subjects"]}
+            | {PUBLISHED[key]: _quoted(row.get(key)) for key in used}
+            | {"protocol": row["protocol"]}
+            for name, row in published.items()
+        ]
+    )
+
+
+def _quoted(value: float | Sequence[float] | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, int | float) else f"{value[0]:g}–{value[1]:g}"

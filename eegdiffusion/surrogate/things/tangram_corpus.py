@@ -1,0 +1,68 @@
+"""The surrogate of Kilogram with EEG: tangrams laid at random, in the layout of Kilogram with BIDS EEG."""
+
+import datetime
+from pathlib import Path
+
+import edfio
+import numpy as np
+import pandas
+from tqdm import tqdm
+
+from eegdiffusion.images.corpora import tangrams as drawings
+from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
+from eegdiffusion.surrogate.things import responses as surrogate_responses
+from eegdiffusion.surrogate.things import scenes
+from eegdiffusion.surrogate.things.simulation import subjects_of
+from eegdiffusion.surrogate.things.things_settings import SurrogateThings
+
+STEP_S, MARGIN_S = 0.8, 1.5
+REPETITIONS = {"training": 2, "test": 20}
+"""Of each figure in a session."""
+
+
+def write(root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Write the corpus below a folder."""
+    rng = np.random.default_rng([options.seed, 3])
+    folder = root / "tangrams-svg"
+    folder.mkdir(parents=True)
+    names = [f"page1-{k}" for k in range(options.tangrams + options.test_tangrams)]
+    for name in tqdm(names, "laying tangrams"):
+        scenes.write_svg(scenes.tangram(rng), folder / f"{name}.svg")
+    split = ["training"] * options.tangrams + ["test"] * options.test_tangrams
+    pandas.DataFrame({"tangram": names, "split": split}).to_csv(root / "stimuli.tsv", sep="\t", index=False)
+    pictures = [drawings.draw_image(drawings.read(folder / f"{name}.svg"), scenes.SIZE) for name in names]
+    fitted = np.array(split) == "training"
+    repetitions = [REPETITIONS[part] for part in split]
+    simulated = subjects_of(pictures, fitted, cache, options)
+    for number, (rest, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+        own = np.random.default_rng([options.seed, 4, number])
+        trials = own.permutation(np.repeat(np.arange(len(names)), repetitions))
+        seconds = int(2 * MARGIN_S + STEP_S * len(trials)) + 1
+        onset = MARGIN_S + STEP_S * np.arange(len(trials))
+        samples = round(seconds * options.sfreq)
+        places = np.round(onset * options.sfreq).astype(int)
+        signals = surrogate_responses.recording(rest, places, trials, responses, samples, own)
+        subject = f"sub-{number:02d}"
+        path = root / subject / "eeg" / f"{subject}_task-tangram_eeg.edf"
+        path.parent.mkdir(parents=True)
+        write_edf(path, signals, options.sfreq)
+        events = pandas.DataFrame({"onset": onset, "duration": 0.5, "tangram": [names[k] for k in trials]})
+        events.to_csv(path.with_name(f"{subject}_task-tangram_events.tsv"), sep="\t", index=False, float_format="%.6f")
+
+
+def write_edf(path: Path, signals: np.ndarray, sfreq: float) -> None:
+    """Write (63, samples) microvolts, whole seconds, as a 16-bit EDF of 0.1 microvolts a bit."""
+    bits = np.iinfo(np.int16)
+    rows = [
+        edfio.EdfSignal(
+            row,
+            sfreq,
+            label=f"EEG {name}",
+            physical_dimension="uV",
+            physical_range=(bits.min * 0.1, bits.max * 0.1),
+            digital_range=(bits.min, bits.max),
+        )
+        for name, row in zip(CHANNELS, signals, strict=True)
+    ]
+    recording = edfio.Recording(startdate=datetime.date(2000, 1, 1))
+    edfio.Edf(rows, patient=edfio.Patient(name="surrogate"), recording=recording, data_record_duration=1).write(path)

