@@ -6,8 +6,8 @@ _MODULES = {
     "SSMDP": "events.models.ssmdp",
     "LFT": "events.models.lft",
     "pool_latents": "events.models.latents",
-    "load_published_backbone": "events.models.published.checkpoints",
-    "load_published_classifier": "events.models.published.checkpoints",
+    "load_published_backbone": "events.published.checkpoints",
+    "load_published_classifier": "events.published.checkpoints",
 }
 
 

@@ -21,7 +21,7 @@ from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_features import ImageFeatures
 from eegdiffusion.images.features.image_networks import NetworkName
-from eegdiffusion.images.generation import generator_figures
+from eegdiffusion.images.figures import generator_figures
 from eegdiffusion.images.generation.generator import Source, open_generator, weights_digest
 from eegdiffusion.images.generation.generator_images import image_pixels, latent_parts, learned_pictures
 from eegdiffusion.images.generation.generator_training import make_generator, train_generator

@@ -10,7 +10,6 @@ from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Accelerator
 from eegdiffusion.images.condiffusion.condiffusion_sampling import load_pictures
-from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
 from eegdiffusion.images.encoders.trained_classifier import open_classifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL
@@ -23,6 +22,7 @@ from eegdiffusion.images.metrics.metric_networks import load_networks
 from eegdiffusion.images.metrics.reconstruction_scores import Context
 from eegdiffusion.images.metrics.reconstructions import Reconstructions
 from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.images.serving.encoder_pyfunc import ENCODER
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 

@@ -12,7 +12,6 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.condiffusion import condiffusion_pyfunc as serving
 from eegdiffusion.images.condiffusion.condiffusion import Adaptation, make_condiffusion
 from eegdiffusion.images.condiffusion.condiffusion_sampling import Pictures
 from eegdiffusion.images.condiffusion.condiffusion_training import ConDiffusionTraining, cache_features, compare, spread
@@ -23,6 +22,7 @@ from eegdiffusion.images.generation.denoising_gain import denoising_gain
 from eegdiffusion.images.generation.generation_config import encoder_folder
 from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.serving import condiffusion_pyfunc as serving
 
 SPLITS = ("train", "validation", "test")
 

@@ -27,7 +27,7 @@ from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.latent_diffusion import losses_by_condition
 from eegdiffusion.images.generation.semantic_tokens import fresh_tokens
-from eegdiffusion.images.sgdm import sgdm_pyfunc as serving
+from eegdiffusion.images.serving import sgdm_pyfunc as serving
 from eegdiffusion.images.sgdm.controlnet_dataset import GuidedItems
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
 from eegdiffusion.images.sgdm.image_conditions import cosines, fit_baseline, predict_conditions

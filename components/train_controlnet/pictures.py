@@ -11,9 +11,9 @@ from components.train_controlnet.settings import TrainControlNet
 from eegdiffusion.core.observe.figures.figures import learning_curves
 from eegdiffusion.core.observe.figures.image_grid import picture_grid
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.sgdm.sgdm import SGDM
-from eegdiffusion.images.structure.structure_figures import draw_maps
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 

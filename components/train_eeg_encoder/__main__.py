@@ -14,12 +14,12 @@ from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders import aligned_pyfunc, classifier_pyfunc
-from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
 from eegdiffusion.images.encoders.encoder_settings import Band, Row, seeds_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.serving import aligned_pyfunc, classifier_pyfunc
+from eegdiffusion.images.serving.encoder_pyfunc import ENCODER
 
 SERVED = {"align": aligned_pyfunc, "classify": classifier_pyfunc}
 

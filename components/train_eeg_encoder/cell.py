@@ -13,7 +13,6 @@ from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.serving.window_input import EXAMPLE
 from eegdiffusion.images.encoders import encoder_results
-from eegdiffusion.images.encoders.encoder_pyfunc import ENCODER
 from eegdiffusion.images.encoders.encoder_results import Retrieval
 from eegdiffusion.images.encoders.encoder_settings import Row
 from eegdiffusion.images.encoders.encoder_training import Trained, train_aligned, train_classifier
@@ -25,6 +24,7 @@ from eegdiffusion.images.epochs.paired_epochs import identities, permuted
 from eegdiffusion.images.epochs.protocols import Fold
 from eegdiffusion.images.features.image_features import ImageFeatures
 from eegdiffusion.images.features.image_targets import Target, make_target
+from eegdiffusion.images.serving.encoder_pyfunc import ENCODER
 
 Band = tuple[float, float] | None
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from components.train_eeg_encoder.cell import Cell
 from eegdiffusion.images.corpora.image_files import open_picture
-from eegdiffusion.images.encoders import encoder_figures
-from eegdiffusion.images.encoders.encoder_figures import Seen
 from eegdiffusion.images.encoders.encoder_results import RETRIEVED
 from eegdiffusion.images.encoders.image_retrieval import electrode_importance, evoked
+from eegdiffusion.images.figures import encoder_figures
+from eegdiffusion.images.figures.encoder_figures import Seen
 
 ROWS = 6
 """Test images that are shown, drawn at random."""

@@ -15,7 +15,7 @@ from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.serving.window_input import EXAMPLE
 from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.structure import structure_pyfunc as serving
+from eegdiffusion.images.serving import structure_pyfunc as serving
 from eegdiffusion.images.structure import structure_tests
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 from eegdiffusion.images.structure.structure_training import (

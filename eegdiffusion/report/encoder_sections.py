@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import Score
-from eegdiffusion.images.encoders import encoder_figures
 from eegdiffusion.images.encoders.retrieval_control import FEWEST, permutation_p
 from eegdiffusion.images.epochs.protocols import MEANING
+from eegdiffusion.images.figures import encoder_figures
 from eegdiffusion.report import encoder_tables
 from eegdiffusion.report.encoder_runs import EEGCorpus, Study
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pandas
 from matplotlib.figure import Figure
 
+from eegdiffusion.images.figures.reconstruction_figures import Reconstructed as Row
+from eegdiffusion.images.figures.reconstruction_figures import drawn_items, reconstructions
+from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.metrics.reconstruction_arms import System
-from eegdiffusion.images.metrics.reconstruction_figures import Reconstructed as Row
-from eegdiffusion.images.metrics.reconstruction_figures import drawn_items, reconstructions
 from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores
-from eegdiffusion.images.structure.structure_figures import draw_maps
 from eegdiffusion.report import reconstruction_tables as tables
 from eegdiffusion.report.document import Document
 from eegdiffusion.report.reconstruction_results import Generation, Reconstructed

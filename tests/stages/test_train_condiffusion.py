@@ -23,11 +23,11 @@ from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
 from eegdiffusion.images.corpora.image_files import fitted_picture
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.generation.epoch_files import read_epochs
-from eegdiffusion.images.generation.generated_figure import read
+from eegdiffusion.images.figures.generated_figure import read
 from eegdiffusion.images.generation.generator import load_generator, weights_digest
 from eegdiffusion.images.generation.image_latents import Encoding, ImageLatents, write_latents
 from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register
 from eegdiffusion.surrogate.things import __main__ as surrogate

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from eegdiffusion import load_published_backbone, load_published_classifier
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.events.models.published.lightning_checkpoint import read_checkpoint
+from eegdiffusion.events.published.lightning_checkpoint import read_checkpoint
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BACKBONE, CLASSIFIER = GOLDEN / "published/backbone.ckpt", GOLDEN / "published/classifier.ckpt"

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, drawn_items, reconstructions
+from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.metrics.metric_networks import load_networks
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics, Weights
-from eegdiffusion.images.metrics.reconstruction_figures import Reconstructed, drawn_items, reconstructions
 from eegdiffusion.images.metrics.reconstruction_scores import Context, read_scores
 from eegdiffusion.images.metrics.score_reconstructions import score
-from eegdiffusion.images.structure.structure_figures import draw_maps
 from tests.scenes import scenes
 from tests.surrogate_source import CACHE
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.structure.structure_figures import PALETTE, draw_maps
+from eegdiffusion.images.figures.structure_figures import PALETTE, draw_maps
 
 
 def test_pieces_are_drawn_in_colours_on_white():

@@ -14,9 +14,9 @@ from PIL import Image
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.generation import generated_figure
-from eegdiffusion.images.generation.epoch_files import read_epochs
-from eegdiffusion.images.generation.image_pyfunc import FULL, PictureModel
+from eegdiffusion.images.figures import generated_figure
+from eegdiffusion.images.serving.epoch_files import read_epochs
+from eegdiffusion.images.serving.image_pyfunc import FULL, PictureModel
 from eegdiffusion.operations.registry import load_registered_model
 
 PARAMETERS = {"sampler": str, "steps": int, "guidance": float}

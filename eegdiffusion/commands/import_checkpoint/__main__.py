@@ -25,8 +25,8 @@ from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.events.models import signal_transform
-from eegdiffusion.events.models.published.checkpoints import PublishedClassifier, load_published
 from eegdiffusion.events.models.signal_transform import Embedding
+from eegdiffusion.events.published.checkpoints import PublishedClassifier, load_published
 from eegdiffusion.events.store.window_store import UNIT
 from eegdiffusion.operations.registry import registration
 from eegdiffusion.operations.registry.registry_config import entries

@@ -12,8 +12,8 @@ from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.models.published.checkpoints import PublishedClassifier
 from eegdiffusion.events.models.ssmdp import WINDOW
+from eegdiffusion.events.published.checkpoints import PublishedClassifier
 from eegdiffusion.events.serving import window_input
 from eegdiffusion.events.store.window_store import UNIT
 

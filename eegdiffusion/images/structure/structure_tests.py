@@ -8,9 +8,9 @@ import torch
 from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.images.figures.structure_figures import draw_maps, traversals
 from eegdiffusion.images.generation.pixels import to_pictures
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
-from eegdiffusion.images.structure.structure_figures import draw_maps, traversals
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 from eegdiffusion.images.structure.structure_scores import structure_metrics, structure_table, variance_ratio
 from eegdiffusion.images.structure.structure_training import StructureData

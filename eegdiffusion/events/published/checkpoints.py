@@ -11,8 +11,8 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
 from eegdiffusion.events.models.latents import STATISTICS
 from eegdiffusion.events.models.lft import LFT
-from eegdiffusion.events.models.published.lightning_checkpoint import read_checkpoint
 from eegdiffusion.events.models.ssmdp import KINDS, SSMDP
+from eegdiffusion.events.published.lightning_checkpoint import read_checkpoint
 
 ONLINE, EMA = "model.", "ema.ema_model."
 PREFIXES = {"online": ONLINE, "ema": EMA}

@@ -6,7 +6,7 @@ import mlflow
 import numpy as np
 from mlflow.models import ModelSignature
 
-from eegdiffusion.images.encoders import encoder_pyfunc
+from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:

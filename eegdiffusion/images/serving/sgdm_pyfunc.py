@@ -9,12 +9,12 @@ import torch
 from mlflow.models import ModelSignature
 
 from eegdiffusion.events.serving.window_input import read_example
-from eegdiffusion.images.generation import image_pyfunc
+from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.generator import FILE as GENERATOR
 from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.serving import image_pyfunc
 from eegdiffusion.images.sgdm.sgdm import load_sgdm, read_defaults
-from eegdiffusion.images.structure.structure_figures import draw_maps
 
 SEMANTICS, STRUCTURE, RIDGE = "semantics_only", "structure_only", "ridge"
 

@@ -11,10 +11,10 @@ from mlflow.models import ModelSignature
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.images.condiffusion.condiffusion import read_adaptation
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
-from eegdiffusion.images.encoders import encoder_pyfunc as epochs
-from eegdiffusion.images.generation import image_pyfunc
 from eegdiffusion.images.generation.generator import FILE as GENERATOR
 from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.serving import encoder_pyfunc as epochs
+from eegdiffusion.images.serving import image_pyfunc
 
 SAMPLING = "sampling.json"
 

@@ -6,8 +6,8 @@ import mlflow
 import numpy as np
 from mlflow.models import ModelSignature
 
-from eegdiffusion.images.encoders import encoder_pyfunc
 from eegdiffusion.images.features.image_targets import FILE, load_mean
+from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
