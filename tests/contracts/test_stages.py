@@ -14,8 +14,8 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from eegdiffusion.commands.ablate.__main__ import change
-from eegdiffusion.commands.code_deps.__main__ import code_of, is_code, module_file
 from eegdiffusion.core.runtime import contract as component
+from eegdiffusion.core.runtime.closure import NEVER_DECIDES, code_folders, code_of, folder_of, is_code, module_file
 from eegdiffusion.core.runtime.settings import load
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.images.metrics.metric_settings import Weights
@@ -86,7 +86,7 @@ def test_component_agrees_with_dvc(name, dvc_stages, document):
 def test_declared_code_is_the_code_it_imports(name, dvc_stages):
     for stage in dvc_stages[name]:
         declared = {dep.def_path for dep in stage.deps if is_code(dep.def_path)}
-        assert declared == set(code_of(name)), "run `make deps`"
+        assert declared == set(code_folders(name)), "run `make deps`"
 
 
 LOAD = """
@@ -114,12 +114,12 @@ def loaded():
 def test_what_python_loads_is_declared(name, loaded):
     """The import statements, read as text, hide nothing that really is imported."""
     files = {module_file(module) for module in loaded[name]}
-    assert f"components/{name}/__main__.py" in code_of(name)
-    assert {file.as_posix() for file in files if file.stat().st_size} <= set(code_of(name))
+    folders = {folder_of(file) for file in files if not file.as_posix().startswith(NEVER_DECIDES)} - {None}
+    assert folders <= set(code_folders(name))
 
 
 def _trees(name):
-    return [ast.parse(Path(file).read_text()) for file in code_of(name) if file.endswith(".py")]
+    return [ast.parse(file.read_text()) for file in code_of(name) if file.suffix == ".py"]
 
 
 def _read_settings(name: str) -> dict[str, str]:

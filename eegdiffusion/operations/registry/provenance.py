@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from eegdiffusion.commands.code_deps.__main__ import is_code
 from eegdiffusion.core.observe.tracking import dvc_lock, lineage
+from eegdiffusion.core.runtime.closure import is_code
 
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
 

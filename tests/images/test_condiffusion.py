@@ -26,7 +26,7 @@ from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
 from eegdiffusion.images.generation.latent_diffusion import Denoising
 from tests import tiny_generator
-from tests.unit.test_fit import HARDWARE, optimisation
+from tests.core.test_fit import HARDWARE, optimisation
 
 CHANS, TIMES = 6, 80
 QUICK = Sampling(sampler="unipc", steps=3, guidance=2.0)

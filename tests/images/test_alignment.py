@@ -10,7 +10,7 @@ from eegdiffusion.core.statistics.retrieval import bootstrap, ranks, ranks_among
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.images.encoders.alignment import Alignment, embed, nt_xent
 from eegdiffusion.images.encoders.registry import build_encoder
-from tests.unit.test_fit import HARDWARE, optimisation
+from tests.core.test_fit import HARDWARE, optimisation
 
 
 def plain_nt_xent(eeg, image, identity, scale):

@@ -63,7 +63,7 @@ def train(work, kill_at=0, hardware=HARDWARE, **changes):
 def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
     whole, outcome = train(tmp_path / "whole", rounds_per_epoch=rounds)
     code = (
-        "from pathlib import Path; from tests.unit.test_fit import train; "
+        "from pathlib import Path; from tests.core.test_fit import train; "
         f"train(Path({str(tmp_path / 'killed')!r}), kill_at=21, rounds_per_epoch={rounds})"
     )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
