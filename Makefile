@@ -67,7 +67,7 @@ lint: env ## ruff, with fixes
 
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
 	$(PY) -m pip install --quiet uv
-	.venv/bin/uv pip compile --quiet pyproject.toml --extra train --group airflow --group mlflow --group test --python-version 3.12 \
+	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 # Nothing runs beside a benchmark.
