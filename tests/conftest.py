@@ -10,6 +10,23 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import pytest
 
+KINDS = {
+    "stages": "stage",
+    "dags": "service",
+    "predict": "service",
+    "tracking": "service",
+    "e2e": "pipeline",
+    "containers": "container",
+}
+"""Markers by folder; what lies in none of these is ``unit``."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark each test by the folder that it lies in, so that ``-m`` chooses by what a test starts."""
+    for item in items:
+        parts = item.path.relative_to(item.config.rootpath / "tests").parts
+        item.add_marker(KINDS.get(parts[0], "unit"))
+
 
 @pytest.fixture(autouse=True)
 def _quiet():
