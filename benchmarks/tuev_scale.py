@@ -45,7 +45,7 @@ def make_corpus(root: Path, recordings: int, minutes: int) -> None:
 
 def measure(workspace: Path, stage: str) -> tuple[float, float]:
     """Run a stage: seconds, and peak memory of its processes together in GiB (proportional set size)."""
-    process = subprocess.Popen([sys.executable, "-m", f"components.{stage}"], cwd=workspace)
+    process = subprocess.Popen([sys.executable, "-m", f"components.{stage}", "--corpus", "tuev"], cwd=workspace)
     peak, ended = [0.0], threading.Event()
 
     def watch() -> None:
@@ -83,18 +83,19 @@ def main() -> None:
     try:
         make_corpus(workspace / "edf", options.recordings, options.minutes)
         document = yaml.safe_load((ROOT / "params.yaml").read_text())
-        document["ingest_tuev"]["root"] = "edf"
-        document["preprocess_tuev"]["workers"] = options.workers
+        document["event_corpora"]["tuev"]["root"] = "edf"
+        document["preprocess_events"]["workers"] = options.workers
         (workspace / "params.yaml").write_text(yaml.safe_dump(document))
         for package in ("components", "eegdiffusion"):
             (workspace / package).symlink_to(ROOT / package)
-        rows = [(stage, *measure(workspace, stage)) for stage in ("ingest_tuev", "preprocess_tuev")]
+        rows = [(stage, *measure(workspace, stage)) for stage in ("ingest_events", "preprocess_events")]
         hours = options.recordings * options.minutes / 60
         print(f"\n{options.recordings} recordings of {options.minutes} min, {hours:.0f} h, {options.workers} workers")
         print("| stage | s | s per recorded hour | peak GiB |\n|---|---|---|---|")
         for stage, seconds, peak in rows:
             print(f"| {stage} | {seconds:.0f} | {seconds / hours:.2f} | {peak:.2f} |")
-        print(f"corpus {size_gb(workspace / 'edf'):.1f} GB, store {size_gb(workspace / 'data/tuev/store'):.1f} GB")
+        store = workspace / "data/events/tuev/store"
+        print(f"corpus {size_gb(workspace / 'edf'):.1f} GB, store {size_gb(store):.1f} GB")
     finally:
         shutil.rmtree(workspace)
 

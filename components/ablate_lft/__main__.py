@@ -13,7 +13,7 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results import predictions_io
 from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
 from eegdiffusion.events.store.window_store import Store
@@ -29,6 +29,8 @@ def main(run: Stage) -> None:
     latents = tested = run.settings(Latents, f"latents.{row.latents}")
     if row.test_latents != row.latents:
         tested = run.settings(Latents, f"latents.{row.test_latents}")
+    check_corpus(row.latents, latents, settings.corpus)
+    check_corpus(row.test_latents, tested, settings.corpus)
     model = validate(asdict(settings.model) | row.model, Architecture, f"params.yaml: ablations.{key}.model")
     settings = replace(settings, latents=row.latents, model=model)
     cache, test_cache, store = run.input("cache"), run.input("test_cache"), Store(run.input("store"))

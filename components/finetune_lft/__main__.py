@@ -17,7 +17,7 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results import predictions_io
 from eegdiffusion.events.serving import lft_pyfunc as serving
 from eegdiffusion.events.serving import window_input
@@ -39,6 +39,7 @@ def main(run: Stage) -> None:
     hardware = run.settings(Hardware, "hardware")
     kind, seed = run.item["labels"], run.item["seed"]
     latents = run.settings(Latents, f"latents.{settings.latents}")
+    check_corpus(settings.latents, latents, settings.corpus)
     cache_path, store = run.input("cache"), Store(run.input("store"))
     out, reference = run.output("lft"), run.output("reference")
     recipe = make_recipe(asdict(latents), cache_path / "backbone", store.fingerprint)

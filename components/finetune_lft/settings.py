@@ -9,4 +9,6 @@ class FinetuneLFT(LFTTraining):
     """Section ``finetune_lft``."""
 
     latents: str
-    """Entry of the section latents."""
+    """Entry of the section ``latents``."""
+    corpus: str
+    """Entry of the section ``event_corpora`` that the latents are of."""

@@ -38,6 +38,8 @@ class Generation:
 class PretrainSSMDP:
     """Section ``pretrain_ssmdp``."""
 
+    corpus: str
+    """Entry of the section ``event_corpora`` whose recordings the backbone learns from."""
     seed: Count
     validation_samples: Positive
     """Single-channel signals that the validation loss is measured on, spread evenly over the split."""

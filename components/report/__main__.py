@@ -23,7 +23,8 @@ PUBLISHED = Path(__file__).parents[2] / "eegdiffusion/report/published.yaml"
 
 @stage("report")
 def main(run: Stage) -> None:
-    corpus = read_corpus(run.input("index"), run.input("store"))
+    event_corpus = run.input("event_corpora") / run.settings(str, "finetune_lft.corpus")
+    corpus = read_corpus(event_corpus / "index", event_corpus / "store")
     seeds, baselines = run.settings(list[int], "matrix.seeds"), run.input("baselines")
     classifiers = run.input("classifiers")
     folders = {LFT: classifiers / "recorded"}

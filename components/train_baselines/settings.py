@@ -8,4 +8,6 @@ from eegdiffusion.core.training.settings import Optimisation
 class TrainBaselines:
     """Section ``train_baselines``."""
 
+    corpus: str
+    """Entry of the section ``event_corpora`` whose windows the baselines learn from."""
     optimisation: Optimisation

@@ -6,9 +6,9 @@ import yaml
 from components.cache_latents.settings import CacheLatents
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
+from components.ingest_events.settings import IngestEvents
 from components.ingest_things.settings import ImageCorpus, IngestThings
-from components.ingest_tuev.settings import IngestTUEV
-from components.preprocess_tuev.settings import PreprocessTUEV
+from components.preprocess_events.settings import PreprocessEvents
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import TrainEEGEncoder
@@ -17,12 +17,14 @@ from eegdiffusion.commands.params.__main__ import main, profiles
 from eegdiffusion.core.runtime.settings import PARAMS, read
 from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.images.encoders.encoder_settings import Row
 from eegdiffusion.images.generation.generation_config import GenerationStudy
 
 SECTIONS = {
-    "ingest_tuev": IngestTUEV,
+    "event_corpora": dict[str, EventCorpus],
+    "ingest_events": IngestEvents,
     "ingest_things": IngestThings,
     "embed_images": EmbedImages,
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
@@ -31,7 +33,7 @@ SECTIONS = {
     "image_generation": dict[str, GenerationStudy],
     "train_eeg_encoder": TrainEEGEncoder,
     "train_structural_vae": TrainStructuralVAE,
-    "preprocess_tuev": PreprocessTUEV,
+    "preprocess_events": PreprocessEvents,
     "pretrain_ssmdp": PretrainSSMDP,
     "cache_latents": CacheLatents,
     "finetune_lft": FinetuneLFT,
@@ -83,10 +85,10 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
 
 def test_setting_a_field_keeps_the_comments(params):
     before = params.read_text()
-    main(["set", "hardware.devices=2", "preprocess_tuev.scheduler=tcp://a:1", "matrix.seeds=[7]"])
+    main(["set", "hardware.devices=2", "preprocess_events.scheduler=tcp://a:1", "matrix.seeds=[7]"])
     after = yaml.safe_load(params.read_text())
     assert after["hardware"]["devices"] == 2 and after["matrix"]["seeds"] == [7]
-    assert after["preprocess_tuev"]["scheduler"] == "tcp://a:1"
+    assert after["preprocess_events"]["scheduler"] == "tcp://a:1"
     assert [line for line in before.splitlines() if line.startswith("#")] == [
         line for line in params.read_text().splitlines() if line.startswith("#")
     ]
@@ -109,14 +111,14 @@ def test_what_is_not_there_is_refused_and_nothing_changes(params, capsys, words,
 
 def _corpora(params) -> dict:
     document = yaml.safe_load(params.read_text())
-    return {name: document[name] for name in ("image_corpora", "eeg_encoders", "image_generation", "ingest_tuev")}
+    return {name: document[name] for name in ("image_corpora", "eeg_encoders", "image_generation", "event_corpora")}
 
 
 def test_the_demos_images_do_not_stand_beside_a_real_tuev(params):
     assert _corpora(params)["eeg_encoders"]
     main(["corpora", "--tuev", "/data/edf"])
     found = _corpora(params)
-    assert found["ingest_tuev"]["root"] == "/data/edf"
+    assert found["event_corpora"] == {"tuev": {"root": "/data/edf", "layout": "tuev"}}
     assert all(found[name] == {} for name in ("image_corpora", "eeg_encoders", "image_generation"))
 
 

@@ -48,26 +48,28 @@ def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp
     image("data")
     repository = make(tmp_path / "repository")
     graph = yaml.safe_load((repository / "dvc.yaml").read_text())
-    graph["stages"] = {name: graph["stages"][name] for name in ("ingest_tuev", "preprocess_tuev")}
+    graph["stages"] = {name: graph["stages"][name] for name in ("ingest_events", "preprocess_events")}
     (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph["stages"]}))
     git(repository, "commit", "-qam", "Keep the data stages")
     (tmp_path / "dvc-storage").mkdir()
 
     airflow = Airflow(ready.home, repository)
     found = airflow.dag("eeg_retrain", **settings(engine, repository))
-    states = {name: found["tasks"][name] for name in ("open_run", "ingest_tuev", "preprocess_tuev", "seal")}
+    names = ("open_run", "ingest_events.tuev", "preprocess_events.tuev", "seal")
+    states = {name: found["tasks"][name] for name in names}
     assert set(states.values()) == {"success"}, found["log"][-8000:]
     assert "Starting docker container" in found["log"], "the tasks were containers"
 
     workspace = airflow.workspace()
-    table = pandas.read_parquet(workspace / "data" / "tuev" / "index" / "recordings.parquet")
-    assert len(table) and list((workspace / "data" / "tuev" / "store").glob("*"))
-    assert (workspace / "data" / "tuev" / "index").stat().st_uid == os.getuid(), "files are the caller's"
+    table = pandas.read_parquet(workspace / "data" / "events" / "tuev" / "index" / "recordings.parquet")
+    assert len(table) and list((workspace / "data" / "events" / "tuev" / "store").glob("*"))
+    assert (workspace / "data" / "events" / "tuev" / "index").stat().st_uid == os.getuid(), "files are the caller's"
     recorded = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
 
     command(repository, "dvc", "repro", "--force")
     here = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]
-    assert here["ingest_tuev"]["outs"] == recorded["ingest_tuev"]["outs"], "the container made the very same files"
+    name = "ingest_events@tuev"
+    assert here[name]["outs"] == recorded[name]["outs"], "the container made the very same files"
     assert not containers(engine, container_of(found["run_id"])), "no container is left"
 
 

@@ -216,7 +216,7 @@ def test_a_task_is_a_container_beside_the_services(stack):
         assert not late, log_of(stack, run)
         time.sleep(2)
     assert state == "success", log_of(stack, run)
-    kept = stack.repository / "runs" / ".corpus.json"
+    kept = stack.repository / "runs" / ".corpus-tuev.json"
     assert kept.stat().st_uid == USER and kept.stat().st_gid == USER
     assert {event["name"] for event in stack.api("assets/events")["asset_events"]} == {"eeg_corpus"}
 

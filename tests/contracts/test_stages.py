@@ -28,6 +28,7 @@ def document():
     """The settings, with rows in every section that may be empty."""
     found = load()
     change(found, ["fusion", "rate", "pretraining"], remove=False)
+    found["event_corpora"]["own"] = {"root": "data/raw/own", "layout": "tuev"}
     found["image_corpora"] = {
         "one": {"root": "data/raw/one", "layout": "things_eeg2_raw", "epochs": "nice"},
         "two": {"root": "data/raw/two", "layout": "kilogram", "epochs": "official"},

@@ -127,5 +127,5 @@ def test_a_broken_recording_is_refused_until_it_is_mended(corpus, capsys):
 
 def test_a_corpus_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    with pytest.raises(InputError, match="ingest_tuev.root: "):
+    with pytest.raises(InputError, match="event_corpora: root: "):
         look(tmp_path / "none", tmp_path / "state.json", 0)

@@ -22,7 +22,7 @@ from tests.dags.airflow_home import RESOURCES, ROOT, Airflow, git, stub
 from tests.e2e.workspace import TINY, command, environment, module
 from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
 
-EEG_STAGES = ("ingest_tuev", "preprocess_tuev", "pretrain_ssmdp")
+EEG_STAGES = ("ingest_events", "preprocess_events", "pretrain_ssmdp")
 LONG = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
 
 
@@ -58,12 +58,12 @@ def eeg(tmp_path_factory):
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     graph = yaml.safe_dump({"stages": {name: stages[name] for name in EEG_STAGES}})
     repository = stub(root / "repository", graph, (ROOT / "params.yaml").read_text())
-    more = ["pretrain_ssmdp.optimisation.max_epochs=3", f"ingest_tuev.root={corpus}"]
+    more = ["pretrain_ssmdp.optimisation.max_epochs=3", f"event_corpora.tuev.root={corpus}"]
     module(repository, "params", "set", *TINY, *more)
     git(repository, "commit", "-qam", "small")
     words = ["--repository", ".", "--workspace", "runs/r1", "--run", "r1"]
     command(repository, "python", "-m", "eegdiffusion.operations.orchestration.open_run", *words)
-    finish(stage(repository / "runs" / "r1", "ingest_tuev"))
+    finish(stage(repository / "runs" / "r1", "ingest_events@tuev"))
     return repository / "runs" / "r1"
 
 
@@ -73,17 +73,17 @@ def test_1_a_full_disk_costs_the_recording_that_was_being_written(eeg):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 
-    process = stage(eeg, "preprocess_tuev", preexec_fn=limit)
+    process = stage(eeg, "preprocess_events@tuev", preexec_fn=limit)
     printed, _ = process.communicate(timeout=300)
     assert process.returncode not in (0, 65), "another try can help"
     assert "File too large" in printed, printed[-6000:]
-    assert not (eeg / "data" / "tuev" / "store").exists()
-    left = [path for path in (eeg / ".work" / "preprocess_tuev").rglob("*") if path.is_file()]
+    assert not (eeg / "data" / "events" / "tuev" / "store").exists()
+    left = [path for path in (eeg / ".work" / "preprocess_events").rglob("*") if path.is_file()]
     assert left and {path.suffix for path in left} == {".arrow"}, "half a recording takes no space on the full disk"
     times = {path.stat().st_mtime_ns for path in left}
 
-    assert f"{len(left)}/9" in finish(stage(eeg, "preprocess_tuev"))
-    done = list((eeg / "data" / "tuev" / "store" / "recordings").glob("*.arrow"))
+    assert f"{len(left)}/9" in finish(stage(eeg, "preprocess_events@tuev"))
+    done = list((eeg / "data" / "events" / "tuev" / "store" / "recordings").glob("*.arrow"))
     assert len(done) == 9 and times < {path.stat().st_mtime_ns for path in done}, "what was there was not made again"
 
 
@@ -198,7 +198,7 @@ def test_a_corrupt_recording_is_announced_to_nobody_until_it_is_gone(airflow_hom
     """Broken: one of two recordings that arrive. Lost: nothing; the valid one is announced once the other is gone."""
     corpus = write_corpus(tmp_path / "edf", train=3, test=1)
     repository = stub(tmp_path / "repository", "stages: {}\n", (ROOT / "params.yaml").read_text())
-    module(repository, "params", "set", f"ingest_tuev.root={corpus}")
+    module(repository, "params", "set", f"event_corpora.tuev.root={corpus}")
     airflow = Airflow(airflow_home, repository)
 
     def ingest() -> tuple[dict, int]:

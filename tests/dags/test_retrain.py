@@ -56,7 +56,7 @@ def test_a_run_trains_seals_and_registers(airflow):
 
 def test_a_version_leads_back_to_the_sealed_revision(airflow):
     done = module(airflow.repository, "reproduce", "models:/ssmdp@challenger", "--no-training")
-    assert "uncommitted" not in done.stdout and "are those of dvc.lock: data/tuev/store" in done.stdout
+    assert "uncommitted" not in done.stdout and "are those of dvc.lock: data/events/tuev/store" in done.stdout
 
 
 def test_promotion_moves_the_champion(airflow):

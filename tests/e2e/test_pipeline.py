@@ -35,9 +35,9 @@ def test_every_stage_leaves_its_results(workspace):
 
 
 def test_no_subject_crosses_the_splits(workspace):
-    recordings = pandas.read_parquet(workspace / "data/tuev/index/recordings.parquet")
+    recordings = pandas.read_parquet(workspace / "data/events/tuev/index/recordings.parquet")
     assert (recordings.groupby("subject")["split"].nunique() == 1).all()
-    windows = pandas.read_parquet(workspace / "data/tuev/store/windows.parquet")
+    windows = pandas.read_parquet(workspace / "data/events/tuev/store/windows.parquet")
     split = recordings.set_index("recording")["split"]
     assert (windows["recording"].map(split) == windows["split"]).all() and windows["split"].nunique() == 3
 

@@ -177,7 +177,7 @@ def test_data_that_are_gone_are_named(workspace, reproduce):
     cache.rename(cache.with_name("gone"))
     words = ["models:/ssmdp/1", "--no-training", "--workspace", "runs/other"]
     try:
-        with pytest.raises(InputError, match="data/tuev/store: neither DVC's cache nor its remote has"):
+        with pytest.raises(InputError, match="data/events/tuev/store: neither DVC's cache nor its remote has"):
             reproduce(words)
     finally:
         shutil.rmtree(cache, ignore_errors=True)

@@ -109,5 +109,5 @@ def test_a_split_that_does_not_exist_is_named(made):
 
 
 def test_a_folder_that_is_no_store_is_named(tmp_path):
-    with pytest.raises(InputError, match="store.json.*preprocess_tuev"):
+    with pytest.raises(InputError, match="store.json.*preprocess_events"):
         window_store.Store(tmp_path)

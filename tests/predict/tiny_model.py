@@ -48,7 +48,8 @@ def write(folder: Path) -> Path:
     signal_transform.save(folder / "backbone", backbone, Embedding(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
     sizes = {"d_model": 4, "n_layer": 2, "n_pool": 5, "n_channel": 22, "n_fusion": 2, "num_heads": 2}
     lft = LFT(**sizes, encoder_blocks=1, n_class=6, token_scale=30.0)
-    latents = Latents(backbone="base", step=1, noise="none", kind="gate", statistic="std", codec="float32")
+    how = {"step": 1, "noise": "none", "kind": "gate", "statistic": "std", "codec": "float32"}
+    latents = Latents(backbone="base", corpus="tuev", **how)
     saved = signal_transform.load(folder / "backbone")
     _tell_windows_apart(lft, signal_transform.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
     lft.save_pretrained(folder / "lft")

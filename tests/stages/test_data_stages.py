@@ -24,8 +24,8 @@ from tests.tuev_fixture import write_corpus, write_edf, write_rec
 def workspace(tmp_path):
     """A folder with a corpus, the settings, and the code."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
-    document["ingest_tuev"]["root"] = "corpus/edf"
-    document["preprocess_tuev"]["workers"] = 1
+    document["event_corpora"]["tuev"]["root"] = "corpus/edf"
+    document["preprocess_events"]["workers"] = 1
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
     for package in ("components", "eegdiffusion"):
         (tmp_path / package).symlink_to(ROOT / package)
@@ -34,7 +34,7 @@ def workspace(tmp_path):
 
 
 def _run(workspace, stage, **extra):
-    words = [sys.executable, "-m", f"components.{stage}"]
+    words = [sys.executable, "-m", f"components.{stage}", "--corpus", "tuev"]
     return subprocess.run(words, cwd=workspace, env=environment() | extra, capture_output=True, text=True)
 
 
@@ -45,9 +45,9 @@ def _set(workspace, section, **values):
 
 
 def test_ingestion_indexes_a_sound_corpus(workspace):
-    done = _run(workspace, "ingest_tuev")
+    done = _run(workspace, "ingest_events")
     assert done.returncode == 0, done.stderr
-    index = workspace / "data/tuev/index"
+    index = workspace / "data/events/tuev/index"
     recordings = pandas.read_parquet(index / "recordings.parquet").set_index("recording")
     assert len(recordings) == 8 and (recordings["split"] == "validation").sum() >= 1
     assert recordings.loc["eval/000/bckg_000_a_", "split"] == "test"
@@ -64,10 +64,10 @@ def test_ingestion_indexes_a_sound_corpus(workspace):
 
 def test_bad_recordings_are_listed_and_skipped_below_the_threshold(workspace):
     (workspace / "corpus/edf/train/aaaaaaaa/aaaaaaaa_00000001.rec").unlink()
-    _set(workspace, "ingest_tuev", max_bad_fraction=0.2)
-    done = _run(workspace, "ingest_tuev")
+    _set(workspace, "ingest_events", max_bad_fraction=0.2)
+    done = _run(workspace, "ingest_events")
     assert done.returncode == 0, done.stderr
-    index = workspace / "data/tuev/index"
+    index = workspace / "data/events/tuev/index"
     problems = pandas.read_parquet(index / "problems.parquet")
     errors = problems[problems["severity"] == "error"]
     assert errors["path"].tolist() == ["train/aaaaaaaa/aaaaaaaa_00000001.rec"]
@@ -77,24 +77,24 @@ def test_bad_recordings_are_listed_and_skipped_below_the_threshold(workspace):
 
 def test_too_many_bad_recordings_stop_the_run_and_leave_the_list(workspace):
     write_edf(workspace / "corpus/edf/train/aaaaaaab/aaaaaaab_00000000.edf", rate=100)
-    done = _run(workspace, "ingest_tuev")
+    done = _run(workspace, "ingest_events")
     assert done.returncode == 65 and "max_bad_fraction" in done.stderr and "1 of 8" in done.stderr
     (listed,) = workspace.glob(".work/**/problems.csv")
     assert "sampling rate" in listed.read_text() and str(listed.relative_to(workspace)) in done.stderr
-    assert not (workspace / "data/tuev/index").exists()
+    assert not (workspace / "data/events/tuev/index").exists()
 
 
 def test_a_root_in_the_environment_that_contradicts_the_settings_is_refused(workspace):
-    done = _run(workspace, "ingest_tuev", TUEV_ROOT=str(workspace / "other"))
+    done = _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "other"))
     assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "eegdiffusion.commands.params set" in done.stderr
-    assert _run(workspace, "ingest_tuev", TUEV_ROOT=str(workspace / "corpus" / "edf")).returncode == 0
+    assert _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "corpus" / "edf")).returncode == 0
 
 
 def test_the_store_holds_the_windows_that_tuev_defines(workspace):
-    assert _run(workspace, "ingest_tuev").returncode == 0
-    done = _run(workspace, "preprocess_tuev")
+    assert _run(workspace, "ingest_events").returncode == 0
+    done = _run(workspace, "preprocess_events")
     assert done.returncode == 0, done.stderr[-3000:]
-    store = Store(workspace / "data/tuev/store")
+    store = Store(workspace / "data/events/tuev/store")
     windows = store.event_windows("test")
     batch = windows.__getitems__(list(range(len(windows))))
     for k, name in enumerate(windows.table["recording"]):
@@ -111,7 +111,7 @@ def test_the_store_holds_the_windows_that_tuev_defines(workspace):
     found = samples.__getitems__(list(range(first, first + len(labels))))
     assert np.abs(found["signal"][:, 0] - signals).max() < 1e-3
     assert found["channel"].tolist() == channels.tolist() and found["label"].tolist() == labels.tolist()
-    assert not (workspace / ".work/preprocess_tuev/shared").exists()
+    assert not (workspace / ".work/preprocess_events/shared-tuev").exists()
 
 
 def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
@@ -119,8 +119,8 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
         path = workspace / f"corpus/edf/train/aaaaaaab/extra_{k:08d}.edf"
         write_edf(path, seconds=60, seed=1000 + k)
         write_rec(path.with_suffix(".rec"), [(1, 5.0, 6.0, 1)])
-    assert _run(workspace, "ingest_tuev").returncode == 0
-    words = [sys.executable, "-m", "components.preprocess_tuev"]
+    assert _run(workspace, "ingest_events").returncode == 0
+    words = [sys.executable, "-m", "components.preprocess_events", "--corpus", "tuev"]
     process = subprocess.Popen(
         words, cwd=workspace, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -133,9 +133,9 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
     process.wait()
     finished = {path.name: path.stat().st_mtime_ns for path in workspace.glob(".work/**/*.arrow")}
     assert 3 <= len(finished) < 20
-    done = _run(workspace, "preprocess_tuev")
+    done = _run(workspace, "preprocess_events")
     assert done.returncode == 0, done.stderr[-3000:]
-    stored = {path.stat().st_mtime_ns for path in (workspace / "data/tuev/store/recordings").iterdir()}
+    stored = {path.stat().st_mtime_ns for path in (workspace / "data/events/tuev/store/recordings").iterdir()}
     assert len(stored) == 20 and set(finished.values()) <= stored  # moved, not made again
 
 
@@ -144,30 +144,30 @@ def test_the_store_may_lie_on_another_file_system(workspace):
         if os.stat(other).st_dev == os.stat(workspace).st_dev:
             pytest.skip("there is one file system only")
         (workspace / "data").symlink_to(other)
-        assert _run(workspace, "ingest_tuev").returncode == 0
-        done = _run(workspace, "preprocess_tuev")
+        assert _run(workspace, "ingest_events").returncode == 0
+        done = _run(workspace, "preprocess_events")
         assert done.returncode == 0, done.stderr[-3000:]
-        assert len(Store(workspace / "data/tuev/store").event_windows("train")) > 0
+        assert len(Store(workspace / "data/events/tuev/store").event_windows("train")) > 0
 
 
 def test_events_that_the_index_of_another_filtering_lets_through_cost_no_recording(workspace):
-    assert _run(workspace, "ingest_tuev").returncode == 0
-    path = workspace / "data/tuev/index/events.parquet"
+    assert _run(workspace, "ingest_events").returncode == 0
+    path = workspace / "data/events/tuev/index/events.parquet"
     events = pandas.read_parquet(path)
     events.loc[0, "stop_s"] += 0.5
     events.to_parquet(path, index=False)
-    done = _run(workspace, "preprocess_tuev")
+    done = _run(workspace, "preprocess_events")
     assert done.returncode == 65 and "must last one second" in done.stderr
     assert len(list(workspace.glob(".work/**/*.arrow"))) == 8
 
 
 def test_preprocessing_on_a_dask_cluster_gives_the_same_store(workspace):
-    assert _run(workspace, "ingest_tuev").returncode == 0
-    assert _run(workspace, "preprocess_tuev").returncode == 0
-    path = workspace / "data/tuev/store"
+    assert _run(workspace, "ingest_events").returncode == 0
+    assert _run(workspace, "preprocess_events").returncode == 0
+    path = workspace / "data/events/tuev/store"
     local = {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()}
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        _set(workspace, "preprocess_tuev", scheduler=cluster.scheduler_address)
-        done = _run(workspace, "preprocess_tuev")
+        _set(workspace, "preprocess_events", scheduler=cluster.scheduler_address)
+        done = _run(workspace, "preprocess_events")
     assert done.returncode == 0, done.stderr[-3000:]
     assert {file.relative_to(path): file.read_bytes() for file in path.rglob("*") if file.is_file()} == local

@@ -29,11 +29,11 @@ def test_two_processes_give_the_curves_and_weights_of_one(tmp_path):
     optimisation = "pretrain_ssmdp.optimisation.{}"
     changes = [optimisation.format(change) for change in ("batch_size=44", "max_epochs=2", "learning_rate=0.01")]
     tiny = [change for change in TINY if change.startswith(("pretrain", "ingest"))]
-    _run(tmp_path, "eegdiffusion.commands.params", "set", "ingest_tuev.root=edf", *tiny, *changes)
+    _run(tmp_path, "eegdiffusion.commands.params", "set", "event_corpora.tuev.root=edf", *tiny, *changes)
     for words in (["init", "-q"], ["add", "params.yaml"], [*AUTHOR, "commit", "-qm", "start"]):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    _run(tmp_path, "components.ingest_tuev")
-    _run(tmp_path, "components.preprocess_tuev")
+    _run(tmp_path, "components.ingest_events", "--corpus", "tuev")
+    _run(tmp_path, "components.preprocess_events", "--corpus", "tuev")
     found = {}
     for devices in (1, 2):
         _run(tmp_path, "eegdiffusion.commands.params", "set", f"hardware.devices={devices}")

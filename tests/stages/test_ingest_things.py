@@ -133,7 +133,7 @@ def test_index_images_and_checks(workspace, things):
     problems = pandas.read_parquet("data/images/one/problems.parquet")
     assert problems["check"].tolist() == ["sessions"] * 2 and "session 4" in problems["message"][0]
     assert set(problems["severity"]) == {"warning"} and len(store.description.fingerprint) == 64
-    assert not os.path.exists(".work/ingest_things/shared")
+    assert not os.path.exists(".work/ingest_things/shared-one")
 
 
 def test_averages_are_those_of_the_trials(workspace, things):

@@ -55,7 +55,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
                         "row": row,
                     }
                 )
-    index, kept = Path("data/tuev/index"), Path("data/tuev/store")
+    index, kept = Path("data/events/tuev/index"), Path("data/events/tuev/store")
     index.mkdir(parents=True)
     kept.mkdir()
     pandas.DataFrame(rows).to_parquet(index / "recordings.parquet")
@@ -217,12 +217,12 @@ def test_data_are_counted(report):
     counted = _table(text, "Recordings and windows")
     assert counted.loc["test", ["subjects", "recordings", "event windows"]].tolist() == ["5", "5", "150"]
     assert counted["hours"].tolist() == ["0.07", "0.03", "0.12"]
-    windows = pandas.read_parquet(report.parent / "data/tuev/store/windows.parquet")
+    windows = pandas.read_parquet(report.parent / "data/events/tuev/store/windows.parquet")
     classes = _table(text, "Event windows of each class").astype(int)
     for number, name in enumerate(CLASSES, 1):
         assert classes.loc[name.upper(), "test"] == ((windows["label"] == number) & (windows["split"] == "test")).sum()
     assert classes["all"].sum() == len(windows)
-    assert json.loads((report.parent / "data/tuev/index/split.json").read_text())["hash"] in text
+    assert json.loads((report.parent / "data/events/tuev/index/split.json").read_text())["hash"] in text
     assert _table(text, "What ingestion found wrong").loc["error"].tolist() == ["truncated", "1"]
 
 

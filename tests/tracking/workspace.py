@@ -22,7 +22,7 @@ SPLITS = {"train": "train/aaaaaaar/aaaaaaar_00000001", "validation": "eval/001/b
 
 def make(path: Path, *assignments: str) -> Path:
     """Write settings, a store of two recordings, and a revision."""
-    folder = path / "data/tuev/store"
+    folder = path / "data/events/tuev/store"
     (folder / "recordings").mkdir(parents=True)
     rows, events, samples = [], [], {}
     for split, name in SPLITS.items():

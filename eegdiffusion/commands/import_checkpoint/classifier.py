@@ -42,6 +42,7 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
             raise InputError(f"checkpoint: {field}: must be {rule} (found {found})")
     latents = Latents(
         backbone="published",
+        corpus=corpus,
         step=steps.pop(),
         noise=classifier.noise,
         kind=classifier.kind,

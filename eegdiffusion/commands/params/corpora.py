@@ -5,6 +5,9 @@ from pathlib import Path
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import things_eeg2
 
+EVENTS = "tuev"
+"""Entry of ``event_corpora`` that the demo has."""
+
 IMAGES = "things"
 """Entry of ``image_corpora`` that the demo has."""
 
@@ -42,7 +45,7 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
         things: a THINGS corpus.
     """
     if tuev is not None:
-        document["ingest_tuev"]["root"] = str(tuev)
+        document["event_corpora"][EVENTS] = {"root": str(tuev), "layout": "tuev"}
     corpora = document["image_corpora"]
     if things is not None:
         corpora[IMAGES] = {"root": str(things), "layout": layout_of(things), "epochs": "nice"}

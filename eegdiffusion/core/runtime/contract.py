@@ -59,7 +59,7 @@ def resolve(template: str, item: dict, document: dict | None = None) -> str:
     """Fill ``{argument}`` and then ``${section.field}`` in a path or the name of a section.
 
     Args:
-        template: e.g. ``models/lft/seed-{seed}`` or ``${ingest_tuev.root}``.
+        template: e.g. ``models/lft/seed-{seed}`` or ``${event_corpora.tuev.root}``.
         item: values of the arguments.
         document: the parsed ``params.yaml``; read when not given.
     """

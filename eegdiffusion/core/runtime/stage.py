@@ -110,8 +110,8 @@ class Stage:
 
     @cached_property
     def shared_work(self) -> Path:
-        """Untracked folder of the stage for files that carry their own fingerprint; removed once it has succeeded."""
-        path = WORK / self.name / "shared"
+        """Untracked folder of the item for files that carry their own fingerprint; removed once it has succeeded."""
+        path = WORK / self.name / "-".join(["shared", *map(str, self.item.values())])
         path.mkdir(parents=True, exist_ok=True)
         return path
 

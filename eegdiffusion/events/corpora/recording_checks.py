@@ -68,7 +68,7 @@ def find_recordings(root: Path) -> list[Path]:
         InputError: the root is not TUEV's ``edf`` folder.
     """
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; ingest_tuev.root must be TUEV's edf/ folder")
+        raise InputError(f"{root}: no such folder; the corpus's root in event_corpora must be TUEV's edf/ folder")
     missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
     if missing:
         wanted = ", ".join(missing)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import settings
 
 
@@ -13,6 +14,8 @@ class Latents:
 
     backbone: str
     """Folder of models/ssmdp that holds the backbone."""
+    corpus: str
+    """Entry of the section ``event_corpora`` whose event windows go through the backbone."""
     step: Annotated[int, Ge(0)] | None
     """0-based diffusion step that conditions the backbone; null leaves the step out of the conditioning."""
     noise: Literal["none", "scaled", "random"]
@@ -24,3 +27,21 @@ class Latents:
     rate: Annotated[float, Gt(0)] = 1.0
     """Sampling rate of the signals over the rate of training."""
     rate_convention: Literal["physical", "reference"] = "physical"
+
+
+def check_corpus(name: str, latents: Latents, corpus: str) -> None:
+    """Check that latents are of the corpus whose labels and windows go with them.
+
+    Args:
+        name: entry of the section ``latents``.
+        latents: what it says.
+        corpus: entry of the section ``event_corpora`` that ``finetune_lft`` names.
+
+    Raises:
+        InputError: they are of another corpus.
+    """
+    if latents.corpus != corpus:
+        raise InputError(
+            f"params.yaml: finetune_lft.corpus: must be {latents.corpus!r}, as latents.{name}.corpus is "
+            f"(found {corpus!r})"
+        )

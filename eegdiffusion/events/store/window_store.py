@@ -238,7 +238,7 @@ class Store:
     def __init__(self, path: Path):
         self.path = Path(path)
         if not (self.path / "store.json").is_file():
-            raise InputError(f"{self.path}/store.json: no such file; preprocess_tuev makes a window store")
+            raise InputError(f"{self.path}/store.json: no such file; preprocess_events makes a window store")
         self.description = Description(**json.loads((self.path / "store.json").read_text()))
 
     @property

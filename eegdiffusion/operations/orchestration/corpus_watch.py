@@ -1,8 +1,12 @@
-"""Look at the corpus for new or changed recordings: ``python -m eegdiffusion.operations.orchestration.corpus_watch``.
+"""Look at the corpora of events for new or changed recordings.
 
-Exit status 0: there are some, and they are valid. 99: nothing is new, files are still arriving, or what is new lies
-within ``--drift-limit``. 65: what is new is not valid; the table of problems is printed, and the corpus counts as
-changed until it is mended. What counts is content: size and modification time only say which files to hash again.
+``python -m eegdiffusion.operations.orchestration.corpus_watch --state FILE`` looks at every entry of ``event_corpora``,
+and keeps what it saw of each beside FILE, in a file that bears the entry's name.
+
+Exit status 0: there are some, and they are valid. 99: nothing is new in any of them, files are still arriving, or what
+is new lies within ``--drift-limit``. 65: what is new is not valid; the table of problems is printed, and the corpus
+counts as changed until it is mended. What counts is content: size and modification time only say which files to hash
+again.
 
 What was found valid stays pending until ``--confirm``, once the orchestrator has recorded the event: if it has not, the
 next look announces it again. To announce twice is harmless, as DVC runs only what has changed.
@@ -18,13 +22,13 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from components.ingest_tuev.settings import IngestTUEV
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import table
 from eegdiffusion.events.corpora import recording_checks
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion
 from eegdiffusion.operations.orchestration import corpus_drift
 
 DRIFT_LIMIT = 0.25
@@ -64,6 +68,11 @@ def load(path: Path) -> State:
     document = json.loads(path.read_text())
     seen = {name: File(**entry) for name, entry in document["seen"].items()}
     return State(seen, document["valid"], document.get("told", document["valid"]), document.get("pending"))
+
+
+def state_of(path: Path, corpus: str) -> Path:
+    """Return the file of one corpus's state: ``.corpus.json`` becomes ``.corpus-tuev.json``."""
+    return path.with_name(f"{path.stem}-{corpus}{path.suffix}")
 
 
 def save(path: Path, state: State) -> None:
@@ -163,7 +172,7 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
         InputError: the corpus is not there, or what is new is not valid.
     """
     if not root.is_dir():
-        raise InputError(f"ingest_tuev.root: {root} is not a folder")
+        raise InputError(f"params.yaml: event_corpora: root: {root} is not a folder")
     state = load(state_path)
     seen = scan(root, state.seen)
     content = {name: file.sha256 for name, file in seen.items()}
@@ -179,8 +188,8 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     if content == state.pending:
         print(f"{root}: announced before, and not confirmed; announcing it again")
         return 0
-    fraction = read("ingest_tuev", IngestTUEV).max_bad_fraction
-    filtering = read("preprocess_tuev.filtering", Filtering)
+    fraction = read("ingest_events", Ingestion).max_bad_fraction
+    filtering = read("preprocess_events.filtering", Filtering)
     recordings = check(root, changed, fraction, filtering, baseline=not state.valid)
     unchanged = {name for name, digest in content.items() if state.told.get(name) == digest}
     far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit)
@@ -203,15 +212,24 @@ def main() -> int | None:
     parser = argparse.ArgumentParser(
         prog="python -m eegdiffusion.operations.orchestration.corpus_watch", description=__doc__
     )
-    parser.add_argument("--state", type=Path, required=True, help="file that remembers what was seen")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="file that remembers what was seen; each corpus has one beside it"
+    )
     parser.add_argument("--settle-seconds", type=float, default=60.0)
     parser.add_argument("--confirm", action="store_true", help="the last announcement has been recorded")
     parser.add_argument("--drift-limit", type=float, help="exit with 0 only if new recordings drift further than this")
     options = parser.parse_args()
+    corpora = read("event_corpora", dict[str, EventCorpus])
+    states = {name: state_of(options.state, name) for name in corpora}
     if options.confirm:
-        return confirm(options.state)
-    root = Path(read("ingest_tuev", IngestTUEV).root)
-    return look(root, options.state, options.settle_seconds, options.drift_limit)
+        for state in states.values():
+            confirm(state)
+        return None
+    statuses = [
+        look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit)
+        for name, corpus in corpora.items()
+    ]
+    return min(statuses, default=shell.NOTHING_TO_DO)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Validate and index a TUEV corpus: ``python -m components.ingest_tuev``."""
+"""Validate and index a corpus of EEG events: ``python -m components.ingest_events --corpus tuev``."""
 
 import json
 import os
@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas
 from tqdm import tqdm
 
-from components.ingest_tuev.settings import IngestTUEV
+from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
 from eegdiffusion.events.corpora import recording_checks, tuev
+from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.corpora.recording_checks import Recording
 
 PROBLEMS = list(Problem.__dataclass_fields__)
@@ -26,8 +27,8 @@ def _check_environment(root: Path) -> None:
     wanted = os.environ.get("TUEV_ROOT")
     if wanted and Path(wanted).resolve() != root.resolve():
         raise InputError(
-            f"TUEV_ROOT: is {wanted}, but params.yaml says ingest_tuev.root: {root}; run `make repro`, or "
-            f"`python -m eegdiffusion.commands.params set ingest_tuev.root={wanted}`"
+            f"TUEV_ROOT: is {wanted}, but params.yaml says event_corpora.tuev.root: {root}; run `make repro`, or "
+            f"`python -m eegdiffusion.commands.params set event_corpora.tuev.root={wanted}`"
         )
 
 
@@ -52,11 +53,14 @@ def _check_all(root: Path, paths: list[Path], filtering: Filtering) -> tuple[lis
     )
 
 
-@stage("ingest_tuev")
+@stage("ingest_events")
 def main(run: Stage) -> None:
-    settings, filtering = run.settings(IngestTUEV), run.settings(Filtering, "preprocess_tuev.filtering")
+    settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
+    name = run.item["corpus"]
+    layout = run.settings(EventCorpus, f"event_corpora.{name}").layout
     root, out = run.input("corpus"), run.output("index")
-    _check_environment(root)
+    if name == "tuev":
+        _check_environment(root)
     paths = recording_checks.find_recordings(root)
     recordings, problems = _check_all(root, paths, filtering)
     bad = len(paths) - len(recordings)
@@ -69,7 +73,7 @@ def main(run: Stage) -> None:
         path = run.shared_work / "problems.csv"
         problems.to_csv(path, index=False)
         raise InputError(
-            f"{root}: {bad} of {len(paths)} recordings are unusable, more than ingest_tuev.max_bad_fraction "
+            f"{root}: {bad} of {len(paths)} recordings are unusable, more than ingest_events.max_bad_fraction "
             f"{settings.max_bad_fraction:g} allows; {path} lists why"
         )
 
@@ -96,8 +100,8 @@ def main(run: Stage) -> None:
     events.to_parquet(out / "events.parquet", index=False)
     problems.to_parquet(out / "problems.parquet", index=False)
     (out / "split.json").write_text(json.dumps(manifest, indent=2))
-    corpus = _corpus(root)
-    (out / "corpus.json").write_text(json.dumps(corpus | {"files": len(paths), "unusable": bad}, indent=2))
+    corpus = _corpus(root) | {"layout": layout, "files": len(paths), "unusable": bad}
+    (out / "corpus.json").write_text(json.dumps(corpus, indent=2))
 
     counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
     counts.columns = [tuev.CLASSES[label - 1] for label in counts.columns]

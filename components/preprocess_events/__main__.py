@@ -1,4 +1,4 @@
-"""Preprocess a TUEV corpus into a window store: ``python -m components.preprocess_tuev``."""
+"""Preprocess a corpus of EEG events into a window store: ``python -m components.preprocess_events --corpus tuev``."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pandas
 from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
-from components.preprocess_tuev.settings import PreprocessTUEV
+from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal import filtering, montage
@@ -32,7 +32,7 @@ def _split_hash(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: 
     return text_hash(processing, sources.to_csv(index=False), members.to_csv(index=False))
 
 
-def _cluster(settings: PreprocessTUEV) -> Client:
+def _cluster(settings: PreprocessEvents) -> Client:
     """Connect to the cluster that the settings name, or start local processes of one thread each."""
     if settings.scheduler:
         return Client(settings.scheduler)
@@ -40,9 +40,9 @@ def _cluster(settings: PreprocessTUEV) -> Client:
     return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0))
 
 
-@stage("preprocess_tuev")
+@stage("preprocess_events")
 def main(run: Stage) -> None:
-    settings = run.settings(PreprocessTUEV)
+    settings = run.settings(PreprocessEvents)
     root, index, out = run.input("corpus"), run.input("index"), run.output("store")
     recordings = pandas.read_parquet(index / "recordings.parquet")
     events = pandas.read_parquet(index / "events.parquet")

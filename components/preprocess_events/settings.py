@@ -9,8 +9,8 @@ from eegdiffusion.core.signal.filtering import Filtering
 
 
 @settings
-class PreprocessTUEV:
-    """Section ``preprocess_tuev``."""
+class PreprocessEvents:
+    """Section ``preprocess_events``."""
 
     filtering: Filtering
     montage_sign: Literal["eegdm", "tuh"]

@@ -1,0 +1,9 @@
+"""Settings of ingestion."""
+
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.events.corpora.event_corpus import Ingestion
+
+
+@settings
+class IngestEvents(Ingestion):
+    """Section ``ingest_events``."""
