@@ -6,7 +6,7 @@ import yaml
 from components.cache_latents.settings import CacheLatents
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
-from components.ingest_things.settings import ImageCorpus, IngestThings
+from components.ingest_images.settings import ImageCorpus, IngestImages
 from components.ingest_tuev.settings import IngestTUEV
 from components.preprocess_tuev.settings import PreprocessTUEV
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
@@ -23,7 +23,7 @@ from eegdiffusion.images.generation.generation_config import GenerationStudy
 
 SECTIONS = {
     "ingest_tuev": IngestTUEV,
-    "ingest_things": IngestThings,
+    "ingest_images": IngestImages,
     "embed_images": EmbedImages,
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
     "image_corpora": dict[str, ImageCorpus],

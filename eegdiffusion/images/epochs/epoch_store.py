@@ -184,7 +184,7 @@ class EpochStore:
     def __init__(self, path: Path):
         self.path = Path(path)
         if not (self.path / "store.json").is_file():
-            raise InputError(f"{self.path}/store.json: no such file; ingest_things makes an epoch store")
+            raise InputError(f"{self.path}/store.json: no such file; ingest_images makes an epoch store")
         self.description = Description(**json.loads((self.path / "store.json").read_text()))
 
     @cached_property
