@@ -18,14 +18,14 @@ from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal import epoching, whitening
 from eegdiffusion.core.signal.epoching import Epoching
+from eegdiffusion.core.storage import quantise
 from eegdiffusion.core.storage.pickles import mapped_pickle, torch_archive
 from eegdiffusion.core.storage.problems import Problem, table
-from eegdiffusion.events.store import window_store
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, image_corpus, things_eeg2
 from eegdiffusion.images.corpora.image_corpus import Corpus
 from eegdiffusion.images.epochs import epoch_store
 
-MADE_BY = (bids_eeg, eegcvpr40, epoch_store, image_corpus, mapped_pickle, window_store, subject_epochs, things_eeg2)
+MADE_BY = (bids_eeg, eegcvpr40, epoch_store, image_corpus, mapped_pickle, quantise, subject_epochs, things_eeg2)
 MADE_BY += (torch_archive, epoching, whitening)
 """Modules that decide what a subject's epochs hold."""
 

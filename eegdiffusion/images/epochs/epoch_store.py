@@ -17,8 +17,8 @@ import pandas
 import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.quantise import quantise
 from eegdiffusion.core.storage.splits import SPLITS
-from eegdiffusion.events.store.window_store import quantise
 
 BATCH = 128
 """Epochs in a record batch."""
