@@ -11,7 +11,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.encoders.eeg_encoder import SubjectLayer
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.registry import ENCODERS, build_encoder, load_encoder
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.ridge import RidgeEpochs, select_ridge
 from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
 from tests.oracles import naive_spatiotemporal
 
@@ -170,3 +170,24 @@ def test_spatiotemporal_is_its_formulas_written_out():
     weights, eeg = dict(model.named_parameters()), torch.randn(6, 5, 48)
     expected = naive_spatiotemporal(weights, eeg, step=3, layers=2, fields=2, parts=5)
     assert torch.allclose(model(eeg), expected, atol=1e-5)
+
+
+def test_the_ridge_penalty_is_the_best_of_the_validation():
+    rng = np.random.default_rng(3)
+    eeg, weight = rng.normal(size=(60, 3, 5)).astype(np.float32), rng.normal(size=(15, 4))
+    targets = eeg.reshape(60, -1) @ weight + 3 * rng.normal(size=(60, 4))
+    train, validation = slice(0, 40), slice(40, 60)
+    losses = {}
+    for alpha in (1e-3, 0.3, 30.0):
+        ridge = RidgeEpochs(eeg[train])
+        predicted = ridge.predict(ridge.fit(targets[train], alpha), eeg[validation])
+        losses[alpha] = float(np.square(predicted - targets[validation]).mean())
+    selected = select_ridge(
+        eeg[train], targets[train], eeg[validation], list(losses), lambda p: np.square(p - targets[validation]).mean()
+    )
+    assert selected.alpha == min(losses, key=losses.get) and selected.loss == losses[selected.alpha]
+    with torch.inference_mode():
+        encoded = selected.encoder(torch.from_numpy(eeg[validation])).numpy()
+    assert np.square(encoded - targets[validation]).mean() == pytest.approx(selected.loss, rel=1e-4)
+    first = select_ridge(eeg[train], targets[train], eeg[validation], [5.0, 1.0], lambda predicted: 0.0)
+    assert first.alpha == 5.0
