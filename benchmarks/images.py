@@ -9,8 +9,8 @@ from sklearn.discriminant_analysis import _cov
 
 from benchmarks.data import folder
 from benchmarks.measure import Row, compare
-from components.ingest_things.settings import Counts
-from components.ingest_things.subject import Cut, write_subject
+from components.ingest_images.settings import Counts
+from components.ingest_images.subject import Cut, write_subject
 from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.signal.whitening import noise_covariance
 from eegdiffusion.images.corpora import things_eeg2

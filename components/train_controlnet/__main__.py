@@ -10,11 +10,11 @@ from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.input_example import EXAMPLE
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.serving.window_input import EXAMPLE
 from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.encoders.eeg_semantics import load_aligned
 from eegdiffusion.images.epochs.epoch_store import EpochStore

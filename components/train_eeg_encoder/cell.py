@@ -9,9 +9,9 @@ import torch
 
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.input_example import EXAMPLE
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.serving.window_input import EXAMPLE
 from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.encoders.encoder_results import Retrieval
 from eegdiffusion.images.encoders.encoder_settings import Row

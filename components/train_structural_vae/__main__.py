@@ -10,9 +10,9 @@ from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.input_example import EXAMPLE
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.serving.window_input import EXAMPLE
 from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.serving import structure_pyfunc as serving

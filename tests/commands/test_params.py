@@ -7,7 +7,7 @@ from components.cache_latents.settings import CacheLatents
 from components.embed_images.settings import EmbedImages
 from components.finetune_lft.settings import FinetuneLFT
 from components.ingest_events.settings import IngestEvents
-from components.ingest_things.settings import ImageCorpus, IngestThings
+from components.ingest_images.settings import ImageCorpus, IngestImages
 from components.preprocess_events.settings import PreprocessEvents
 from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.train_baselines.settings import TrainBaselines
@@ -25,7 +25,7 @@ from eegdiffusion.images.generation.generation_config import GenerationStudy
 SECTIONS = {
     "event_corpora": dict[str, EventCorpus],
     "ingest_events": IngestEvents,
-    "ingest_things": IngestThings,
+    "ingest_images": IngestImages,
     "embed_images": EmbedImages,
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
     "image_corpora": dict[str, ImageCorpus],

@@ -5,13 +5,14 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sklearn.linear_model import Ridge
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.encoders.eeg_encoder import SubjectLayer
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, SubjectLayer
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.registry import ENCODERS, build_encoder, load_encoder
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.ridge import RidgeEpochs, select_ridge
 from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
 from tests.oracles import naive_spatiotemporal
 
@@ -170,3 +171,50 @@ def test_spatiotemporal_is_its_formulas_written_out():
     weights, eeg = dict(model.named_parameters()), torch.randn(6, 5, 48)
     expected = naive_spatiotemporal(weights, eeg, step=3, layers=2, fields=2, parts=5)
     assert torch.allclose(model(eeg), expected, atol=1e-5)
+
+
+def test_the_ridge_penalty_is_the_best_of_the_validation():
+    rng = np.random.default_rng(3)
+    eeg, weight = rng.normal(size=(60, 3, 5)).astype(np.float32), rng.normal(size=(15, 4))
+    targets = eeg.reshape(60, -1) @ weight + 3 * rng.normal(size=(60, 4))
+    train, validation = slice(0, 40), slice(40, 60)
+    losses = {}
+    for alpha in (1e-3, 0.3, 30.0):
+        ridge = RidgeEpochs(eeg[train])
+        predicted = ridge.predict(ridge.fit(targets[train], alpha), eeg[validation])
+        losses[alpha] = float(np.square(predicted - targets[validation]).mean())
+    selected = select_ridge(
+        eeg[train], targets[train], eeg[validation], list(losses), lambda p: np.square(p - targets[validation]).mean()
+    )
+    assert selected.alpha == min(losses, key=losses.get) and selected.loss == losses[selected.alpha]
+    with torch.inference_mode():
+        encoded = selected.encoder(torch.from_numpy(eeg[validation])).numpy()
+    assert np.square(encoded - targets[validation]).mean() == pytest.approx(selected.loss, rel=1e-4)
+    first = select_ridge(eeg[train], targets[train], eeg[validation], [5.0, 1.0], lambda predicted: 0.0)
+    assert first.alpha == 5.0
+
+
+def test_weights_that_were_saved_with_two_parts_to_a_residual_block_are_loaded(tmp_path):
+    """Encoders of earlier versions: ``first`` is convolution, norm, activation; ``second`` is convolution and norm."""
+    model = build_encoder("channelnet", n_chans=16, n_times=64, n_outputs=3, temporal=2, spatial=3, blocks=2, width=8)
+    model.eval().save_pretrained(tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    earlier = {}
+    for name, values in load_file(path).items():
+        for place, part in enumerate(("first.0", "first.1", None, "second.0", "second.1")):
+            name = name.replace(f".layers.{place}.", f".{part}.")
+        earlier[name] = values
+    assert "residual.2.second.1.running_mean" in earlier and not any(".layers." in name for name in earlier)
+    save_file(earlier, path, metadata={"format": "pt"})
+    x = torch.randn(2, 16, 64)
+    with torch.inference_mode():
+        assert torch.equal(load_encoder(tmp_path)(x), model(x))
+
+
+def test_a_base_or_an_unknown_size_is_refused():
+    with pytest.raises(TypeError, match="is a base"):
+        EEGEncoder()
+    with pytest.raises(TypeError, match="sizes must be among n_chans, .*found n_channels"):
+
+        class Misspelt(EEGEncoder, n_channels=3):
+            pass

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from components.embed_images.__main__ import main
-from components.ingest_things.__main__ import main as ingest
+from components.ingest_images.__main__ import main as ingest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import tangrams
 from eegdiffusion.images.epochs.epoch_store import EpochStore

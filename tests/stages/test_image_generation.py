@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from components.embed_images.__main__ import main as embed
-from components.ingest_things.__main__ import main as ingest
+from components.ingest_images.__main__ import main as ingest
 from components.prepare_generator.__main__ import main as prepare
 from components.reconstruct.__main__ import main as reconstruct
 from components.train_condiffusion.__main__ import main as train_condiffusion
@@ -134,7 +134,7 @@ def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_p
 def test_an_image_that_changed_since_ingestion_is_refused(store):
     images = store.images.copy()
     images.loc[0, "sha256"] = "0" * 64
-    with pytest.raises(InputError, match="must be the image that ingest_things saw"):
+    with pytest.raises(InputError, match="must be the image that ingest_images saw"):
         image_file(images, 0)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from components.embed_images.__main__ import main as embed
-from components.ingest_things.__main__ import main as ingest
+from components.ingest_images.__main__ import main as ingest
 from components.train_condiffusion.__main__ import main as train
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from eegdiffusion.commands.generate.__main__ import main as command

@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from components.embed_images.__main__ import main as embed
-from components.ingest_things.__main__ import main as ingest
+from components.ingest_images.__main__ import main as ingest
 from components.train_eeg_encoder.__main__ import main as train
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
@@ -48,7 +48,7 @@ def settings(path: Path, corpora: dict, rows: dict, classes: int | None = 4) -> 
     document["matrix"]["seeds"] = [0]
     document["image_corpora"], document["eeg_encoders"] = corpora, rows
     document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
-    document["ingest_things"]["validation_fraction"] = 0.15
+    document["ingest_images"]["validation_fraction"] = 0.15
     study = document["train_eeg_encoder"]
     study["align"]["optimisation"] |= {"max_epochs": 12, "patience": 12, "batch_size": 64}
     study["align"]["optimisation"]["ema"]["beta"] = 0.9

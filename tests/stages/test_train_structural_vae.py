@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from components.embed_images.__main__ import main as embed
-from components.ingest_things.__main__ import main as ingest
+from components.ingest_images.__main__ import main as ingest
 from components.train_structural_vae.__main__ import main as train
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -37,7 +37,7 @@ def settings(path: Path, corpora: dict, side: int, epochs: int, encoder: str) ->
     document["image_generation"] = {name: study | {"corpus": name} for name in corpora}
     document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
     document["epochs"]["every"] = document["epochs"]["small"] | {"channels": None}
-    document["ingest_things"]["validation_fraction"] = 0.15
+    document["ingest_images"]["validation_fraction"] = 0.15
     document["embed_images"]["structure_size"] = side
     study = document["train_structural_vae"]
     study["vae"]["network"] |= {"latent_size": 8, "widths": [8, 16, 32]}

@@ -10,13 +10,14 @@ import torch
 from mlflow.models import ModelSignature
 from safetensors.torch import load_file
 
+from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.serving import window_input
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Files, signature and input example of a seed's folder that train_baselines wrote."""
-    example = window_input.read_example(folder)
+    example = read_input_example(folder)
     classes = json.loads((folder / "config.json").read_text())["classes"]
     return {"baseline": folder}, window_input.signature(example, classes), example
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mlflow.models import ModelSignature
 
+from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
@@ -17,7 +18,7 @@ from eegdiffusion.events.serving import window_input
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Files, signature and input example of a folder that finetune_lft wrote."""
-    example = window_input.read_example(folder)
+    example = read_input_example(folder)
     classes = LFT.load_config(folder / "lft")["n_class"]
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
     artifacts["preprocessing"] = folder / window_input.PREPROCESSING

@@ -10,9 +10,7 @@ from mlflow.types import Schema, TensorSpec
 
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.preprocessing import Preprocessing
-
-EXAMPLE = "example.npy"
-"""File of a classifier's folder with a few real windows, (n, channels, samples) float32 in 100 uV."""
+from eegdiffusion.core.storage.input_example import write_input_example
 
 PREPROCESSING = "preprocessing.json"
 """File of a classifier's folder that says how recordings become windows."""
@@ -20,7 +18,7 @@ PREPROCESSING = "preprocessing.json"
 
 def write(folder: Path, example: np.ndarray, preprocessing: Preprocessing) -> None:
     """Write input example and preprocessing to a classifier's folder."""
-    np.save(folder / EXAMPLE, example)
+    write_input_example(folder, example)
     (folder / PREPROCESSING).write_text(json.dumps(asdict(preprocessing), indent=2))
 
 
@@ -33,8 +31,3 @@ def signature(example: np.ndarray, classes: int) -> ModelSignature:
     """Windows (n, channels, samples) float32 in 100 uV -> probabilities (n, classes) float32."""
     inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
     return ModelSignature(Schema([inputs]), Schema([TensorSpec(np.dtype("float32"), (-1, classes))]))
-
-
-def read_example(folder: Path) -> np.ndarray:
-    """Read the input example of a classifier's folder."""
-    return np.load(folder / EXAMPLE)

@@ -19,10 +19,10 @@ import pyarrow as pa
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.core.storage.quantise import quantise
 from eegdiffusion.core.storage.splits import SPLITS
 
 UNIT = "100 uV"
-FULL_SCALE = 32767
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,6 @@ class Description:
 def file_name(recording: str) -> str:
     """File of a recording within the store."""
     return f"{recording.replace('/', '__')}.arrow"
-
-
-def quantise(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn (..., channels, samples) into 16-bit integers and one scale a channel; the error is at most half a scale.
-
-    A channel that peaks at 1 mV is kept to 0.015 uV, finer than the 16 bits of the EDF file it came from.
-    """
-    scale = np.abs(signals).max(axis=-1) / FULL_SCALE
-    scale = np.where(scale > 0, scale, 1.0)
-    return np.rint(signals / scale[..., None]).astype(np.int16), scale
 
 
 def write_recording(path: Path, signals: np.ndarray, channels: list[str], metadata: dict[str, str]) -> None:

@@ -1,11 +1,10 @@
 """ATM-S (Li et al., NeurIPS 2024, arXiv:2403.07721): attention over electrodes, then temporal-spatial convolution."""
 
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, Projection, check_subjects
+from eegdiffusion.images.encoders.eeg_encoder import SIZES, EEGEncoder, Projection, SubjectLayer, check_subjects
 
 
 class ElectrodeAttention(nn.Module):
@@ -27,46 +26,40 @@ class ElectrodeAttention(nn.Module):
         """(B, tokens, width) -> the same."""
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
         dropped = self.dropout.p if self.training else 0.0
-        found = scaled_dot_product_attention(q, k, v, dropout_p=dropped).transpose(1, 2).flatten(2)
-        x = self.norms[0](x + self.dropout(self.out(found)))
+        mixed = scaled_dot_product_attention(q, k, v, dropout_p=dropped).transpose(1, 2).flatten(2)
+        x = self.norms[0](x + self.dropout(self.out(mixed)))
         first, second = self.feedforward
         x = self.norms[1](x + self.dropout(second(self.dropout(gelu(first(x))))))
         return self.norms[2](x)  # ATM's encoder ends with a norm of its own
 
 
-class ATMS(EEGEncoder):
-    """ATM-S.
+class ATMS(EEGEncoder, unseen="shared"):
+    """ATM-S, whose embedding is aligned with image features.
 
-    Subjects are told apart by a token beside the electrodes'; a subject that training has not seen gets the token that
-    all share.
+    Subjects are told apart by a token beside the electrodes', not by a :class:`SubjectLayer`; a subject that training
+    has not seen gets the token that all share (``unseen="shared"``), or the mean of the others' (``mean``).
 
     Args:
-        n_chans, n_times, n_outputs: electrodes, samples, width of the embedding.
-        n_subjects: with a token of their own.
-        unseen: ``mean`` of the tokens for other subjects, or ``shared``.
-        heads, feedforward: of the transformer layer.
-        filters: of the convolutions.
-        attention_dropout, dropout: of the transformer, and of what follows.
+        heads: number of attention heads.
+        feedforward: width of the transformer layer's hidden layer.
+        filters: number of filters of each convolution.
+        attention_dropout: dropout of the transformer layer and its input.
+        dropout: dropout of the convolutions and the projection.
     """
 
-    @register_to_config
-    def __init__(
+    def build(
         self,
-        n_chans: int = 63,
-        n_times: int = 250,
-        n_outputs: int = 1024,
-        n_subjects: int = 0,
-        unseen: str = "shared",
         heads: int = 4,
         feedforward: int = 256,
         filters: int = 40,
         attention_dropout: float = 0.25,
         dropout: float = 0.5,
-    ):
-        super().__init__()
-        self.take(n_chans, 0, "mean")
+    ) -> None:
+        n_chans, n_times, n_outputs, n_subjects = (self.config[name] for name in SIZES[:4])
         self.value = nn.Linear(n_times, n_times)
-        self.shared_token = nn.Parameter(torch.randn(1, n_times)) if not n_subjects or unseen == "shared" else None
+        self.shared_token = (
+            nn.Parameter(torch.randn(1, n_times)) if not n_subjects or self.config.unseen == "shared" else None
+        )
         self.subject_tokens = nn.Parameter(torch.randn(n_subjects, n_times))
         self.embedding_dropout = nn.Dropout(attention_dropout)
         self.attention = ElectrodeAttention(n_times, heads, feedforward, attention_dropout)
@@ -84,10 +77,13 @@ class ATMS(EEGEncoder):
         width = filters * ((n_times - 25 + 1 - 51) // 5 + 1)
         self.projection = Projection(width, n_outputs, dropout)
 
+    def _make_subject_layer(self) -> SubjectLayer | None:
+        return None  # subjects have tokens
+
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
         token = self._token(x, subject)
-        found = self.attention(self.embedding_dropout(torch.cat([self.value(x), token[:, None]], 1)))
-        return self.projection(self.convolutions(found[:, None, : x.shape[1]]).flatten(1))
+        tokens = self.attention(self.embedding_dropout(torch.cat([self.value(x), token[:, None]], 1)))
+        return self.projection(self.convolutions(tokens[:, None, : x.shape[1]]).flatten(1))
 
     def _token(self, x: Tensor, subject: Tensor | None) -> Tensor:
         other = self.subject_tokens.mean(0) if self.shared_token is None else self.shared_token[0]

@@ -1,10 +1,9 @@
 """EEG-ChannelNet (Palazzo et al., TPAMI 2021, arXiv:1810.10974): dilated temporal, multi-scale spatial convolutions."""
 
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
+from eegdiffusion.images.encoders.eeg_encoder import SIZES, EEGEncoder, ResidualBlock
 
 
 def _layer(inputs: int, outputs: int, kernel, stride=1, padding=0, dilation=1) -> nn.Sequential:
@@ -13,48 +12,28 @@ def _layer(inputs: int, outputs: int, kernel, stride=1, padding=0, dilation=1) -
     )
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions and a bypass."""
-
-    def __init__(self, filters: int):
-        super().__init__()
-        self.first = _layer(filters, filters, 3, padding=1)
-        self.second = nn.Sequential(nn.Conv2d(filters, filters, 3, padding=1), nn.BatchNorm2d(filters))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(self.first(x)))
-
-
-class EEGChannelNet(EEGEncoder):
+class EEGChannelNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
     """Temporal convolutions of several dilations, spatial ones of several heights, residual blocks, a classifier.
 
     Args:
-        n_chans, n_times, n_outputs: electrodes, samples, classes.
-        n_subjects, unseen: see :class:`EEGEncoder`.
-        temporal, spatial: filters of each convolution, by the published code.
-        blocks: residual blocks, each followed by a convolution of stride 2 while the map is larger than that.
-        width: of the embedding before the classifier.
+        temporal: number of filters of each temporal convolution, by the published code.
+        spatial: number of filters of each spatial convolution, by the published code.
+        blocks: number of residual blocks, each followed by a convolution of stride 2.
+        width: width of the embedding before the classifier.
     """
 
     DILATIONS = (1, 2, 4, 8)
     SPATIAL = 4
     """Heights of the spatial convolutions: all electrodes, half, a quarter and an eighth of them."""
 
-    @register_to_config
-    def __init__(
+    def build(
         self,
-        n_chans: int = 128,
-        n_times: int = 440,
-        n_outputs: int = 40,
-        n_subjects: int = 0,
-        unseen: str = "mean",
         temporal: int = 10,
         spatial: int = 50,
         blocks: int = 4,
         width: int = 1000,
-    ):
-        super().__init__()
-        self.take(n_chans, n_subjects, unseen)
+    ) -> None:
+        n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
         self.temporal_layers = nn.ModuleList(
             _layer(1, temporal, (1, 33), (1, 2), (0, 16 * dilation), (1, dilation)) for dilation in self.DILATIONS
         )
@@ -68,15 +47,24 @@ class EEGChannelNet(EEGEncoder):
         shape = [rows, (n_times - 1) // 2 + 1]
         layers: list[nn.Module] = []
         for _ in range(blocks):
-            layers.append(ResidualBlock(filters))
+            layers.append(ResidualBlock(filters, nn.ReLU, bias=True))
             layers.append(_layer(filters, filters, 3, 2, 1))
             shape = [(size - 1) // 2 + 1 for size in shape]
         self.residual = nn.Sequential(*layers, _layer(filters, spatial, (min(3, shape[0]), min(3, shape[1]))))
         left = [size - min(3, size) + 1 for size in shape]
         self.head = nn.Sequential(nn.Linear(spatial * left[0] * left[1], width), nn.ReLU(), nn.Linear(width, n_outputs))
 
+    def _fix_state_dict_keys_on_load(self, state_dict: dict[str, Tensor]) -> None:
+        """Rename weights of encoders saved when a residual block had the parts ``first`` and ``second``."""
+        super()._fix_state_dict_keys_on_load(state_dict)
+        for name in list(state_dict):
+            match name.split("."):
+                case ["residual", block, "first" | "second" as part, layer, weight]:
+                    place = int(layer) + (3 if part == "second" else 0)
+                    state_dict[f"residual.{block}.layers.{place}.{weight}"] = state_dict.pop(name)
+
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
-        found = torch.cat([layer(x[:, None]) for layer in self.temporal_layers], 1)
-        parts = [layer(found) for layer in self.spatial_layers]
+        temporal = torch.cat([layer(x[:, None]) for layer in self.temporal_layers], 1)
+        parts = [layer(temporal) for layer in self.spatial_layers]
         rows = min(part.shape[2] for part in parts)
         return self.head(self.residual(torch.cat([part[:, :, :rows] for part in parts], 1)).flatten(1))

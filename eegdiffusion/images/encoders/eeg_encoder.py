@@ -1,7 +1,10 @@
 """What all encoders of EEG epochs have in common: (batch, electrodes, samples) -> (batch, outputs)."""
 
+import inspect
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
@@ -47,26 +50,70 @@ def check_subjects(subject: Tensor, known: int) -> Tensor:
     return subject
 
 
-class EEGEncoder(ModelMixin, ConfigMixin):
-    """Base of the encoders.
+SIZES = ("n_chans", "n_times", "n_outputs", "n_subjects", "unseen")
+"""Arguments that every encoder has, before its own."""
 
-    A subclass registers the arguments ``n_chans``, ``n_times``, ``n_outputs``, ``n_subjects`` (0: no layer of each
-    subject's own) and ``unseen`` to its configuration, calls :meth:`take`, and implements :meth:`encode`.
+
+class EEGEncoder(ModelMixin, ConfigMixin):
+    """Base of the encoders of EEG epochs, which all take the same sizes first.
+
+    A subclass implements :meth:`build`, whose arguments are its own options, and :meth:`encode`. Its constructor takes
+    the sizes below and then the options of ``build``, by position or by name, and registers all of them in the
+    configuration; a subclass with other default sizes says so as ``class EEGNet(EEGEncoder, n_chans=128)``.
+
+    Args:
+        n_chans: number of electrodes.
+        n_times: number of samples in an epoch.
+        n_outputs: width of the embedding, or number of classes.
+        n_subjects: number of training subjects with an input layer of their own (:class:`SubjectLayer`); 0: none.
+        unseen: what subjects that training has not seen get in place of such a layer, ``mean`` or ``identity``.
+
+    Raises:
+        InputError: ``unseen`` is neither.
     """
 
-    def take(self, n_chans: int, n_subjects: int, unseen: str) -> None:
-        """Make the subjects' layer, where there is one."""
-        self.subject_layer = SubjectLayer(n_subjects, n_chans, unseen) if n_subjects else None
+    def __init__(
+        self, n_chans: int = 63, n_times: int = 250, n_outputs: int = 1024, n_subjects: int = 0, unseen: str = "mean"
+    ):
+        raise TypeError("EEGEncoder is a base; build one of eegdiffusion.images.encoders.registry.ENCODERS")
+
+    def __init_subclass__(cls, **defaults: int | str):
+        """Make the constructor of a subclass: the sizes with these defaults, then the options of its ``build``."""
+        super().__init_subclass__()
+        own, *sizes = inspect.signature(EEGEncoder.__init__).parameters.values()
+        sizes = [size.replace(default=defaults.pop(size.name, size.default)) for size in sizes]
+        if defaults:
+            raise TypeError(f"{cls.__name__}: sizes must be among {', '.join(SIZES)} (found {', '.join(defaults)})")
+        options = list(inspect.signature(cls.build).parameters.values())[1:]
+        signature = inspect.Signature([own, *sizes, *options])
+
+        def __init__(self, *args, **kwargs):
+            arguments = signature.bind(self, *args, **kwargs)
+            arguments.apply_defaults()
+            super().__init__()
+            self.subject_layer = self._make_subject_layer()
+            self.build(**{option.name: arguments.arguments[option.name] for option in options})
+
+        __init__.__signature__ = signature
+        cls.__init__ = register_to_config(__init__)
+
+    def build(self) -> None:
+        """Make the layers; the sizes are in ``self.config``."""
+        raise NotImplementedError
+
+    def _make_subject_layer(self) -> SubjectLayer | None:
+        n_subjects = self.config.n_subjects
+        return SubjectLayer(n_subjects, self.config.n_chans, self.config.unseen) if n_subjects else None
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
         """Encode epochs that have passed the subjects' layer; (B, C, T) -> (B, outputs)."""
         raise NotImplementedError
 
-    def prepare(self, x: Tensor, subject: Tensor | None) -> Tensor:
-        """Check the shape of epochs and take them through the subjects' layer."""
-        wanted = (self.config.n_chans, self.config.n_times)
-        if x.dim() != 3 or tuple(x.shape[1:]) != wanted:
-            raise InputError(f"eeg: must be (batch, {wanted[0]}, {wanted[1]}) (found {tuple(x.shape)})")
+    def _check_and_mix(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Check the shape of epochs (B, C, T) and mix their electrodes by each subject's layer."""
+        expected = (self.config.n_chans, self.config.n_times)
+        if x.dim() != 3 or tuple(x.shape[1:]) != expected:
+            raise InputError(f"eeg: must be (batch, {expected[0]}, {expected[1]}) (found {tuple(x.shape)})")
         return x if self.subject_layer is None else self.subject_layer(x, subject)
 
     def forward(self, x: Tensor, subject: Tensor | None = None) -> Tensor:
@@ -82,7 +129,32 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         Raises:
             InputError: shape or subject do not fit.
         """
-        return self.encode(self.prepare(x, subject), subject)
+        return self.encode(self._check_and_mix(x, subject), subject)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm and a bypass: act(x + bn(conv(act(bn(conv(x)))))).
+
+    Args:
+        filters: number of channels in and out.
+        activation: class of the activation.
+        bias: whether the convolutions have one.
+    """
+
+    def __init__(self, filters: int, activation: type[nn.Module], bias: bool):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(filters, filters, 3, padding=1, bias=bias),
+            nn.BatchNorm2d(filters),
+            activation(),
+            nn.Conv2d(filters, filters, 3, padding=1, bias=bias),
+            nn.BatchNorm2d(filters),
+        )
+        self.activation = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, filters, H, W) -> the same."""
+        return self.activation(x + self.layers(x))
 
 
 class Projection(nn.Sequential):

@@ -17,7 +17,7 @@ from eegdiffusion.images.encoders.alignment import Alignment
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classify, Row
 from eegdiffusion.images.encoders.registry import build_encoder
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 
@@ -93,15 +93,16 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
-    epochs, found = RidgeEpochs(train["eeg"]), []
-    for alpha in settings.ridge_alphas:
-        one = epochs.fit(train["features"], alpha)
-        place = ranks(epochs.predict(one, validation["eeg"]), validation["features"], validation["identity"])
-        found.append((float(place.mean()) / max(1, len(np.unique(validation["identity"])) - 1), alpha, one))
-    score, alpha, best = min(found, key=lambda one: one[0])
-    model = epochs.encoder(best)
-    facts = {"seed": seed, "parameters": sum(p.numel() for p in model.parameters()), "alpha": alpha}
-    return Trained(model, [], facts | {"best_epoch": 0.0, "validation_rank": score})
+    identity = validation["identity"]
+
+    def mean_rank(predicted: np.ndarray) -> float:
+        rank = ranks(predicted, validation["features"], identity)
+        return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
+
+    selected = select_ridge(train["eeg"], train["features"], validation["eeg"], settings.ridge_alphas, mean_rank)
+    parameters = sum(p.numel() for p in selected.encoder.parameters())
+    facts = {"seed": seed, "parameters": parameters, "alpha": selected.alpha}
+    return Trained(selected.encoder, [], facts | {"best_epoch": 0.0, "validation_rank": selected.loss})
 
 
 def train_classifier(

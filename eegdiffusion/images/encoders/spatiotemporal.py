@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, Projection
+from eegdiffusion.images.encoders.eeg_encoder import SIZES, EEGEncoder, Projection
 
 
 class TemporalBranch(nn.Module):
@@ -31,10 +30,10 @@ class TemporalBranch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, 2 * hidden)."""
-        found, _ = self.lstm(self.pool(x).transpose(1, 2))
+        states, _ = self.lstm(self.pool(x).transpose(1, 2))
         if self.score is None:
-            return found.mean(1)
-        return (self.score(found).softmax(1) * found).sum(1)
+            return states.mean(1)
+        return (self.score(states).softmax(1) * states).sum(1)
 
 
 class SpatialBranch(nn.Module):
@@ -64,8 +63,8 @@ class SpatialBranch(nn.Module):
         """(B, C, T) -> (B, fields * filters * parts)."""
         if self.gate is not None:
             x = x * (2 * torch.sigmoid(self.gate(x.square().mean(2))))[:, :, None]
-        found = self.norm(torch.cat([field(x) for field in self.fields], 1))
-        return self.pool(nn.functional.elu(found)).flatten(1)
+        features = self.norm(torch.cat([field(x) for field in self.fields], 1))
+        return self.pool(nn.functional.elu(features)).flatten(1)
 
 
 class SpatioTemporal(EEGEncoder):
@@ -74,26 +73,18 @@ class SpatioTemporal(EEGEncoder):
     No sizes of SGDM's encoder are published; these are this project's.
 
     Args:
-        n_chans, n_times, n_outputs: electrodes, samples, width of the embedding.
-        n_subjects: with a layer of their own; 0: none.
-        unseen: ``mean`` or ``identity``, the layer of any other subject.
-        hidden, layers: of the LSTM, a direction.
-        step: samples to a step of the LSTM.
-        filters: of each temporal receptive field.
+        hidden: width of the LSTM, a direction.
+        layers: number of the LSTM's layers.
+        step: samples that are averaged into one step of the LSTM.
+        filters: number of filters of each temporal receptive field.
         kernels: receptive fields in samples; several make the spatial branch multi-scale.
-        parts: of the epoch over which the spatial branch is averaged.
-        attention: over time steps and over electrodes.
-        dropout: before the projection and in it.
+        parts: number of parts of the epoch over which the spatial branch is averaged.
+        attention: whether time steps and electrodes are weighted by what the epoch holds.
+        dropout: dropout before the projection and in it.
     """
 
-    @register_to_config
-    def __init__(
+    def build(
         self,
-        n_chans: int = 63,
-        n_times: int = 250,
-        n_outputs: int = 1024,
-        n_subjects: int = 0,
-        unseen: str = "mean",
         hidden: int = 256,
         layers: int = 2,
         step: int = 1,
@@ -102,9 +93,8 @@ class SpatioTemporal(EEGEncoder):
         parts: int = 8,
         attention: bool = False,
         dropout: float = 0.5,
-    ):
-        super().__init__()
-        self.take(n_chans, n_subjects, unseen)
+    ) -> None:
+        n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
         self.temporal = TemporalBranch(n_chans, hidden, layers, step, attention, dropout)
         self.spatial = SpatialBranch(n_chans, filters, kernels, parts, attention)
         self.drop = nn.Dropout(dropout)

@@ -17,8 +17,8 @@ import pandas
 import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.quantise import quantise
 from eegdiffusion.core.storage.splits import SPLITS
-from eegdiffusion.events.store.window_store import quantise
 
 BATCH = 128
 """Epochs in a record batch."""
@@ -184,7 +184,7 @@ class EpochStore:
     def __init__(self, path: Path):
         self.path = Path(path)
         if not (self.path / "store.json").is_file():
-            raise InputError(f"{self.path}/store.json: no such file; ingest_things makes an epoch store")
+            raise InputError(f"{self.path}/store.json: no such file; ingest_images makes an epoch store")
         self.description = Description(**json.loads((self.path / "store.json").read_text()))
 
     @cached_property

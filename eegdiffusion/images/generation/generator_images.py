@@ -30,7 +30,7 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
     """
     path = Path(images["file"][row])
     if not path.is_file() or content_hash(path) != images["sha256"][row]:
-        raise InputError(f"{path}: must be the image that ingest_things saw; run `dvc repro ingest_things`")
+        raise InputError(f"{path}: must be the image that ingest_images saw; run `dvc repro ingest_images`")
     return path
 
 

@@ -9,7 +9,7 @@ from mlflow.types import Schema, TensorSpec
 
 from eegdiffusion.core.signal.epoch_scaler import FILE as INPUT
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
-from eegdiffusion.events.serving.window_input import read_example
+from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
 
@@ -18,7 +18,7 @@ ENCODER = "encoder"
 
 def files(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """What a model reads: epochs (n, electrodes, samples) float32 -> (n, outputs) float32."""
-    example = read_example(folder)
+    example = read_input_example(folder)
     outputs = EEGEncoder.load_config(folder / ENCODER)["n_outputs"]
     inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
     signature = ModelSignature(Schema([inputs]), Schema([TensorSpec(np.dtype("float32"), (-1, outputs))]))

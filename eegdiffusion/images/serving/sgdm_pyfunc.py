@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from mlflow.models import ModelSignature
 
-from eegdiffusion.events.serving.window_input import read_example
+from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.generator import FILE as GENERATOR
 from eegdiffusion.images.generation.generator import load_generator
@@ -25,7 +25,7 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     The generator goes into the model as well; a pipeline that the user gave stays where it is.
     """
     generator, sampling, _ = read_defaults(folder)
-    example = read_example(folder)
+    example = read_input_example(folder)
     side = json.loads((generator / GENERATOR).read_text())["image_size"]
     return {"sgdm": folder, "generator": generator}, image_pyfunc.signature(example, side, sampling), example
 

@@ -8,7 +8,7 @@ import torch
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from eegdiffusion.events.serving.window_input import read_example
+from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 from eegdiffusion.images.structure.structure_from_eeg import VAE, load_structure_predictor
 from eegdiffusion.images.structure.structure_maps import CHANNELS
@@ -18,7 +18,7 @@ PREDICTOR = "predictor"
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Files, signature and input example of a folder that train_structural_vae wrote."""
-    example = read_example(folder)
+    example = read_input_example(folder)
     config = StructuralVAE.load_config(folder / PREDICTOR / VAE)
     side, channels = config["image_size"], CHANNELS[config["structure"]]
     inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))

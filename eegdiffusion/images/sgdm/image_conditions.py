@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from eegdiffusion.core.training.batches import BatchesInOrder, loader
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 
@@ -58,7 +58,7 @@ def fit_baseline(
         semantics: gives scale and calibration.
         parts: epochs of ``train`` and ``validation``.
         features: (images, width).
-        alphas: penalties, see :class:`RidgeEpochs`; the best on the validation images is taken.
+        alphas: penalties, see :func:`select_ridge`; the best on the validation images is taken.
 
     Returns:
         the baseline, and its ``alpha`` and ``validation_cosine``.
@@ -66,11 +66,10 @@ def fit_baseline(
     truth = {name: features[data.table["image"]] for name, data in parts.items()}
     eeg = {name: semantics.scale(data.__getitems__(list(range(len(data))))["eeg"]) for name, data in parts.items()}
     mean = semantics.calibration.mean.cpu().numpy()
-    ridge, found = RidgeEpochs(eeg["train"]), []
-    for alpha in alphas:
-        fitted = ridge.fit(truth["train"] - mean, alpha)
-        score = cosines(ridge.predict(fitted, eeg["validation"]) + mean, truth["validation"], mean)
-        found.append((score, alpha, fitted))
-    score, alpha, fitted = max(found, key=lambda one: one[0])
-    baseline = EEGSemantics(ridge.encoder(fitted), semantics.calibration, semantics.scale)
-    return baseline, {"alpha": alpha, "validation_cosine": score}
+
+    def negative_cosine(predicted: np.ndarray) -> float:
+        return -cosines(predicted + mean, truth["validation"], mean)
+
+    selected = select_ridge(eeg["train"], truth["train"] - mean, eeg["validation"], alphas, negative_cosine)
+    baseline = EEGSemantics(selected.encoder, semantics.calibration, semantics.scale)
+    return baseline, {"alpha": selected.alpha, "validation_cosine": -selected.loss}

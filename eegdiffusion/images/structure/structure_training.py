@@ -16,7 +16,7 @@ from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.settings import Hardware, Optimisation, Positive
 from eegdiffusion.images.encoders.encoder_settings import LINEAR
 from eegdiffusion.images.encoders.registry import build_encoder
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
 from eegdiffusion.images.epochs.protocols import folds
@@ -176,14 +176,14 @@ def _fit_linear(
     centred, target = (
         ((part["latent"] - mean) / scale).reshape(len(part["latent"]), -1) for part in (train, validation)
     )
-    epochs, found = RidgeEpochs(train["eeg"]), []
-    for alpha in alphas:
-        one = epochs.fit(centred, alpha)
-        found.append((float(np.square(epochs.predict(one, validation["eeg"]) - target).mean()), one))
-    error, best = min(found, key=lambda one: one[0])
-    readout = LatentReadout(epochs.encoder(best), vae.latent_shape)
+
+    def squared_error(predicted: np.ndarray) -> float:
+        return float(np.square(predicted - target).mean())
+
+    selected = select_ridge(train["eeg"], centred, validation["eeg"], alphas, squared_error)
+    readout = LatentReadout(selected.encoder, vae.latent_shape)
     readout.fit_scale(torch.from_numpy(latents))
-    return readout, Fitted([], 0.0, error, False)
+    return readout, Fitted([], 0.0, selected.loss, False)
 
 
 def train_predictor(

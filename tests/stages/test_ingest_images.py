@@ -14,7 +14,7 @@ import torch
 import yaml
 from sklearn.discriminant_analysis import _cov
 
-from components.ingest_things.__main__ import main
+from components.ingest_images.__main__ import main
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from tests.e2e.workspace import ROOT, environment
@@ -45,10 +45,10 @@ def things(tmp_path_factory):
 
 
 def _ingest(root, layout, epochs="nice", settings=None, entry=None, **extra) -> EpochStore:
-    """Run the stage in this process on a corpus; ``settings`` change ingest_things, ``entry`` its way of cutting."""
+    """Run the stage in this process on a corpus; ``settings`` change ingest_images, ``entry`` its way of cutting."""
     document = yaml.safe_load(Path("params.yaml").read_text())
     document["image_corpora"] = {"one": {"root": str(root), "layout": layout, "epochs": epochs} | extra}
-    document["ingest_things"] |= settings or {}
+    document["ingest_images"] |= settings or {}
     document["epochs"][epochs] |= entry or {}
     Path("params.yaml").write_text(yaml.safe_dump(document))
     main(["--corpus", "one"])
@@ -133,7 +133,7 @@ def test_index_images_and_checks(workspace, things):
     problems = pandas.read_parquet("data/images/one/problems.parquet")
     assert problems["check"].tolist() == ["sessions"] * 2 and "session 4" in problems["message"][0]
     assert set(problems["severity"]) == {"warning"} and len(store.description.fingerprint) == 64
-    assert not os.path.exists(".work/ingest_things/shared-one")
+    assert not os.path.exists(".work/ingest_images/shared-one")
 
 
 def test_averages_are_those_of_the_trials(workspace, things):
@@ -349,7 +349,7 @@ def test_concepts_in_blocks_are_a_warning_that_stays(workspace, tmp_path):
 
 
 def test_an_interrupted_run_keeps_the_subjects_that_were_done(workspace, things, monkeypatch):
-    from components.ingest_things import __main__ as command
+    from components.ingest_images import __main__ as command
 
     original = command.write_subject
 
@@ -383,7 +383,7 @@ def test_a_subject_is_never_held_whole(workspace, tmp_path):
     for package in ("components", "eegdiffusion"):
         os.symlink(ROOT / package, package)
     code = (
-        "import components.ingest_things.__main__ as command\n"
+        "import components.ingest_images.__main__ as command\n"
         "before = int(next(l for l in open('/proc/self/status') if l.startswith('RssAnon')).split()[1])\n"
         "import threading, time\n"
         "peak = [0]\n"

@@ -1,4 +1,4 @@
-"""Cut the epochs of a corpus of images and EEG: ``python -m components.ingest_things --corpus NAME``."""
+"""Cut the epochs of a corpus of images and EEG: ``python -m components.ingest_images --corpus NAME``."""
 
 import json
 import shutil
@@ -10,22 +10,22 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from components.ingest_things import subject as subject_epochs
-from components.ingest_things.settings import ImageCorpus, IngestThings
-from components.ingest_things.subject import Cut, Written, write_subject
+from components.ingest_images import subject as subject_epochs
+from components.ingest_images.settings import ImageCorpus, IngestImages
+from components.ingest_images.subject import Cut, Written, write_subject
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal import epoching, whitening
 from eegdiffusion.core.signal.epoching import Epoching
+from eegdiffusion.core.storage import quantise
 from eegdiffusion.core.storage.pickles import mapped_pickle, torch_archive
 from eegdiffusion.core.storage.problems import Problem, table
-from eegdiffusion.events.store import window_store
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, image_corpus, things_eeg2
 from eegdiffusion.images.corpora.image_corpus import Corpus
 from eegdiffusion.images.epochs import epoch_store
 
-MADE_BY = (bids_eeg, eegcvpr40, epoch_store, image_corpus, mapped_pickle, window_store, subject_epochs, things_eeg2)
+MADE_BY = (bids_eeg, eegcvpr40, epoch_store, image_corpus, mapped_pickle, quantise, subject_epochs, things_eeg2)
 MADE_BY += (torch_archive, epoching, whitening)
 """Modules that decide what a subject's epochs hold."""
 
@@ -77,7 +77,7 @@ def _check_images(corpus: Corpus) -> tuple[pandas.DataFrame, list[Problem]]:
 
 
 def _write_subjects(
-    run: Stage, corpus: Corpus, images: pandas.DataFrame, settings: IngestThings, cutting: Epoching
+    run: Stage, corpus: Corpus, images: pandas.DataFrame, settings: IngestImages, cutting: Epoching
 ) -> tuple[dict[str, Path], list[Written], list[Problem]]:
     """Write the epochs of each subject, or take those that an interrupted run of the same has left."""
     test = (images["partition"] == "test").to_numpy()
@@ -127,15 +127,15 @@ def _refuse_too_many(problems: pandas.DataFrame, what: str, bad: int, total: int
         path = run.shared_work / "problems.csv"
         problems.to_csv(path, index=False)
         raise InputError(
-            f"{bad} of {total} {what} are unusable, more than ingest_things.max_bad_fraction {allowed:g} allows; "
+            f"{bad} of {total} {what} are unusable, more than ingest_images.max_bad_fraction {allowed:g} allows; "
             f"{path} lists why"
         )
 
 
-@stage("ingest_things")
+@stage("ingest_images")
 def main(run: Stage) -> None:
     name = run.item["corpus"]
-    place, settings = run.settings(ImageCorpus, f"image_corpora.{name}"), run.settings(IngestThings)
+    place, settings = run.settings(ImageCorpus, f"image_corpora.{name}"), run.settings(IngestImages)
     cutting = run.settings(Epoching, f"epochs.{place.epochs}")
     root, out = run.input("corpus"), run.output("store")
     corpus = open_corpus(place)

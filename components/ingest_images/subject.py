@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from components.ingest_things.settings import Counts
+from components.ingest_images.settings import Counts
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoching import Epoching, operator, window
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance

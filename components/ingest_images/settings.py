@@ -34,8 +34,8 @@ class Counts:
 
 
 @settings
-class IngestThings:
-    """Section ``ingest_things``."""
+class IngestImages:
+    """Section ``ingest_images``."""
 
     validation_fraction: Annotated[float, Ge(0), Lt(1)]
     """Of the training concepts, where the corpus has no validation split of its own."""
