@@ -43,13 +43,13 @@ def main(run: Stage) -> None:
     windows = store.event_windows("test").table
     data = [Data(f"{store.corpus} latent tokens", *use) for use in ((cache, "training"), (test_cache, "testing"))]
     with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
-        if run.leader:
+        if run.is_rank_zero:
             mlflow.set_tags({"ablation.family": row.family, "ablation.row": row.name})
         for seed in seeds:
             trained = train_lft(
                 train, validation, settings, len(store.classes), seed, hardware, run.work / f"fit-{seed}"
             )
-            if not run.leader:
+            if not run.is_rank_zero:
                 continue
             # Under the reference's convention of rates the last pool is missing.
             predicted = probabilities(

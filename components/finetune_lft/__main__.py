@@ -61,7 +61,7 @@ def main(run: Stage) -> None:
             run.work / "fit",
             logger,
         )
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         lft, facts = trained.lft, trained.facts | {"labels": kind} | store.facts("test")
         batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)

@@ -10,24 +10,19 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from components.ingest_images import subject as subject_epochs
 from components.ingest_images.settings import ImageCorpus, IngestImages
 from components.ingest_images.subject import Cut, Written, write_subject
+from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.signal import epoching, whitening
 from eegdiffusion.core.signal.epoching import Epoching
-from eegdiffusion.core.storage import quantise
-from eegdiffusion.core.storage.pickles import mapped_pickle, torch_archive
 from eegdiffusion.core.storage.problems import Problem, table
-from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, image_corpus, things_eeg2
+from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, things_eeg2
 from eegdiffusion.images.corpora.image_corpus import Corpus
 from eegdiffusion.images.epochs import epoch_store
 
-MADE_BY = (bids_eeg, eegcvpr40, epoch_store, image_corpus, mapped_pickle, quantise, subject_epochs, things_eeg2)
-MADE_BY += (torch_archive, epoching, whitening)
-"""Modules that decide what a subject's epochs hold."""
+READERS = tuple(module.__name__ for module in (bids_eeg, eegcvpr40, things_eeg2))
 
 NAMES = {
     "things_eeg2_raw": "THINGS-EEG2",
@@ -81,7 +76,7 @@ def _write_subjects(
 ) -> tuple[dict[str, Path], list[Written], list[Problem]]:
     """Write the epochs of each subject, or take those that an interrupted run of the same has left."""
     test = (images["partition"] == "test").to_numpy()
-    code = text_hash(mne.__version__, [content_hash(Path(module.__file__)) for module in MADE_BY])
+    code = text_hash(mne.__version__, code_hash(write_subject.__module__, *READERS))
     cut = Cut(cutting, settings.repetitions, settings.seed, None, things_eeg2.CHANNELS)
     files, done, problems = {}, [], []
     for name in (bar := tqdm(corpus.files, desc="cutting epochs", unit="subject")):

@@ -59,7 +59,7 @@ def main(run: Stage) -> None:
         else:
             source = Source(settings.pipeline, settings.download, settings.ip_adapter, settings.image_size, False)
             generator, curves = open_generator(source, n_features=features.embedding.width).to(device), {}
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         facts["parameters"] = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}
         generator.save(out)

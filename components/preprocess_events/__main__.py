@@ -12,17 +12,14 @@ from dask.distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
-from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.signal import filtering, montage
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.splits import SPLITS
-from eegdiffusion.events.corpora import edf, preprocess_recording, tuev
+from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
 from eegdiffusion.events.store import window_store
-
-MADE_BY = (edf, tuev, window_store, preprocess_recording, filtering, montage)
-"""Modules that decide what a preprocessed recording holds."""
 
 
 def _split_hash(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: str, processing: str) -> str:
@@ -51,7 +48,7 @@ def main(run: Stage) -> None:
     processing = text_hash(asdict(settings.filtering), settings.montage_sign)
 
     # A finished recording is kept under what it was made from and by, so that a killed run goes on where it was.
-    code = text_hash(mne.__version__, [content_hash(Path(module.__file__)) for module in MADE_BY])
+    code = text_hash(mne.__version__, code_hash(preprocess.__module__))
     work = run.shared_work.resolve() / text_hash(processing, code)[:16]
     work.mkdir(exist_ok=True)
     targets = {row.path: work / f"{row.sha256}.arrow" for row in recordings.itertuples()}

@@ -64,7 +64,7 @@ def main(run: Stage) -> None:
             work=run.work / "fit",
             logger=logger,
         )
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         backbone = module.averaged.to(device_of(hardware.accelerator))
         embedded = Embedding(variant.mu_law, store.sfreq, store.description.unit, store.channels)

@@ -48,7 +48,7 @@ def main(run: Stage) -> None:
                 hardware=hardware,
                 work=run.work / f"fit-{seed}",
             )
-            if not run.leader:
+            if not run.is_rank_zero:
                 continue
             model = module.averaged
             folder = out / f"seed-{seed}"
@@ -69,7 +69,7 @@ def main(run: Stage) -> None:
             logger.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
             if fitted.best_score > best_kappa:
                 best, best_kappa = (folder, metrics), fitted.best_score
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         logger.drain()
         mlflow.log_artifacts(out)

@@ -63,7 +63,7 @@ def main(run: Stage) -> None:
             module, data["train"], data["validation"], monitor="validation_loss", mode="min", hardware=hardware,
             work=run.work, logger=logger,
         )  # fmt: skip
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         losses = {split: compare(module, data[split], settings.draws, device) for split in ("validation", "test")}
         trained = model.trained()

@@ -92,7 +92,7 @@ def main(run: Stage) -> None:
             module, items["train"], items["validation"], monitor="validation_loss", mode="min", hardware=hardware,
             work=run.work, logger=logger,
         )  # fmt: skip
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         losses = {}
         for name in ("validation", "test"):

@@ -64,7 +64,7 @@ def main(run: Stage) -> None:
             first = (protocol, band) == (row.protocols[0], row.bands[0])
             if first and (best is None or cell.validation > best.validation):
                 best = cell
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         served = row.served and row.pairs == "recorded"
         if row.objective == "align" and served:

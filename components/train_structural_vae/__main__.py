@@ -47,7 +47,7 @@ def main(run: Stage) -> None:
         predictor, second = train_predictor(
             data, vae, latents, settings.predictor, seed, hardware, run.work / "predictor", logger
         )
-        if not run.leader:
+        if not run.is_rank_zero:
             return
         predictor.save(out / serving.PREDICTOR)
         tested, pairs = structure_tests.test(predictor, data, latents, device), data.pairs()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.files import there
+from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.classification_metrics import (
     METRICS,
     Interval,
@@ -79,8 +79,8 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
         InputError: a seed is missing, or the seeds were not tested on the same windows.
     """
     folders = [folder / f"seed-{seed}" for seed in seeds]
-    facts = json.loads(there(folders[0] / "metrics.json").read_text())
-    tables = [pandas.read_parquet(there(path / "predictions.parquet")) for path in folders]
+    facts = json.loads(require_file(folders[0] / "metrics.json").read_text())
+    tables = [pandas.read_parquet(require_file(path / "predictions.parquet")) for path in folders]
     windows = tables[0][WINDOW]
     if not all(table[WINDOW].equals(windows) for table in tables):
         raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
@@ -90,7 +90,7 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
         parameters=facts["parameters"],
         windows=windows,
         probabilities=np.stack([table[classes].to_numpy() for table in tables]),
-        curves=[pandas.read_csv(there(path / "curves.csv")) for path in folders],
+        curves=[pandas.read_csv(require_file(path / "curves.csv")) for path in folders],
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.files import there
+from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap, top_k
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, RANKS, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import Row, seeds_of
@@ -174,7 +174,7 @@ def _studies(folder: Path, name: str, row: Row, seeds: list[int]) -> list[Study]
         if facts["protocol"] not in row.protocols or facts["seed"] not in seeds_of(row, facts["protocol"], seeds):
             continue
         band = facts["band"] and tuple(facts["band"])
-        rows = pandas.read_parquet(there(path.with_name(table)))
+        rows = pandas.read_parquet(require_file(path.with_name(table)))
         cell = Cell(facts["protocol"], band, facts["fold"]["name"], facts["seed"], facts, rows, path.parent)
         cells.setdefault((facts["protocol"], band), []).append(cell)
     wanted = [(protocol, band and tuple(band)) for protocol in row.protocols for band in row.bands]

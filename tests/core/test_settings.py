@@ -17,6 +17,7 @@ class Outer:
     name: str
     inner: Inner
     size: int = 3
+    sides: dict[str, list[Inner]] | None = None
 
 
 def _write(tmp_path, text):
@@ -35,9 +36,13 @@ def test_reads_nested_sections_and_defaults(tmp_path):
     [
         ("s: {name: x, inner: {rate: -1}}", "s.inner.rate", "greater than 0"),
         ("s: {name: x, inner: {rate: 1}, sise: 2}", "s.sise", "Unexpected"),
+        ("s: {name: x, inner: {rate: 1}, sise: 2}", "s.sise", "did you mean 'size'?"),
+        ("s: {name: x, inner: {rate: 1, rat: 2}}", "s.inner.rat", "did you mean 'rate'?"),
+        ("s: {name: x, inner: {rate: 1}, sides: {a: [{rate: 1, reat: 1}]}}", "s.sides.a.0.reat", "mean 'rate'?"),
         ("s: {inner: {rate: 1}}", "s.name", "required"),
         ("s: {name: x, inner: {rate: 1}, size: many}", "s.size", "valid integer"),
         ("t: {}", "s", "no such section"),
+        ("ss: {}", "s: there is no such section", "did you mean 'ss'?"),
         ("s: [", "not valid YAML", ""),
     ],
 )

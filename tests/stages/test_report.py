@@ -12,8 +12,7 @@ import pytest
 import sklearn.metrics
 
 from components.report.__main__ import main
-from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
 from eegdiffusion.core.storage import splits
 from eegdiffusion.events.results import predictions_io
 from eegdiffusion.events.store import window_store

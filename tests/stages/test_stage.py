@@ -2,9 +2,10 @@
 
 import pytest
 
-from eegdiffusion.core.runtime import contract as component
+from eegdiffusion.core.runtime import contract
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT, Stage, stage
+from eegdiffusion.core.runtime.stage import Stage, stage
 
 
 @settings
@@ -30,8 +31,8 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text("toy: {root: raw, sizes: {size: 2}}")
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.txt").write_text("a")
-    contract = component.validate(CONTRACT, component.Component, "toy")
-    monkeypatch.setattr(component, "read", lambda name: contract)
+    agreed = contract.validate(CONTRACT, contract.Contract, "toy")
+    monkeypatch.setattr(contract, "read", lambda name: agreed)
     return tmp_path
 
 
@@ -89,7 +90,7 @@ def test_a_missing_input_says_what_to_do(toy, capsys):
 
 def test_the_work_folder_is_keyed_by_settings_input_and_item_and_goes_on_success(toy):
     def fingerprint(seed=7):
-        return Stage(component.read("toy"), {"seed": seed}).fingerprint
+        return Stage(contract.read("toy"), {"seed": seed}).fingerprint
 
     first = fingerprint()
     assert fingerprint() == first != fingerprint(8)
@@ -116,9 +117,68 @@ def test_the_work_folder_stays_after_a_failure(toy):
     assert [path.read_text() for path in (toy / ".work").rglob("half")] == ["done"]
 
 
-def test_followers_of_a_distributed_run_leave_outputs_alone(toy, monkeypatch):
+def test_other_ranks_of_a_distributed_run_leave_outputs_alone(toy, monkeypatch):
     (toy / "out").mkdir()
-    (toy / "out" / "seed-7").write_text("the leader's")
+    (toy / "out" / "seed-7").write_text("rank 0's")
     monkeypatch.setenv("LOCAL_RANK", "1")
     stage("toy")(lambda run: run.output("table"))(["--seed", "7"])
-    assert (toy / "out" / "seed-7").read_text() == "the leader's"
+    assert (toy / "out" / "seed-7").read_text() == "rank 0's"
+
+
+@settings
+class Machine:
+    devices: int
+    precision: str
+
+
+@pytest.fixture
+def trained(toy, monkeypatch):
+    """The toy as a stage whose result depends on the precision, and on nothing else of the machine."""
+    agreed = contract.validate(CONTRACT | {"params": ["toy.sizes", "hardware.precision"]}, contract.Contract, "toy")
+    monkeypatch.setattr(contract, "read", lambda name: agreed)
+
+    def fingerprint(devices=1, precision="single"):
+        (toy / "params.yaml").write_text(
+            f"toy: {{root: raw, sizes: {{size: 2}}}}\nhardware: {{devices: {devices}, precision: {precision}}}"
+        )
+        return Stage(agreed, {"seed": 7}).fingerprint
+
+    return fingerprint
+
+
+def test_what_a_run_costs_is_read_and_is_no_part_of_its_key(trained):
+    first = trained()
+
+    def main(run: Stage):
+        assert run.settings(Machine, "hardware") == Machine(devices=1, precision="single")
+        assert run.settings(int, "hardware.devices") == 1
+        _use_all(run)
+
+    stage("toy")(main)(["--seed", "7"])
+    assert trained(devices=2) == first != trained(precision="half")
+
+
+def test_a_declared_field_of_the_machine_must_be_used(trained):
+    trained()
+    with pytest.raises(AssertionError, match="not used: settings hardware.precision"):
+        stage("toy")(lambda run: (run.settings(int, "hardware.devices"), _use_all(run)))(["--seed", "7"])
+
+
+def test_a_typo_in_a_stages_name_names_the_nearest():
+    with pytest.raises(InputError, match="'train_baseline' is not a stage; did you mean 'train_baselines'"):
+        contract.read("train_baseline")
+
+
+def test_a_typo_in_an_entrys_name_names_the_nearest(toy, capsys):
+    (toy / "params.yaml").write_text("toy: {root: raw, size: {size: 2}}")
+    with pytest.raises(SystemExit):
+        stage("toy")(_use_all)(["--seed", "7"])
+    assert "params.yaml: toy.sizes: there is no such section; did you mean 'toy.size'?" in capsys.readouterr().err
+
+
+def test_a_run_outside_the_repository_is_told_where_to_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        stage("cache_latents")(_use_all)(["--latents", "base"])
+    assert ended.value.code == EXIT_BAD_INPUT
+    assert f"{tmp_path}: holds no folder components/; run from the root" in capsys.readouterr().err

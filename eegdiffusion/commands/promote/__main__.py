@@ -3,6 +3,7 @@
 import argparse
 
 from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO
 from eegdiffusion.operations.registry.champion import Model
 from eegdiffusion.operations.registry.registry_config import choose
 
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         decision = Model(name).challenge(entry, mode)
         passed += decision.passed
         print(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
-    return shell.NOTHING_TO_DO if arguments.propose and not passed else 0
+    return EXIT_NOTHING_TO_DO if arguments.propose and not passed else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import StringConstraints
 
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
 
 ROOT = Path("components")
@@ -34,7 +34,7 @@ class Artifact:
 
 
 @settings
-class Component:
+class Contract:
     """What a stage is called, takes, makes and runs in."""
 
     name: Name
@@ -45,14 +45,27 @@ class Component:
     inputs: list[Artifact] = ()
     outputs: list[Artifact]
     params: list[str]
+    """Sections and fields of ``params.yaml`` that decide the result; those of :data:`.settings.RUN_SECTION` that are
+    not listed say how the stage runs, and may change without a rerun."""
 
 
-def read(stage: str) -> Component:
-    """Read the contract of a stage by its name."""
+def stage_names() -> list[str]:
+    """Return the names of all stages of the repository, sorted."""
+    return sorted(path.parent.name for path in ROOT.glob("*/component.yaml"))
+
+
+def read(stage: str) -> Contract:
+    """Read the contract of a stage by its name.
+
+    Raises:
+        InputError: the working directory is no repository, there is no such stage, or its file breaks a rule.
+    """
+    if not ROOT.is_dir():
+        raise InputError(f"{Path.cwd()}: holds no folder {ROOT}/; run from the root of the repository, beside dvc.yaml")
     path = ROOT / stage / "component.yaml"
     if not path.is_file():
-        raise InputError(f"components/{stage}/component.yaml: no such file; {stage!r} is not a stage")
-    return validate(yaml.safe_load(path.read_text()), Component, f"components/{stage}/component.yaml")
+        raise InputError(f"{path}: no such file; {stage!r} is not a stage{nearest(stage, stage_names())}")
+    return validate(yaml.safe_load(path.read_text()), Contract, str(path))
 
 
 def resolve(template: str, item: dict, document: dict | None = None) -> str:
@@ -62,6 +75,9 @@ def resolve(template: str, item: dict, document: dict | None = None) -> str:
         template: e.g. ``models/lft/seed-{seed}`` or ``${event_corpora.tuev.root}``.
         item: values of the arguments.
         document: the parsed ``params.yaml``; read when not given.
+
+    Raises:
+        InputError: ``params.yaml`` has no such section or field.
     """
     template = re.sub(r"(?<!\$)\{(\w+)\}", lambda match: str(item[match[1]]), template)
     return re.sub(r"\$\{([\w.]+)\}", lambda match: str(section(document or load(), match[1])), template)

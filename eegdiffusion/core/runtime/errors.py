@@ -1,4 +1,16 @@
-"""Errors that are the user's to mend, and errors that time mends."""
+"""Errors that a user mends, errors that time mends, and the exit statuses that tell a scheduler which it was."""
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_BAD_INPUT = 65
+"""Exit status (EX_DATAERR) of a command that met bad input: a retry cannot help."""
+
+EXIT_UNAVAILABLE = 75
+"""Exit status (EX_TEMPFAIL) of a command that a service kept waiting for too long: a later try goes on."""
+
+EXIT_NOTHING_TO_DO = 99
+"""Exit status of a command that has nothing to do: Airflow skips its task, and what waits for its event stays."""
 
 
 class InputError(ValueError):
@@ -13,3 +25,17 @@ class Unavailable(RuntimeError):
 
     A stage that meets one stops with exit status 75 and prints the message alone; a later try goes on from there.
     """
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the end of an error message about an unknown name: the known name that is most like it, if any is.
+
+    Args:
+        name: the unknown name.
+        names: the known ones.
+
+    Returns:
+        ``"; did you mean 'precision'?"``, or an empty string where no known name is similar.
+    """
+    matches = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

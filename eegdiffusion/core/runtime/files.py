@@ -5,11 +5,11 @@ from pathlib import Path
 from eegdiffusion.core.runtime.errors import InputError
 
 
-def there(path: Path) -> Path:
-    """Return the path of a result's file.
+def require_file(path: Path) -> Path:
+    """Return the path of a file of a stage's result.
 
     Raises:
-        InputError: it is not there.
+        InputError: there is no such file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file, but params.yaml: matrix asks for it; run `dvc repro`")

@@ -1,15 +1,21 @@
 """Typed settings, read from ``params.yaml`` once, at the edge of a stage."""
 
 from pathlib import Path
-from typing import dataclass_transform
+from typing import dataclass_transform, get_args
 
 import pydantic
 import yaml
 from pydantic.dataclasses import dataclass
 
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, nearest
 
 PARAMS = Path("params.yaml")
+
+RUN_SECTION = "hardware"
+"""Section of ``params.yaml`` that says how a run goes: where, on how many devices, with how many workers.
+
+DVC watches only those of its fields that a stage's contract declares, as they change numbers (``hardware.precision``).
+"""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -19,10 +25,14 @@ def settings[T](cls: type[T]) -> type[T]:
 
 
 def load(path: Path | str = PARAMS) -> dict:
-    """Read a YAML mapping of settings sections."""
+    """Read a YAML mapping of settings sections.
+
+    Raises:
+        InputError: the file does not exist, is not valid YAML or is no mapping.
+    """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; run from the root of the repository")
+        raise InputError(f"{path}: no such file in {Path.cwd()}; run from the root of the repository, beside dvc.yaml")
     try:
         document = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -33,11 +43,23 @@ def load(path: Path | str = PARAMS) -> dict:
 
 
 def section(document: dict, name: str, path: Path | str = PARAMS):
-    """Return the value at a dotted name, e.g. ``latents.base``."""
+    """Return the value at a dotted name.
+
+    Args:
+        document: the parsed file.
+        name: e.g. ``latents.base``.
+        path: the file, for the message.
+
+    Raises:
+        InputError: there is none; the message names the most similar name that there is.
+    """
     value = document
-    for part in name.split("."):
+    parts = name.split(".")
+    for depth, part in enumerate(parts):
         if not isinstance(value, dict) or part not in value:
-            raise InputError(f"{path}: {name}: there is no such section")
+            names = [".".join([*parts[:depth], str(key)]) for key in value] if isinstance(value, dict) else []
+            suggestion = nearest(".".join(parts[: depth + 1]), names)
+            raise InputError(f"{path}: {name}: there is no such section{suggestion}")
         value = value[part]
     return value
 
@@ -57,12 +79,44 @@ def read[T](name: str, cls: type[T], path: Path | str = PARAMS) -> T:
 
 
 def validate[T](values, cls: type[T], where: str) -> T:
-    """Validate plain values against a settings class; ``where`` begins each line of the error."""
+    """Validate plain values against a settings class.
+
+    Args:
+        values: what the file holds.
+        cls: a class made with :func:`settings`, or any type that Pydantic knows.
+        where: file and section, which begin each line of the error.
+
+    Raises:
+        InputError: a field is missing, unknown (the most similar one is named) or breaks its rule.
+    """
     try:
         return pydantic.TypeAdapter(cls).validate_python(values)
     except pydantic.ValidationError as error:
-        lines = [
-            f"{'.'.join([where, *map(str, problem['loc'])])}: {problem['msg']} (found {problem['input']!r})"
-            for problem in error.errors()
-        ]
-        raise InputError("\n".join(lines)) from error
+        raise InputError("\n".join(_message(problem, cls, where) for problem in error.errors())) from error
+
+
+def _message(problem: dict, cls: type, where: str) -> str:
+    """Return the line that tells of one of Pydantic's errors."""
+    *parents, field = problem["loc"] or ("",)
+    suggestion = ""
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        suggestion = nearest(str(field), _fields_at(cls, parents))
+    name = ".".join([where, *map(str, problem["loc"])])
+    return f"{name}: {problem['msg']} (found {problem['input']!r}){suggestion}"
+
+
+def _fields_at(cls: type, location: list[str | int]) -> list[str]:
+    """Return the names of the fields that a settings class has at a location within it."""
+    classes = _settings_classes(cls)
+    for part in location:
+        fields = [kind.__pydantic_fields__[part] for kind in classes if part in kind.__pydantic_fields__]
+        # Anything else is a key of a mapping, an index of a list, or names one of several alternatives.
+        classes = [kind for field in fields for kind in _settings_classes(field.annotation)] or classes
+    return [name for kind in classes for name in kind.__pydantic_fields__]
+
+
+def _settings_classes(annotation: object) -> list[type]:
+    """Return the settings classes that an annotation is made of, e.g. of ``dict[str, Latents] | None``."""
+    if hasattr(annotation, "__pydantic_fields__"):
+        return [annotation]
+    return [kind for argument in get_args(annotation) for kind in _settings_classes(argument)]

@@ -2,30 +2,31 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from eegdiffusion.core.runtime.errors import InputError, Unavailable
-from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
-
-NOTHING_TO_DO = 99
-"""Exit status of a command that found nothing to do: Airflow skips its task, and what waits for its event stays."""
-
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE, InputError, Unavailable
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
 
 
-def output(*words: str, cwd: Path, given: str | None = None) -> str:
-    """Run a command, with ``given`` as its standard input, and return what it printed.
+def output(*words: str, cwd: Path, stdin: str | None = None) -> str:
+    """Run a command and return what it printed, stripped.
+
+    Args:
+        words: the command and its arguments.
+        cwd: the folder that it runs in.
+        stdin: the text of its standard input.
 
     Raises:
         RuntimeError: it failed; the message holds what it wrote to stderr.
     """
-    done = subprocess.run(words, cwd=cwd, input=given, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: exit status {done.returncode}\n{done.stderr.strip()}")
-    return done.stdout.strip()
+    process = subprocess.run(words, cwd=cwd, input=stdin, capture_output=True, text=True)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(words)}: exit status {process.returncode}\n{process.stderr.strip()}")
+    return process.stdout.strip()
 
 
 def commit(workspace: Path, message: str, *paths: str) -> None:
@@ -35,13 +36,24 @@ def commit(workspace: Path, message: str, *paths: str) -> None:
         output("git", *AUTHOR, "commit", "--quiet", "--message", message, cwd=workspace)
 
 
-def run(name: str, main: Callable[[], int | None]) -> None:
-    """Run the body of a command; bad input ends it with exit status 65, a service that is away with 75."""
+@contextmanager
+def errors_as_exit_status(name: str) -> Iterator[None]:
+    """End the process with a message and no traceback: on bad input with status 65, on an absent service with 75.
+
+    Args:
+        name: the command, which begins the message.
+    """
     try:
-        raise SystemExit(main() or 0)
+        yield
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT) from error
     except Unavailable as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
+
+
+def run(name: str, main: Callable[[], int | None]) -> None:
+    """Run the body of a command and exit with the status that it returns; see :func:`errors_as_exit_status`."""
+    with errors_as_exit_status(name):
+        raise SystemExit(main() or 0)

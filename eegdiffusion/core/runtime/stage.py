@@ -1,36 +1,20 @@
 """Runs one stage: settings in, declared inputs in, declared outputs out."""
 
 import argparse
-import hashlib
-import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from eegdiffusion.core.runtime import contract as component
-from eegdiffusion.core.runtime.errors import InputError, Unavailable
-from eegdiffusion.core.runtime.hashing import content_hash
-from eegdiffusion.core.runtime.settings import load, section, validate
-
-EXIT_BAD_INPUT = 65
-"""Exit status (EX_DATAERR) of a stage that met bad input: a retry cannot help."""
-
-EXIT_UNAVAILABLE = 75
-"""Exit status (EX_TEMPFAIL) of a stage that a service kept waiting for too long: a later try goes on."""
+from eegdiffusion.core.runtime import contract, shell
+from eegdiffusion.core.runtime.closure import stage_code_hash
+from eegdiffusion.core.runtime.contract import Contract
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
 
 WORK = Path(".work")
-
-
-def _code_hash() -> str:
-    """SHA-256 of the project's modules loaded so far."""
-    total = hashlib.sha256()
-    for name, module in sorted(sys.modules.items()):
-        if name.partition(".")[0] in ("components", "eegdiffusion") and getattr(module, "__file__", None):
-            total.update(name.encode() + Path(module.__file__).read_bytes())
-    return total.hexdigest()
 
 
 class Stage:
@@ -44,18 +28,18 @@ class Stage:
         item: values of the command-line arguments (one item of the stage's matrix).
     """
 
-    def __init__(self, contract: component.Component, item: dict):
-        self.name = contract.name
+    def __init__(self, agreed: Contract, item: dict):
+        self.name = agreed.name
         self.item = item
         self._document = load()
-        self._params = [component.resolve(name, item) for name in contract.params]
-        self._inputs = {a.name: Path(component.resolve(a.path, item, self._document)) for a in contract.inputs}
-        self._outputs = {a.name: Path(component.resolve(a.path, item, self._document)) for a in contract.outputs}
+        self._params = [contract.resolve(name, item, self._document) for name in agreed.params]
+        self._inputs = {a.name: Path(contract.resolve(a.path, item, self._document)) for a in agreed.inputs}
+        self._outputs = {a.name: Path(contract.resolve(a.path, item, self._document)) for a in agreed.outputs}
         self._left = {f"settings {p}" for p in self._params}
         self._left |= {f"input {n}" for n in self._inputs} | {f"output {n}" for n in self._outputs}
 
     @property
-    def leader(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this process is the only one of the stage, or the first of a distributed run."""
         return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
@@ -65,9 +49,23 @@ class Stage:
         self._left.remove(f"{kind} {name}")
 
     def settings[T](self, cls: type[T], name: str | None = None) -> T:
-        """Read a section of ``params.yaml`` (default: the one named like the stage) as the settings class ``cls``."""
+        """Read a section of ``params.yaml`` as a settings class.
+
+        The section ``hardware``, or a field of it, may be read undeclared: it is configuration of the run. Fields of
+        it that decide the result are declared (``hardware.precision``), and count as asked for when it is read.
+
+        Args:
+            cls: a class made with :func:`.settings.settings`, or any type that Pydantic knows.
+            name: dotted name of the section; default: the one named like the stage.
+
+        Raises:
+            InputError: there is no such section, or a field is missing, unknown or breaks its rule.
+        """
         name = name or self.name
-        self._take("settings", name)
+        if name.partition(".")[0] == RUN_SECTION:
+            self._left = {entry for entry in self._left if not f"{entry}.".startswith(f"settings {name}.")}
+        else:
+            self._take("settings", name)
         return validate(section(self._document, name), cls, f"params.yaml: {name}")
 
     def input(self, name: str) -> Path:
@@ -82,7 +80,7 @@ class Stage:
         """Return the path where a declared output goes; its parent exists, the output itself does not."""
         self._take("output", name)
         path = self._outputs[name]
-        if self.leader:
+        if self.is_rank_zero:
             if path.is_dir():
                 shutil.rmtree(path)
             path.unlink(missing_ok=True)
@@ -92,14 +90,15 @@ class Stage:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that this run depends on: item, settings, content of the inputs, and code."""
-        parts = {
-            "stage": self.name,
-            "item": self.item,
-            "params": {name: section(self._document, name) for name in self._params},
-            "inputs": {name: content_hash(path) for name, path in self._inputs.items()},
-            "code": _code_hash(),
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return text_hash(
+            {
+                "stage": self.name,
+                "item": self.item,
+                "params": {name: section(self._document, name) for name in self._params},
+                "inputs": {name: content_hash(path) for name, path in self._inputs.items()},
+                "code": stage_code_hash(self.name),
+            }
+        )
 
     @cached_property
     def work(self) -> Path:
@@ -116,7 +115,7 @@ class Stage:
         return path
 
     def _finish(self) -> None:
-        if not self.leader:
+        if not self.is_rank_zero:
             return
         if self._left:
             left = ", ".join(sorted(self._left))
@@ -129,9 +128,9 @@ class Stage:
                 shutil.rmtree(getattr(self, name), ignore_errors=True)
 
 
-def _parse(contract: component.Component, argv: list[str] | None) -> dict:
-    parser = argparse.ArgumentParser(prog=f"python -m components.{contract.name}", description=contract.description)
-    for argument in contract.arguments:
+def _parse(agreed: Contract, argv: list[str] | None) -> dict:
+    parser = argparse.ArgumentParser(prog=f"python -m components.{agreed.name}", description=agreed.description)
+    for argument in agreed.arguments:
         kind = {"String": str, "Integer": int}[argument.type]
         parser.add_argument(f"--{argument.name}", type=kind, required=True, help=argument.description)
     return vars(parser.parse_args(argv))
@@ -142,17 +141,11 @@ def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:
 
     def decorate(main: Callable[[Stage], None]) -> Callable[[], None]:
         def command(argv: list[str] | None = None) -> None:
-            try:
-                contract = component.read(name)
-                run = Stage(contract, _parse(contract, argv))
+            with shell.errors_as_exit_status(name):
+                agreed = contract.read(name)
+                run = Stage(agreed, _parse(agreed, argv))
                 main(run)
                 run._finish()
-            except InputError as error:
-                print(f"{name}: {error}", file=sys.stderr)
-                raise SystemExit(EXIT_BAD_INPUT) from error
-            except Unavailable as error:
-                print(f"{name}: {error}", file=sys.stderr)
-                raise SystemExit(EXIT_UNAVAILABLE) from error
 
         return command
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.files import there
+from eegdiffusion.core.runtime.files import require_file
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ def read_backbone(folder: Path) -> Backbone:
     raws = {}
     for kind in ("real", "generated"):
         path = folder / "generated" / f"{kind}_raw.fif"
-        raws[kind] = mne.io.read_raw_fif(there(path), verbose="error")
+        raws[kind] = mne.io.read_raw_fif(require_file(path), verbose="error")
         if not len(raws[kind].annotations):
             raise InputError(f"{path}: annotations: must be one for each signal (found none)")
     return Backbone(
-        facts=json.loads(there(folder / "metrics.json").read_text()),
+        facts=json.loads(require_file(folder / "metrics.json").read_text()),
         curves=pandas.read_csv(folder / "curves.csv"),
         channels=raws["real"].ch_names,
         rate_hz=raws["real"].info["sfreq"],

@@ -11,7 +11,7 @@ from typing import Literal
 
 import pandas
 
-from eegdiffusion.core.runtime.files import there
+from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.paired import Difference, paired_difference
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap
 
@@ -144,11 +144,11 @@ def read_scores(folder: Path) -> Scores:
     Raises:
         InputError: a file is missing.
     """
-    facts = json.loads(there(folder / FACTS).read_text())
+    facts = json.loads(require_file(folder / FACTS).read_text())
     return Scores(
         context=Context(**facts["context"]),
         metrics={metric["key"]: Metric(**metric) for metric in facts["metrics"]},
-        values=pandas.read_parquet(there(folder / VALUES)),
-        sets=pandas.read_parquet(there(folder / SETS)),
+        values=pandas.read_parquet(require_file(folder / VALUES)),
+        sets=pandas.read_parquet(require_file(folder / SETS)),
         picture=tuple(facts["picture"]),
     )

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from eegdiffusion.core.runtime import shell
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO, InputError
 from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import table
@@ -180,11 +180,11 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     changed = {name for name in content.keys() | state.valid.keys() if content.get(name) != state.valid.get(name)}
     if not changed:
         print(f"{root}: nothing is new among {len(seen)} files")
-        return shell.NOTHING_TO_DO
+        return EXIT_NOTHING_TO_DO
     youngest = max((file.mtime_ns for file in seen.values()), default=0) / 1e9
     if time.time() - youngest < settle_seconds:
         print(f"{root}: files are still arriving; looking again later")
-        return shell.NOTHING_TO_DO
+        return EXIT_NOTHING_TO_DO
     if content == state.pending:
         print(f"{root}: announced before, and not confirmed; announcing it again")
         return 0
@@ -198,7 +198,7 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
     if not tell:
         print(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
-    return 0 if tell else shell.NOTHING_TO_DO
+    return 0 if tell else EXIT_NOTHING_TO_DO
 
 
 def confirm(state_path: Path) -> None:

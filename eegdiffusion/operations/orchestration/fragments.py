@@ -102,7 +102,7 @@ def publish(clone: Path, run: str, stage: str) -> None:
     fragment = clone / ".git" / "eeg-fragment.yaml"
     dump_yaml(fragment, {"stages": {stage: lock["stages"][stage]}, "took": taken(lock, stage)})
     blob = shell.output("git", "hash-object", "-w", str(fragment), cwd=clone)
-    tree = shell.output("git", "mktree", cwd=clone, given=f"100644 blob {blob}\t{LOCK}\n")
+    tree = shell.output("git", "mktree", cwd=clone, stdin=f"100644 blob {blob}\t{LOCK}\n")
     commit = shell.output("git", *shell.AUTHOR, "commit-tree", "-m", f"Record {stage}", tree, cwd=clone)
     shell.output("git", "push", "--quiet", "origin", f"+{commit}:refs/eeg/{run}/{stage}", cwd=clone)
 

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 
-from eegdiffusion.core.runtime.stage import EXIT_BAD_INPUT, WORK
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT
+from eegdiffusion.core.runtime.stage import WORK
 
 _BAD_INPUT = re.compile(rf"exited with {EXIT_BAD_INPUT}\b")
 

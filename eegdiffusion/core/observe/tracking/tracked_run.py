@@ -66,7 +66,7 @@ def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ())
     Raises:
         Unavailable: the server is away too long; the same command started again goes on with the same run.
     """
-    if not stage.leader:
+    if not stage.is_rank_zero:
         yield None
         return
     server.experiment(stage.name)
