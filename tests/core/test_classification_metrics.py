@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
 import sklearn.metrics
+from pyhealth.metrics.multiclass import multiclass_metrics_fn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import (
+    METRICS,
     balanced_accuracy,
     bootstrap_interval,
     chance_level,
     classification_metrics,
     confusion_matrix,
     per_class,
+    prediction_metrics,
 )
 from eegdiffusion.core.statistics.seeds import over_seeds
 
@@ -36,6 +39,17 @@ def test_a_missing_class_counts_in_errors_only(recwarn):
     assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
     assert not recwarn.list
     assert chance_level(labels) == 1 / 2
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2, 3, 4, 5], [0, 2, 5]])
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_they_are_pyhealths(classes):
+    rng = np.random.default_rng(0)
+    labels = rng.choice(classes, 300)
+    probabilities = rng.random((300, 6)) + 0.6 * np.eye(6)[labels]
+    metrics = classification_metrics(labels, probabilities)
+    assert metrics == multiclass_metrics_fn(labels, probabilities, METRICS)
+    assert metrics == prediction_metrics(labels, probabilities.argmax(1)), "training takes these"
 
 
 @pytest.mark.parametrize(
