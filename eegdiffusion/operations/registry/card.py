@@ -14,6 +14,8 @@ from safetensors import safe_open
 from sklearn.metrics import confusion_matrix
 
 from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.runtime.settings import load, section
 from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.events.results.backbones import read_backbone
@@ -99,7 +101,7 @@ def draw(subject: Subject) -> dict[str, Figure]:
         shown = {"train_loss": "training loss", selected: selected.replace("_", " ")}
         panels = {column: label for column, label in shown.items() if column in tables[0]}
         title = f"Learning curves of {subject.title}"
-        found["learning_curves"] = figures.learning_curves({subject.name: tables}, panels, title)
+        found["learning_curves"] = learning_curves({subject.name: tables}, panels, title)
     if (subject.folder / "generated").is_dir():
         backbone = read_backbone(subject.folder)
         title = f"Real and generated EEG, {subject.title}"
@@ -158,7 +160,7 @@ def write(subject: Subject, folder: Path) -> str:
         the card without figures, cut to what a description can hold.
     """
     drawn = draw(subject)
-    figures.save(drawn, folder)
+    save_figures(drawn, folder)
     left = sorted((subject.folder / "figures").glob("*.png"))
     for path in left:
         shutil.copyfile(path, folder / "figures" / path.name)
