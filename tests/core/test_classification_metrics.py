@@ -14,7 +14,7 @@ from eegdiffusion.core.statistics.classification_metrics import (
     per_class,
     prediction_metrics,
 )
-from eegdiffusion.core.statistics.seeds import over_seeds
+from eegdiffusion.core.statistics.seeds import summarise_seeds
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 1])
@@ -82,9 +82,9 @@ def test_per_class_scores_and_what_does_not_exist():
 
 
 def test_sd_is_the_samples():
-    found = over_seeds([0.5, 0.6, 0.7])
+    found = summarise_seeds([0.5, 0.6, 0.7])
     assert (found.mean, found.sd, found.n) == (pytest.approx(0.6), pytest.approx(0.1), 3)
-    assert np.isnan(over_seeds([0.5]).sd)
+    assert np.isnan(summarise_seeds([0.5]).sd)
 
 
 def test_balanced_accuracy_of_many_matrices():
