@@ -9,7 +9,7 @@ import mlflow
 import numpy as np
 
 from components.prepare_generator.settings import PrepareGenerator
-from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -69,7 +69,7 @@ def main(run: Stage) -> None:
         write_latents(latents_path, encoding, known, latent_parts(generator, store.images, known))
         held = np.flatnonzero(known & (store.images["split"] != "train").to_numpy())[-SHOWN:]
         seen = image_pixels(store.images, held, settings.image_size)
-        figures.save(
+        save_figures(
             generator_figures.draw(generator, seen, features.features[held], settings.seed, curves, corpus), out
         )
         (out / "metrics.json").write_text(json.dumps(facts, indent=2))

@@ -4,7 +4,7 @@ import torch
 
 from components.train_condiffusion import results
 from components.train_condiffusion.settings import TrainConDiffusion
-from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -95,7 +95,7 @@ def main(run: Stage) -> None:
         averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
         serving.write_sampling(out, settings.sampling)
         drawn = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)
-        figures.save(drawn, out)
+        save_figures(drawn, out)
         log_model.publish(serving, "condiffusion", out, reference, metrics, description.warnings)
 
 

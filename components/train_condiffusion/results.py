@@ -5,8 +5,8 @@ import pandas
 from matplotlib.figure import Figure
 
 from components.train_condiffusion.settings import TrainConDiffusion
-from eegdiffusion.core.observe.figures.figures import learning_curves
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.images.condiffusion.condiffusion_sampling import Pictures, generate
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
 from eegdiffusion.images.generation.image_sampling import seeds_for
@@ -63,5 +63,5 @@ def draw(
     if len(rows) > 1:
         order = mismatched(image[rows], settings.seed)
         shown["another image's"] = made(items["eeg"][order], items["subject"][order], one)
-    found["samples"] = picture_grid(shown, f"Pictures of test epochs, {title}")
+    found["samples"] = image_grid(shown, f"Pictures of test epochs, {title}")
     return found

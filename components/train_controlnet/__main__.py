@@ -5,7 +5,7 @@ import torch
 
 from components.train_controlnet import pictures
 from components.train_controlnet.settings import TrainControlNet
-from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -123,7 +123,7 @@ def main(run: Stage) -> None:
         encoder_results.write(out, done.curves, facts, metrics)
         np.save(out / EXAMPLE, parts["test"].__getitems__([0, 1])["eeg"])
         drawn = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
-        figures.save(drawn, out)
+        save_figures(drawn, out)
         log_model.publish(serving, "sgdm-controlnet", out, reference, metrics, description.warnings)
 
 

@@ -8,8 +8,8 @@ import torch
 from matplotlib.figure import Figure
 
 from components.train_controlnet.settings import TrainControlNet
-from eegdiffusion.core.observe.figures.figures import learning_curves
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.image_sampling import seeds_for
@@ -53,7 +53,7 @@ def draw(
     title = f"SGDM, test images, averages of {facts['repetitions']} ({facts['corpus']} data)"
     panels = {"train_loss": "training loss", "validation_loss": "validation loss"}
     return {
-        "pictures": picture_grid(pictures, title),
+        "pictures": image_grid(pictures, title),
         "curves": learning_curves(
             {"ControlNet": [pandas.DataFrame(curves)]}, panels, f"ControlNet ({facts['corpus']} data)"
         ),

@@ -7,7 +7,7 @@ import mlflow
 from components.train_eeg_encoder import pictures
 from components.train_eeg_encoder.cell import open_study, pairs_of, run_cell
 from components.train_eeg_encoder.settings import TrainEEGEncoder
-from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -68,7 +68,7 @@ def main(run: Stage) -> None:
             return
         served = row.served and row.pairs == "recorded"
         if row.objective == "align" and served:
-            figures.save(pictures.draw(best, f"{row.encoder} ({corpus} data)", device), best.folder)
+            save_figures(pictures.draw(best, f"{row.encoder} ({corpus} data)", device), best.folder)
         # The weights of every training are DVC's; MLflow gets those of the model.
         kept = shutil.copytree(out, run.work / "artifacts", ignore=shutil.ignore_patterns(ENCODER), dirs_exist_ok=True)
         mlflow.log_artifacts(kept)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 
 from components.train_structural_vae.settings import TrainStructuralVAE
-from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.observe.tracking.datasets import Data
 from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -76,7 +76,7 @@ def main(run: Stage) -> None:
         if second.curves:
             pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
         tested.table.to_parquet(out / "structure.parquet", index=False)
-        figures.save(structure_tests.draw(tested, vae, data, latents, f"{corpus} data"), out)
+        save_figures(structure_tests.draw(tested, vae, data, latents, f"{corpus} data"), out)
         logger.drain()
         log_model.publish(serving, "structural-vae", out, reference, tested.metrics, store.description.warnings)
 

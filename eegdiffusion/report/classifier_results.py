@@ -15,7 +15,7 @@ from eegdiffusion.core.statistics.classification_metrics import (
     bootstrap_interval,
     classification_metrics,
 )
-from eegdiffusion.core.statistics.seeds import Summary, over_seeds
+from eegdiffusion.core.statistics.seeds import Summary, summarise_seeds
 from eegdiffusion.events.store.window_store import Store
 
 WINDOW = ["recording", "row", "start_sample", "label"]
@@ -60,7 +60,7 @@ class Classifier:
     def summaries(self) -> dict[str, Summary]:
         """Metrics over seeds."""
         metrics = self.metrics
-        return {name: over_seeds(metrics[name]) for name in METRICS}
+        return {name: summarise_seeds(metrics[name]) for name in METRICS}
 
     def interval(self, subjects: pandas.Series) -> Interval:
         """Confidence interval of the balanced accuracy; ``subjects`` maps recordings to subjects."""

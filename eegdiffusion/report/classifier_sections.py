@@ -8,6 +8,8 @@ from pandas import DataFrame
 
 from components.ablate_lft.settings import Row
 from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
+from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix, per_class
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report import classifier_tables
@@ -55,11 +57,11 @@ def classification(doc: Document, comparison: Comparison, classes: list[str], pu
         "results": classifier_tables.results_table(comparison),
         "published": classifier_tables.published_table(published),
         "classes": classifier_tables.per_class_table([per_class(lft.labels, seed, classes) for seed in lft.predicted]),
-        "metrics_figure": figures.metrics_by_model(
+        "metrics_figure": metrics_by_model(
             comparison.summaries, classifier_tables.METRIC_NAMES, doc.titled("Test metrics by model")
         ),
         "confusion_figure": figures.confusion(confusion, classes, doc.titled("LFT, confusion matrix")),
-        "curves_figure": figures.learning_curves(
+        "curves_figure": learning_curves(
             {name: classifier.curves for name, classifier in comparison.classifiers.items()},
             {"train_loss": "training loss", "validation_cohen_kappa": "validation kappa"},
             doc.titled("Learning curves of the classifiers"),
@@ -89,7 +91,7 @@ def pretraining(doc: Document, backbones: Mapping[str, Backbone], compared: Mapp
     return {
         "backbones": classifier_tables.backbones_table(backbones),
         "bands": classifier_tables.band_table({name: found.differences for name, found in compared.items()}),
-        "pretraining_figure": figures.learning_curves(
+        "pretraining_figure": learning_curves(
             {name: [backbone.curves] for name, backbone in backbones.items()},
             {"train_loss": "training loss", "validation_loss": "validation loss"},
             doc.titled("Learning curves of pretraining"),

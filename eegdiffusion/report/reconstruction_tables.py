@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas
 
-from eegdiffusion.core.statistics.paired import Difference
+from eegdiffusion.core.statistics.paired_difference import Difference
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.metrics.reconstruction_arms import MEANING, System
 from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores

@@ -1,17 +1,20 @@
 import numpy as np
 import pytest
 import sklearn.metrics
+from pyhealth.metrics.multiclass import multiclass_metrics_fn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import (
+    METRICS,
     balanced_accuracy,
     bootstrap_interval,
     chance_level,
     classification_metrics,
     confusion_matrix,
     per_class,
+    prediction_metrics,
 )
-from eegdiffusion.core.statistics.seeds import over_seeds
+from eegdiffusion.core.statistics.seeds import summarise_seeds
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 0, 2, 1])
@@ -36,6 +39,17 @@ def test_a_missing_class_counts_in_errors_only(recwarn):
     assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
     assert not recwarn.list
     assert chance_level(labels) == 1 / 2
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2, 3, 4, 5], [0, 2, 5]])
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_they_are_pyhealths(classes):
+    rng = np.random.default_rng(0)
+    labels = rng.choice(classes, 300)
+    probabilities = rng.random((300, 6)) + 0.6 * np.eye(6)[labels]
+    metrics = classification_metrics(labels, probabilities)
+    assert metrics == multiclass_metrics_fn(labels, probabilities, METRICS)
+    assert metrics == prediction_metrics(labels, probabilities.argmax(1)), "training takes these"
 
 
 @pytest.mark.parametrize(
@@ -68,9 +82,9 @@ def test_per_class_scores_and_what_does_not_exist():
 
 
 def test_sd_is_the_samples():
-    found = over_seeds([0.5, 0.6, 0.7])
+    found = summarise_seeds([0.5, 0.6, 0.7])
     assert (found.mean, found.sd, found.n) == (pytest.approx(0.6), pytest.approx(0.1), 3)
-    assert np.isnan(over_seeds([0.5]).sd)
+    assert np.isnan(summarise_seeds([0.5]).sd)
 
 
 def test_balanced_accuracy_of_many_matrices():

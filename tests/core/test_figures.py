@@ -8,6 +8,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
+from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
+from eegdiffusion.core.observe.figures.style import COLOURS, LINES
 from eegdiffusion.core.signal import spectra
 from eegdiffusion.core.statistics.classification_metrics import METRICS
 from eegdiffusion.core.statistics.seeds import Summary
@@ -28,13 +31,13 @@ def _curves():
     table = pandas.DataFrame({"epoch": epochs, "train_loss": 1 / epochs, "validation_cohen_kappa": 1 - 1 / epochs})
     models = {name: [table, table + 0.1] for name in ("LFT", "SPaRCNet", "ContraWR", "LFT, shuffled labels")}
     panels = {"train_loss": "training loss", "validation_cohen_kappa": "validation kappa"}
-    return figures.learning_curves(models, panels, "Learning curves (surrogate data)")
+    return learning_curves(models, panels, "Learning curves (surrogate data)")
 
 
 def _metrics():
     models = ("LFT", "SPaRCNet", "ContraWR", "LFT, shuffled labels")
     results = {m: {name: Summary(0.9 - 0.25 * k, 0.04, 3) for name in METRICS} for k, m in enumerate(models)}
-    return figures.metrics_by_model(results, dict(zip(METRICS, "abc", strict=True)), "Metrics (surrogate data)")
+    return metrics_by_model(results, dict(zip(METRICS, "abc", strict=True)), "Metrics (surrogate data)")
 
 
 def _eeg():
@@ -115,7 +118,7 @@ def test_learning_curves_draw_each_seed_and_name_each_model_once():
 
 
 def test_bars_are_means_and_whiskers_sds():
-    figure = figures.metrics_by_model({"m": {"k": Summary(0.5, 0.1, 3)}}, {"k": "kappa"}, "title")
+    figure = metrics_by_model({"m": {"k": Summary(0.5, 0.1, 3)}}, {"k": "kappa"}, "title")
     ax = figure.axes[0]
     assert ax.patches[0].get_height() == 0.5
     assert np.allclose(ax.collections[0].get_segments()[0][:, 1], [0.4, 0.6])
@@ -130,4 +133,4 @@ def test_spectra_show_the_bands_of_preprocessing():
 
 
 def test_every_colour_has_a_line_style_of_its_own():
-    assert len(set(figures.COLOURS)) == len(set(map(str, figures.LINES))) == len(figures.COLOURS)
+    assert len(set(COLOURS)) == len(set(map(str, LINES))) == len(COLOURS)

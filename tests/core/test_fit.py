@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Averaging, Hardware, Optimisation
@@ -88,9 +89,7 @@ def test_it_learns_and_keeps_the_best_weights(tmp_path):
     assert outcome.best_score == max(row["validation_cohen_kappa"] for row in outcome.curves) > 0.5
     data = Clouds(32)
     found = probabilities(module.averaged, data, "signal", 8, torch.device("cpu"))
-    from eegdiffusion.core.statistics.scores import scores
-
-    metrics = scores(data.label, found.numpy())
+    metrics = classification_metrics(data.label, found.numpy())
     assert metrics["cohen_kappa"] == pytest.approx(outcome.best_score)
 
 

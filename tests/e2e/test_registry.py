@@ -19,7 +19,7 @@ import yaml
 
 from eegdiffusion.commands.reproduce.__main__ import compare, main
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.operations.registry.card import LIMIT
+from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
 
@@ -88,7 +88,7 @@ def test_a_card_says_what_the_version_is(workspace, client):
         version.tags["dvc.lock"],
     ):
         assert part in card, f"{part}\n{card}"
-    assert len(card) <= LIMIT and version.tags["split_hash"] == seeds[0]["split_hash"]
+    assert len(card) <= DESCRIPTION_LIMIT and version.tags["split_hash"] == seeds[0]["split_hash"]
     assert version.tags["dvc.stage"].startswith("finetune_lft@recorded-")
 
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.statistics.paired import paired_difference
+from eegdiffusion.core.statistics.paired_difference import paired_difference
 from eegdiffusion.images.metrics.frechet import frechet_distance
 from eegdiffusion.images.metrics.identification import correlation_distance, two_way
 from eegdiffusion.images.metrics.inception_score import inception_score

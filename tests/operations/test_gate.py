@@ -4,8 +4,8 @@ import pytest
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.operations.registry.gate import decide
-from eegdiffusion.operations.registry.registry_config import Gate, choose
+from eegdiffusion.operations.registry.gate import decide_promotion
+from eegdiffusion.operations.registry.registry_config import Gate, select_models
 
 KAPPA = Gate(metric="kappa", mode="max", floor=0.1, min_gain=0.02)
 LOSS = Gate(metric="loss", mode="min", floor=1.0, min_gain=0.01)
@@ -30,7 +30,7 @@ def without(name, found):
     ],
 )
 def test_passes(gate, challenger, champion, reason):
-    decision = decide(gate, challenger, champion)
+    decision = decide_promotion(gate, challenger, champion)
     assert decision.passed and reason in decision.reason
 
 
@@ -57,7 +57,7 @@ def test_passes(gate, challenger, champion, reason):
     ],
 )
 def test_refuses_and_says_why(gate, challenger, champion, reason):
-    decision = decide(gate, challenger, champion)
+    decision = decide_promotion(gate, challenger, champion)
     assert not decision.passed and reason in decision.reason
 
 
@@ -68,6 +68,6 @@ def test_a_gate_that_asks_for_no_gain_is_refused():
 
 
 def test_a_model_that_the_registry_does_not_have_is_named():
-    assert list(choose(["lft"])) == ["lft"] and len(choose([])) > 2
+    assert list(select_models(["lft"])) == ["lft"] and len(select_models([])) > 2
     with pytest.raises(InputError, match="registry.yaml: nothing: there is no such model"):
-        choose(["nothing"])
+        select_models(["nothing"])

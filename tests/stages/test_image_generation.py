@@ -30,7 +30,7 @@ from eegdiffusion.images.metrics.reconstruction_scores import read_scores
 from eegdiffusion.images.metrics.reconstructions import read_reconstructions
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
 from eegdiffusion.operations.registry import registry_config
-from eegdiffusion.operations.registry.registration import register
+from eegdiffusion.operations.registry.registration import register_model
 from eegdiffusion.surrogate.things import __main__ as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import module
@@ -197,10 +197,10 @@ def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):
 
 
 def test_the_registered_models_make_pictures_from_epochs(workspace):
-    registry = registry_config.entries(Path("mlflow/registry.yaml"))
+    registry = registry_config.read_registry(Path("mlflow/registry.yaml"))
     epochs = np.load("models/controlnet/things/example.npy")
     for name in ("sgdm-controlnet", "condiffusion", "structural-vae"):
-        register(name, registry[name])
+        register_model(name, registry[name])
     model = mlflow.pyfunc.load_model("models:/sgdm-controlnet@challenger")
     two = np.concatenate([epochs, epochs])[:2]
     found = {arm: model.predict(two, params={"arm": arm}) for arm in ("full", "semantics_only", "zeroed_eeg")}

@@ -29,7 +29,7 @@ from eegdiffusion.images.generation.image_latents import Encoding, ImageLatents,
 from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
 from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.operations.registry import registry_config
-from eegdiffusion.operations.registry.registration import register
+from eegdiffusion.operations.registry.registration import register_model
 from eegdiffusion.surrogate.things import __main__ as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests import tiny_generator
@@ -162,9 +162,9 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
 @pytest.fixture(scope="module")
 def registered(workspace):
     entry = replace(
-        registry_config.entries(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo"
+        registry_config.read_registry(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo"
     )
-    version = register("condiffusion", entry)
+    version = register_model("condiffusion", entry)
     mlflow.MlflowClient().set_registered_model_alias("condiffusion", "champion", version.version)
     return version
 

@@ -17,7 +17,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.figures import generated_figure
 from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.images.serving.image_pyfunc import FULL, PictureModel
-from eegdiffusion.operations.registry import load_registered_model
+from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
 PARAMETERS = {"sampler": str, "steps": int, "guidance": float}
 """Of the model; without them it samples as it was registered to."""
@@ -42,7 +42,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _load(uri: str) -> tuple[mlflow.pyfunc.PyFuncModel, PictureModel]:
-    model = load_registered_model.load(uri)
+    model = load_registered_model(uri)
     python = model.unwrap_python_model()
     # Of the model's own copy of the code, its class is not the one imported here.
     if not {"arms", "input", "structure"} <= set(dir(python)):

@@ -29,7 +29,7 @@ from eegdiffusion.events.models.signal_transform import Embedding
 from eegdiffusion.events.published.checkpoints import PublishedClassifier, load_published
 from eegdiffusion.events.store.window_store import UNIT
 from eegdiffusion.operations.registry import registration
-from eegdiffusion.operations.registry.registry_config import entries
+from eegdiffusion.operations.registry.registry_config import read_registry
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -44,13 +44,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
-    entry = entries()[name]
+    config = read_registry()[name]
     server.experiment("import_checkpoint")
     with mlflow.start_run(run_name=tags["imported.file"]) as run:
         mlflow.set_tags(tags)
-        uri = registration.log(entry, name, folder, {}).model_uri
-        version = registration.add_version(name, entry, uri, run.info.run_id, tags)
-        registration.document(version, entry, folder)
+        uri = registration.log_result(config, name, folder, {}).model_uri
+        version = registration.add_version(name, config, uri, run.info.run_id, tags)
+        registration.document_version(version, config, folder)
     print(f"models:/{name}/{version.version}  (imported from {tags['imported.file']})")
 
 

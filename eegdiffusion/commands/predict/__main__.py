@@ -20,7 +20,7 @@ from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
 from eegdiffusion.events.prediction.recordings_folder import predict_all
-from eegdiffusion.operations.registry import load_registered_model
+from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,7 +62,7 @@ def _rename(pairs: list[str]) -> dict[str, str]:
 
 
 def _load(uri: str) -> tuple[mlflow.pyfunc.PyFuncModel, Preprocessing]:
-    model = load_registered_model.load(uri)
+    model = load_registered_model(uri)
     carried = getattr(model.unwrap_python_model(), "preprocessing", None)
     if carried is None:
         raise InputError(f"--model: {uri}: must carry its preprocessing; it classifies no windows, or is too old")

@@ -4,8 +4,8 @@ import argparse
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO
-from eegdiffusion.operations.registry.champion import Model
-from eegdiffusion.operations.registry.registry_config import choose
+from eegdiffusion.operations.registry.champion import RegisteredModel
+from eegdiffusion.operations.registry.registry_config import select_models
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -22,19 +22,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     if arguments.rollback:
-        (name,) = choose([arguments.rollback])
-        champion, former = Model(name).roll_back()
+        (name,) = select_models([arguments.rollback])
+        champion, former = RegisteredModel(name).roll_back()
         print(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
         return 0
     if arguments.retire:
-        (name,) = choose([arguments.retire])
-        print(f"{name}: version {Model(name).retire().version} is champion no more")
+        (name,) = select_models([arguments.retire])
+        print(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
         return 0
     mode = "propose" if arguments.propose else "approved" if arguments.approved else "promote"
     verb = "proposed" if arguments.propose else "promoted"
     passed = 0
-    for name, entry in choose(arguments.models).items():
-        decision = Model(name).challenge(entry, mode)
+    for name, entry in select_models(arguments.models).items():
+        decision = RegisteredModel(name).challenge(entry, mode)
         passed += decision.passed
         print(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
     return EXIT_NOTHING_TO_DO if arguments.propose and not passed else 0

@@ -1,13 +1,13 @@
 """Register the models of the last ``dvc repro``: ``python -m eegdiffusion.commands.register``."""
 
 from eegdiffusion.core.runtime import shell
-from eegdiffusion.operations.registry.registration import register
-from eegdiffusion.operations.registry.registry_config import trained
+from eegdiffusion.operations.registry.registration import register_model
+from eegdiffusion.operations.registry.registry_config import trained_models
 
 
 def main() -> None:
-    for name, entry in trained().items():
-        version = register(name, entry)
+    for name, entry in trained_models().items():
+        version = register_model(name, entry)
         scores = [f"{key} {version.tags[f'{key}.mean']}" for key in entry.metrics]
         print(f"models:/{name}/{version.version}  ({version.tags['corpus']} data; {', '.join(scores)})")
 

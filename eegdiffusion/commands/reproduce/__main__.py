@@ -15,7 +15,7 @@ import mlflow
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.operations.registry import rebuild
-from eegdiffusion.operations.registry.recorded_version import Record, read
+from eegdiffusion.operations.registry.recorded_version import RecordedVersion, read_recorded_version
 
 TOLERANCE = 0.01
 """Metrics are the same on the same machine; processors and numbers of threads round differently."""
@@ -40,7 +40,7 @@ def compare(recorded: dict[str, float], again: dict[str, float], tolerance: floa
     return "\n".join(lines), all(abs(value - again[name]) <= tolerance for name, value in recorded.items())
 
 
-def _note(record: Record, verdict: str) -> None:
+def _note(record: RecordedVersion, verdict: str) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     mlflow.MlflowClient().set_model_version_tag(record.name, record.version, "reproduced", f"{now}: {verdict}")
 
@@ -48,21 +48,21 @@ def _note(record: Record, verdict: str) -> None:
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for dvc and its stages
-    record = read(arguments.model)
+    record = read_recorded_version(arguments.model)
     repository = Path.cwd()
     workspace = (arguments.workspace or Path("runs", f"reproduce-{record.name}-{record.version}")).absolute()
     changes = " with uncommitted changes" if record.patch else ""
     print(f"{record.stage} at {record.revision[:12]}{changes}, in {workspace}", flush=True)
     rebuild.open_workspace(record, repository, workspace)
     rebuild.pull_data(record, workspace)
-    rebuild.check(record, workspace)
+    rebuild.check_workspace(record, workspace)
     print(f"Code, parameters and data are those of dvc.lock: {', '.join(sorted(record.data))}", flush=True)
     if others := rebuild.other_packages(workspace):
         print("Other versions than in its requirements.lock:", *others, sep="\n  ", flush=True)
     if arguments.no_training:
         return 0
     try:
-        again, identical = rebuild.rerun(record, workspace)
+        again, identical = rebuild.rerun_stage(record, workspace)
     except RuntimeError as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2

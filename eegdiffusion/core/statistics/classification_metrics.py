@@ -1,4 +1,8 @@
-"""Metrics of a multi-class classifier on one split, and how sure they are."""
+"""Metrics of a multi-class classifier on one split, and how sure they are.
+
+There is one implementation of each, scikit-learn's: training, model selection, MLflow, the registry's gate and the
+report take the same numbers.
+"""
 
 import warnings
 from collections.abc import Sequence
@@ -7,25 +11,50 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 import sklearn.metrics
-from pyhealth.metrics.multiclass import multiclass_metrics_fn
 
 from eegdiffusion.core.runtime.errors import InputError
 
 METRICS = ["cohen_kappa", "balanced_accuracy", "f1_weighted"]
 
-MIXED = "y_pred contains classes not in y_true"
-"""scikit-learn's warning that a class is missing from the split, which :func:`classification_metrics` provides for."""
+CLASS_MISSING = "y_pred contains classes not in y_true"
+"""scikit-learn's warning that a class is missing from the split, which :func:`prediction_metrics` provides for."""
+
+
+def prediction_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Compute Cohen's kappa, balanced accuracy and weighted F1 of predicted classes, without checks.
+
+    * ``cohen_kappa``: (p_o - p_e) / (1 - p_e), with the observed agreement p_o and the agreement p_e expected by chance
+      (Cohen, Educational and Psychological Measurement 20, 1960); NaN where one class alone occurs.
+    * ``balanced_accuracy``: the mean recall of the classes that occur (Brodersen et al., ICPR 2010).
+    * ``f1_weighted``: the mean of 2 TP / (2 TP + FP + FN) over classes, weighted by the labels' counts.
+
+    A class that does not occur among the labels has no recall and no weight: windows put into it count as errors only.
+
+    Args:
+        labels: (windows,), 0-based.
+        predicted: (windows,), 0-based.
+
+    Returns:
+        metric -> value, of :data:`METRICS`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=CLASS_MISSING)
+        return {
+            "cohen_kappa": float(sklearn.metrics.cohen_kappa_score(labels, predicted)),
+            "balanced_accuracy": float(sklearn.metrics.balanced_accuracy_score(labels, predicted)),
+            "f1_weighted": float(sklearn.metrics.f1_score(labels, predicted, average="weighted")),
+        }
 
 
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Cohen's kappa, balanced accuracy and weighted F1, through PyHealth.
-
-    A class that does not occur among the labels has no recall and no weight: balanced accuracy is the mean recall of
-    the classes that occur, and windows put into a missing class count as errors only.
+    """Compute :func:`prediction_metrics` of the most probable classes, and refuse input on which they mean nothing.
 
     Args:
         labels: (windows,), 0-based.
         probabilities: (windows, classes).
+
+    Returns:
+        metric -> value, of :data:`METRICS`.
 
     Raises:
         InputError: shapes or labels do not fit, a probability is not finite, or fewer than two classes occur, where
@@ -39,19 +68,24 @@ def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dic
     present = np.unique(labels)
     if len(present) < 2 or present[0] < 0 or present[-1] >= classes:
         raise InputError(f"labels: must hold two or more of the classes 0 to {classes - 1} (found {present.tolist()})")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=MIXED)
-        found = multiclass_metrics_fn(labels, probabilities, METRICS)
-    return {name: float(value) for name, value in found.items()}
+    return prediction_metrics(labels, probabilities.argmax(-1))
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Count windows by label (rows) and prediction (columns), (classes, classes)."""
+    """Count windows by label (rows) and prediction (columns).
+
+    Args:
+        labels, predicted: (windows,), 0-based.
+        classes: number of classes; those that do not occur have empty rows.
+
+    Returns:
+        (classes, classes) int.
+    """
     return sklearn.metrics.confusion_matrix(labels, predicted, labels=range(classes))
 
 
 def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> pandas.DataFrame:
-    """Precision, recall, F1 and number of windows of each class.
+    """Compute precision TP / (TP + FP), recall TP / (TP + FN), F1 and the number of windows of each class.
 
     A score is NaN where it would divide by nothing: the recall of a class that does not occur, the precision of one
     that is never predicted, the F1 of one that is neither.
@@ -59,6 +93,9 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     Args:
         labels, predicted: (windows,), 0-based.
         classes: names, in the order of the labels.
+
+    Returns:
+        ``precision``, ``recall``, ``f1``, ``support``; a row for each class, indexed by its name.
     """
     scores = sklearn.metrics.precision_recall_fscore_support(
         labels, predicted, labels=range(len(classes)), zero_division=np.nan
@@ -68,7 +105,7 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
 
 
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Mean recall of the classes that occur, from confusion matrices (..., classes, classes); returns (...)."""
+    """Compute the mean recall of the classes that occur, from confusion matrices (..., classes, classes); (...)."""
     support = confusion.sum(-1)
     with np.errstate(invalid="ignore"):
         return np.nanmean(np.diagonal(confusion, axis1=-2, axis2=-1) / support, axis=-1)
@@ -104,7 +141,7 @@ def bootstrap_interval(
     level: float = 0.95,
     replicates: int = 10_000,
 ) -> Interval:
-    """Percentile bootstrap interval of the balanced accuracy, averaged over seeds.
+    """Compute a percentile bootstrap interval of the balanced accuracy, averaged over seeds.
 
     Windows of one subject are alike, and so are the errors that one trained network makes; a replicate therefore draws
     subjects and seeds, both with replacement and independently of each other (the pigeonhole bootstrap of Owen, Annals
@@ -119,6 +156,9 @@ def bootstrap_interval(
         level: nominal coverage.
         replicates: number of replicates.
 
+    Returns:
+        the interval, with the numbers of subjects and seeds that were drawn from.
+
     Raises:
         InputError: there are fewer than two subjects.
     """
@@ -129,14 +169,14 @@ def bootstrap_interval(
     counts = np.zeros((seeds, len(names), classes, classes))
     for seed in range(seeds):
         np.add.at(counts[seed], (cluster, labels, predicted[seed]), 1)
-    draw = np.random.default_rng(0)
-    subject_weights = draw.multinomial(len(names), np.full(len(names), 1 / len(names)), replicates)
-    seed_weights = draw.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
-    each = np.stack([balanced_accuracy(np.tensordot(subject_weights, counts[seed], 1)) for seed in range(seeds)], 1)
-    low, high = np.quantile((each * seed_weights).sum(1), [(1 - level) / 2, (1 + level) / 2])
+    rng = np.random.default_rng(0)
+    subject_weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), replicates)
+    seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
+    by_seed = np.stack([balanced_accuracy(np.tensordot(subject_weights, counts[seed], 1)) for seed in range(seeds)], 1)
+    low, high = np.quantile((by_seed * seed_weights).sum(1), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level, len(names), seeds)
 
 
 def chance_level(labels: np.ndarray) -> float:
-    """Balanced accuracy of a classifier that knows nothing: one over the number of classes that occur."""
+    """Return the balanced accuracy of a classifier that knows nothing: one over the number of classes that occur."""
     return 1 / len(np.unique(labels))

@@ -1,4 +1,4 @@
-"""Metrics over training seeds."""
+"""Mean and standard deviation of a metric over training seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and sample standard deviation (divisor n - 1; NaN for a single value) of n values."""
+    """Summary of a metric over training seeds.
+
+    Attributes:
+        mean: arithmetic mean of the n values.
+        sd: sample standard deviation, sqrt(sum (x - mean)^2 / (n - 1)); NaN for a single value.
+        n: number of values.
+    """
 
     mean: float
     sd: float
     n: int
 
 
-def over_seeds(values: Sequence[float]) -> Summary:
-    """Summarise a metric over training seeds."""
+def summarise_seeds(values: Sequence[float]) -> Summary:
+    """Summarise a metric over training seeds, one value a seed."""
     values = np.asarray(values, dtype=float)
     sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
     return Summary(float(values.mean()), sd, len(values))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from eegdiffusion.core.statistics.scores import scores
+from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
 from eegdiffusion.core.training.batches import BatchesInOrder, loader
 from eegdiffusion.core.training.ema_module import AveragedModule
 from eegdiffusion.core.training.settings import Optimisation
@@ -51,7 +51,7 @@ class Classification(AveragedModule):
     def on_validation_epoch_end(self) -> None:
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
-        metrics = scores(labels.numpy(), logits.softmax(-1).numpy())
+        metrics = prediction_metrics(labels.numpy(), logits.softmax(-1).numpy().argmax(-1))
         metrics["loss"] = float(functional.cross_entropy(logits, labels))
         self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)
 

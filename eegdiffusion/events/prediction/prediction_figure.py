@@ -7,7 +7,8 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import COLOURS, REAL, scale_bar, stack
+from eegdiffusion.core.observe.figures.figures import scale_bar, stack
+from eegdiffusion.core.observe.figures.style import COLOURS, REAL
 from eegdiffusion.events.prediction.event_list import UNUSABLE
 
 EXCERPT_S = 10

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from eegdiffusion.core.statistics.scores import scores
+from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
 
 
 def write(
@@ -35,7 +35,7 @@ def write(
     table = windows[["recording", "row", "start_sample", "channel"]].reset_index(drop=True)
     table.assign(label=labels, **columns).to_parquet(path / "predictions.parquet", index=False)
     pandas.DataFrame(curves).to_csv(path / "curves.csv", index=False)
-    metrics = scores(labels, probabilities)
+    metrics = prediction_metrics(labels, probabilities.argmax(-1))
     document = {"split": "test", "windows": len(labels), **facts, **metrics}
     (path / "metrics.json").write_text(json.dumps(document, indent=2))
     return metrics

@@ -8,8 +8,8 @@ import numpy as np
 import pandas
 from sklearn.metrics import accuracy_score
 
+from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
 from eegdiffusion.core.statistics.retrieval import top_k
-from eegdiffusion.core.statistics.scores import scores
 
 RANKS, RETRIEVED, CLASSIFIED = "ranks.parquet", "retrieved.parquet", "classified.parquet"
 
@@ -51,8 +51,8 @@ class Retrieval:
 def classification_metrics(table: pandas.DataFrame) -> dict[str, float]:
     """Accuracy, kappa, balanced accuracy and weighted F1 of ``label`` and probabilities ``p0``, ``p1``, ..."""
     columns = [name for name in table if name.startswith("p") and name[1:].isdigit()]
-    labels, probabilities = table["label"].to_numpy(), table[columns].to_numpy()
-    return {"accuracy": float(accuracy_score(labels, probabilities.argmax(1))), **scores(labels, probabilities)}
+    labels, predicted = table["label"].to_numpy(), table[columns].to_numpy().argmax(1)
+    return {"accuracy": float(accuracy_score(labels, predicted)), **prediction_metrics(labels, predicted)}
 
 
 def write(folder: Path, curves: list[dict[str, float]], facts: dict[str, object], metrics: dict[str, float]) -> None:

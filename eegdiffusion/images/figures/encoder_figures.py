@@ -10,7 +10,7 @@ import pandas
 from matplotlib.figure import Figure
 from PIL import Image
 
-from eegdiffusion.core.observe.figures.figures import COLOURS, LINES, blank
+from eegdiffusion.core.observe.figures.style import COLOURS, LINES, blank_figure
 
 MONTAGE = "standard_1005"
 
@@ -69,7 +69,7 @@ def evoked_topographies(
         title: of the figure.
     """
     moments = [moment for moment in MOMENTS if times[0] <= moment <= times[-1]]
-    figure = blank(title, 1.7 * max(5, len(moments)) + 0.8, 5.4)
+    figure = blank_figure(title, 1.7 * max(5, len(moments)) + 0.8, 5.4)
     grid = figure.add_gridspec(2, len(moments) + 1, height_ratios=[1.1, 1], width_ratios=[1] * len(moments) + [0.07])
     ax = figure.add_subplot(grid[0, :-1])
     for k, trace in enumerate(evoked):
@@ -99,7 +99,7 @@ def importance_topography(importance: np.ndarray, channels: Sequence[str], title
         channels: electrodes whose positions are known.
         title: of the figure.
     """
-    figure = blank(title, 8.4, 4.2)
+    figure = blank_figure(title, 8.4, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
     limit = float(np.abs(importance).max()) or 1.0
     image = _topography(importance, _info(channels), left, (-limit, limit), "PuOr_r")
@@ -116,7 +116,7 @@ def importance_topography(importance: np.ndarray, channels: Sequence[str], title
 def retrieved_images(rows: Sequence[Seen], title: str) -> Figure:
     """Draw pictures that were seen, and beside each what its EEG retrieved; the right one is framed."""
     count = max(len(row.retrieved) for row in rows)
-    figure = blank(title, 1.35 * (count + 1) + 0.6, 1.45 * len(rows) + 0.8)
+    figure = blank_figure(title, 1.35 * (count + 1) + 0.6, 1.45 * len(rows) + 0.8)
     grid = figure.subplots(len(rows), count + 1, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
         for ax in axes:
@@ -144,7 +144,7 @@ def repetition_curves(curves: Mapping[str, pandas.DataFrame], chance: Mapping[st
         chance: score -> what guessing gets; also the order of the panels.
         title: of the figure.
     """
-    figure = blank(title, 4.6 * len(chance), 4.2)
+    figure = blank_figure(title, 4.6 * len(chance), 4.2)
     panels = figure.subplots(1, len(chance), squeeze=False)[0]
     for ax, (score, guess) in zip(panels, chance.items(), strict=True):
         for k, (model, table) in enumerate(curves.items()):

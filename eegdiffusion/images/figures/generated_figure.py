@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora.image_files import fitted_picture
 
@@ -63,4 +63,4 @@ def figure(
         label = arm.replace("_", " ").replace("eeg", "EEG")
         for k, values in enumerate(samples):
             rows[label if len(samples) == 1 else f"{label}, {k + 1}"] = values
-    return picture_grid({label: values[:COLUMNS] for label, values in rows.items()}, title)
+    return image_grid({label: values[:COLUMNS] for label, values in rows.items()}, title)

@@ -7,8 +7,8 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import learning_curves
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.training.fit import Fitted
 from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.image_sampling import sample, seeds_for
@@ -44,7 +44,7 @@ def draw(
             guidance=guidance,
         )  # fmt: skip
         drawn[f"from features, w = {guidance:g}"] = generator.decode(latents)
-    figures = {"generator": picture_grid(drawn, f"Generator, pictures it was not trained on ({corpus} data)")}
+    figures = {"generator": image_grid(drawn, f"Generator, pictures it was not trained on ({corpus} data)")}
     if curves:
         tables = {name: [pandas.DataFrame(done.curves)] for name, done in curves.items()}
         panels = {"train_loss": "training loss", "validation_loss": "validation loss"}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import blank
+from eegdiffusion.core.observe.figures.style import blank_figure
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def drawn_items(items: pandas.DataFrame, count: int, seed: int = 0) -> np.ndarra
 def reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:
     """Draw a grid: a row an item, the picture seen first, then structures, then a column an arm."""
     columns = ["seen", *rows[0].structures, *rows[0].arms]
-    figure = blank(title, 1.25 * len(columns) + 0.6, 1.3 * len(rows) + 1.0)
+    figure = blank_figure(title, 1.25 * len(columns) + 0.6, 1.3 * len(rows) + 1.0)
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
         pictures = [row.seen, *row.structures.values(), *row.arms.values()]

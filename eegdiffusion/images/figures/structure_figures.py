@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import COLOURS
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
+from eegdiffusion.core.observe.figures.style import COLOURS
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.structure.structure_maps import CHANNELS
 
@@ -63,7 +63,7 @@ def traversals(
     for k, axis in enumerate(axes, start=1):
         steps = np.stack([mean + step * axis for step in STEPS]).astype(np.float32)
         rows |= {f"axis {k}: {name}": pictures for name, pictures in decode(steps).items()}
-    figure = picture_grid(rows, title)
+    figure = image_grid(rows, title)
     for ax, step in zip(figure.axes, STEPS, strict=False):
         ax.set_title(f"{step:+g} sd", fontsize=9)
     return figure

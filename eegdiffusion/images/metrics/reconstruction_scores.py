@@ -12,7 +12,7 @@ from typing import Literal
 import pandas
 
 from eegdiffusion.core.runtime.files import require_file
-from eegdiffusion.core.statistics.paired import Difference, paired_difference
+from eegdiffusion.core.statistics.paired_difference import Difference, paired_difference
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap
 
 VALUES, SETS, FACTS = "scores.parquet", "sets.parquet", "scores.json"

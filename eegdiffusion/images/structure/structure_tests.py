@@ -7,7 +7,7 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.image_grid import picture_grid
+from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.images.figures.structure_figures import draw_maps, traversals
 from eegdiffusion.images.generation.pixels import to_pictures
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
@@ -122,7 +122,7 @@ def draw(tested: Tested, vae: StructuralVAE, data: StructureData, latents: np.nd
 
     again = {"VAE": tested.pictures[chosen]}
     return {
-        "reconstructions": picture_grid(seen | again | truth | of_vae, f"Test pictures, reconstructed, {title}"),
-        "structure": picture_grid(seen | truth | of_vae | of_eeg | constant, f"Structure of test pictures, {title}"),
+        "reconstructions": image_grid(seen | again | truth | of_vae, f"Test pictures, reconstructed, {title}"),
+        "structure": image_grid(seen | truth | of_vae | of_eeg | constant, f"Structure of test pictures, {title}"),
         "traversals": traversals(latents[data.split == "train"], decode, f"Principal axes of the latents, {title}"),
     }

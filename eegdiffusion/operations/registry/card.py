@@ -1,9 +1,9 @@
 """Model cards: what a version of a registered model was made from, how good it is, and what it is for."""
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +11,21 @@ import pandas
 import yaml
 from matplotlib.figure import Figure
 from safetensors import safe_open
-from sklearn.metrics import confusion_matrix
 
 from eegdiffusion.core.observe.figures import figures
+from eegdiffusion.core.observe.figures.learning_curves import learning_curves
+from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.runtime.settings import load, section
 from eegdiffusion.core.runtime.templates import templates
+from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.results.backbones import read_backbone
 from eegdiffusion.operations.registry import registry_config
-from eegdiffusion.operations.registry.registry_config import SURROGATE, Entry, Result
+from eegdiffusion.operations.registry.registry_config import SURROGATE, RegisteredModelConfig, TrainingResult
 
-LIMIT = 5000
+DESCRIPTION_LIMIT = 5000
 """Characters that a description may have in MLflow's database."""
 
-FILE = "README.md"
+CARD_FILE = "README.md"
 
 TEMPLATE = templates(Path(__file__).parent).get_template("model_card.md.j2")
 
@@ -40,13 +42,13 @@ ORIGIN = {
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a card is about.
+class CardData:
+    """The version that a card is about, and what is known of it.
 
     Attributes:
         name, version: of the registered model.
-        entry: its entry in ``mlflow/registry.yaml``.
-        folder: what was registered.
+        config: its entry in ``mlflow/registry.yaml``.
+        folder: of the registered result.
         results: of all seeds; none for an imported model.
         tags: of the version.
         data: what the stage depended on, with DVC's hashes.
@@ -54,20 +56,20 @@ class Subject:
 
     name: str
     version: str
-    entry: Entry
+    config: RegisteredModelConfig
     folder: Path
-    results: Sequence[Result]
+    results: Sequence[TrainingResult]
     tags: Mapping[str, str]
     data: Mapping[str, str]
 
     @property
     def chosen(self) -> dict:
-        """``metrics.json`` of what was registered; empty for an imported model."""
+        """Metrics of the registered result; empty for an imported model."""
         return next((result.metrics for result in self.results if result.folder == self.folder), {})
 
     @property
     def title(self) -> str:
-        """Of the figures."""
+        """Title of the figures: name and corpus."""
         return f"{self.name} ({self.tags['corpus']} data)"
 
 
@@ -81,32 +83,45 @@ def count_weights(folder: Path) -> dict[str, int]:
     return counts
 
 
-def draw(subject: Subject) -> dict[str, Figure]:
-    """Draw what the results hold: confusion over all seeds, learning curves, generated EEG; by name."""
-    folders = [result.folder for result in subject.results]
-    found = {}
+def draw_card_figures(card: CardData) -> dict[str, Figure]:
+    """Draw what the results hold, by name: confusion and learning curves over all seeds, generated EEG, stored images.
+
+    All of it is drawn from tables and arrays that the stage stored; no figure of a stage is read.
+    """
+    folders = [result.folder for result in card.results]
+    drawn = {}
     if folders and all((folder / "predictions.parquet").is_file() for folder in folders):
-        classes = subject.chosen["classes"]
-        counts = np.zeros((len(classes), len(classes)), int)
-        for folder in folders:
-            table = pandas.read_parquet(folder / "predictions.parquet")
-            predicted = table[[f"p{k}" for k in range(len(classes))]].to_numpy().argmax(1)
-            counts += confusion_matrix(table["label"], predicted, labels=range(len(classes)))
-        found["confusion"] = figures.confusion(counts, classes, f"Confusion of {subject.title}")
+        drawn["confusion"] = _confusion(card, folders)
     if folders and all((folder / "curves.csv").is_file() for folder in folders):
-        tables = [pandas.read_csv(folder / "curves.csv") for folder in folders]
-        selected = subject.entry.select.metric
-        shown = {"train_loss": "training loss", selected: selected.replace("_", " ")}
-        panels = {column: label for column, label in shown.items() if column in tables[0]}
-        title = f"Learning curves of {subject.title}"
-        found["learning_curves"] = figures.learning_curves({subject.name: tables}, panels, title)
-    if (subject.folder / "generated").is_dir():
-        backbone = read_backbone(subject.folder)
-        title = f"Real and generated EEG, {subject.title}"
-        found["generated"] = figures.traces(
+        drawn["learning_curves"] = _learning_curves(card, folders)
+    if (card.folder / "generated").is_dir():
+        backbone = read_backbone(card.folder)
+        title = f"Real and generated EEG, {card.title}"
+        drawn["generated"] = figures.traces(
             backbone.real, backbone.generated, backbone.channels, backbone.rate_hz, title
         )
-    return found
+    if card.config.figures and card.results:
+        module, _, function = card.config.figures.partition(":")
+        drawn |= getattr(import_module(f"eegdiffusion.{module}"), function)(card.folder)
+    return drawn
+
+
+def _confusion(card: CardData, folders: Sequence[Path]) -> Figure:
+    classes = card.chosen["classes"]
+    counts = np.zeros((len(classes), len(classes)), int)
+    for folder in folders:
+        table = pandas.read_parquet(folder / "predictions.parquet")
+        predicted = table[[f"p{k}" for k in range(len(classes))]].to_numpy().argmax(1)
+        counts += confusion_matrix(table["label"].to_numpy(), predicted, len(classes))
+    return figures.confusion(counts, classes, f"Confusion of {card.title}")
+
+
+def _learning_curves(card: CardData, folders: Sequence[Path]) -> Figure:
+    tables = [pandas.read_csv(folder / "curves.csv") for folder in folders]
+    selected = card.config.select.metric
+    labels = {"train_loss": "training loss", selected: selected.replace("_", " ")}
+    panels = {column: label for column, label in labels.items() if column in tables[0]}
+    return learning_curves({card.name: tables}, panels, f"Learning curves of {card.title}")
 
 
 def _settings(name: str) -> str:
@@ -115,61 +130,58 @@ def _settings(name: str) -> str:
     return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 
-def render(subject: Subject, drawn: Sequence[str], standalone: bool) -> str:
+def render_card(card: CardData, figure_names: Sequence[str], standalone: bool) -> str:
     """Write a card in Markdown.
 
     Args:
-        subject: what it is about.
-        drawn: figures, by name; they lie in ``figures/`` beside the card.
-        standalone: with a title and the figures, as a description has them not.
+        card: the version that it is about.
+        figure_names: figures that lie in ``figures/`` beside the card.
+        standalone: whether it has a title and the figures, as a description in MLflow has not.
+
+    Returns:
+        the text.
     """
-    entry, chosen = subject.entry, subject.chosen
+    config, chosen = card.config, card.chosen
     return TEMPLATE.render(
-        name=subject.name,
-        version=subject.version,
-        entry=entry,
-        corpus=subject.tags["corpus"],
-        about=registry_config.corpus(subject.tags["corpus"]),
-        surrogate=subject.tags["corpus"].startswith(SURROGATE),
+        name=card.name,
+        version=card.version,
+        config=config,
+        corpus=card.tags["corpus"],
+        about=registry_config.read_corpus_card(card.tags["corpus"]),
+        surrogate=card.tags["corpus"].startswith(SURROGATE),
         preprocessing=chosen.get("preprocessing"),
-        settings=_settings(entry.card.preprocessing) if chosen else "",
-        data=subject.data,
-        scores=registry_config.summaries(entry, subject.results) if chosen else {},
+        settings=_settings(config.card.preprocessing) if chosen else "",
+        data=card.data,
+        scores=registry_config.summarise_results(config, card.results) if chosen else {},
         split=chosen.get("split"),
         split_hash=chosen.get("split_hash", "unknown"),
         windows=chosen.get("windows"),
         chosen=chosen,
-        seeds=[result.metrics["seed"] for result in subject.results if "seed" in result.metrics],
+        seeds=[result.metrics["seed"] for result in card.results if "seed" in result.metrics],
         parameters=chosen.get("parameters"),
-        weights=count_weights(subject.folder),
-        origin={label: subject.tags[tag] for tag, label in ORIGIN.items() if tag in subject.tags},
-        figures=drawn,
+        weights=count_weights(card.folder),
+        origin={label: card.tags[tag] for tag, label in ORIGIN.items() if tag in card.tags},
+        figures=figure_names,
         standalone=standalone,
         number=lambda value: "–" if math.isnan(value) else f"{value:.4f}",
     )
 
 
-def write(subject: Subject, folder: Path) -> str:
-    """Write the card and its figures to a folder.
-
-    Figures that the stage left in ``figures/`` of its result are taken along.
+def write_card(card: CardData, folder: Path) -> str:
+    """Write a card and its figures to a folder.
 
     Returns:
         the card without figures, cut to what a description can hold.
     """
-    drawn = draw(subject)
-    figures.save(drawn, folder)
-    left = sorted((subject.folder / "figures").glob("*.png"))
-    for path in left:
-        shutil.copyfile(path, folder / "figures" / path.name)
-    names = [*drawn, *(path.stem for path in left)]
-    (folder / FILE).write_text(render(subject, names, standalone=True))
-    return shortened(render(subject, names, standalone=False))
+    drawn = draw_card_figures(card)
+    save_figures(drawn, folder)
+    (folder / CARD_FILE).write_text(render_card(card, list(drawn), standalone=True))
+    return truncate_card(render_card(card, list(drawn), standalone=False))
 
 
-def shortened(text: str, limit: int = LIMIT) -> str:
-    """Cut a card after a whole line where it is too long, and say where the rest is."""
+def truncate_card(text: str, limit: int = DESCRIPTION_LIMIT) -> str:
+    """Cut a card after a whole line where it is longer than ``limit`` characters, and say where the rest is."""
     if len(text) <= limit:
         return text
-    rest = f"\n\nThe rest is in the artifact `model_card/{FILE}`.\n"
-    return text[: limit - len(rest)].rpartition("\n")[0] + rest
+    notice = f"\n\nThe rest is in the artifact `model_card/{CARD_FILE}`.\n"
+    return text[: limit - len(notice)].rpartition("\n")[0] + notice

@@ -12,15 +12,15 @@ from mlflow.entities.model_registry import ModelVersion
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.operations.registry.gate import ROLLED_BACK, Decision, decide
-from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION, Entry
+from eegdiffusion.operations.registry.gate import ROLLED_BACK, Decision, decide_promotion
+from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION, RegisteredModelConfig
 
 REPLACED = "champion.replaced"
 PROPOSED = "proposed"
 
 
-class Model:
-    """A registered model of the server in use, which may not be there yet.
+class RegisteredModel:
+    """A registered model of the server in use, which need not exist yet.
 
     Args:
         name: of the model.
@@ -30,8 +30,8 @@ class Model:
         mlflow.set_tracking_uri(server.uri())
         self.name, self._client = name, mlflow.MlflowClient()
 
-    def bearer(self, alias: str) -> ModelVersion | None:
-        """The version that bears an alias."""
+    def version_with_alias(self, alias: str) -> ModelVersion | None:
+        """Return the version that has an alias, or None."""
         try:
             aliases = self._client.get_registered_model(self.name).aliases
         except mlflow.MlflowException as error:
@@ -41,51 +41,51 @@ class Model:
             return None
         return self._client.get_model_version(self.name, aliases[alias]) if alias in aliases else None
 
-    def tag(self, version: ModelVersion, tags: dict[str, str]) -> None:
+    def set_tags(self, version: ModelVersion, tags: dict[str, str]) -> None:
         """Set tags of a version."""
         for key, value in tags.items():
             self._client.set_model_version_tag(self.name, version.version, key, value)
 
-    def crown(self, version: ModelVersion, former: ModelVersion | None) -> None:
+    def make_champion(self, version: ModelVersion, former: ModelVersion | None) -> None:
         """Move the alias from the former champion to a version, and write down when."""
         now = _now()
         self._client.set_registered_model_alias(self.name, CHAMPION, version.version)
-        self.tag(version, {"champion.since": now})
+        self.set_tags(version, {"champion.since": now})
         if "champion.until" in version.tags:
             self._client.delete_model_version_tag(self.name, version.version, "champion.until")
         if former:
-            self.tag(former, {"champion.until": now})
+            self.set_tags(former, {"champion.until": now})
 
-    def challenge(self, entry: Entry, mode: Literal["promote", "propose", "approved"]) -> Decision:
+    def challenge(self, config: RegisteredModelConfig, mode: Literal["promote", "propose", "approved"]) -> Decision:
         """Put the challenger through the gate; the alias moves to it if it passes.
 
         Args:
-            entry: of the model, in ``mlflow/registry.yaml``.
+            config: of the model, in ``mlflow/registry.yaml``.
             mode: ``propose`` gives what passes the alias ``proposed`` only; ``approved`` looks at what bears that
                 alias, whatever has become challenger since.
         """
         alias = PROPOSED if mode == "approved" else CHALLENGER
-        challenger, champion = self.bearer(alias), self.bearer(CHAMPION)
-        if self.bearer(PROPOSED):  # a proposal is good for one answer
+        challenger, champion = self.version_with_alias(alias), self.version_with_alias(CHAMPION)
+        if self.version_with_alias(PROPOSED):  # a proposal is good for one answer
             self._client.delete_registered_model_alias(self.name, PROPOSED)
         if challenger is None:
             return Decision(False, "there is no challenger" if alias == CHALLENGER else "nothing was proposed")
         if champion and champion.version == challenger.version:
             return Decision(False, f"version {champion.version} is the champion already")
-        decision = decide(entry.gate, challenger.tags, champion.tags if champion else None)
+        decision = decide_promotion(config.gate, challenger.tags, champion.tags if champion else None)
         passed = PROPOSED if mode == "propose" else "promoted"
-        self.tag(challenger, {"gate": decision.reason, "gate.decision": passed if decision.passed else "refused"})
+        self.set_tags(challenger, {"gate": decision.reason, "gate.decision": passed if decision.passed else "refused"})
         if decision.passed and mode == "propose":
             self._client.set_registered_model_alias(self.name, PROPOSED, challenger.version)
         elif decision.passed:
             # Before the alias moves: rolling back must know the way whatever happens in between.
             if champion:
-                self.tag(challenger, {REPLACED: str(champion.version)})
-            self.crown(challenger, champion)
+                self.set_tags(challenger, {REPLACED: str(champion.version)})
+            self.make_champion(challenger, champion)
         return decision
 
     def _champion(self) -> ModelVersion:
-        champion = self.bearer(CHAMPION)
+        champion = self.version_with_alias(CHAMPION)
         if champion is None:
             raise InputError(f"{self.name}: there is no champion")
         return champion
@@ -107,9 +107,9 @@ class Model:
         except mlflow.MlflowException as error:
             raise InputError(f"{self.name}: version {champion.tags[REPLACED]}, the former champion: {error}") from error
         now = _now()
-        self.tag(champion, {ROLLED_BACK: f"{now} to version {former.version}"})
-        self.tag(former, {"restored": f"{now} from version {champion.version}"})
-        self.crown(former, champion)
+        self.set_tags(champion, {ROLLED_BACK: f"{now} to version {former.version}"})
+        self.set_tags(former, {"restored": f"{now} from version {champion.version}"})
+        self.make_champion(former, champion)
         return champion, former
 
     def retire(self) -> ModelVersion:
@@ -120,7 +120,7 @@ class Model:
         """
         champion = self._champion()
         self._client.delete_registered_model_alias(self.name, CHAMPION)
-        self.tag(champion, {"champion.until": _now(), "retired": _now()})
+        self.set_tags(champion, {"champion.until": _now(), "retired": _now()})
         return champion
 
 

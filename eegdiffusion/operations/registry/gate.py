@@ -26,7 +26,7 @@ class Decision:
     reason: str
 
 
-def decide(gate: Gate, challenger: dict[str, str], champion: dict[str, str] | None) -> Decision:
+def decide_promotion(gate: Gate, challenger: dict[str, str], champion: dict[str, str] | None) -> Decision:
     """Decide by the tags of two versions; seed means are compared, by MLflow's validation.
 
     Args:
@@ -40,21 +40,21 @@ def decide(gate: Gate, challenger: dict[str, str], champion: dict[str, str] | No
         return Decision(False, reason)
     if mean not in challenger:
         return Decision(False, f"{gate.metric} was not measured")
-    baseline, beside = None, "there was no champion"
+    baseline, comparison = None, "there was no champion"
     if champion is not None:
         surrogate, other = (tags["corpus"].startswith(SURROGATE) for tags in (challenger, champion))
         if surrogate and not other:
             return Decision(False, f"trained on surrogate data, the champion on {champion['corpus']}")
         if other and not surrogate:
             # No score compares across these: real data come first.
-            beside = f"the champion was trained on {champion['corpus']} data, this on {challenger['corpus']}"
-        elif unlike := _unlike(challenger, champion):
-            return Decision(False, unlike)
+            comparison = f"the champion was trained on {champion['corpus']} data, this on {challenger['corpus']}"
+        elif difference := _incomparable(challenger, champion):
+            return Decision(False, difference)
         elif mean not in champion:
             return Decision(False, f"{gate.metric} of the champion was not measured; --retire it to begin anew")
         else:
             baseline = EvaluationResult({gate.metric: float(champion[mean])}, {})
-            beside = f"the champion has {champion[mean]}, and a gain of {gate.min_gain:g} is asked"
+            comparison = f"the champion has {champion[mean]}, and a gain of {gate.min_gain:g} is asked"
     threshold = MetricThreshold(
         threshold=gate.floor,
         min_absolute_change=gate.min_gain if baseline else None,
@@ -65,10 +65,10 @@ def decide(gate: Gate, challenger: dict[str, str], champion: dict[str, str] | No
         mlflow.validate_evaluation_results({gate.metric: threshold}, candidate, baseline)
     except ModelValidationFailedException as failure:
         return Decision(False, " ".join(failure.message.split()))
-    return Decision(True, f"{gate.metric} {challenger[mean]} reaches the floor {gate.floor:g}; {beside}")
+    return Decision(True, f"{gate.metric} {challenger[mean]} reaches the floor {gate.floor:g}; {comparison}")
 
 
-def _unlike(challenger: dict[str, str], champion: dict[str, str]) -> str:
+def _incomparable(challenger: dict[str, str], champion: dict[str, str]) -> str:
     """Say why the scores of two versions do not compare; empty when they do."""
     for who, tags in (("challenger", challenger), ("champion", champion)):
         if "split_hash" not in tags:

@@ -1,4 +1,4 @@
-"""Registered models, loaded to be used."""
+"""Loads registered models, to be used."""
 
 import warnings
 
@@ -8,11 +8,11 @@ from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import InputError
 
 
-def load(uri: str) -> mlflow.pyfunc.PyFuncModel:
-    """Load a model by MLflow's address of it.
+def load_registered_model(uri: str) -> mlflow.pyfunc.PyFuncModel:
+    """Load a model by its MLflow address, ``models:/<name>/<version>`` or ``models:/<name>@<alias>``.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such model.
         Unavailable: the server is away for too long.
     """
     server.wait()

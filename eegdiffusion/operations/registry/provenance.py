@@ -15,14 +15,14 @@ from eegdiffusion.core.runtime.closure import is_code
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
 
 
-def place(version: str) -> str:
-    """Where the model's artifacts have the provenance of a version; versions of one model may share the artifacts."""
+def provenance_path(version: str) -> str:
+    """Return the folder of a version's provenance in the model's artifacts, which versions may share."""
     return f"provenance/{version}"
 
 
 @dataclass(frozen=True)
-class Made:
-    """How DVC made an output.
+class OutputOrigin:
+    """Where an output comes from, by ``dvc.lock``.
 
     Attributes:
         stage: name in ``dvc.lock``, e.g. ``finetune_lft@recorded-0``.
@@ -35,22 +35,25 @@ class Made:
     data: dict[str, str]
 
 
-def made_by(lock: str, output: str) -> Made | None:
+def find_origin(lock: str, output: str) -> OutputOrigin | None:
     """Find the stage that made an output, or the folder that holds it.
 
     Args:
         lock: text of ``dvc.lock``.
         output: path in the repository.
+
+    Returns:
+        the stage, the hash of its output, and its data; None where no stage has such an output.
     """
     for name, stage in (yaml.safe_load(lock) or {}).get("stages", {}).items():
         data = {dep["path"]: dep["md5"] for dep in stage.get("deps", []) if not is_code(dep["path"])}
         for out in stage.get("outs", []):
             if Path(output).is_relative_to(out["path"]):
-                return Made(name, out["md5"], data)
+                return OutputOrigin(name, out["md5"], data)
     return None
 
 
-def write(folder: Path, lock: str, result: Path) -> None:
+def write_provenance(folder: Path, lock: str, result: Path) -> None:
     """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
 
     Args:
@@ -70,8 +73,8 @@ def _uncommitted() -> bytes:
     index = lineage.git("rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as temporary:
         # In an index of its own: the user's is not to change.
-        copy = Path(shutil.copy(index, temporary))
-        environment = os.environ | {"GIT_INDEX_FILE": str(copy)}
+        index_copy = Path(shutil.copy(index, temporary))
+        environment = os.environ | {"GIT_INDEX_FILE": str(index_copy)}
         subprocess.run(
             ["git", "add", "--intent-to-add", "--", "components", "eegdiffusion"], env=environment, check=True
         )

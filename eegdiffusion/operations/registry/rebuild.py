@@ -14,12 +14,12 @@ from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.orchestration.workspace import clone, share_storage
 from eegdiffusion.operations.registry import provenance
-from eegdiffusion.operations.registry.recorded_version import Record
+from eegdiffusion.operations.registry.recorded_version import RecordedVersion
 
 MARK = Path(".git/eeg-reproduce.json")
 
 
-def open_workspace(record: Record, repository: Path, workspace: Path) -> None:
+def open_workspace(record: RecordedVersion, repository: Path, workspace: Path) -> None:
     """Get back code and parameters: a clone at the revision, with what had not been committed, and with ``dvc.lock``.
 
     A workspace of the same version that is there already is kept.
@@ -34,8 +34,8 @@ def open_workspace(record: Record, repository: Path, workspace: Path) -> None:
     """
     mark = {"model": record.name, "version": record.version, "revision": record.revision}
     if workspace.exists():
-        found = workspace / MARK
-        if not found.is_file() or json.loads(found.read_text()) != mark:
+        existing_mark = workspace / MARK
+        if not existing_mark.is_file() or json.loads(existing_mark.read_text()) != mark:
             raise InputError(f"{workspace}: is there already, and not of version {record.version} of {record.name}")
         return
     partial = workspace.with_name(f".{workspace.name}.partial")
@@ -69,7 +69,7 @@ def _fetch(repository: Path, revision: str) -> None:
         raise InputError(f"revision {revision}: {repository} does not have it, and its remotes: {error}") from error
 
 
-def pull_data(record: Record, workspace: Path) -> None:
+def pull_data(record: RecordedVersion, workspace: Path) -> None:
     """Get back the data that the stage depended on, from DVC's cache, or else from its remote.
 
     Raises:
@@ -88,15 +88,15 @@ def pull_data(record: Record, workspace: Path) -> None:
             ) from error
 
 
-def check(record: Record, workspace: Path) -> None:
+def check_workspace(record: RecordedVersion, workspace: Path) -> None:
     """Check that code, parameters and data are those that ``dvc.lock`` recorded.
 
     Raises:
         InputError: something differs; the message names it.
     """
-    found = json.loads(shell.output("dvc", "--wait-for-lock", "status", "--json", record.stage, cwd=workspace))
+    status = json.loads(shell.output("dvc", "--wait-for-lock", "status", "--json", record.stage, cwd=workspace))
     changed = {}
-    for finding in found.get(record.stage, []):
+    for finding in status.get(record.stage, []):
         if isinstance(finding, str):
             changed["command"] = finding
         else:
@@ -113,16 +113,16 @@ def other_packages(workspace: Path) -> list[str]:
     """Packages whose installed version is not that of the workspace's ``requirements.lock``."""
     lock = workspace / "requirements.lock"
     wanted = re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock.read_text(), re.MULTILINE) if lock.is_file() else []
-    here = {_canonical(found.name): found.version for found in importlib.metadata.distributions()}
-    others = [(name, version) for name, version in wanted if here.get(_canonical(name)) != version]
-    return [f"{name} {version} (here {here.get(_canonical(name), 'none')})" for name, version in others]
+    installed = {_canonical(package.name): package.version for package in importlib.metadata.distributions()}
+    different = [(name, version) for name, version in wanted if installed.get(_canonical(name)) != version]
+    return [f"{name} {version} (here {installed.get(_canonical(name), 'none')})" for name, version in different]
 
 
 def _canonical(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-def rerun(record: Record, workspace: Path) -> tuple[dict[str, float], bool]:
+def rerun_stage(record: RecordedVersion, workspace: Path) -> tuple[dict[str, float], bool]:
     """Run the stage again.
 
     Its MLflow run goes to the workspace's own store: the registry's experiments are not to hold copies.
@@ -139,5 +139,5 @@ def rerun(record: Record, workspace: Path) -> tuple[dict[str, float], bool]:
     if status:
         raise RuntimeError(f"{' '.join(words)}: exit status {status}")
     metrics = json.loads((workspace / record.result / provenance.METRICS).read_text())
-    made = provenance.made_by((workspace / "dvc.lock").read_text(), record.result)
-    return {name: metrics[name] for name in record.scores}, made.hash == record.hash
+    origin = provenance.find_origin((workspace / "dvc.lock").read_text(), record.result)
+    return {name: metrics[name] for name in record.scores}, origin.hash == record.hash

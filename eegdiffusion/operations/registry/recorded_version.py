@@ -15,7 +15,7 @@ from eegdiffusion.operations.registry import provenance
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordedVersion:
     """A version of a registered model, and where it came from.
 
     Attributes:
@@ -42,7 +42,7 @@ class Record:
     scores: dict[str, float]
 
 
-def read(uri: str) -> Record:
+def read_recorded_version(uri: str) -> RecordedVersion:
     """Read what is recorded of a version.
 
     Args:
@@ -67,35 +67,36 @@ def read(uri: str) -> Record:
             )
     with tempfile.TemporaryDirectory() as temporary:
         try:
-            source = f"models:/{name}/{number}/{provenance.place(number)}"
+            path = provenance.provenance_path(number)
+            source = f"models:/{name}/{number}/{path}"
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=temporary))
         except (mlflow.MlflowException, OSError) as error:
-            raise InputError(f"{uri}: its artifacts {provenance.place(number)}/ cannot be had: {error}") from error
-        lock = _file(folder, provenance.LOCK, uri)
+            raise InputError(f"{uri}: its artifacts {path}/ cannot be had: {error}") from error
+        lock = _read_artifact(folder, provenance.LOCK, uri)
         if hashlib.sha256(lock).hexdigest() != tags["dvc.lock"]:
             raise InputError(f"{uri}: {provenance.LOCK} is not the one that the tag 'dvc.lock' has the hash of")
         needed = tags["git.revision"].endswith("-dirty") or (folder / provenance.PATCH).exists()
-        patch = _file(folder, provenance.PATCH, uri) if needed else b""
-        metrics = json.loads(_file(folder, provenance.METRICS, uri))
-    made = provenance.made_by(lock.decode(), tags["result"])
-    if made is None:
+        patch = _read_artifact(folder, provenance.PATCH, uri) if needed else b""
+        metrics = json.loads(_read_artifact(folder, provenance.METRICS, uri))
+    origin = provenance.find_origin(lock.decode(), tags["result"])
+    if origin is None:
         raise InputError(f"{uri}: {provenance.LOCK} has no stage that makes {tags['result']}")
-    return Record(
+    return RecordedVersion(
         name=name,
         version=str(number),
         revision=tags["git.revision"].removesuffix("-dirty"),
         patch=patch,
         lock=lock.decode(),
-        stage=made.stage,
+        stage=origin.stage,
         result=tags["result"],
-        hash=made.hash,
-        data=made.data,
+        hash=origin.hash,
+        data=origin.data,
         scores={tag.removesuffix(".mean"): metrics[tag.removesuffix(".mean")] for tag in tags if tag.endswith(".mean")},
     )
 
 
-def _file(folder: Path, name: str, uri: str) -> bytes:
+def _read_artifact(folder: Path, name: str, uri: str) -> bytes:
     path = folder / name
-    if not path.is_file():
+    if not path.is_read_artifact():
         raise InputError(f"{uri}: {name} is not among its artifacts {folder.name}/")
     return path.read_bytes()

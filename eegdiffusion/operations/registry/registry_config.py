@@ -1,7 +1,9 @@
 """What the registry holds, ``mlflow/registry.yaml``, and the results of the stages that it points to."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +12,7 @@ from annotated_types import Gt
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
-from eegdiffusion.core.statistics.seeds import Summary, over_seeds
+from eegdiffusion.core.statistics.seeds import Summary, summarise_seeds
 
 REGISTRY = Path("mlflow/registry.yaml")
 CORPORA = Path("mlflow/corpora.yaml")
@@ -23,11 +25,13 @@ SURROGATE = "surrogate"
 
 
 @settings
-class Select:
+class Selection:
     """How the result to register is chosen among the seeds."""
 
     metric: str
+    """Metric of the validation split, in ``metrics.json``."""
     mode: Literal["min", "max"]
+    """Whether less or more of the metric is better."""
 
 
 @settings
@@ -35,7 +39,9 @@ class Gate:
     """What a challenger must reach to become champion; means over the seeds are compared."""
 
     metric: str
+    """Metric of the test split (of pretraining, of the validation split) that is compared."""
     mode: Literal["min", "max"]
+    """Whether less or more of the metric is better."""
     floor: float
     """The least (or, with ``min``, the largest) value that any champion may have."""
     min_gain: Annotated[float, Gt(0)]
@@ -47,40 +53,48 @@ class CardText:
     """What a model card says in words; all else in it is computed."""
 
     input: str
+    """What the model takes: arrays, shapes, units."""
     output: str
+    """What the model gives: arrays, shapes, units."""
     preprocessing: str
-    """The section of ``params.yaml`` that says how the data were preprocessed."""
+    """Section of ``params.yaml`` that says how the data were preprocessed."""
     intended_use: str
+    """What the model is for, and what it is not for."""
     limits: list[str]
+    """What its scores do not say, a sentence each."""
     ethics: list[str]
+    """What its users must see to, a sentence each."""
 
 
 @settings
-class Entry:
+class RegisteredModelConfig:
     """A registered model."""
 
     description: str
     stage: str
     serving: str
     results: str
-    select: Select
+    select: Selection
     gate: Gate
     metrics: list[str]
     card: CardText
     needs: str | None = None
-    """Entry of ``params.yaml`` without which the model is not trained, and not registered."""
+    """RegisteredModelConfig of ``params.yaml`` without which the model is not trained, and not registered."""
 
 
 @settings
-class Corpus:
+class CorpusCard:
     """What model cards say of a corpus."""
 
     description: str
+    """What was recorded, and how."""
     licence: str
+    """On what terms the corpus may be used."""
     population: str
+    """Who was recorded."""
 
 
-UNKNOWN = Corpus(
+UNKNOWN_CORPUS = CorpusCard(
     description="A corpus that mlflow/corpora.yaml does not describe.",
     licence="Not stated: ask whoever trained the model.",
     population="Not stated.",
@@ -88,65 +102,71 @@ UNKNOWN = Corpus(
 
 
 @dataclass(frozen=True)
-class Result:
+class TrainingResult:
     """A folder that a training stage wrote, and its ``metrics.json``."""
 
     folder: Path
     metrics: dict
 
 
-def entries(path: Path = REGISTRY) -> dict[str, Entry]:
-    """Read the registry's configuration."""
+def read_registry(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
+    """Read the configuration of all registered models, by name.
+
+    Raises:
+        InputError: a field is missing, unknown or breaks its rule.
+    """
     document = yaml.safe_load(path.read_text())
-    return {name: validate(entry, Entry, f"{path}: {name}") for name, entry in document.items()}
+    return {name: validate(values, RegisteredModelConfig, f"{path}: {name}") for name, values in document.items()}
 
 
-def trained(path: Path = REGISTRY) -> dict[str, Entry]:
-    """Read the entries of the models that ``params.yaml`` has trained."""
+def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
+    """Read the configuration of the models that ``params.yaml`` has trained."""
     document = load()
 
-    def there(name: str | None) -> bool:
+    def is_configured(section_name: str | None) -> bool:
         value = document
-        for part in name.split(".") if name else ():
+        for part in section_name.split(".") if section_name else ():
             value = (value or {}).get(part)
         return value is not None
 
-    return {name: entry for name, entry in entries(path).items() if there(entry.needs)}
+    return {name: config for name, config in read_registry(path).items() if is_configured(config.needs)}
 
 
-def choose(names: list[str], path: Path = REGISTRY) -> dict[str, Entry]:
-    """Read the entries of these names, or those that ``params.yaml`` has trained when there are none.
+def select_models(names: list[str], path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
+    """Read the configuration of these models, or of those that ``params.yaml`` has trained when none is named.
 
     Raises:
-        InputError: there is no such entry.
+        InputError: there is no such model.
     """
-    found = entries(path)
+    configs = read_registry(path)
     for name in names:
-        if name not in found:
-            raise InputError(f"{path}: {name}: there is no such model; it has {', '.join(found)}")
-    return {name: found[name] for name in names} or trained(path)
+        if name not in configs:
+            nearest = get_close_matches(name, configs, 1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise InputError(f"{path}: {name}: there is no such model; it has {', '.join(configs)}{hint}")
+    return {name: configs[name] for name in names} or trained_models(path)
 
 
-def corpus(name: str, path: Path = CORPORA) -> Corpus:
-    """Read what is known of a corpus."""
+def read_corpus_card(name: str, path: Path = CORPORA) -> CorpusCard:
+    """Read what model cards say of a corpus; of one that the file does not describe, that nothing is known."""
     document = yaml.safe_load(path.read_text())
-    return validate(document[name], Corpus, f"{path}: {name}") if name in document else UNKNOWN
+    return validate(document[name], CorpusCard, f"{path}: {name}") if name in document else UNKNOWN_CORPUS
 
 
-def results(entry: Entry) -> list[Result]:
-    """Read the results of an entry that are there, one for each seed; what other seeds left earlier is not counted."""
-    folders = sorted(path.parent for path in Path().glob(f"{entry.results}/metrics.json"))
-    found = [Result(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
+def read_results(config: RegisteredModelConfig) -> list[TrainingResult]:
+    """Read the results of a model that exist, one for each seed; what other seeds left earlier is not counted."""
+    folders = sorted(path.parent for path in Path().glob(f"{config.results}/metrics.json"))
+    results = [TrainingResult(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
     seeds = section(load(), "matrix.seeds")
-    return [result for result in found if result.metrics.get("seed", seeds[0]) in seeds]
+    return [result for result in results if result.metrics.get("seed", seeds[0]) in seeds]
 
 
-def best(entry: Entry, found: list[Result]) -> Result:
-    """Choose by the validation split, never by the test split."""
-    extreme = min if entry.select.mode == "min" else max
-    return extreme(found, key=lambda result: result.metrics[entry.select.metric])
+def best_result(config: RegisteredModelConfig, results: list[TrainingResult]) -> TrainingResult:
+    """Choose a result by its metric on the validation split, never by the test split."""
+    extreme = min if config.select.mode == "min" else max
+    return extreme(results, key=lambda result: result.metrics[config.select.metric])
 
 
-def summaries(entry: Entry, found: list[Result]) -> dict[str, Summary]:
-    """Each metric over the seeds."""
-    return {metric: over_seeds([result.metrics[metric] for result in found]) for metric in entry.metrics}
+def summarise_results(config: RegisteredModelConfig, results: Sequence[TrainingResult]) -> dict[str, Summary]:
+    """Summarise each metric of a model over its training seeds."""
+    return {metric: summarise_seeds([result.metrics[metric] for result in results]) for metric in config.metrics}

@@ -1,54 +1,15 @@
-"""Figures of results: functions of arrays and tables that return Matplotlib figures."""
+"""Figures of EEG and of its classification: functions of arrays that return Matplotlib figures."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from eegdiffusion.core.observe.figures.style import COLOURS, LINES, REAL, figure_with_axes
 from eegdiffusion.core.signal.spectra import BANDS
-from eegdiffusion.core.statistics.seeds import Summary
-
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
-
-DPI = 110
-"""Of figures that are saved for themselves."""
 
 SYMBOLS = {"delta": "δ", "theta": "θ", "alpha": "α", "beta": "β", "gamma": "γ"}
-
-REAL = "#404040"
-"""Real EEG, wherever generated EEG stands beside it."""
-
-LINES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))]
-"""Line styles that go with the colours, so that a print in grey can be read."""
-
-
-def save(figures: Mapping[str, Figure], folder: Path) -> None:
-    """Save figures by their names as PNG files below ``figures`` of a folder, which is made."""
-    place = folder / "figures"
-    place.mkdir(parents=True)
-    for name, figure in figures.items():
-        figure.savefig(place / f"{name}.png", dpi=DPI)
-
-
-def blank(title: str, width: float, height: float) -> Figure:
-    """Make a figure with a title and nothing else; sizes are in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=12, fontweight="bold")
-    return figure
-
-
-def _figure(title: str, width: float, height: float, rows: int = 1, columns: int = 1, **axes) -> tuple[Figure, list]:
-    """A figure and its axes, row by row."""
-    figure = blank(title, width, height)
-    grid = figure.subplots(rows, columns, squeeze=False, **axes)
-    for ax in grid.flat:
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=9)
-    return figure, list(grid.flat)
 
 
 def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
@@ -61,7 +22,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
     """
     support = matrix.sum(1, keepdims=True)
     shares = np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
-    figure, (ax,) = _figure(title, 6.6, 5.6)
+    figure, (ax,) = figure_with_axes(title, 6.6, 5.6)
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*matrix.shape):
         if support[row] > 0:
@@ -81,62 +42,6 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     figure.colorbar(image, ax=ax, shrink=0.85, label="share of the label's windows")
-    return figure
-
-
-def learning_curves(curves: Mapping[str, Sequence[pandas.DataFrame]], panels: Mapping[str, str], title: str) -> Figure:
-    """Draw metrics over epochs, a panel for each metric, a colour for each model, a line for each of its seeds.
-
-    Args:
-        curves: model -> a table for each seed, with the column ``epoch`` and the metrics.
-        panels: column -> label of its axis.
-        title: of the figure.
-    """
-    figure, axes = _figure(title, 4.6 * len(panels), 3.8, columns=len(panels), sharex=True)
-    for ax, (column, label) in zip(axes, panels.items(), strict=True):
-        for k, (model, tables) in enumerate(curves.items()):
-            for seed, table in enumerate(tables):
-                ax.plot(
-                    table["epoch"],
-                    table[column],
-                    color=COLOURS[k % len(COLOURS)],
-                    linestyle=LINES[k % len(LINES)],
-                    linewidth=1.4,
-                    alpha=0.85,
-                    marker="o" if len(table) == 1 else None,
-                    label=model if seed == 0 else None,
-                )
-        ax.set_xlabel("epoch")
-        ax.set_ylabel(label)
-        ax.grid(alpha=0.25)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    return figure
-
-
-def metrics_by_model(results: Mapping[str, Mapping[str, Summary]], labels: Mapping[str, str], title: str) -> Figure:
-    """Draw metrics of models side by side, bars from zero, with the standard deviation over seeds.
-
-    Args:
-        results: model -> metric -> summary.
-        labels: metric -> how to call it.
-        title: of the figure.
-    """
-    figure, (ax,) = _figure(title, 8.6, 4.0)
-    width = 0.8 / len(results)
-    for k, (model, summaries) in enumerate(results.items()):
-        place = np.arange(len(labels)) + (k - (len(results) - 1) / 2) * width
-        means = np.array([summaries[metric].mean for metric in labels])
-        spreads = np.nan_to_num([summaries[metric].sd for metric in labels])
-        ax.bar(place, means, width * 0.92, color=COLOURS[k % len(COLOURS)], label=model)
-        ax.errorbar(place, means, spreads, fmt="none", ecolor="black", elinewidth=1, capsize=3)
-        for x, mean, spread in zip(place, means, spreads, strict=True):
-            ax.text(x, max(mean + spread, 0) + 0.015, f"{mean:z.2f}", ha="center", va="bottom", fontsize=8)
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.set_xticks(range(len(labels)), labels.values())
-    ax.set_ylim(top=1.1)
-    ax.grid(axis="y", alpha=0.25)
-    ax.set_axisbelow(True)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
@@ -163,7 +68,7 @@ def traces(
     # 99.5 % of both kinds of signal stay within their row, and one large wave does not flatten the others.
     spacing = 2 * float(np.quantile(np.abs(np.concatenate([real, generated], axis=1)), 0.995))
     names = [name for name in channels for _ in range(len(real) // len(channels))]
-    figure, axes = _figure(title, 11, 1.2 + 0.75 * len(real), columns=2, sharex=True, sharey=True)
+    figure, axes = figure_with_axes(title, 11, 1.2 + 0.75 * len(real), columns=2, sharex=True, sharey=True)
     for ax, signals, kind in zip(axes, (real, generated), ("real", "generated"), strict=True):
         stack(ax, signals, rate_hz, spacing, REAL if kind == "real" else COLOURS[0])
         ax.set_title(kind, fontsize=10)
@@ -205,7 +110,7 @@ def spectra(
     """
     columns = min(3, len(channels))
     rows = -(-len(channels) // columns)
-    figure, axes = _figure(title, 3.8 * columns, 0.9 + 2.9 * rows, rows, columns, sharex=True, sharey=True)
+    figure, axes = figure_with_axes(title, 3.8 * columns, 0.9 + 2.9 * rows, rows, columns, sharex=True, sharey=True)
     shown = (frequencies >= BANDS["delta"][0]) & (frequencies <= BANDS["gamma"][1])
     for c, (ax, channel) in enumerate(zip(axes, channels, strict=False)):
         for k, (band, (low, high)) in enumerate(BANDS.items()):

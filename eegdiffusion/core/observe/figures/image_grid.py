@@ -1,26 +1,26 @@
-"""Pictures side by side, a row for each kind of them."""
+"""Images side by side, a row for each kind of them."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import blank
+from eegdiffusion.core.observe.figures.style import blank_figure
 
 
-def picture_grid(rows: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Draw pictures in a grid.
+def image_grid(rows: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Draw images in a grid.
 
     Args:
         rows: label -> (n, height, width, 3) uint8, the same n in each row; (n, height, width) is drawn in grey.
         title: of the figure.
     """
     columns = len(next(iter(rows.values())))
-    figure = blank(title, 1.8 + 0.95 * columns, 0.6 + 1.0 * len(rows))
+    figure = blank_figure(title, 1.8 + 0.95 * columns, 0.6 + 1.0 * len(rows))
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes, (label, pictures) in zip(grid, rows.items(), strict=True):
-        for ax, picture in zip(axes, pictures, strict=True):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    for axes, (label, images) in zip(grid, rows.items(), strict=True):
+        for ax, image in zip(axes, images, strict=True):
+            ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             ax.set_xticks([])
             ax.set_yticks([])
             ax.spines[:].set_visible(False)

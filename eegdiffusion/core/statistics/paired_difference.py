@@ -14,9 +14,11 @@ class Difference:
     """Mean difference of paired scores, first minus second.
 
     Attributes:
-        mean, low, high: over items, and its percentile bootstrap interval over test images.
-        above, below: test images on which the first arm is above, and below, in the mean of its items.
-        p_sign: two-sided sign test of those two; images without a difference do not count.
+        mean: mean difference over items.
+        low, high: percentile bootstrap interval of the mean, which draws test images.
+        above, below: numbers of test images on which the first arm is above, and below, in the mean of its items.
+        p_sign: p of the two-sided sign test of those two; images without a difference do not count (Conover, Practical
+            Nonparametric Statistics, section 3.4).
     """
 
     mean: float
@@ -28,7 +30,7 @@ class Difference:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether 0 lies outside the interval."""
         return self.low > 0 or self.high < 0
 
 
@@ -42,9 +44,12 @@ def paired_difference(
 
     Args:
         first, second: (items,) scores, in the same order.
-        images: (items,) test image of each item.
+        images: (items,) number of the test image of each item.
         level: nominal coverage.
-        replicates: of the bootstrap; its draws are the same at every call.
+        replicates: number of bootstrap replicates; the draws are the same at every call.
+
+    Returns:
+        the mean difference, its interval and its sign test.
 
     Raises:
         InputError: shapes differ, a score is not finite, or there are fewer than two test images.
@@ -55,12 +60,12 @@ def paired_difference(
     for name, array in (("first", first), ("second", second)):
         if not np.isfinite(array).all():
             raise InputError(f"{name}: must be finite (found {int((~np.isfinite(array)).sum())} that are not)")
-    _, which = np.unique(images, return_inverse=True)
-    if len(np.bincount(which)) < 2:
+    _, cluster = np.unique(images, return_inverse=True)
+    if len(np.bincount(cluster)) < 2:
         raise InputError("images: a bootstrap over test images needs two or more (found 1)")
     differences = first - second
     score = bootstrap(differences, images, level, replicates)
-    by_image = np.bincount(which, differences) / np.bincount(which)
+    by_image = np.bincount(cluster, differences) / np.bincount(cluster)
     above, below = int((by_image > 1e-12).sum()), int((by_image < -1e-12).sum())
     p_sign = float(binomtest(above, above + below).pvalue) if above + below else 1.0
     return Difference(score.mean, score.low, score.high, above, below, p_sign)
