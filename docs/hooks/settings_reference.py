@@ -14,9 +14,10 @@ import yaml
 
 HEAD = """# Settings
 
-This page is made from the settings classes. Settings stand in `params.yaml`, by section; a field that is unknown, missing or
-out of bounds stops a stage at once, with file, field and rule. `.venv/bin/eeg params set SECTION.FIELD=VALUE` changes one and
-keeps the file's comments; `.venv/bin/eeg params profile paper` puts the papers' values in place; an editor works as well.
+This page is made from the settings classes. Settings stand in `params.yaml`, by section; a field that is unknown,
+missing or out of bounds stops a stage at once, with file, field and rule.
+`.venv/bin/eeg params set SECTION.FIELD=VALUE` changes one and keeps the file's comments;
+`.venv/bin/eeg params profile paper` puts the papers' values in place; an editor works as well.
 
 Where a column is empty, the field has no default, or the demo or the papers say nothing of their own.
 
@@ -103,7 +104,9 @@ def _kind(node: ast.expr, path: Path, root: Path) -> str:
         if outer == "Literal":
             return ", ".join(f"`{value.value}`" for value in arguments)
         if outer in ("list", "tuple", "set"):
-            kinds = dict.fromkeys(_kind(argument, path, root) for argument in arguments if ast.unparse(argument) != "...")
+            kinds = dict.fromkeys(
+                _kind(argument, path, root) for argument in arguments if ast.unparse(argument) != "..."
+            )
             return f"list of {'; '.join(kinds)}"
         if outer == "dict":
             return f"mapping to {_kind(arguments[-1], path, root)}"
@@ -195,6 +198,10 @@ def _value(document: dict, name: str) -> str:
     return f"`{yaml.safe_dump(document, default_flow_style=True, width=1000).removesuffix('...\n').strip()}`"
 
 
+def _head(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _cell(text: str) -> str:
     return re.sub(r"``(.*?)``", r"`\1`", re.sub(r":\w+:`~?(.*?)`", r"`\1`", text)).replace("|", r"\|")
 
@@ -205,15 +212,20 @@ def settings_page(root: Path = Path()) -> str:
     profiles = sorted(root.glob("eegdiffusion/**/paper.yaml"))
     papers = yaml.safe_load(profiles[0].read_text()) if profiles else {}
     sections = sections_of(root)
-    lines = []
-    for name in sorted(sections, key=lambda name: (list(document).index(name.split(".")[0]) if name.split(".")[0] in document else 99, name)):
+    lines, order = [], list(document)
+    for name in sorted(sections, key=lambda name: (order.index(head) if (head := _head(name)) in order else 99, name)):
         node, path = sections[name]
         meaning = " ".join((ast.get_docstring(node) or "").split())
-        lines += [f"## `{name.replace('.<entry>', '.NAME')}` {{ #{name.split('.')[0]} }}", "", _cell(meaning), ""]
+        lines += [f"## `{name.replace('.<entry>', '.NAME')}` {{ #{_head(name)} }}", "", _cell(meaning), ""]
         lines += ["| field | value | default | demo | papers | meaning |", "|---|---|---|---|---|---|"]
         for field in fields_of(node, path, root):
             values = (_value(source, f"{name}.{field.name}") for source in (document, papers))
             cells = (f"`{field.name}`", field.kind, field.default, *values, field.meaning)
             lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        lines.append("")
+    for name in sorted(set(document) - set(map(_head, sections))):
+        lines += [f"## `{name}` {{ #{name} }}", "", "Which items the stages of `dvc.yaml` run for.", ""]
+        lines += ["| field | demo |", "|---|---|"]
+        lines += [f"| `{field}` | {_cell(_value(document, f'{name}.{field}'))} |" for field in document[name]]
         lines.append("")
     return HEAD + "\n".join(lines)

@@ -8,6 +8,7 @@ import ast
 import re
 from pathlib import Path
 
+from error_messages import with_messages
 from mkdocs.structure.files import File
 from settings_reference import settings_page
 from stage_reference import stage_page
@@ -67,3 +68,8 @@ def on_files(files, config):
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Fill the lists of messages in."""
+    return with_messages(markdown, ROOT) if page.file.src_uri == "troubleshooting.md" else markdown

@@ -8,8 +8,8 @@ from stage_graph import edges, read_stages
 HEAD = """# Stages
 
 This page is made from `dvc.yaml` and the contracts `components/<stage>/component.yaml`. A stage is run by
-`dvc repro <stage>`, which runs what it needs first, and by Airflow as a task of the same name. A stage that was killed goes on
-at its last checkpoint when it is run again.
+`dvc repro <stage>`, which runs what it needs first, and by Airflow as a task of the same name. A stage that was killed
+goes on at its last checkpoint when it is run again.
 
 """
 
