@@ -73,3 +73,8 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     """Fill the lists of messages in."""
     return with_messages(markdown, ROOT) if page.file.src_uri == "troubleshooting.md" else markdown
+
+
+def on_page_content(html, page, config, files):
+    """Show the names that docstrings refer to in Sphinx' way, ``:func:`name```, as plain code."""
+    return re.sub(r":(?:mod|func|class|meth|attr|data|obj):(?=<code>)", "", html)
