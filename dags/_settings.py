@@ -1,4 +1,4 @@
-"""Settings of the DAGs, from environment variables; ``dags/README.md`` lists them."""
+"""Settings of the DAGs, from environment variables; ``docs/operations.md`` lists them."""
 
 import json
 import os

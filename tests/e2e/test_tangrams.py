@@ -1,4 +1,4 @@
-"""What the README says of tangrams, done: its commands and its entries of ``params.yaml``, with fewer figures."""
+"""What the docs say of tangrams, done: its commands and its entries of ``params.yaml``, with fewer figures."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def workspace(tmp_path_factory):
     path = copy(tmp_path_factory.mktemp("tangrams"))
     (path / "data").mkdir(exist_ok=True)
     (path / "data/cache").symlink_to(CACHE)
-    text = (ROOT / "README.md").read_text().partition("Tangrams in")[2]
+    text = (ROOT / "docs/index.md").read_text().partition("Tangrams in")[2]
     make, repro = (
         shlex.split(line)[1:] for line in re.search(r"```bash\n(.*?)```", text, re.DOTALL)[1].strip().splitlines()
     )

@@ -1,0 +1,91 @@
+"""The README's table of systems: the demo's scores, of ``reports/metrics.json``, beside what the papers print.
+
+``python docs/hooks/demo_scores.py`` puts the table into README.md after the demo has run.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+BEGIN, END = "<!-- scores: made from reports/metrics.json by `make docs` -->", "<!-- end of scores -->"
+PUBLISHED = "eegdiffusion/report/published.yaml"
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        system: what is scored, with its source.
+        score: the score's name, with chance where it has one.
+        metric: its name in ``reports/metrics.json``, mean over seeds.
+        paper: where the papers' number stands in ``published.yaml``, by keys, and its factor.
+        protocol: what the papers' number is measured on.
+    """
+
+    system: str
+    score: str
+    metric: str
+    paper: tuple[str | int, ...]
+    factor: float
+    protocol: str
+
+
+ROWS = (
+    Row("SSMDP + LFT (EEGDM, arXiv:2508.14086)", "kappa", "lft_cohen_kappa_mean",
+        ("models", "EEGDM", "cohen_kappa", 0), 1, "TUEV"),
+    Row("SPaRCNet (PyHealth)", "kappa", "sparcnet_cohen_kappa_mean", ("models", "SPaRCNet", "cohen_kappa"), 1,
+        "TUEV, 16 channels"),
+    Row("ContraWR (PyHealth)", "kappa", "contrawr_cohen_kappa_mean", ("models", "ContraWR", "cohen_kappa"), 1,
+        "TUEV, 16 channels"),
+    Row("control: LFT on shuffled labels", "kappa", "lft_shuffled_labels_cohen_kappa_mean", (), 1, ""),
+    Row("EEG encoder aligned with images (NICE, ATM, SGDM)", "top-5 of 20, chance 0.25", "eeg_aligned_joint_top5",
+        ("retrieval", "ATM", "within", 1), 0.01, "ATM, THINGS-EEG2, top-5 of 200, chance 0.025"),
+    Row("EEGConvNet (Brain Sciences 2024, 14, 478)", "accuracy, 10 classes", "eeg_eegconvnet_joint_accuracy",
+        ("classification", "5–95 Hz", "EEGConvNet", 6, 0), 0.01, "EEGCVPR40, 40 classes shown in blocks"),
+    Row("EEG-ConDiffusion, which is conditioned on it", "PixCorr", "images_things_condiffusion_pixcorr", (), 1,
+        "prints no PixCorr"),
+    Row("SGDM (arXiv:2604.22649)", "PixCorr", "images_things_full_pixcorr", (), 1, "no table was found"),
+    Row("control: SGDM with EEG of zeros", "PixCorr", "images_things_zeroed_eeg_pixcorr", (), 1, ""),
+)  # fmt: skip
+
+
+def _paper(published: dict, row: Row) -> str:
+    value = published
+    for key in row.paper:
+        value = value if key == 0 and not isinstance(value, list) else value[key]
+    return f"{value * row.factor:.2f}" if row.paper else NONE
+
+
+def scores(metrics: dict, published: dict) -> str:
+    """Return the table, in Markdown; a score that the report does not have is a dash."""
+    lines = ["| system | score | demo (surrogate) | papers' | papers' data |", "|---|---|--:|--:|---|"]
+    for row in ROWS:
+        demo = f"{metrics[row.metric]:.2f}" if row.metric in metrics else NONE
+        lines.append(f"| {row.system} | {row.score} | {demo} | {_paper(published, row)} | {row.protocol} |")
+    return "\n".join(lines)
+
+
+def with_scores(text: str, table: str) -> str:
+    """Return ``text`` with the table between its two marks.
+
+    Raises:
+        ValueError: the text does not have each mark once.
+    """
+    pattern = re.compile(rf"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)
+    text, count = pattern.subn(lambda _: f"{table}\n", text)
+    if count != 1:
+        raise ValueError(f"README.md: the marks {BEGIN!r} and {END!r} must stand in it once (found {count})")
+    return text
+
+
+if __name__ == "__main__":
+    path, readme = Path("reports/metrics.json"), Path("README.md")
+    if not path.is_file():
+        raise SystemExit(f"{path}: no such file; README.md keeps the scores that it has. Run `make demo`.")
+    table = scores(json.loads(path.read_text()), yaml.safe_load(Path(PUBLISHED).read_text()))
+    readme.write_text(with_scores(readme.read_text(), table))

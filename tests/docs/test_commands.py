@@ -1,0 +1,146 @@
+"""Every command that the documents print is executed, as tests/docs/commands.yaml says."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+
+from eegdiffusion.core.observe.tracking import log_model
+from eegdiffusion.events.serving import lft_pyfunc
+from tests.docs.documents import commands
+from tests.e2e import workspace
+from tests.e2e.workspace import ROOT
+from tests.predict import tiny_model
+
+TABLE = yaml.safe_load((ROOT / "tests/docs/commands.yaml").read_text())
+EXECUTED = [*TABLE["run"], *(row["run"] for row in TABLE["instead"])]
+LISTED = [*TABLE["run"], *(row["command"] for row in TABLE["instead"]), *(row["command"] for row in TABLE["tested"])]
+
+
+def test_every_command_is_listed_once_and_none_besides():
+    assert sorted(LISTED) == sorted(commands())
+
+
+def test_what_is_run_instead_is_the_same_program_and_has_a_reason():
+    for row in TABLE["instead"]:
+        programs = [
+            next(word for word in row[key].split() if "=" not in word).replace("pre-commit", "python")
+            for key in ("command", "run")
+        ]
+        assert programs[0] == programs[1] and len(row["why"]) > 10, row
+
+
+@pytest.mark.parametrize("row", TABLE["tested"], ids=lambda row: row["command"])
+def test_what_another_test_executes_is_named_there(row):
+    assert row["words"] in (ROOT / row["by"]).read_text()
+
+
+def _program(path: Path, *words: str) -> None:
+    path.write_text(f'#!/bin/sh\nexec {" ".join(words)} "$@"\n')
+    path.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone with an environment at .venv, a registered tiny model, and what the commands name."""
+    path = workspace.copy(tmp_path_factory.mktemp("docs") / "clone")
+    bin_folder = path / ".venv/bin"
+    bin_folder.mkdir(parents=True)
+    # The environment is the one that tests run in, its library the clone's own.
+    python = ROOT / ".venv/bin/python"
+    _program(bin_folder / "python", str(python))
+    _program(bin_folder / "eeg", str(python), "-m", "eegdiffusion.commands")
+    _program(bin_folder / "dvc", str(python.with_name("dvc")))
+    shutil.copy(ROOT / ".venv/.installed", path / ".venv/.installed")
+    (path / "data").mkdir(exist_ok=True)
+    (path / "data/cache").symlink_to(ROOT / "data/cache")
+    shutil.copytree(ROOT / "tests/golden/tuev_mini/edf", path / "corpus/edf")
+    shutil.copy(ROOT / "tests/golden/published/backbone.ckpt", path)
+    (path / "recordings").mkdir()
+    for target in ("recording.edf", "recordings/recording.edf"):
+        shutil.copy(tiny_model.EDF, path / target)
+    (path / "reports").mkdir()
+    (path / "reports/metrics.json").write_text(json.dumps({"lft_cohen_kappa_mean": 0.5}))
+    _register(path)
+    # Newer than what they are made from, so that make takes them as they are.
+    for name in (".venv/.installed", ".venv/bin/python", ".venv/bin/eeg"):
+        (path / name).touch()
+    return path
+
+
+def _register(path: Path) -> None:
+    before = mlflow.get_tracking_uri()
+    (path / "mlruns").mkdir(exist_ok=True)
+    mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
+    try:
+        mlflow.create_experiment("finetune_lft", artifact_location=(path / "mlruns/artifacts").as_uri())
+        mlflow.set_experiment("finetune_lft")
+        with mlflow.start_run():
+            info = log_model.log(lft_pyfunc, "lft", tiny_model.write(path / ".work/lft"), {})
+        client = mlflow.MlflowClient()
+        client.create_registered_model("lft")
+        version = client.create_model_version("lft", info.model_uri, model_id=info.model_id)
+        client.set_registered_model_alias("lft", "champion", version.version)
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
+    """Run a command in a shell in which nothing is activated."""
+    home = clone.parent / "home"
+    home.mkdir(exist_ok=True)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }
+    return subprocess.run(
+        ["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("command", EXECUTED)
+def test_a_command_of_the_documents_works(clone, command):
+    done = _run(clone, command)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+
+
+def test_what_the_commands_say_that_they_write_is_there(clone):
+    for command, names in {
+        ".venv/bin/eeg predict recording.edf --out events.csv": ["events.csv", "events.edf", "events.png"],
+        ".venv/bin/eeg predict recordings/ --out results/": ["results/recordings.csv"],
+    }.items():
+        if not all((clone / name).is_file() for name in names):  # this test runs alone
+            assert _run(clone, command).returncode == 0
+        assert all((clone / name).is_file() for name in names)
+
+
+def test_python_examples_run(clone, monkeypatch):
+    """Each example by itself, with the arrays that it speaks of."""
+    import numpy as np
+    import torch
+
+    from tests.docs.documents import blocks
+
+    monkeypatch.chdir(clone)
+    examples = blocks("python")
+    assert len(examples) >= 4
+    before = mlflow.get_tracking_uri()
+    noise = np.random.default_rng(0).standard_normal((2, 22, 1000)).astype(np.float32) * 0.2
+    try:
+        for path, example in examples:
+            namespace = {"signals": torch.from_numpy(noise[:1, :2]), "windows": noise}
+            # Two windows of the recording tell as much as all.
+            example = example.replace("from_numpy(signals)", "from_numpy(signals[:2])")
+            exec(compile(example, str(path), "exec"), namespace)
+            if "probabilities" in namespace:
+                probabilities = np.asarray(namespace["probabilities"])
+                assert probabilities.shape == (2, 6) and np.allclose(probabilities.sum(1), 1, atol=1e-5)
+            if "tokens" in namespace:
+                assert torch.isfinite(namespace["tokens"]).all()
+    finally:
+        mlflow.set_tracking_uri(before)
