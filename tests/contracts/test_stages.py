@@ -57,7 +57,7 @@ def test_every_stage_has_a_component_and_the_other_way_round(dvc_stages):
     assert sorted(dvc_stages) == STAGES
 
 
-def _item(contract: component.Component, command: str) -> dict:
+def _item(contract: component.Contract, command: str) -> dict:
     words = command.split()
     values = dict(zip(words[3::2], words[4::2], strict=True))
     assert list(values) == [f"--{argument.name}" for argument in contract.arguments], command

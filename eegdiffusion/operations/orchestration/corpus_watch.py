@@ -229,7 +229,7 @@ def main() -> int | None:
         look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit)
         for name, corpus in corpora.items()
     ]
-    return min(statuses, default=shell.NOTHING_TO_DO)
+    return min(statuses, default=EXIT_NOTHING_TO_DO)
 
 
 if __name__ == "__main__":
