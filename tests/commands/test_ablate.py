@@ -8,8 +8,8 @@ import yaml
 
 from components.ablate_lft.settings import Row
 from components.report.__main__ import PUBLISHED
-from eegdiffusion.commands.ablate.__main__ import change, main
-from eegdiffusion.commands.ablate.families import FAMILIES, entries, matched_blocks
+from eegdiffusion.commands.ablate import change, main
+from eegdiffusion.commands.ablation_families import FAMILIES, entries, matched_blocks
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents

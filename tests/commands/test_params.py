@@ -13,7 +13,7 @@ from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
 from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.train_structural_vae.settings import TrainStructuralVAE
-from eegdiffusion.commands.params.__main__ import main, profiles
+from eegdiffusion.commands.params import main, profiles
 from eegdiffusion.core.runtime.settings import PARAMS, read
 from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.training.settings import Hardware

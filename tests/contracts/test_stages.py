@@ -13,7 +13,7 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from eegdiffusion.commands.ablate.__main__ import change
+from eegdiffusion.commands.ablate import change
 from eegdiffusion.core.runtime import contract as component
 from eegdiffusion.core.runtime.closure import NEVER_DECIDES, code_folders, code_of, folder_of, is_code, module_file
 from eegdiffusion.core.runtime.settings import load

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from eegdiffusion.commands.reproduce.__main__ import compare, main
+from eegdiffusion.commands.reproduce import compare, main
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
 from tests.browser import needs_chromium, open_page

@@ -3,7 +3,7 @@
 import mlflow
 import pytest
 
-from eegdiffusion.commands.promote.__main__ import main
+from eegdiffusion.commands.promote import main
 from eegdiffusion.core.runtime.errors import InputError
 
 

@@ -31,7 +31,7 @@ from eegdiffusion.images.metrics.reconstructions import read_reconstructions
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
-from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things import things_demo as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import module
 from tests.image_workspace import entered

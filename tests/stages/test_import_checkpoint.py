@@ -12,7 +12,7 @@ from dvc.repo import Repo
 from safetensors.torch import load_file
 
 from eegdiffusion import SSMDP, load_published_classifier
-from eegdiffusion.commands.import_checkpoint.__main__ import main
+from eegdiffusion.commands.import_checkpoint import main
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models import signal_transform

@@ -17,7 +17,7 @@ from components.embed_images.__main__ import main as embed
 from components.ingest_images.__main__ import main as ingest
 from components.train_condiffusion.__main__ import main as train
 from components.train_eeg_encoder.__main__ import main as train_encoder
-from eegdiffusion.commands.generate.__main__ import main as command
+from eegdiffusion.commands.generate import main as command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
@@ -30,7 +30,7 @@ from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
 from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
-from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things import things_demo as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests import tiny_generator
 from tests.e2e.workspace import ROOT, module

@@ -22,7 +22,7 @@ from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.report.encoder_runs import read_rows
 from eegdiffusion.report.encoder_sections import controls, metrics
-from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things import things_demo as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit, entered

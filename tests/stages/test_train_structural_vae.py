@@ -18,7 +18,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.structure.structure_from_eeg import load_structure_predictor
 from eegdiffusion.images.structure.structure_maps import StructureMaps
-from eegdiffusion.surrogate.things import __main__ as surrogate
+from eegdiffusion.surrogate.things import things_demo as surrogate
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit

@@ -10,7 +10,7 @@ from PIL import Image
 
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
 from eegdiffusion.images.features.efficientnet_lite import image_features, load_pretrained
-from eegdiffusion.surrogate.things import __main__ as command
+from eegdiffusion.surrogate.things import things_demo as command
 from eegdiffusion.surrogate.things import scenes
 from eegdiffusion.surrogate.things.responses import LENGTH_S, observer
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings

@@ -8,7 +8,7 @@ import pytest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.montage import ELECTRODES, bipolar
-from eegdiffusion.surrogate.tuev import __main__ as command
+from eegdiffusion.surrogate.tuev import tuev_demo as command
 from eegdiffusion.surrogate.tuev import corpus_tree
 from eegdiffusion.surrogate.tuev.aeon_neuro import without_repeats
 from eegdiffusion.surrogate.tuev.tuev_recordings import (

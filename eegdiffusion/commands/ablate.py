@@ -8,8 +8,8 @@ import argparse
 import subprocess
 import sys
 
-from eegdiffusion.commands.ablate.families import FAMILIES, entries
-from eegdiffusion.commands.params.params_file import edit
+from eegdiffusion.commands.ablation_families import FAMILIES, entries
+from eegdiffusion.commands.params_file import edit
 from eegdiffusion.core.runtime.errors import InputError
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from eegdiffusion.commands.params.corpora import give
-from eegdiffusion.commands.params.params_file import edit
+from eegdiffusion.commands.own_corpora import give
+from eegdiffusion.commands.params_file import edit
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import PARAMS, section
 
-PROFILES = Path(__file__).parent
+PROFILES = Path(__file__).with_name("profiles")
 
 
 def assign(document: dict, name: str, value: object) -> None:

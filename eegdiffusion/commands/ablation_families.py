@@ -7,7 +7,7 @@ import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
 
-FAMILIES = yaml.safe_load(Path(__file__).with_name("families.yaml").read_text())
+FAMILIES = yaml.safe_load(Path(__file__).with_name("ablation_families.yaml").read_text())
 """family -> row -> what differs from the default; the first row of each is the default itself."""
 
 

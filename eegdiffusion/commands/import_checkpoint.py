@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mlflow
 
-from eegdiffusion.commands.import_checkpoint.classifier import write_classifier
+from eegdiffusion.commands.imported_classifier import write_classifier
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
