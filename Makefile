@@ -1,6 +1,7 @@
 # The environment lives in .venv; every target creates it when it is missing or older than requirements.lock.
 SHELL := /bin/bash
 PY := .venv/bin/python
+EEG := .venv/bin/eeg
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
@@ -14,7 +15,7 @@ export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-env: .venv/.installed ## create .venv from requirements.lock
+env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with the command eeg
 
 .venv/bin/python:
 	@for python in python3.12 python3 python; do \
@@ -30,29 +31,33 @@ env: .venv/.installed ## create .venv from requirements.lock
 .venv/.installed: requirements.lock | .venv/bin/python
 	$(PY) -m pip install --quiet --no-deps --requirement requirements.lock
 	$(PY) -m pip check
-	@touch $@
+	@$(PY) -c 'import hashlib; print(hashlib.sha256(open("$<", "rb").read()).hexdigest())' > $@
 
-# The last run does what nothing runs beside.
+# An environment that is another clone's, and linked here, keeps that clone's command.
+.venv/bin/eeg: pyproject.toml | .venv/.installed
+	@if [ -L .venv ]; then echo ".venv is linked: run \`python -m eegdiffusion.commands\` in place of \`eeg\`" >&2; else \
+	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . && touch $@; fi
+
+# The last stages have the machine for themselves.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
 	@$(MAKE) --no-print-directory -j 2 demo-eeg demo-things demo-pictures
-	$(PY) dags/_side_by_side.py --jobs 2 --without reconstruct report
-	dvc repro
-	$(PY) -m eegdiffusion.commands.register
-	$(PY) -m eegdiffusion.commands.promote
-	@$(PY) -m eegdiffusion.commands.summary
+	$(EEG) repro --jobs 2 --alone reconstruct report
+	$(EEG) register
+	$(EEG) promote
+	@printf '\n%s\n' "Report   $(CURDIR)/reports/report.html" "MLflow   make mlflow    (then open http://127.0.0.1:5000)" \
+	  "Airflow  make airflow   (then open http://127.0.0.1:8080)" "Metrics  .venv/bin/dvc metrics show"
 
 demo-eeg:
-	$(PY) -m eegdiffusion.surrogate.tuev --out data/raw/surrogate-tuev/edf
+	$(EEG) surrogate tuev --out data/raw/surrogate-tuev/edf
 demo-things:
-	$(PY) -m eegdiffusion.surrogate.things --concepts 40 --exemplars 6 --test-concepts 20
+	$(EEG) surrogate things --concepts 40 --exemplars 6 --test-concepts 20
 demo-pictures:
-	$(PY) -m eegdiffusion.surrogate.things --stimuli collection --concepts 40 --test-concepts 20
+	$(EEG) surrogate things --stimuli collection --concepts 40 --test-concepts 20
 
 repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
-	  $(PY) -m eegdiffusion.commands.params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
-	$(if $(JOBS),$(PY) dags/_side_by_side.py --jobs $(JOBS))
-	dvc repro
+	  $(EEG) params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
+	$(EEG) repro $(if $(JOBS),--jobs $(JOBS))
 
 test: env ## lint and all tests
 	ruff check .
@@ -79,7 +84,7 @@ deps: env ## compute the code that each stage of dvc.yaml depends on
 	$(PY) -m eegdiffusion.commands.code_deps
 
 airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
-	$(PY) -m eegdiffusion.operations.orchestration.airflow_server
+	$(EEG) airflow
 
 up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
 	docker/up.sh
@@ -88,7 +93,7 @@ down: ## stop them; data stay in their volumes
 	$${COMPOSE:-docker compose} --file docker/compose.yaml down
 
 mlflow: env ## open the local MLflow server
-	$(PY) -m eegdiffusion.core.observe.tracking.server
+	$(EEG) mlflow
 
 clean-work: ## drop the checkpoints of unfinished runs
 	rm -rf .work

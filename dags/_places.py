@@ -44,7 +44,7 @@ def place(settings: Settings, stages: list[str]) -> Place:
         "--revision": "{{ params.revision or '' }}",
         "--overrides": "{{ (params.overrides or {}) | tojson }}",
     }
-    register = (*MODULE, "eegdiffusion.commands.register")
+    register = (*MODULE, "eegdiffusion.commands", "register")
     if settings.git_url:
         isolated, branch = (*MODULE, "eegdiffusion.operations.orchestration.isolated"), "retrain/{{ run_id | slug }}"
         return Place(

@@ -28,7 +28,7 @@ def _check_environment(root: Path) -> None:
     if wanted and Path(wanted).resolve() != root.resolve():
         raise InputError(
             f"TUEV_ROOT: is {wanted}, but params.yaml says event_corpora.tuev.root: {root}; run `make repro`, or "
-            f"`python -m eegdiffusion.commands.params set event_corpora.tuev.root={wanted}`"
+            f"`eeg params set event_corpora.tuev.root={wanted}`"
         )
 
 

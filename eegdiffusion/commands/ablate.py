@@ -1,16 +1,12 @@
-"""Run families of ablations: ``python -m eegdiffusion.commands.ablate fusion rate``.
+"""Run families of ablations: ``eeg ablate fusion rate``."""
 
-Puts the rows of the families into ``params.yaml`` (sections ``ablations`` and ``latents``), and runs ``dvc repro``,
-which trains what is new and adds a table for each family to the report. ``--remove`` takes the rows out again.
-"""
-
-import argparse
 import subprocess
 import sys
 
+import click
+
 from eegdiffusion.commands.ablation_families import FAMILIES, entries
-from eegdiffusion.commands.params_file import edit
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.commands.command_line import Choice, Command
 
 
 def change(document: dict, families: list[str], remove: bool) -> None:
@@ -27,21 +23,18 @@ def change(document: dict, families: list[str], remove: bool) -> None:
                 document["matrix"]["backbones"].append(backbone)
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.commands.ablate", description=__doc__)
-    parser.add_argument("families", nargs="+", choices=[*FAMILIES, "all"], metavar="FAMILY", help=", ".join(FAMILIES))
-    parser.add_argument("--remove", action="store_true", help="take the families out of params.yaml")
-    parser.add_argument("--no-run", action="store_true", help="change params.yaml only")
-    arguments = parser.parse_args(argv)
-    families = list(FAMILIES) if "all" in arguments.families else arguments.families
-    try:
-        with edit() as document:
-            change(document, families, arguments.remove)
-    except InputError as error:
-        parser.error(str(error))
-    if not arguments.no_run:
-        raise SystemExit(subprocess.call([sys.executable, "-m", "dvc", "repro"]))
+@click.command("ablate", cls=Command)
+@click.argument("families", nargs=-1, required=True, metavar="FAMILY...", type=Choice([*FAMILIES, "all"]))
+@click.option("--remove", is_flag=True, help="Take the families out of params.yaml.")
+@click.option("--no-run", is_flag=True, help="Change params.yaml only.")
+def command(families: tuple[str, ...], remove: bool, no_run: bool) -> int:
+    """Run families of ablations: pretraining, noise, step, latents, codec, layers, fusion, rate, or all.
 
+    Puts the rows of the families into params.yaml (sections ablations and latents), and runs `dvc repro`, which trains
+    what is new and adds a table for each family to the report.
+    """
+    from eegdiffusion.commands.params_file import edit
 
-if __name__ == "__main__":
-    main()
+    with edit() as document:
+        change(document, list(FAMILIES) if "all" in families else list(families), remove)
+    return 0 if no_run else subprocess.call([sys.executable, "-m", "dvc", "repro"])

@@ -1,34 +1,47 @@
-"""Change ``params.yaml``, comments kept.
+"""Change ``params.yaml``, comments kept: ``eeg params``."""
 
-``python -m eegdiffusion.commands.params set section.field=value ...`` sets fields;
-``python -m eegdiffusion.commands.params profile NAME`` puts the fields of ``NAME.yaml`` beside this file in place;
-``python -m eegdiffusion.commands.params corpora`` puts corpora of one's own in the place of the demo's.
-"""
-
-import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
+import click
 
-from eegdiffusion.commands.own_corpora import give
-from eegdiffusion.commands.params_file import edit
+from eegdiffusion.commands.command_line import PATH, Choice, Group, nearest
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.settings import PARAMS, section
 
 PROFILES = Path(__file__).with_name("profiles")
 
 
+def fields(document: dict, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of all sections and fields of a parsed ``params.yaml``."""
+    for name, value in document.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from fields(value, f"{prefix}{name}.")
+
+
 def assign(document: dict, name: str, value: object) -> None:
-    """Set the field at a dotted name; it must be there already, so that a misspelt one is refused."""
-    parent, _, field = name.rpartition(".")
-    owner = section(document, parent) if parent else document
+    """Set the field at a dotted name.
+
+    Args:
+        document: a parsed ``params.yaml``.
+        name: a field that is there already.
+        value: the new value.
+
+    Raises:
+        InputError: there is no such field; the message names those that are called alike.
+    """
+    owner, *_, field = document, *name.split(".")
+    for part in name.split(".")[:-1]:
+        owner = owner.get(part) if isinstance(owner, dict) else None
     if not isinstance(owner, dict) or field not in owner:
-        raise InputError(f"{PARAMS}: {name}: there is no such field")
+        raise InputError(f"params.yaml: {name}: there is no such field.{nearest(name, fields(document))}")
     owner[field] = value
 
 
 def update(document: dict, changes: dict, prefix: str = "") -> None:
     """Set every leaf of a nested mapping; an empty section is open and takes what it gets."""
+    from eegdiffusion.core.runtime.settings import section
+
     for name, value in changes.items():
         if isinstance(value, dict) and section(document, prefix + name):
             update(document, value, f"{prefix}{name}.")
@@ -41,31 +54,46 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.commands.params", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("set").add_argument("assignments", nargs="+", metavar="section.field=value")
-    commands.add_parser("profile").add_argument("name", choices=profiles())
-    corpora = commands.add_parser("corpora")
-    corpora.add_argument("--tuev", type=Path, help="TUEV's edf folder")
-    corpora.add_argument("--things", type=Path, help="THINGS-EEG2 or THINGS-EEG1; without it images are left out")
-    arguments = parser.parse_args(argv)
-    try:
-        with edit() as document:
-            if arguments.command == "profile":
-                update(document, yaml.safe_load((PROFILES / f"{arguments.name}.yaml").read_text()))
-                return
-            if arguments.command == "corpora":
-                give(document, arguments.tuev, arguments.things)
-                return
-            for assignment in arguments.assignments:
-                name, equals, value = assignment.partition("=")
-                if not equals:
-                    raise InputError(f"{assignment!r}: must be section.field=value")
-                assign(document, name, yaml.safe_load(value))
-    except InputError as error:
-        parser.error(str(error))
+@click.command("params", cls=Group)
+def command() -> None:
+    """Change params.yaml; its comments stay."""
 
 
-if __name__ == "__main__":
-    main()
+@command.command("set")
+@click.argument("assignments", nargs=-1, required=True, metavar="SECTION.FIELD=VALUE...")
+def set_fields(assignments: tuple[str, ...]) -> None:
+    """Set fields, e.g. hardware.devices=4; values are YAML."""
+    import yaml
+
+    from eegdiffusion.commands.params_file import edit
+
+    with edit() as document:
+        for assignment in assignments:
+            name, equals, value = assignment.partition("=")
+            if not equals:
+                raise InputError(f"{assignment!r}: must be section.field=value")
+            assign(document, name, yaml.safe_load(value))
+
+
+@command.command("profile")
+@click.argument("name", type=Choice(profiles()))
+def put_profile(name: str) -> None:
+    """Put a profile's fields in place: paper has the papers' full settings."""
+    import yaml
+
+    from eegdiffusion.commands.params_file import edit
+
+    with edit() as document:
+        update(document, yaml.safe_load((PROFILES / f"{name}.yaml").read_text()))
+
+
+@command.command("corpora")
+@click.option("--tuev", type=PATH, help="TUEV's edf folder.")
+@click.option("--things", type=PATH, help="THINGS-EEG2 or THINGS-EEG1; without it images are left out.")
+def put_corpora(tuev: Path | None, things: Path | None) -> None:
+    """Put corpora of your own in the place of the demo's."""
+    from eegdiffusion.commands.own_corpora import give
+    from eegdiffusion.commands.params_file import edit
+
+    with edit() as document:
+        give(document, tuev, things)

@@ -1,44 +1,39 @@
-"""Gate the challengers of the registry; ``--rollback MODEL`` takes one back."""
+"""Gate the challengers of the registry: ``eeg promote``."""
 
-import argparse
+import click
 
-from eegdiffusion.core.runtime import shell
-from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO
-from eegdiffusion.operations.registry.champion import RegisteredModel
-from eegdiffusion.operations.registry.registry_config import select_models
+from eegdiffusion.commands.command_line import Command
 
 
-def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.commands.promote", description=__doc__)
-    parser.add_argument("models", nargs="*", help="of mlflow/registry.yaml (default: all)")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--propose", action="store_true", help="move no alias; exit status 99 when no challenger passes")
-    how.add_argument("--approved", action="store_true", help="promote only what --propose found good")
-    how.add_argument("--rollback", metavar="MODEL", help="give the alias back to the former champion")
-    how.add_argument("--retire", metavar="MODEL", help="take the alias away: the next challenger meets the floor only")
-    return parser.parse_args(argv)
+@click.command("promote", cls=Command)
+@click.argument("models", nargs=-1)
+@click.option("--propose", is_flag=True, help="Move no alias; exit status 99 when no challenger passes.")
+@click.option("--approved", is_flag=True, help="Promote only what --propose found good.")
+@click.option("--rollback", metavar="MODEL", help="Give the alias back to the former champion.")
+@click.option("--retire", metavar="MODEL", help="Take the alias away: the next challenger meets the floor only.")
+def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: str | None, retire: str | None) -> int:
+    """Let the challengers of MODELS (of mlflow/registry.yaml; default: all) that pass the gate become champions."""
+    if sum(map(bool, (propose, approved, rollback, retire))) > 1:
+        raise click.UsageError("--propose, --approved, --rollback and --retire exclude each other")
 
+    from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO
+    from eegdiffusion.operations.registry.champion import RegisteredModel
+    from eegdiffusion.operations.registry.registry_config import select_models
 
-def main(argv: list[str] | None = None) -> int:
-    arguments = _arguments(argv)
-    if arguments.rollback:
-        (name,) = select_models([arguments.rollback])
+    if rollback:
+        (name,) = select_models([rollback])
         champion, former = RegisteredModel(name).roll_back()
         print(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
         return 0
-    if arguments.retire:
-        (name,) = select_models([arguments.retire])
+    if retire:
+        (name,) = select_models([retire])
         print(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
         return 0
-    mode = "propose" if arguments.propose else "approved" if arguments.approved else "promote"
-    verb = "proposed" if arguments.propose else "promoted"
+    mode = "propose" if propose else "approved" if approved else "promote"
+    verb = "proposed" if propose else "promoted"
     passed = 0
-    for name, entry in select_models(arguments.models).items():
+    for name, entry in select_models(list(models)).items():
         decision = RegisteredModel(name).challenge(entry, mode)
         passed += decision.passed
         print(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
-    return EXIT_NOTHING_TO_DO if arguments.propose and not passed else 0
-
-
-if __name__ == "__main__":
-    shell.run("promote", main)
+    return EXIT_NOTHING_TO_DO if propose and not passed else 0

@@ -1,16 +1,17 @@
-"""Register the models of the last ``dvc repro``: ``python -m eegdiffusion.commands.register``."""
+"""Register the models of the last ``dvc repro``: ``eeg register``."""
 
-from eegdiffusion.core.runtime import shell
-from eegdiffusion.operations.registry.registration import register_model
-from eegdiffusion.operations.registry.registry_config import trained_models
+import click
+
+from eegdiffusion.commands.command_line import Command
 
 
-def main() -> None:
+@click.command("register", cls=Command)
+def command() -> None:
+    """Register the models of the last run: new versions, with cards, under the alias challenger."""
+    from eegdiffusion.operations.registry.registration import register_model
+    from eegdiffusion.operations.registry.registry_config import trained_models
+
     for name, entry in trained_models().items():
         version = register_model(name, entry)
         scores = [f"{key} {version.tags[f'{key}.mean']}" for key in entry.metrics]
         print(f"models:/{name}/{version.version}  ({version.tags['corpus']} data; {', '.join(scores)})")
-
-
-if __name__ == "__main__":
-    shell.run("register", main)

@@ -1,33 +1,19 @@
-"""Make a registered model again and compare: ``python -m eegdiffusion.commands.reproduce models:/lft/3``.
+"""Make a registered model again and compare its metrics: ``eeg reproduce models:/lft/3``."""
 
-Code, parameters and data come back as they were (git revision and uncommitted changes, ``dvc.lock``, DVC's cache or
-remote); the training stage runs anew, in a workspace that is kept. Exit status 1: a metric is not the same; 2: the
-stage failed; 65: something cannot be had.
-"""
-
-import argparse
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
+import click
 
-from eegdiffusion.core.runtime import shell
-from eegdiffusion.operations.registry import rebuild
-from eegdiffusion.operations.registry.recorded_version import RecordedVersion, read_recorded_version
+from eegdiffusion.commands.command_line import PATH, Command
+
+if TYPE_CHECKING:
+    from eegdiffusion.operations.registry.recorded_version import RecordedVersion
 
 TOLERANCE = 0.01
 """Metrics are the same on the same machine; processors and numbers of threads round differently."""
-
-
-def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.commands.reproduce", description=__doc__)
-    parser.add_argument("model", help="models:/NAME/VERSION or models:/NAME@ALIAS")
-    parser.add_argument("--workspace", type=Path, help="folder to make (default: runs/reproduce-NAME-VERSION)")
-    parser.add_argument("--tolerance", type=float, default=TOLERANCE, help=f"of each metric (default: {TOLERANCE})")
-    parser.add_argument("--no-training", action="store_true", help="get back code, parameters and data, and check them")
-    return parser.parse_args(argv)
 
 
 def compare(recorded: dict[str, float], again: dict[str, float], tolerance: float) -> tuple[str, bool]:
@@ -40,17 +26,31 @@ def compare(recorded: dict[str, float], again: dict[str, float], tolerance: floa
     return "\n".join(lines), all(abs(value - again[name]) <= tolerance for name, value in recorded.items())
 
 
-def _note(record: RecordedVersion, verdict: str) -> None:
+def _note(record: "RecordedVersion", verdict: str) -> None:
+    import mlflow
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     mlflow.MlflowClient().set_model_version_tag(record.name, record.version, "reproduced", f"{now}: {verdict}")
 
 
-def main(argv: list[str] | None = None) -> int:
-    arguments = _arguments(argv)
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for dvc and its stages
-    record = read_recorded_version(arguments.model)
+@click.command("reproduce", cls=Command)
+@click.argument("model")
+@click.option("--workspace", type=PATH, help="Folder to make (default: runs/reproduce-NAME-VERSION).")
+@click.option("--tolerance", type=float, default=TOLERANCE, show_default=True, help="Allowed difference of a metric.")
+@click.option("--no-training", is_flag=True, help="Get back code, parameters and data, and check them.")
+def command(model: str, workspace: Path | None, tolerance: float, no_training: bool) -> int:
+    """Train MODEL, models:/NAME/VERSION or models:/NAME@ALIAS, again and compare its metrics.
+
+    Code, parameters and data come back as they were (git revision and uncommitted changes, dvc.lock, DVC's cache or
+    remote); the training stage runs anew, in a workspace that is kept. Exit status 1: a metric is not the same; 2: the
+    stage failed; 65: something cannot be had.
+    """
+    from eegdiffusion.operations.registry import rebuild
+    from eegdiffusion.operations.registry.recorded_version import read_recorded_version
+
+    record = read_recorded_version(model)
     repository = Path.cwd()
-    workspace = (arguments.workspace or Path("runs", f"reproduce-{record.name}-{record.version}")).absolute()
+    workspace = (workspace or Path("runs", f"reproduce-{record.name}-{record.version}")).absolute()
     changes = " with uncommitted changes" if record.patch else ""
     print(f"{record.stage} at {record.revision[:12]}{changes}, in {workspace}", flush=True)
     rebuild.open_workspace(record, repository, workspace)
@@ -59,20 +59,16 @@ def main(argv: list[str] | None = None) -> int:
     print(f"Code, parameters and data are those of dvc.lock: {', '.join(sorted(record.data))}", flush=True)
     if others := rebuild.other_packages(workspace):
         print("Other versions than in its requirements.lock:", *others, sep="\n  ", flush=True)
-    if arguments.no_training:
+    if no_training:
         return 0
     try:
         again, identical = rebuild.rerun_stage(record, workspace)
     except RuntimeError as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
-    table, same = compare(record.scores, again, arguments.tolerance)
-    verdict = f"{'the same' if same else 'NOT the same'} within {arguments.tolerance:g}"
+    table, same = compare(record.scores, again, tolerance)
+    verdict = f"{'the same' if same else 'NOT the same'} within {tolerance:g}"
     verdict += ", all files bit for bit" if identical else ""
     print(f"{table}\nmodels:/{record.name}/{record.version}: {verdict}")
     _note(record, verdict)
     return 0 if same else 1
-
-
-if __name__ == "__main__":
-    shell.run("reproduce", main)

@@ -8,7 +8,7 @@ import yaml
 
 from components.ablate_lft.settings import Row
 from components.report.__main__ import PUBLISHED
-from eegdiffusion.commands.ablate import change, main
+from eegdiffusion.commands.ablate import change, command
 from eegdiffusion.commands.ablation_families import FAMILIES, entries, matched_blocks
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import load, validate
@@ -84,7 +84,7 @@ def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypat
     text = Path("params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    main(["--no-run", "fusion"])
+    command.main(["--no-run", "fusion"], standalone_mode=False)
     assert set(load()["ablations"]) == {"fusion_none", "fusion_mean"}
-    main(["--no-run", "--remove", "fusion"])
+    command.main(["--no-run", "--remove", "fusion"], standalone_mode=False)
     assert load() == yaml.safe_load(text) and "# Settings of every stage" in (tmp_path / "params.yaml").read_text()

@@ -4,25 +4,21 @@ import subprocess
 import sys
 
 import pytest
-from _dvc_graph import read_graph
-from _side_by_side import chosen
 from dvc.repo import Repo
 
-from tests.dags.airflow_home import DAGS, ROOT
-from tests.dags.test_graph import META
-from tests.e2e.workspace import environment
+from eegdiffusion.commands.side_by_side import chosen, read_graph
+from tests.e2e.workspace import ROOT, environment
 
-STAGES = f"""stages:
-  first: {{cmd: "date +%s.%N >> log && echo 1 > first.txt", outs: [first.txt], {META}}}
+STAGES = """stages:
+  first: {cmd: "date +%s.%N >> log && echo 1 > first.txt", outs: [first.txt]}
   sides:
     foreach: [a, b]
     do:
-      cmd: date +%s.%N > begun-${{item}} && sleep 2 && cp first.txt ${{item}}.txt && date +%s.%N > ended-${{item}}
+      cmd: date +%s.%N > begun-${item} && sleep 2 && cp first.txt ${item}.txt && date +%s.%N > ended-${item}
       deps: [first.txt]
-      outs: ["${{item}}.txt"]
-      {META}
-  short: {{cmd: "echo x > short.txt", outs: [short.txt], {META}}}
-  last: {{cmd: "cat a.txt b.txt > last.txt", deps: [a.txt, b.txt], outs: [last.txt], {META}}}
+      outs: ["${item}.txt"]
+  short: {cmd: "echo x > short.txt", outs: [short.txt]}
+  last: {cmd: "cat a.txt b.txt > last.txt", deps: [a.txt, b.txt], outs: [last.txt]}
 """
 
 
@@ -34,8 +30,9 @@ def repository(tmp_path):
 
 
 def start(folder, *words):
-    command = [sys.executable, str(DAGS / "_side_by_side.py"), "--jobs", "2", *words]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    command = [sys.executable, "-m", "eegdiffusion.commands", "repro", "--jobs", "2", *words]
+    variables = environment() | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
 
 
 def test_stages_run_side_by_side_in_the_graphs_order_and_are_not_run_again(repository):
@@ -65,17 +62,17 @@ def test_a_stage_that_fails_shows_what_it_said_and_stops_what_follows(repository
 
 
 def test_long_ways_come_first():
-    found = chosen(read_graph(ROOT), {"reconstruct", "report"})
-    assert not {"reconstruct@things", "report"} & set(found)
+    names = chosen(read_graph(ROOT), {"reconstruct", "report"})
+    assert not {"reconstruct@things", "report"} & set(names)
     order = ["prepare_generator@things", "train_eeg_encoder@aligned", "train_eeg_encoder@lstm"]
-    assert [name for name in found if name in order] == order
+    assert [name for name in names if name in order] == order
 
 
 def test_an_unknown_stage_is_refused(repository):
-    done = start(repository, "--without", "nope")
-    assert done.returncode == 65 and "there is no stage nope" in done.stderr
+    done = start(repository, "--without", "shirt")
+    assert done.returncode == 65 and "there is no stage shirt. Did you mean short?" in done.stderr
 
 
 def test_no_jobs_are_refused(repository):
     done = start(repository, "--jobs", "0")
-    assert done.returncode == 2 and "--jobs: must be 1 or more" in done.stderr
+    assert done.returncode == 2 and "'--jobs': 0 is not in the range x>=1" in done.stderr

@@ -117,8 +117,8 @@ def server(tmp_path_factory):
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
         }
-        words = [sys.executable, "-m", "eegdiffusion.operations.orchestration.airflow_server"]
-        process = subprocess.Popen(words, cwd=root, env=settings, stdout=output, stderr=subprocess.STDOUT)
+        words = [sys.executable, "-m", "eegdiffusion.commands", "airflow"]
+        process = subprocess.Popen(words, cwd=ROOT, env=settings, stdout=output, stderr=subprocess.STDOUT)
         try:
             found = Server(f"http://127.0.0.1:{port}", "", repository, process, messages, log)
             found.password = found.wait(lambda: log.read_text().partition("password: ")[2].partition(" ")[0])

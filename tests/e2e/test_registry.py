@@ -11,13 +11,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 
 import mlflow
 import numpy as np
 import pytest
 import yaml
 
-from eegdiffusion.commands.reproduce import compare, main
+from eegdiffusion.commands.reproduce import command as reproduce_command
+from eegdiffusion.commands.reproduce import compare
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
 from tests.browser import needs_chromium, open_page
@@ -54,7 +56,7 @@ def reproduce(registered, client, monkeypatch):
     """The command, in this process."""
     monkeypatch.chdir(registered)
     monkeypatch.setenv("PATH", environment()["PATH"])
-    return main
+    return partial(reproduce_command.main, standalone_mode=False)
 
 
 def artifacts(client, version):
@@ -198,7 +200,7 @@ def server(registered):
     address = f"http://127.0.0.1:{port}"
     with (registered / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "eegdiffusion.core.observe.tracking.server"],
+            [sys.executable, "-m", "eegdiffusion.commands", "mlflow"],
             cwd=registered,
             env=environment() | {"MLFLOW_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=log,

@@ -36,8 +36,8 @@ def workspace(tmp_path_factory):
         params[section] |= rows
     params["eeg_encoders"]["tangrams"]["options"] = SMALL
     (path / "params.yaml").write_text(yaml.safe_dump(params))
-    assert make[:2] == ["-m", "eegdiffusion.surrogate.things"]
-    module(path, "surrogate_things", *make[2:], *FEW)
+    assert make[:2] == ["surrogate", "things"]
+    module(path, "surrogate things", *make[2:], *FEW)
     command(path, "dvc", *repro)
     return path
 

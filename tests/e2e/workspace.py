@@ -46,14 +46,12 @@ def command(workspace: Path, *words: str, check: bool = True) -> subprocess.Comp
 
 
 def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a stage, or a command of the library, in the workspace."""
+    """Run a stage, or a command of ``eeg``, e.g. ``surrogate tuev``, in the workspace."""
     if (ROOT / "components" / name).is_dir():
-        name = f"components.{name}"
-    elif name.startswith("surrogate_"):
-        name = f"eegdiffusion.surrogate.{name.removeprefix('surrogate_')}"
+        words = [f"components.{name}"]
     else:
-        name = f"eegdiffusion.commands.{name}"
-    return command(workspace, sys.executable, "-m", name, *arguments, check=check)
+        words = ["eegdiffusion.commands", *name.split(" ")]
+    return command(workspace, sys.executable, "-m", *words, *arguments, check=check)
 
 
 def copy(path: Path) -> Path:
@@ -84,5 +82,5 @@ def make(path: Path) -> Path:
     copy(path)
     cache = ROOT / "data" / "cache"
     sizes = ["--train-subjects", "4", "--repeat-subjects", "0", "--eval-recordings", "2"]
-    module(path, "surrogate_tuev", "--cache", str(cache), *sizes)
+    module(path, "surrogate tuev", "--cache", str(cache), *sizes)
     return path

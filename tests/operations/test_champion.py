@@ -3,8 +3,13 @@
 import mlflow
 import pytest
 
-from eegdiffusion.commands.promote import main
+from eegdiffusion.commands.promote import command
 from eegdiffusion.core.runtime.errors import InputError
+
+
+def main(words):
+    """Run `eeg promote`, and return its exit status or raise its error."""
+    return command.main(words, standalone_mode=False)
 
 
 @pytest.fixture(scope="module")

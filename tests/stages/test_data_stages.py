@@ -86,7 +86,7 @@ def test_too_many_bad_recordings_stop_the_run_and_leave_the_list(workspace):
 
 def test_a_root_in_the_environment_that_contradicts_the_settings_is_refused(workspace):
     done = _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "other"))
-    assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "eegdiffusion.commands.params set" in done.stderr
+    assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "eeg params set" in done.stderr
     assert _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "corpus" / "edf")).returncode == 0
 
 

@@ -23,20 +23,20 @@ def _run(workspace, *words):
 @pytest.mark.timeout(900)
 def test_two_processes_give_the_curves_and_weights_of_one(tmp_path):
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    for package in ("components", "eegdiffusion"):
-        (tmp_path / package).symlink_to(ROOT / package)
+    for name in ("components", "eegdiffusion", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
     write_corpus(tmp_path / "edf")
     optimisation = "pretrain_ssmdp.optimisation.{}"
     changes = [optimisation.format(change) for change in ("batch_size=44", "max_epochs=2", "learning_rate=0.01")]
     tiny = [change for change in TINY if change.startswith(("pretrain", "ingest"))]
-    _run(tmp_path, "eegdiffusion.commands.params", "set", "event_corpora.tuev.root=edf", *tiny, *changes)
+    _run(tmp_path, "eegdiffusion.commands", "params", "set", "event_corpora.tuev.root=edf", *tiny, *changes)
     for words in (["init", "-q"], ["add", "params.yaml"], [*AUTHOR, "commit", "-qm", "start"]):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     _run(tmp_path, "components.ingest_events", "--corpus", "tuev")
     _run(tmp_path, "components.preprocess_events", "--corpus", "tuev")
     found = {}
     for devices in (1, 2):
-        _run(tmp_path, "eegdiffusion.commands.params", "set", f"hardware.devices={devices}")
+        _run(tmp_path, "eegdiffusion.commands", "params", "set", f"hardware.devices={devices}")
         _run(tmp_path, "components.pretrain_ssmdp", "--backbone", "base")
         out = tmp_path / "models/ssmdp/base"
         weights = load_file(out / "backbone" / "diffusion_pytorch_model.safetensors")

@@ -31,7 +31,7 @@ from eegdiffusion.images.metrics.reconstructions import read_reconstructions
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
-from eegdiffusion.surrogate.things import things_demo as surrogate
+from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import module
 from tests.image_workspace import entered
@@ -76,7 +76,7 @@ def small(document: dict) -> None:
 def workspace(tmp_path_factory):
     with entered(tmp_path_factory.mktemp("images"), registry=True) as path:
         for stimuli, folder in (("objects", "corpus"), ("collection", "collection")):
-            surrogate.build(stimuli, path / folder, CACHE, SIZES)
+            things_demo.build(stimuli, path / folder, CACHE, SIZES)
         corpora = {"things": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {name: row | {"corpus": "things"} for name, row in ROWS.items()})
         document = yaml.safe_load(Path("params.yaml").read_text())

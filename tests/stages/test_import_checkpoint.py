@@ -12,13 +12,18 @@ from dvc.repo import Repo
 from safetensors.torch import load_file
 
 from eegdiffusion import SSMDP, load_published_classifier
-from eegdiffusion.commands.import_checkpoint import main
+from eegdiffusion.commands.import_checkpoint import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models import signal_transform
 from tests.e2e.workspace import ROOT
 
 PUBLISHED = ROOT / "tests" / "golden" / "published"
+
+
+def main(words):
+    """Run `eeg import-checkpoint`, or raise its error."""
+    return command.main(words, standalone_mode=False)
 
 
 @pytest.fixture

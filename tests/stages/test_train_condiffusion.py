@@ -17,7 +17,7 @@ from components.embed_images.__main__ import main as embed
 from components.ingest_images.__main__ import main as ingest
 from components.train_condiffusion.__main__ import main as train
 from components.train_eeg_encoder.__main__ import main as train_encoder
-from eegdiffusion.commands.generate import main as command
+from eegdiffusion.commands.generate import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
@@ -30,7 +30,7 @@ from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
 from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
-from eegdiffusion.surrogate.things import things_demo as surrogate
+from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests import tiny_generator
 from tests.e2e.workspace import ROOT, module
@@ -53,7 +53,7 @@ def adapt(**changes) -> None:
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     with entered(tmp_path_factory.mktemp("condiffusion"), registry=True) as path:
-        surrogate.build("objects", path / "corpus", CACHE, SIZES)
+        things_demo.build("objects", path / "corpus", CACHE, SIZES)
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {"eegconvnet": ROW})
         document = yaml.safe_load(Path("params.yaml").read_text())
@@ -176,7 +176,7 @@ def test_it_is_registered_with_its_card(registered):
     assert {path.stem for path in (card / "figures").iterdir()} >= {"samples", "learning_curves"}
 
 
-def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered, monkeypatch):
+def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered):
     epochs = np.load("models/eeg_encoders/eegconvnet/joint/all/all/seed-0/example.npy")
     np.save("epochs.npy", epochs)
     latents = ImageLatents(
@@ -198,9 +198,8 @@ def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered, m
     assert np.array_equal(np.asarray(Image.open("made/0001-1.png")), array[1, 1])
     assert min(Image.open("made/figure.png").size) > 250
     np.save("epochs.npy", epochs[:, :-1])
-    monkeypatch.setattr("sys.argv", ["generate", "epochs.npy", "--out", "no"])
     with pytest.raises(InputError, match="epochs.npy: shape: must be"):
-        command()
+        command.main(["epochs.npy", "--out", "no"], standalone_mode=False)
     assert not Path("no").exists()
 
 

@@ -22,7 +22,7 @@ from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.report.encoder_runs import read_rows
 from eegdiffusion.report.encoder_sections import controls, metrics
-from eegdiffusion.surrogate.things import things_demo as surrogate
+from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit, entered
@@ -61,7 +61,7 @@ def settings(path: Path, corpora: dict, rows: dict, classes: int | None = 4) -> 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     with entered(tmp_path_factory.mktemp("encoders")) as path:
-        surrogate.build("objects", path / "corpus", CACHE, SIZES)
+        things_demo.build("objects", path / "corpus", CACHE, SIZES)
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {name: row | {"corpus": "demo"} for name, row in ROWS.items()})
         ingest(["--corpus", "demo"])

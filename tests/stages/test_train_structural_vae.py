@@ -18,7 +18,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.structure.structure_from_eeg import load_structure_predictor
 from eegdiffusion.images.structure.structure_maps import StructureMaps
-from eegdiffusion.surrogate.things import things_demo as surrogate
+from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
 from tests.image_workspace import commit
@@ -69,7 +69,7 @@ def run(path: Path, patch: pytest.MonkeyPatch, corpora: dict, side: int, epochs:
 def workspace(tmp_path_factory):
     path = tmp_path_factory.mktemp("structure")
     with pytest.MonkeyPatch.context() as patch:
-        surrogate.build("objects", path / "corpus", CACHE, OBJECTS)
+        things_demo.build("objects", path / "corpus", CACHE, OBJECTS)
         run(path, patch, {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}, 32, 10, "ridge")
         yield path
 
@@ -134,7 +134,7 @@ def test_pictures_are_drawn(workspace):
 
 
 def test_tangrams_have_eight_channels(tmp_path, monkeypatch):
-    surrogate.build("tangrams", tmp_path / "corpus", CACHE, TANGRAMS)
+    things_demo.build("tangrams", tmp_path / "corpus", CACHE, TANGRAMS)
     run(
         tmp_path,
         monkeypatch,

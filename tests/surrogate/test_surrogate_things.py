@@ -8,10 +8,10 @@ import pandas
 import pytest
 from PIL import Image
 
+from eegdiffusion.commands.app import main
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
 from eegdiffusion.images.features.efficientnet_lite import image_features, load_pretrained
-from eegdiffusion.surrogate.things import things_demo as command
-from eegdiffusion.surrogate.things import scenes
+from eegdiffusion.surrogate.things import scenes, things_demo
 from eegdiffusion.surrogate.things.responses import LENGTH_S, observer
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
@@ -24,14 +24,14 @@ SMALL = SurrogateThings(
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("objects") / "corpus"
-    command.build("objects", root, CACHE, SMALL)
+    things_demo.build("objects", root, CACHE, SMALL)
     return root
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
     root = tmp_path_factory.mktemp("tangrams") / "corpus"
-    command.build("tangrams", root, CACHE, SMALL)
+    things_demo.build("tangrams", root, CACHE, SMALL)
     return root
 
 
@@ -122,17 +122,18 @@ def test_corpora_describe_themselves(root, figures):
 
 
 def test_same_settings_same_bytes_and_a_second_run_touches_nothing(root, tmp_path, capsys):
-    command.build("objects", tmp_path / "corpus", CACHE, SMALL)
+    things_demo.build("objects", tmp_path / "corpus", CACHE, SMALL)
     first, second = (json.loads((folder / "corpus.json").read_text()) for folder in (root, tmp_path / "corpus"))
     assert first == second
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    command.build("objects", root, CACHE, SMALL)
+    things_demo.build("objects", root, CACHE, SMALL)
     assert "in place" in capsys.readouterr().out and before == {p: p.stat().st_mtime_ns for p in root.rglob("*")}
 
 
 def test_more_concepts_than_there_are_drawings_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        command.main(["--concepts", "2000", "--out", str(tmp_path / "corpus"), "--cache", str(CACHE)])
+        main(["surrogate", "things", "--concepts", "2000", "--out", str(tmp_path / "corpus"), "--cache", str(CACHE)])
     assert stop.value.code == 65 and "there are drawings of" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        command.main(["--snr", "0", "--out", str(tmp_path / "corpus")])
+    with pytest.raises(SystemExit) as stop:
+        main(["surrogate", "things", "--snr", "0", "--out", str(tmp_path / "corpus")])
+    assert stop.value.code == 65 and "snr" in capsys.readouterr().err

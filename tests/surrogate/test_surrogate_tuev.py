@@ -5,21 +5,21 @@ import mne
 import numpy as np
 import pytest
 
+from eegdiffusion.commands.app import main
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.montage import ELECTRODES, bipolar
-from eegdiffusion.surrogate.tuev import tuev_demo as command
-from eegdiffusion.surrogate.tuev import corpus_tree
+from eegdiffusion.surrogate.tuev import corpus_tree, tuev_demo
 from eegdiffusion.surrogate.tuev.aeon_neuro import without_repeats
 from eegdiffusion.surrogate.tuev.tuev_recordings import (
     BOUTS,
     CLASSES,
     SFREQ,
     Subject,
-    SurrogateTuev,
     add_events,
     make_recordings,
 )
+from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 from tests.surrogate_source import CACHE, source_recordings
 
 SMALL = SurrogateTuev(train_subjects=2, repeat_subjects=1, eval_recordings=3)
@@ -33,7 +33,7 @@ def recordings():
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("surrogate") / "edf"
-    command.build(root, CACHE, SMALL)
+    tuev_demo.build(root, CACHE, SMALL)
     return root
 
 
@@ -216,23 +216,23 @@ def test_corpus_describes_itself(root):
 
 
 def test_same_settings_same_bytes(root, tmp_path):
-    command.build(tmp_path / "edf", CACHE, SMALL)
+    tuev_demo.build(tmp_path / "edf", CACHE, SMALL)
     assert contents(tmp_path / "edf") == contents(root)
 
 
 def test_second_run_touches_nothing_and_damage_is_mended(tmp_path, capsys):
     tiny = dataclasses.replace(SMALL, train_subjects=1, eval_recordings=1)
     root = tmp_path / "edf"
-    command.build(root, CACHE, tiny)
+    tuev_demo.build(root, CACHE, tiny)
     whole = contents(root)
     times = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    command.build(root, CACHE, tiny)
+    tuev_demo.build(root, CACHE, tiny)
     assert "in place" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == times
     (root / "eval/000/spsw_000_a_.rec").write_text("0,0.0,1.0,1\n")
-    command.build(root, CACHE, tiny)
+    tuev_demo.build(root, CACHE, tiny)
     assert contents(root) == whole
-    command.build(root, CACHE, dataclasses.replace(tiny, seed=1))
+    tuev_demo.build(root, CACHE, dataclasses.replace(tiny, seed=1))
     assert contents(root) != whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["SURROGATE.txt", "edf", "recipe.json"]
 
@@ -243,6 +243,6 @@ def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match="not a surrogate corpus"):
         corpus_tree.is_in_place(tmp_path / "edf", {})
     with pytest.raises(SystemExit) as stop:
-        command.main(["--out", str(tmp_path / "edf"), "--cache", str(CACHE)])
+        main(["surrogate", "tuev", "--out", str(tmp_path / "edf"), "--cache", str(CACHE)])
     assert stop.value.code == 65
     assert (tmp_path / "edf/train/real.edf").read_text() == "a real recording"

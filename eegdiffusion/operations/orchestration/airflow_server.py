@@ -1,7 +1,7 @@
-"""A local Airflow on ``dags/``: ``python -m eegdiffusion.operations.orchestration.airflow_server``.
+"""A local Airflow on the ``dags/`` of the clone that is the working directory: ``eeg airflow``.
 
 Without arguments it starts ``airflow standalone``; with some it is the ``airflow`` command on the same home, e.g.
-``... airflow_server dags trigger eeg_retrain --conf '{"overrides": {"pretrain_ssmdp.seed": 1}}'``.
+``eeg airflow dags trigger eeg_retrain --conf '{"overrides": {"pretrain_ssmdp.seed": 1}}'``.
 """
 
 import json
@@ -16,21 +16,25 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[3]
-HOME = Path(os.environ.get("AIRFLOW_HOME", ROOT / ".airflow"))
 PASSWORDS = "simple_auth_manager_passwords.json.generated"
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 
+def home() -> Path:
+    """Airflow's folder: ``AIRFLOW_HOME``, or ``.airflow`` of the clone."""
+    return Path(os.environ.get("AIRFLOW_HOME", Path.cwd() / ".airflow"))
+
+
 def environment() -> dict[str, str]:
     """Airflow's settings; what the caller has set takes precedence."""
+    root = Path.cwd()
     port = os.environ.get("AIRFLOW_PORT", "8080")
     settings = {
-        "AIRFLOW_HOME": str(HOME),
+        "AIRFLOW_HOME": str(home()),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # Heartbeats renew a task's token, but only while it is valid: with Airflow's default, ten minutes in which the
@@ -39,14 +43,14 @@ def environment() -> dict[str, str]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
         "EEG_CPUS": str(len(os.sched_getaffinity(0))),
         "EEG_GPUS": "0",
-        "EEG_REPOSITORY": str(ROOT),
+        "EEG_REPOSITORY": str(root),
     }
     return settings | os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def password() -> str:
     """Return the password of ``admin``, made at the first start."""
-    path = HOME / PASSWORDS
+    path = home() / PASSWORDS
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
@@ -56,10 +60,10 @@ def password() -> str:
 
 def pools(settings: dict[str, str]) -> dict[str, dict]:
     """The pools of ``dags/pools.json``, of the size of this machine or of what ``EEG_CPUS`` and ``EEG_GPUS`` say."""
-    found = json.loads((ROOT / "dags" / "pools.json").read_text())
-    found["cpu"]["slots"] = int(settings["EEG_CPUS"])
-    found["gpu"]["slots"] = len(settings["EEG_GPUS"].split(","))
-    return found
+    sizes = json.loads(Path("dags", "pools.json").read_text())
+    sizes["cpu"]["slots"] = int(settings["EEG_CPUS"])
+    sizes["gpu"]["slots"] = len(settings["EEG_GPUS"].split(","))
+    return sizes
 
 
 def _prepare(settings: dict[str, str]) -> None:
@@ -115,7 +119,3 @@ def main(arguments: list[str]) -> None:
     address = settings["AIRFLOW__API__BASE_URL"]
     print(f"Airflow: {address}  user: admin  password: {secret}  (Ctrl-C ends it)", flush=True)
     raise SystemExit(serve(settings))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -81,7 +81,7 @@ def set_params(clone: Path, overrides: dict, run: str) -> None:
     assignments = [f"{name}={json.dumps(value)}" for name, value in overrides.items()]
     if assignments:
         try:
-            shell.output(sys.executable, "-m", "eegdiffusion.commands.params", "set", *assignments, cwd=clone)
+            shell.output(sys.executable, "-m", "eegdiffusion.commands", "params", "set", *assignments, cwd=clone)
         except RuntimeError as error:
             raise InputError(f"overrides: {str(error).splitlines()[-1]}") from error
     if (clone / PARAMS).is_file():

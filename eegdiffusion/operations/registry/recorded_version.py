@@ -62,9 +62,7 @@ def read_recorded_version(uri: str) -> RecordedVersion:
         raise InputError(f"{uri}: was imported from {tags['imported.file']}; no stage made it")
     for tag in ("git.revision", "dvc.lock", "result"):
         if tag not in tags:
-            raise InputError(
-                f"{uri}: has no tag {tag!r}; it was not registered by `python -m eegdiffusion.commands.register`"
-            )
+            raise InputError(f"{uri}: has no tag {tag!r}; it was not registered by `eeg register`")
     with tempfile.TemporaryDirectory() as temporary:
         try:
             path = provenance.provenance_path(number)

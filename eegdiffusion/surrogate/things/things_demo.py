@@ -1,15 +1,11 @@
-"""``python -m eegdiffusion.surrogate.things``: make the demo corpora of images and EEG."""
+"""Makes the demo corpora of images and EEG."""
 
-import argparse
 import dataclasses
 import shutil
 from pathlib import Path
 
-from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.hashing import content_hash
-from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.core.storage import packages
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.surrogate.things import collection, objects, tangram_corpus
@@ -85,31 +81,3 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
     size = sum((root / name).stat().st_size for name in files)
     print(f"{root}: {NAMES[stimuli]}, {len(files)} files, {size / 1e6:.0f} MB")
-
-
-def parse(argv: list[str] | None) -> tuple[str, Path, Path, SurrogateThings]:
-    """Return what is shown, the folder to make, the cache folder and the settings."""
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.surrogate.things", description=__doc__)
-    parser.add_argument("--stimuli", choices=MAKERS, default="objects", help="%(default)s")
-    parser.add_argument(
-        "--out", type=Path, help="folder to make (data/raw/surrogate-things/corpus, -tangrams, -collection)"
-    )
-    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the downloads")
-    fields = dataclasses.fields(SurrogateThings)
-    for field in fields:
-        kind = type(field.default)
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
-    values = vars(parser.parse_args(argv))
-    folder = "things" if values["stimuli"] == "objects" else values["stimuli"]
-    out = values["out"] or Path(f"data/raw/surrogate-{folder}/corpus")
-    chosen = {field.name: values[field.name] for field in fields}
-    return values["stimuli"], out, values["cache"], validate(chosen, SurrogateThings, "surrogate_things")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
-    shell.run("surrogate_things", lambda: build(*parse(argv)))
-
-
-if __name__ == "__main__":
-    main()

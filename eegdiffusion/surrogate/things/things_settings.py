@@ -6,6 +6,9 @@ from annotated_types import Ge, Gt
 
 from eegdiffusion.core.runtime.settings import settings
 
+STIMULI = ("objects", "tangrams", "collection")
+"""What the corpora show: objects in scenes, tangrams, or objects of which no EEG is made."""
+
 
 @settings
 class SurrogateThings:

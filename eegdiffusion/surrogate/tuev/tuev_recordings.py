@@ -7,18 +7,16 @@ noise, event strength and morphology, so that a classifier must generalise over 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
 
 import mne
 import numpy as np
 import pandas as pd
-from annotated_types import Ge, Gt
 from scipy import signal
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.signal import montage
 from eegdiffusion.surrogate.tuev import waveforms
+from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 
 SFREQ = 250.0
 """Sampling rate of the recordings, Hz (TUEV's)."""
@@ -38,31 +36,6 @@ BOUTS = [("spsw", 1)] * 4 + [("gped", 5), ("pled", 5)] + [("eyem", 1)] * 4 + [("
 
 MOST_CHANNELS = {"spsw": 3, "gped": 5, "pled": 3, "eyem": 3, "artf": 3, "bckg": 3}
 """Rows that one event gets at most, one a channel."""
-
-
-@settings
-class SurrogateTuev:
-    """How the corpus is made.
-
-    Attributes:
-        seed: of everything that is drawn.
-        train_subjects: subjects under ``train/``.
-        repeat_subjects: how many of them have a second recording.
-        eval_recordings: recordings under ``eval/``, each of a subject of its own.
-        seconds: length of a recording. MNE's 0.1 Hz high-pass is 33 s long.
-        snr: peak amplitude of a typical event over the background's standard deviation.
-    """
-
-    seed: Annotated[int, Ge(0)] = 20
-    train_subjects: Annotated[int, Ge(1)] = 10
-    repeat_subjects: Annotated[int, Ge(0)] = 2
-    eval_recordings: Annotated[int, Ge(1)] = 6
-    seconds: Annotated[int, Ge(34)] = 34
-    snr: Annotated[float, Gt(0)] = 10.0
-
-    def __post_init__(self):
-        if self.repeat_subjects > self.train_subjects:
-            raise ValueError(f"repeat_subjects must be at most train_subjects (found {self.repeat_subjects})")
 
 
 @dataclass(frozen=True)

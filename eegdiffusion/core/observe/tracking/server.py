@@ -1,7 +1,6 @@
-"""The MLflow server in use, and the command that opens the local one."""
+"""The MLflow server in use."""
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -85,18 +84,3 @@ def experiment(name: str) -> None:
         if mlflow.get_experiment_by_name(name) is None:
             mlflow.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
         mlflow.set_experiment(name)
-
-
-def main() -> None:
-    """Serve the local store until interrupted."""
-    if not uri().startswith("sqlite:///"):
-        print(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
-        raise SystemExit(0)
-    port = os.environ.get("MLFLOW_PORT", "5000")
-    print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
-    raise SystemExit(subprocess.call([*command, "--backend-store-uri", uri()]))
-
-
-if __name__ == "__main__":
-    main()

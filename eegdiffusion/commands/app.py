@@ -1,0 +1,64 @@
+"""The command ``eeg``: its commands are imported when one of them is used."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+COMMANDS = {
+    "predict": ("predict", "Find the EEG events of recordings with a registered model."),
+    "evaluate": ("evaluate", "Score a registered classifier on the test split of a window store."),
+    "generate": ("generate", "Make pictures from EEG epochs with a registered model."),
+    "serve": ("servers:serve", "Serve a registered model over HTTP."),
+    "repro": ("repro", "Run the stages that are out of date, several at a time."),
+    "params": ("params", "Change params.yaml: fields, profiles, corpora of one's own."),
+    "ablate": ("ablate", "Run families of ablations."),
+    "register": ("register", "Register the models of the last run."),
+    "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
+    "reproduce": ("reproduce", "Train a registered model again and compare its metrics."),
+    "import-checkpoint": ("import_checkpoint", "Make a published EEGDM checkpoint a model of this project."),
+    "mlflow": ("servers:mlflow", "Open the local MLflow server."),
+    "airflow": ("servers:airflow", "Open a local Airflow on dags/, or run Airflow's command on it."),
+    "surrogate": ("surrogate", "Make the demo's corpora."),
+}
+"""name -> module of :mod:`eegdiffusion.commands` (and what it calls the command), and what it does."""
+
+COMPLETION = 'Completion of words in your shell: eval "$(_EEG_COMPLETE=bash_source eeg)", or zsh_source, fish_source.'
+
+
+class LazyGroup(click.Group):
+    """The commands of ``COMMANDS``, each imported on first use; their help in a list costs no import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        return getattr(import_module(f"eegdiffusion.commands.{module}"), attribute or "command")
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, epilog=COMPLETION, context_settings={"help_option_names": ["-h", "--help"]})
+def app() -> None:
+    """EEG diffusion models: train, compare, register, use.
+
+    Acts on the clone of the repository that you stand in, at any depth.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run ``eeg`` with these words (default: those of the process); exits with the command's status."""
+    # Waiting threads sleep: two processes that spin on the same cores slow each other several times over.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    app.main(args=argv, prog_name="eeg", obj=Path.cwd())

@@ -1,0 +1,101 @@
+"""The classes of click that every command of ``eeg`` is made of.
+
+A module of a command imports what its help and the check of its arguments need; all else is imported by the function
+that does the work, so that help and errors come at once.
+"""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from eegdiffusion.commands import checkout
+
+PATH = click.Path(path_type=Path)
+"""A path, relative to where the user stands."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a sentence that names the known words like this one, with a space before it; "" where none is like it."""
+    close = get_close_matches(word, list(known))
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+class Choice(click.Choice):
+    """One of several words; a typo is answered with the nearest."""
+
+    def convert(self, value, param, ctx):
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            error.message += nearest(str(value), map(str, self.choices))
+            raise
+
+
+class SeveralOption(click.Option):
+    """An option that takes all the words up to the next option, ``--arms full zeroed``, and may be given repeatedly."""
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, multiple=True, **settings)
+
+
+class Command(click.Command):
+    """A command of ``eeg``.
+
+    Args:
+        *args: as click has them.
+        clone: whether the command needs a clone of the repository, or a function that tells it from its parameters.
+        **settings: as click has them.
+    """
+
+    def __init__(self, *args, clone: bool | Callable[[dict], bool] = True, **settings):
+        super().__init__(*args, **settings)
+        self._clone = clone if callable(clone) else lambda _: clone
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        several = {name for param in self.params if isinstance(param, SeveralOption) for name in param.opts}
+        return super().parse_args(ctx, _repeated(args, several))
+
+    def invoke(self, ctx: click.Context):
+        """Run the command: within ``eeg`` in the clone's folder, errors of the user as a line and an exit status.
+
+        By itself, as tests call it, a command runs where it is and raises its errors.
+        """
+        if ctx.obj is None:
+            return super().invoke(ctx)
+        from eegdiffusion.core.runtime import shell
+
+        return shell.run(ctx.command_path.partition(" ")[2], partial(self._invoke_in_clone, ctx))
+
+    def _invoke_in_clone(self, ctx: click.Context):
+        root = checkout.enter(required=self._clone(ctx.params))
+        if root not in (None, ctx.obj):
+            for name, value in ctx.params.items():
+                if isinstance(value, Path) and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                    ctx.params[name] = ctx.obj / value
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """A command with commands below it."""
+
+    command_class = Command
+
+
+def _repeated(args: list[str], several: set[str]) -> list[str]:
+    """Write ``--arms a b`` as ``--arms a --arms b`` for the options ``several``."""
+    repeated, option = [], None
+    for position, word in enumerate(args):
+        if word == "--":
+            return repeated + args[position:]
+        if word.startswith("-"):
+            option = word if word in several else None
+            if option and position + 1 < len(args) and not args[position + 1].startswith("-"):
+                continue  # it is written with each of its words
+            repeated.append(word)
+        else:
+            repeated += [option, word] if option else [word]
+    return repeated

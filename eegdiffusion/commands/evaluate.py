@@ -1,0 +1,96 @@
+"""Score a registered classifier on windows of a store: ``eeg evaluate``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eegdiffusion.commands.command_line import PATH, Choice, Command
+from eegdiffusion.core.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas
+
+    from eegdiffusion.core.signal.preprocessing import Preprocessing
+
+SPLITS = ("train", "validation", "test")
+
+
+def check_fit(carried: "Preprocessing", stored: "Preprocessing", model: str, store: Path) -> None:
+    """Check that a store's windows are such as a model was trained on; the corpus may be another.
+
+    Raises:
+        InputError: filters, montage, window, unit or classes differ.
+    """
+    wanted, found = asdict(carried), asdict(stored)
+    for field in wanted.keys() - {"corpus"}:
+        expected, given = (list(v[field]) if field == "classes" else v[field] for v in (wanted, found))
+        if expected != given:
+            raise InputError(f"{store}: {field}: must be {expected}, as {model} was trained (found {given})")
+
+
+def score_table(labels: "np.ndarray", probabilities: "np.ndarray", classes: list[str]) -> "pandas.DataFrame":
+    """Make a table of scores, with the columns metric, class (empty where a metric is of all) and value.
+
+    Args:
+        labels: (windows,), 0-based.
+        probabilities: (windows, classes).
+        classes: names, in the order of the labels.
+    """
+    import pandas
+
+    from eegdiffusion.core.statistics.classification_metrics import classification_metrics, per_class
+
+    rows = [(name, "", value) for name, value in classification_metrics(labels, probabilities).items()]
+    rows.append(("windows", "", len(labels)))
+    by_class = per_class(labels, probabilities.argmax(1), classes)
+    rows += [(metric, name, value) for name, row in by_class.iterrows() for metric, value in row.items()]
+    return pandas.DataFrame(rows, columns=["metric", "class", "value"])
+
+
+@click.command("evaluate", cls=Command, clone=False)
+@click.option("--model", default="models:/lft@champion", show_default=True, help="MLflow's address of the model.")
+@click.option("--store", type=PATH, default="data/tuev/store", show_default=True, help="Window store to read.")
+@click.option("--split", type=Choice(SPLITS), default="test", show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Windows in a batch.")
+@click.option("--out", type=PATH, help="Table to write, .csv: metric, class, value.")
+def command(model: str, store: Path, split: str, batch: int, out: Path | None) -> None:
+    """Score a registered classifier of events on the windows of a store that have labels.
+
+    Prints Cohen's kappa, balanced accuracy and weighted F1, as the report has them, and precision, recall and F1 of
+    each class. Works without a clone of the repository, given --store and MLFLOW_TRACKING_URI.
+    """
+    if out is not None and out.suffix != ".csv":
+        raise InputError(f"--out: must end with .csv (found {out})")
+    if not (store / "store.json").is_file():
+        raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from eegdiffusion.commands.registered_models import load_classifier
+    from eegdiffusion.events.store.window_store import Store
+
+    opened = Store(store)
+    loaded, preprocessing = load_classifier(model)
+    check_fit(preprocessing, opened.preprocessing, model, store)
+    windows = opened.event_windows(split)
+    first, window_of_row = windows.distinct()
+    batches = [first[begin : begin + batch] for begin in range(0, len(first), batch)]
+    probabilities = [
+        loaded.predict(windows.__getitems__(rows.tolist())["signal"]) for rows in tqdm(batches, "windows", leave=None)
+    ]
+    if not batches:
+        raise InputError(f"{store}: split: {split} has no windows")
+    table = score_table(windows.labels, np.concatenate(probabilities)[window_of_row], opened.classes)
+    of_all, of_classes = table[table["class"] == ""], table[table["class"] != ""]
+    print(f"{model}, trained on {preprocessing.corpus} data, on {split} windows of {opened.corpus} data ({store})")
+    print(*(f"{row.metric:<20}{row.value:>10.4g}" for row in of_all.itertuples()), sep="\n")
+    by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[opened.classes]
+    print(by_class[["precision", "recall", "f1", "support"]].to_string(float_format=lambda value: f"{value:.4g}"))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(out, index=False)
+        print(out)

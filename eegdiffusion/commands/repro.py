@@ -1,0 +1,46 @@
+"""Run the stages that are out of date: ``eeg repro``."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from eegdiffusion.commands.command_line import Command, SeveralOption
+
+
+def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], jobs: int) -> int:
+    from eegdiffusion.commands import side_by_side
+
+    upstream = side_by_side.read_graph(Path())
+    names = side_by_side.chosen(upstream, without, targets)
+    print(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}", flush=True)
+    ended = 0
+    try:
+        for name, seconds in side_by_side.run(upstream, names, jobs):
+            ended += seconds is not None
+            event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
+            print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
+    except side_by_side.Failed as failure:
+        log = (side_by_side.LOGS / f"{failure}.log").read_text()
+        print(log, f"{failure} has failed", sep="\n", file=sys.stderr)
+        return 1
+    return 0
+
+
+@click.command("repro", cls=Command)
+@click.argument("stages", nargs=-1)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Stages at a time.")
+@click.option("--without", cls=SeveralOption, metavar="STAGE", help="Leave it and all that follows it out.")
+@click.option("--alone", cls=SeveralOption, metavar="STAGE", help="Run it, and what follows it, with nothing beside.")
+def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone: tuple[str, ...]) -> int:
+    """Run what is out of date of STAGES and of all that they wait for (default: the whole graph).
+
+    It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores.
+    """
+    if jobs > 1 or without or alone:
+        status = _side_by_side(stages, (*without, *alone), jobs)
+        if status or without:
+            return status
+    return subprocess.call([sys.executable, "-m", "dvc", "repro", *stages])

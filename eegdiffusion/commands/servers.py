@@ -1,0 +1,69 @@
+"""Servers on this machine: ``eeg mlflow``, ``eeg airflow`` and ``eeg serve``."""
+
+import os
+import subprocess
+import sys
+
+import click
+
+from eegdiffusion.commands.command_line import Command
+from eegdiffusion.commands.registered_models import address, require_registry
+from eegdiffusion.core.runtime.errors import InputError
+
+LOOPBACK = "127.0.0.1"
+
+
+@click.command("mlflow", cls=Command)
+@click.option("--port", type=int, default=5000, show_default=True, envvar="MLFLOW_PORT", show_envvar=True)
+def mlflow(port: int) -> int:
+    """Open the MLflow server of the local store until interrupted."""
+    from eegdiffusion.core.observe.tracking.server import uri
+
+    if not uri().startswith("sqlite:///"):
+        print(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
+        return 0
+    print(f"MLflow: http://{LOOPBACK}:{port} (Ctrl-C ends it)", flush=True)
+    words = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    return subprocess.call([*words, "--backend-store-uri", uri()])
+
+
+@click.command("airflow", cls=Command, context_settings={"allow_interspersed_args": False})
+@click.argument("words", nargs=-1, metavar="[COMMAND OF AIRFLOW]...")
+def airflow(words: tuple[str, ...]) -> None:
+    """Open a local Airflow on dags/, at AIRFLOW_PORT (8080), until interrupted; it prints address and password.
+
+    With words it is Airflow's own command on the same home, e.g. `eeg airflow dags trigger eeg_retrain`.
+    """
+    from eegdiffusion.operations.orchestration import airflow_server
+
+    airflow_server.main(list(words))
+
+
+@click.command("serve", cls=Command, clone=False)
+@click.argument("model")
+@click.option("--port", type=int, default=5001, show_default=True)
+@click.option("--host", default=LOOPBACK, show_default=True, help="0.0.0.0 lets other machines ask; there is no login.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
+def serve(model: str, port: int, host: str, workers: int) -> None:
+    """Serve MODEL over HTTP until interrupted: lft (its champion), lft/3, lft@ALIAS, or MLflow's address of a model.
+
+    POST /invocations {"inputs": [...]} answers {"predictions": [...]}. The environment is this one. Works without a
+    clone of the repository.
+    """
+    uri = address(model)
+    require_registry(uri)
+
+    import mlflow
+
+    from eegdiffusion.core.observe.tracking import server
+
+    server.wait()
+    mlflow.set_tracking_uri(server.uri())
+    try:
+        mlflow.models.get_model_info(uri)
+    except mlflow.MlflowException as error:
+        raise InputError(f"{model}: {error.message}") from error
+    print(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)", flush=True)
+    words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
+    words += ["--host", host, "--port", str(port), "--workers", str(workers)]
+    os.execve(sys.executable, words, os.environ | {"MLFLOW_TRACKING_URI": server.uri()})
