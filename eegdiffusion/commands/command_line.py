@@ -21,7 +21,7 @@ PATH = click.Path(path_type=Path)
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a sentence that names the known words like this one, with a space before it; "" where none is like it."""
     close = get_close_matches(word, list(known))
-    return f" Did you mean {' or '.join(close)}?" if close else ""
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class Choice(click.Choice):

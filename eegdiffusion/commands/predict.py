@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
+from eegdiffusion.commands.registered_models import load_classifier, require_registry
 
 WRITTEN = (".csv", ".edf", ".png")
 """Endings of the files that a prediction writes."""
@@ -58,8 +59,8 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
     electrodes, folder = _renamed(rename), recording.is_dir()
     if not folder:
         _check_output(out, recording)
+    require_registry(model)
 
-    from eegdiffusion.commands.registered_models import load_classifier
     from eegdiffusion.events.prediction.prediction import Classifier, predict
     from eegdiffusion.events.prediction.recordings_folder import predict_all
 
