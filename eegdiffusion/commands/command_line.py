@@ -4,8 +4,7 @@ A module of a command imports what its help and the check of its arguments need;
 that does the work, so that help and errors come at once.
 """
 
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,15 +12,10 @@ import click
 from click.core import ParameterSource
 
 from eegdiffusion.commands import checkout
+from eegdiffusion.core.runtime.errors import nearest
 
 PATH = click.Path(path_type=Path)
 """A path, relative to where the user stands."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a sentence that names the known words like this one, with a space before it; "" where none is like it."""
-    close = get_close_matches(word, list(known))
-    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 class Choice(click.Choice):
@@ -31,7 +25,7 @@ class Choice(click.Choice):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            error.message += nearest(str(value), map(str, self.choices))
+            error.message = error.message.rstrip(".") + nearest(str(value), map(str, self.choices))
             raise
 
 

@@ -52,7 +52,7 @@ def score_table(labels: "np.ndarray", probabilities: "np.ndarray", classes: list
 
 @click.command("evaluate", cls=Command, clone=False)
 @click.option("--model", default="models:/lft@champion", show_default=True, help="MLflow's address of the model.")
-@click.option("--store", type=PATH, default="data/tuev/store", show_default=True, help="Window store to read.")
+@click.option("--store", type=PATH, default="data/events/tuev/store", show_default=True, help="Window store to read.")
 @click.option("--split", type=Choice(SPLITS), default="test", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Windows in a batch.")
 @click.option("--out", type=PATH, help="Table to write, .csv: metric, class, value.")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from eegdiffusion.commands.command_line import PATH, Command, SeveralOption, nearest
+from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import require_registry
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, nearest
 
 
 def _load(uri: str):
@@ -27,7 +27,7 @@ def _arms(wanted: Sequence[str], offered: Sequence[str], epochs: int) -> list[st
         return [arm for arm in offered if epochs > 1 or not arm.startswith("shuffled")]
     for arm in wanted:
         if arm not in offered:
-            raise InputError(f"--arms: must be among {', '.join(offered)} (found {arm}).{nearest(arm, offered)}")
+            raise InputError(f"--arms: must be among {', '.join(offered)} (found {arm}){nearest(arm, offered)}")
     return list(wanted)
 
 

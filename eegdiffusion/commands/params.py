@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from eegdiffusion.commands.command_line import PATH, Choice, Group, nearest
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.commands.command_line import PATH, Choice, Group
+from eegdiffusion.core.runtime.errors import InputError, nearest
 
 PROFILES = Path(__file__).with_name("profiles")
 
@@ -28,14 +28,15 @@ def assign(document: dict, name: str, value: object) -> None:
         value: the new value.
 
     Raises:
-        InputError: there is no such field; the message names those that are called alike.
+        InputError: there is no such field; the message names the one that is most like it.
     """
-    owner, *_, field = document, *name.split(".")
-    for part in name.split(".")[:-1]:
-        owner = owner.get(part) if isinstance(owner, dict) else None
-    if not isinstance(owner, dict) or field not in owner:
-        raise InputError(f"params.yaml: {name}: there is no such field.{nearest(name, fields(document))}")
-    owner[field] = value
+    known = list(fields(document))
+    if name not in known:
+        raise InputError(f"params.yaml: {name}: there is no such field{nearest(name, known)}")
+    section, _, field = name.rpartition(".")
+    for part in filter(None, section.split(".")):
+        document = document[part]
+    document[field] = value
 
 
 def update(document: dict, changes: dict, prefix: str = "") -> None:

@@ -14,8 +14,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from eegdiffusion.commands.command_line import nearest
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, nearest
 
 LOGS = Path(".work") / "stages"
 """Folder of what the stages print, progress bars among it."""
@@ -58,7 +57,7 @@ def stages_named(upstream: Upstream, names: Collection[str]) -> set[str]:
     known = {base for stage in upstream for base in (stage, stage.partition("@")[0])}
     for name in names:
         if name not in known:
-            raise InputError(f"dvc.yaml: there is no stage {name}.{nearest(name, known)}")
+            raise InputError(f"dvc.yaml: there is no stage {name}{nearest(name, known)}")
     return {stage for stage in upstream if {stage, stage.partition("@")[0]} & set(names)}
 
 

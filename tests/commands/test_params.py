@@ -105,7 +105,7 @@ def test_setting_a_field_keeps_the_comments(params):
     ("words", "rule"),
     [
         (["hardware.devises=2"], "no such field"),
-        (["hardware.devises=2"], "Did you mean 'hardware.devices'"),
+        (["hardware.devises=2"], "did you mean 'hardware.devices'"),
         (["nowhere.x=1"], "no such field"),
         (["hardware"], "section.field=value"),
     ],

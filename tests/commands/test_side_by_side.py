@@ -70,7 +70,7 @@ def test_long_ways_come_first():
 
 def test_an_unknown_stage_is_refused(repository):
     done = start(repository, "--without", "shirt")
-    assert done.returncode == 65 and "there is no stage shirt. Did you mean 'short'?" in done.stderr
+    assert done.returncode == 65 and "there is no stage shirt; did you mean 'short'?" in done.stderr
 
 
 def test_no_jobs_are_refused(repository):
