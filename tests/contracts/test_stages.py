@@ -1,8 +1,9 @@
 """What dvc.yaml and component.yaml declare is what the stages use: computed, not listed."""
 
 import ast
-import dataclasses
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,10 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from eegdiffusion.commands.ablate import change
-from eegdiffusion.core.runtime import contract as component
+from eegdiffusion.core.runtime import contract
 from eegdiffusion.core.runtime.closure import NEVER_DECIDES, code_folders, code_of, folder_of, is_code, module_file
 from eegdiffusion.core.runtime.settings import load
-from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.images.metrics.metric_settings import Weights
+from tests.contracts.field_uses import Uses
 
 STAGES = sorted(path.parent.name for path in Path("components").glob("*/component.yaml"))
 
@@ -26,18 +26,18 @@ STAGES = sorted(path.parent.name for path in Path("components").glob("*/componen
 @pytest.fixture(scope="module")
 def document():
     """The settings, with rows in every section that may be empty."""
-    found = load()
-    change(found, ["fusion", "rate", "pretraining"], remove=False)
-    found["event_corpora"]["own"] = {"root": "data/raw/own", "layout": "tuev"}
-    found["image_corpora"] = {
+    params = load()
+    change(params, ["fusion", "rate", "pretraining"], remove=False)
+    params["event_corpora"]["own"] = {"root": "data/raw/own", "layout": "tuev"}
+    params["image_corpora"] = {
         "one": {"root": "data/raw/one", "layout": "things_eeg2_raw", "epochs": "nice"},
         "two": {"root": "data/raw/two", "layout": "kilogram", "epochs": "official"},
     }
     row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
-    found["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
+    params["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
     study = {"corpus": "one", "semantics": "first", "classifier": "second", "pictures": "data/raw/pictures"}
-    found["image_generation"] = {"study": study}
-    return found
+    params["image_generation"] = {"study": study}
+    return params
 
 
 @pytest.fixture(scope="module")
@@ -46,57 +46,68 @@ def dvc_stages(document, tmp_path_factory):
     folder = tmp_path_factory.mktemp("graph")
     shutil.copy("dvc.yaml", folder)
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
-    found = {}
+    stages = {}
     with Repo.init(folder, no_scm=True) as repo:
         for stage in repo.index.stages:
-            found.setdefault(stage.name.partition("@")[0], []).append(stage)
-    return found
+            stages.setdefault(stage.name.partition("@")[0], []).append(stage)
+    return stages
 
 
 def test_every_stage_has_a_component_and_the_other_way_round(dvc_stages):
     assert sorted(dvc_stages) == STAGES
 
 
-def _item(contract: component.Contract, command: str) -> dict:
-    words = command.split()
+def _item(agreed: contract.Contract, command: str) -> dict:
+    prefix, *words = shlex.split(command)
+    assert prefix == "PATH=$PWD/.venv/bin:$PATH" and words[:3] == agreed.command, command
     values = dict(zip(words[3::2], words[4::2], strict=True))
-    assert list(values) == [f"--{argument.name}" for argument in contract.arguments], command
+    assert list(values) == [f"--{argument.name}" for argument in agreed.arguments], command
     return {name.removeprefix("--"): value for name, value in values.items()}
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_component_agrees_with_dvc(name, dvc_stages, document):
-    contract = component.read(name)
-    assert contract.name == name and contract.command == ["python", "-m", f"components.{name}"]
+    agreed = contract.read(name)
+    assert agreed.name == name and agreed.command == ["python", "-m", f"components.{name}"]
     for stage in dvc_stages[name]:
-        assert stage.cmd.split()[:3] == contract.command
-        item = _item(contract, stage.cmd)
+        item = _item(agreed, stage.cmd)
         declared = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
-        inputs = {component.resolve(artifact.path, item, document) for artifact in contract.inputs}
+        inputs = {contract.resolve(artifact.path, item, document) for artifact in agreed.inputs}
         assert {path for path in declared if not is_code(path)} == inputs
         assert {out.def_path for out in stage.outs} == {
-            component.resolve(artifact.path, item, document) for artifact in contract.outputs
+            contract.resolve(artifact.path, item, document) for artifact in agreed.outputs
         }
         params = [dep.params for dep in stage.deps if isinstance(dep, ParamsDependency)]
         assert sorted(name for names in params for name in names) == sorted(
-            component.resolve(section, item, document) for section in contract.params
+            contract.resolve(section, item, document) for section in agreed.params
         )
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_declared_code_is_the_code_it_imports(name, dvc_stages):
+def test_the_code_that_decides_lies_in_the_declared_folders(name, dvc_stages):
     for stage in dvc_stages[name]:
         declared = {dep.def_path for dep in stage.deps if is_code(dep.def_path)}
-        assert declared == set(code_folders(name)), "run `make deps`"
+        outside = [file.as_posix() for file in code_of(name) if folder_of(file) and folder_of(file) not in declared]
+        assert not outside, "run `make deps`"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_declared_folder_is_without_code_that_decides(name, dvc_stages):
+    for stage in dvc_stages[name]:
+        declared = [dep.def_path for dep in stage.deps if is_code(dep.def_path)]
+        assert len(declared) == len(set(declared))
+        idle = [folder for folder in declared if not any(file.is_relative_to(folder) for file in code_of(name))]
+        assert not idle, "run `make deps`"
 
 
 LOAD = """
-import importlib, json, os, sys
+import importlib.util, json, os, sys
 import diffusers, lightning, matplotlib.pyplot, mlflow, mne, pyhealth, sklearn, torch  # once, for all of the children
 for name in sys.argv[1:]:
     if os.fork() == 0:
-        importlib.import_module(f"components.{name}.__main__")
-        own = [module for module in sys.modules if module.partition(".")[0] == "components"]
+        compute = importlib.util.find_spec(f"components.{name}.compute")
+        importlib.import_module(f"components.{name}.{'compute' if compute else '__main__'}")
+        own = [module for module in sys.modules if module.partition(".")[0] in ("components", "eegdiffusion")]
         print(json.dumps([name, own]), flush=True)
         os._exit(0)
     assert os.wait()[1] == 0, name
@@ -105,7 +116,7 @@ for name in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def loaded():
-    """Project modules that importing each stage loads, every stage in a process of its own."""
+    """Project modules that importing what each stage computes loads, every stage in a process of its own."""
     words = [sys.executable, "-W", "ignore", "-c", LOAD, *STAGES]
     printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     return dict(json.loads(line) for line in printed.splitlines() if line.startswith("["))
@@ -114,18 +125,14 @@ def loaded():
 @pytest.mark.parametrize("name", STAGES)
 def test_what_python_loads_is_declared(name, loaded):
     """The import statements, read as text, hide nothing that really is imported."""
-    files = {module_file(module) for module in loaded[name]}
+    files = {file for file in map(module_file, loaded[name]) if file.stat().st_size}
     folders = {folder_of(file) for file in files if not file.as_posix().startswith(NEVER_DECIDES)} - {None}
     assert folders <= set(code_folders(name))
 
 
-def _trees(name):
-    return [ast.parse(file.read_text()) for file in code_of(name) if file.suffix == ".py"]
-
-
 def _read_settings(name: str) -> dict[str, str]:
     """Sections that a stage reads, with the class it reads them as: from its calls of ``run.settings``."""
-    found = {}
+    sections = {}
     for node in ast.walk(ast.parse(Path("components", name, "__main__.py").read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.settings":
             section = name
@@ -134,52 +141,88 @@ def _read_settings(name: str) -> dict[str, str]:
                 section = ast.unparse(argument).strip("'\"") if isinstance(argument, ast.Constant) else None
             if section is None:  # an f-string: what stands before its first value
                 section = argument.values[0].value + "*"
-            found[section] = ast.unparse(node.args[0])
-    return found
+            sections[section] = ast.unparse(node.args[0])
+    return sections
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_declared_params_are_those_it_reads(name):
+    """A stage that is given all of ``hardware`` depends on the precision; one that reads a field of it on none."""
     declared = {section.partition("{")[0].rstrip("$") + "*" if "{" in section else section
-                for section in component.read(name).params}  # fmt: skip
-    assert set(_read_settings(name)) == declared
+                for section in contract.read(name).params}  # fmt: skip
+    read = set(_read_settings(name)) - {"hardware.accelerator"}
+    assert {"hardware.precision" if section == "hardware" else section for section in read} == declared
 
 
-def _fields(trees, classes: set[str]) -> dict[str, list[str]]:
-    """Fields of the named settings classes, and of the classes that their fields are of."""
-    bodies = {
-        node.name: {n.target.id: ast.unparse(n.annotation) for n in node.body if isinstance(n, ast.AnnAssign)}
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and "settings" in map(ast.unparse, node.decorator_list)
-    }
-    found, todo = {}, [name for name in classes if name in bodies]
-    while todo:
-        name = todo.pop()
-        found[name] = list(bodies[name])
-        todo += [kind for kind in bodies[name].values() if kind in bodies and kind not in found]
-    return found
+def _fields_of_paths(name: str, sections: dict[str, str]) -> set[str]:
+    """``Class.field`` of what the paths of the contract are made from, e.g. of ``${ingest_tuev.root}``."""
+    agreed = contract.read(name)
+    texts = " ".join([*agreed.params, *(artifact.path for artifact in (*agreed.inputs, *agreed.outputs))])
+    fields = set()
+    for section, field in re.findall(r"\$\{([\w.{}]+)\.(\w+)\}", texts):
+        head, brace, _ = section.partition("{")
+        if cls := sections.get(f"{head}*" if brace else section):
+            fields.add(f"{cls}.{field}")
+    return fields
+
+
+SHARED = {"ablate_lft": {"FinetuneLFT.latents"}}
+"""Fields that a stage does not use, of a section that it shares: an ablation has latents of its own."""
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_field_of_its_settings_is_used(name):
-    """A field that nothing reads would rerun the stage for nothing; one is read by name, or as a keyword argument."""
-    trees = _trees(name)
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    used |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    if "make_recipe" in {node.id for node in nodes if isinstance(node, ast.Name)}:
-        used |= {field.name for field in dataclasses.fields(Latents)}  # the recipe of a cache compares all of them
-    if "load_networks" in {node.id for node in nodes if isinstance(node, ast.Name)}:
-        used |= {field.name for field in dataclasses.fields(Weights)}  # each is the name of a network
-    for cls, fields in _fields(trees, set(_read_settings(name).values())).items():
-        assert not set(fields) - used, cls
+    """A field that nothing reads would rerun the stage for nothing; what tracking alone records is not used."""
+    sections = _read_settings(name)
+    trees = [ast.parse(file.read_text()) for file in code_of(name) if file.suffix == ".py"]
+    unused = set(Uses(trees).unused(sections.values()))
+    assert not unused - _fields_of_paths(name, sections) - SHARED.get(name, set())
 
 
-@pytest.mark.parametrize("name", STAGES)
+EXAMPLE = """
+@settings
+class Inner:
+    rate: float
+    seed: int
+
+@settings
+class Outer:
+    inner: Inner
+    others: dict[str, Inner]
+    width: int
+    seed: int
+    name: str
+
+class Network:
+    def __init__(self, width): self.width, self.seed = width, 0
+
+class Holder:
+    def __init__(self, options: Outer): self.options = options
+    def build(self): return Network(**asdict(self.options))
+
+def main(run, other):
+    settings, seed = run.settings(Outer), other.seed
+    print(asdict(settings), seed, Network(3).seed, other.name)
+    READ
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "unused"),
+    [
+        ("pass", "Inner.rate Inner.seed Outer.inner Outer.name Outer.others Outer.seed"),
+        ("settings.seed", "Inner.rate Inner.seed Outer.inner Outer.name Outer.others"),
+        ("part = settings.inner; part.rate", "Inner.seed Outer.name Outer.others Outer.seed"),
+        ("[entry.seed for entry in settings.others.values()]", "Inner.rate Outer.inner Outer.name Outer.seed"),
+        ("getattr(settings, other)", "Inner.rate Inner.seed"),
+    ],
+)
+def test_a_field_is_used_where_it_is_read_from_its_own_class(read, unused):
+    assert Uses([ast.parse(EXAMPLE.replace("READ", read))]).unused(["Outer"]) == unused.split()
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if contract.read(name).image == "data"])
 def test_the_data_image_needs_no_torch(name):
-    if component.read(name).image != "data":
-        return
     heavy = {"torch", "lightning", "diffusers"}
     code = f"import components.{name}.__main__, sys; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
