@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from _assets import CORPUS, REPORT
+from _build_dag import SLUG, build
 from _dvc_graph import read_graph
-from _materialise import SLUG, build
-from _places import place
+from _execution_environments import place
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param

@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from _build_dag import SLUG
 from _dvc_graph import Resources, read_graph
-from _materialise import SLUG
+from _execution_environments import place
 from _operators import BUILDERS, operator
-from _places import place
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG

@@ -6,8 +6,8 @@ from scipy import signal
 from scipy.stats import binom
 
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.operations.orchestration import drift_test
-from eegdiffusion.operations.orchestration.drift_test import Profile, compare, population_stability, profile
+from eegdiffusion.operations.orchestration import permutation_drift
+from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, population_stability, profile
 from eegdiffusion.surrogate.tuev.tuev_recordings import ELECTRODES as SOURCE
 from tests.surrogate_source import source_recordings
 
@@ -20,11 +20,11 @@ def _drifted(corpus, drop, limit=LIMIT):
 
 
 def test_the_index_is_the_sum_over_bins(monkeypatch):
-    monkeypatch.setattr(drift_test, "BINS", 2)
+    monkeypatch.setattr(permutation_drift, "BINS", 2)
     p, q = (np.array(shares) for shares in ((0.75, 0.25), (0.25, 0.75)))
     a, b = (
-        (0.75 + drift_test.FLOOR) / (1 + 2 * drift_test.FLOOR),
-        (0.25 + drift_test.FLOOR) / (1 + 2 * drift_test.FLOOR),
+        (0.75 + permutation_drift.FLOOR) / (1 + 2 * permutation_drift.FLOOR),
+        (0.25 + permutation_drift.FLOOR) / (1 + 2 * permutation_drift.FLOOR),
     )
     assert population_stability(p, q) == pytest.approx(2 * (a - b) * np.log(a / b))
     assert population_stability(p, p) == pytest.approx(0)
@@ -34,7 +34,7 @@ def test_a_profile_is_power_and_deviation_in_microvolts():
     sine = 20 * np.sin(2 * np.pi * 10 * np.arange(2500) / RATE)
     found = profile(50 + sine[None, None], RATE, "a", ["CZ"], ["CZ", "EKG"])
     assert isinstance(found, Profile) and found.channels == {"CZ", "EKG"}
-    alpha = list(drift_test.BANDS).index("alpha")
+    alpha = list(permutation_drift.BANDS).index("alpha")
     assert found.bands[0].argmax() == alpha
     assert found.bands[0, alpha] == pytest.approx(np.log10(20.0**2 / 2), abs=0.05)
     assert found.amplitude.max() == pytest.approx(np.log10(20), abs=0.05), "a constant does not count"
@@ -67,7 +67,7 @@ def test_without_drift_one_table_in_twenty_names_something(new):
         subjects = [_subject(rng, str(k)) for k in range(30 + new)]
         parts = subjects[:30], subjects[30:]
         found += bool(_drifted(*([p for some in part for p in some] for part in parts), limit=0.0))
-    assert found <= binom.ppf(0.99, rounds, drift_test.LEVEL), found
+    assert found <= binom.ppf(0.99, rounds, permutation_drift.LEVEL), found
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_real_eeg_of_one_kind_does_not_drift(stretches):
     for _ in range(60):
         order = rng.permutation(len(profiles))
         false += bool(_drifted(list(profiles[order[6:]]), list(profiles[order[:6]])))
-    assert false <= binom.ppf(0.99, 60, drift_test.LEVEL), false
+    assert false <= binom.ppf(0.99, 60, permutation_drift.LEVEL), false
 
 
 CZ = ELECTRODES.index("CZ")

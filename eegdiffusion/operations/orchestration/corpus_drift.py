@@ -9,7 +9,7 @@ from tqdm import tqdm
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import edf, recording_checks, tuev
-from eegdiffusion.operations.orchestration.drift_test import Profile, compare, profile
+from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, profile
 
 EXPERIMENT = "eeg_ingest"
 TABLE = "drift.json"
@@ -24,7 +24,7 @@ def _profile(root: Path, path: Path) -> Profile:
 
 
 def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pandas.DataFrame:
-    """Compare new recordings of a corpus with the known ones (see :func:`.drift_test.compare`).
+    """Compare new recordings of a corpus with the known ones (see :func:`.permutation_drift.compare`).
 
     Args:
         root: the corpus.
