@@ -1,8 +1,8 @@
 """What Airflow adds to a task: ``python -m benchmarks.airflow_overhead``.
 
 Runs one graph of trivial stages three ways: ``dvc repro`` at once, ``dvc repro --single-item`` a stage, and the DAG
-``eeg_retrain`` in the `process` runtime; prints a Markdown table. The DAG's own tasks (open, seal, register) are left
-out of its figure: they do work that the other ways do not.
+``eeg_retrain`` in the `process` runtime; prints a Markdown table. The DAG's own tasks (open, finalize, register) are
+left out of its figure: they do work that the other ways do not.
 """
 
 import argparse

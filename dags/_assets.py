@@ -1,4 +1,4 @@
-"""What one DAG tells another."""
+"""Assets: what one DAG announces to another."""
 
 from airflow.sdk import Asset
 
@@ -6,4 +6,4 @@ CORPUS = Asset(name="eeg_corpus", uri="eeg://corpus")
 """The corpus has new or changed recordings, and they are valid."""
 
 REPORT = Asset(name="eeg_report", uri="eeg://report")
-"""A run's report is there, and its models are registered."""
+"""A run's report is written, and its models are registered."""

@@ -1,4 +1,4 @@
-"""Makes a plan into Airflow's tasks, groups and edges, within the current DAG."""
+"""Builds Airflow's tasks, groups and edges from a plan, within the current DAG."""
 
 import re
 
@@ -17,34 +17,36 @@ SLUG = {"slug": slug}
 """Filters of a DAG's templates."""
 
 
-def build(settings: Settings, before: list[Task], stages: Plan, after: list[Task], outlets: dict | None = None) -> None:
+def build_tasks(
+    settings: Settings, before: list[Task], stages: Plan, after: list[Task], outlets: dict | None = None
+) -> None:
     """Build a chain of tasks, the stages between their edges, and another chain.
 
     Args:
         settings: the runtime.
         before: tasks that run one after another, then the stages.
         stages: the plan of the graph.
-        after: tasks that run one after another once all stages are done.
+        after: tasks that run one after another once all stages have succeeded.
         outlets: assets of tasks, by id.
     """
     outlets = outlets or {}
 
-    def make(task: Task):
+    def build(task: Task):
         return operator(task, settings, outlets=outlets.get(task.id, []))
 
     groups: dict[str, TaskGroup] = {}
     operators = {}
     for name, task in stages.tasks.items():
         if task.group is None:
-            operators[name] = make(task)
+            operators[name] = build(task)
             continue
         if task.group not in groups:
             groups[task.group] = TaskGroup(task.group)
         with groups[task.group]:
-            operators[name] = make(task)
+            operators[name] = build(task)
     for upstream, downstream in sorted(stages.edges):
         operators[upstream] >> operators[downstream]
-    head, tail = [make(task) for task in before], [make(task) for task in after]
+    head, tail = [build(task) for task in before], [build(task) for task in after]
     for chain in (head, tail):
         for first, second in zip(chain, chain[1:], strict=False):
             first >> second

@@ -64,12 +64,12 @@ class Container(DockerOperator):
     def _earlier(self) -> dict | None:
         """The container of an earlier try if it still runs; one that has ended is removed."""
         try:
-            found = self.cli.inspect_container(self.container_name)
+            container = self.cli.inspect_container(self.container_name)
         except NotFound:
             return None
-        if found["State"]["Running"]:
-            return found
-        self.cli.remove_container(found["Id"], force=True)
+        if container["State"]["Running"]:
+            return container
+        self.cli.remove_container(container["Id"], force=True)
         return None
 
     def _adopt(self, container: dict) -> None:

@@ -137,15 +137,15 @@ def _items(data: dict | list) -> Iterator[tuple[str, object]]:
 def _stage(name: str, definition: dict, scope: dict, group: str | None = None, item: dict | None = None) -> Stage:
     where = f"dvc.yaml: {name}"
     # DVC fills neither `desc` nor `meta` from a template that we would need.
-    found = {key: _fill(definition.get(key), scope, f"{where}: {key}") for key in ("cmd", "deps", "outs", "params")}
-    if not found["cmd"]:
+    filled = {key: _fill(definition.get(key), scope, f"{where}: {key}") for key in ("cmd", "deps", "outs", "params")}
+    if not filled["cmd"]:
         raise GraphError(f"{where}: cmd: is missing")
     return Stage(
         name=name,
-        command=tuple([found["cmd"]] if isinstance(found["cmd"], str) else found["cmd"]),
-        deps=tuple(found["deps"] or ()),
-        outs=tuple(_out(out, where) for out in found["outs"] or ()),
-        params=tuple(_param(param, where) for param in found["params"] or ()),
+        command=tuple([filled["cmd"]] if isinstance(filled["cmd"], str) else filled["cmd"]),
+        deps=tuple(filled["deps"] or ()),
+        outs=tuple(_out(out, where) for out in filled["outs"] or ()),
+        params=tuple(_param(param, where) for param in filled["params"] or ()),
         desc=definition.get("desc", ""),
         resources=_resources((definition.get("meta") or {}).get("airflow"), where),
         frozen=definition.get("frozen", False),

@@ -34,19 +34,19 @@ def exit_status(pod, container: str) -> int | None:
 def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], list[k8s.V1VolumeMount]]:
     """Volumes of a task's pod: shared memory, and the shared volume or what a clone needs in its place."""
     shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{task.resources.shm_gb}Gi")
-    found = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
+    volumes = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
     if settings.git_url:
-        found.append((k8s.V1Volume(name="workspace", empty_dir=k8s.V1EmptyDirVolumeSource()), "/workspace", False))
+        volumes.append((k8s.V1Volume(name="workspace", empty_dir=k8s.V1EmptyDirVolumeSource()), "/workspace", False))
         if settings.state_claim:
-            found.append((_claim("state", settings.state_claim), STATE, False))
+            volumes.append((_claim("state", settings.state_claim), STATE, False))
     else:
-        found.append((_claim("work", settings.claim), settings.claim_path, False))
+        volumes.append((_claim("work", settings.claim), settings.claim_path, False))
     for number, (claim, folder) in enumerate(settings.data_volumes):
-        found.append((_claim(f"data-{number}", claim, read_only=True), folder, True))
+        volumes.append((_claim(f"data-{number}", claim, read_only=True), folder, True))
     mounts = [
-        k8s.V1VolumeMount(name=volume.name, mount_path=path, read_only=read_only) for volume, path, read_only in found
+        k8s.V1VolumeMount(name=volume.name, mount_path=path, read_only=read_only) for volume, path, read_only in volumes
     ]
-    return [volume for volume, _, _ in found], mounts
+    return [volume for volume, _, _ in volumes], mounts
 
 
 def _claim(name: str, claim: str, read_only: bool = False) -> k8s.V1Volume:

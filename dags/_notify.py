@@ -1,6 +1,6 @@
-"""Who is told of a failed task and of a slow run: the log, and ``EEG_NOTIFY_WEBHOOK`` where that is set.
+"""Where a failed task and a slow run are reported: the log, and ``EEG_NOTIFY_WEBHOOK`` where that is set.
 
-A run is slow once it has taken longer than a limit. The process of whichever task then runs tells it, once a run.
+A run is slow once it has taken longer than a limit. The process of whichever task then runs reports it, once a run.
 Airflow's own deadlines are an experiment in 3.3, and their callbacks end the scheduler of an executor that does not
 know them (KubernetesExecutor). The usual duration of a run is no measure: DVC skips what has not changed.
 """
@@ -22,18 +22,18 @@ _armed: threading.Timer | None = None
 
 
 def failed(context: dict) -> None:
-    """Tell of a failed task."""
+    """Report a failed task."""
     instance = context["task_instance"]
     text = f"{instance.dag_id} / {instance.task_id} failed in run {instance.run_id}"
-    _tell(_message("failed", instance, text) | {"error": str(context.get("exception") or "")})
+    _send(_message("failed", instance, text) | {"error": str(context.get("exception") or "")})
 
 
 def watch(hours: float, marks: Path) -> Callable[[dict], None]:
-    """Return what a task calls as it starts, so that its run is told of if it becomes slow.
+    """Return what a task calls as it starts, so that its run is reported if it becomes slow.
 
     Args:
         hours: a run that takes longer is slow; 0 for never.
-        marks: folder that remembers which runs have been told of.
+        marks: folder that remembers which runs have been reported.
     """
 
     def start(context: dict) -> None:
@@ -49,7 +49,7 @@ def watch(hours: float, marks: Path) -> Callable[[dict], None]:
         # A run that is cleared starts anew.
         name = f"{instance.dag_id} {instance.run_id} {since.isoformat()}"
         mark = marks / hashlib.sha256(name.encode()).hexdigest()[:32]
-        _armed = threading.Timer(max(left, 0), _tell_once, (message, mark))
+        _armed = threading.Timer(max(left, 0), _send_once, (message, mark))
         _armed.daemon = True
         _armed.start()
 
@@ -67,22 +67,22 @@ def _message(event: str, instance, text: str) -> dict:
     }
 
 
-def _tell_once(message: dict, mark: Path) -> None:
+def _send_once(message: dict, mark: Path) -> None:
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch(exist_ok=False)
     except FileExistsError:
         return
-    except OSError as error:  # better told twice than never
+    except OSError as error:  # better twice than never
         log.warning("%s: %s", mark, error)
-    _tell(message)
+    _send(message)
 
 
-def _tell(message: dict) -> None:
+def _send(message: dict) -> None:
     log.error("NOTIFY %s", json.dumps(message))
     if url := os.environ.get("EEG_NOTIFY_WEBHOOK"):
         try:
             request = urllib.request.Request(url, json.dumps(message).encode(), {"Content-Type": "application/json"})
             urllib.request.urlopen(request, timeout=10).close()
-        except (OSError, ValueError, HTTPException) as error:  # what it tells of must still be recorded
+        except (OSError, ValueError, HTTPException) as error:  # what it reports must still be recorded
             log.warning("EEG_NOTIFY_WEBHOOK: %s", error)

@@ -80,7 +80,7 @@ class Settings:
 
     @property
     def slow_marks(self) -> Path:
-        """Folder that remembers which slow runs have been told of."""
+        """Folder that remembers which slow runs have been reported."""
         return Path(self.runs_folder) / ".slow"
 
     @property
@@ -96,7 +96,7 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """Environment of every task."""
-        found = {
+        variables = {
             "DVC_NO_ANALYTICS": "1",
             "EEG_REPOSITORY": self.repository,
             "EEG_RUNS": self.runs_folder,
@@ -105,12 +105,12 @@ class Settings:
             "OMP_WAIT_POLICY": "passive",
         }
         if self.git_url:
-            found["EEG_GIT_URL"] = self.git_url
+            variables["EEG_GIT_URL"] = self.git_url
             if self.state_claim:
-                found["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
+                variables["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
         prefixes = ("AWS_", "EEG_KEEP_", "EEG_TRACKING_", "MLFLOW_")
         passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
-        return found | passed
+        return variables | passed
 
     @property
     def claim_path(self) -> str:

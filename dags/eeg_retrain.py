@@ -1,19 +1,19 @@
-"""Retrain: the graph of ``dvc.yaml`` in a workspace of the run's own, then sealed and registered."""
+"""Retrain: the graph of ``dvc.yaml`` in a workspace of the run's own, then finalized and registered."""
 
 from datetime import timedelta
 
 from _assets import CORPUS, REPORT
-from _build_dag import SLUG, build
+from _build_dag import SLUG, build_tasks
 from _dvc_graph import read_graph
-from _execution_environments import place
+from _execution_environments import choose_workspace
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 settings = Settings()
 graph = read_graph(settings.repository)
-where = place(settings, list(graph.stages))
-stages = plan(graph, settings.repository, where.run, where.stage)
+workspace = choose_workspace(settings, list(graph.stages))
+stages = plan(graph, settings.repository, workspace.run, workspace.stage)
 
 # Airflow runs a new DAG's last date at once if a tenth of its period has not passed: whoever starts the services on a
 # Sunday would retrain. With a limit of its own, the first run is the next date's.
@@ -34,7 +34,7 @@ with DAG(
         "revision": Param("", type=["string", "null"], description="Default: HEAD, with params.yaml as it stands"),
     },
 ) as dag:
-    opened = Task("open_run", where.open, where.home, doc="Take the revision, set the run's parameters")
-    seal = Task("seal", where.seal, where.run, doc="Check, push, record dvc.lock")
-    register = Task("register", where.register, where.run, SMALL, "train", doc="Register the models")
-    build(settings, before=[opened], stages=stages, after=[seal, register], outlets={"register": [REPORT]})
+    opened = Task("open_run", workspace.open, workspace.home, doc="Take the revision, set the run's parameters")
+    finalize = Task("finalize", workspace.finalize, workspace.run, doc="Check, push, record dvc.lock")
+    register = Task("register", workspace.register, workspace.run, SMALL, "train", doc="Register the models")
+    build_tasks(settings, before=[opened], stages=stages, after=[finalize, register], outlets={"register": [REPORT]})

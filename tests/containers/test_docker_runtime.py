@@ -55,7 +55,7 @@ def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp
 
     airflow = Airflow(ready.home, repository)
     found = airflow.dag("eeg_retrain", **settings(engine, repository))
-    names = ("open_run", "ingest_events.tuev", "preprocess_events.tuev", "seal")
+    names = ("open_run", "ingest_events.tuev", "preprocess_events.tuev", "finalize")
     states = {name: found["tasks"][name] for name in names}
     assert set(states.values()) == {"success"}, found["log"][-8000:]
     assert "Starting docker container" in found["log"], "the tasks were containers"
@@ -129,4 +129,4 @@ def test_bad_input_in_a_container_fails_at_once(engine, image, ready, tmp_path):
     airflow = Airflow(ready.home, repository)
     found = airflow.dag("eeg_retrain", date="2026-02-02T00:00:00+00:00", **settings(engine, repository))
     assert found["tasks"]["slow"] == "failed" and found["tries"]["slow"] == 1, found["log"][-6000:]
-    assert found["tasks"]["seal"] == "upstream_failed"
+    assert found["tasks"]["finalize"] == "upstream_failed"

@@ -13,7 +13,7 @@ assert not bag.import_errors, bag.import_errors
 dag = bag.dags[os.environ["DAG"]]
 run = dag.test(logical_date=datetime.fromisoformat(os.environ["DATE"]), run_conf=json.loads(os.environ["CONF"]))
 instances = run.get_task_instances()
-stages = [i for i in instances if i.task_id not in ("open_run", "seal", "register")]
+stages = [i for i in instances if i.task_id not in ("open_run", "finalize", "register")]
 started, ended = [i.start_date for i in stages if i.start_date], [i.end_date for i in stages if i.end_date]
 print(
     "RESULT "

@@ -68,7 +68,7 @@ def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, caps
     arrive(root)
     assert announce(root, state, 0.8) == 99 and "nothing follows" in capsys.readouterr().out
     assert look(root, state, 0, 0.8) == 99
-    assert NEW.as_posix() in load(state).valid and NEW.as_posix() not in load(state).told
+    assert NEW.as_posix() in load(state).valid and NEW.as_posix() not in load(state).announced
     for name in FAR:
         arrive(root, name, amplitude_uv=60.0)
     assert look(root, state, 0, 0.8) == 0
@@ -84,16 +84,19 @@ def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, caps
     ]
     assert look(root, state, 0, 0.8) == 0, "not yet confirmed"
     confirm(state)
-    assert load(state).told == load(state).valid and look(root, state, 0, 0.8) == 99
+    assert load(state).announced == load(state).valid and look(root, state, 0, 0.8) == 99
 
 
 def test_a_state_of_before_confirmations_is_read(corpus):
     root, state = corpus
     announce(root, state)
     document = json.loads(state.read_text())
-    del document["pending"], document["told"]
+    announced = document.pop("announced")
+    del document["pending"]
     state.write_text(json.dumps(document))
     assert look(root, state, 0) == 99
+    state.write_text(json.dumps(document | {"valid": {}, "told": announced}))
+    assert load(state).announced == announced
 
 
 def test_unchanged_files_are_not_read_again(corpus):

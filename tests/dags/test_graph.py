@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from _dvc_graph import GraphError, read_graph
+from _plan import BAD_INPUT, NOTHING_TO_DO
 from dvc.repo import Repo
 
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_NOTHING_TO_DO
 from tests.dags.airflow_home import DAGS, ROOT
 
 META = "meta: {airflow: {gpus: 0, cpus: 1, memory_gb: 1, shm_gb: 1, retries: 1, timeout_min: 5}}"
@@ -138,6 +141,21 @@ def test_what_is_not_supported_is_named(stages, tmp_path):
     (tmp_path / "dvc.yaml").write_text("stages:\n" + stages.replace("META", META))
     with pytest.raises(GraphError, match=REFUSED[stages].replace("$", r"\$").replace("{", r"\{")):
         read_graph(tmp_path)
+
+
+def test_anchors_and_merges_are_read(tmp_path):
+    (tmp_path / "dvc.yaml").write_text(
+        f"stages:\n  a: {{cmd: echo, {META.replace('airflow: {', 'airflow: &day {')}}}\n"
+        "  b: {cmd: echo, meta: {airflow: *day}}\n"
+        "  c: {cmd: echo, meta: {airflow: {<<: *day, cpus: 4}}}\n"
+    )
+    a, b, c = (stage.resources for stage in read_graph(tmp_path).stages.values())
+    assert a == b and c == replace(a, cpus=4)
+
+
+def test_exit_statuses_are_those_of_the_library():
+    """The DAGs import nothing of it, and have a copy."""
+    assert (BAD_INPUT, NOTHING_TO_DO) == (EXIT_BAD_INPUT, EXIT_NOTHING_TO_DO)
 
 
 def test_unknown_sections_are_named(tmp_path):

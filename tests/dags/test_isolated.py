@@ -97,7 +97,7 @@ def test_a_run_in_clones_equals_a_run_in_one_workspace(cluster):
     assert [process.returncode for process in both] == [0, 0], said
     cluster.pod("retrain/r1", "stage", "three")
     assert cluster.refs() == [f"refs/eeg/r1/{stage}" for stage in ("one", "three", "two@0", "two@1")]
-    cluster.pod("retrain/r1", "seal")
+    cluster.pod("retrain/r1", "finalize")
     assert cluster.refs() == [], "the branch holds them all"
     assert cluster.ran() == ["one", "three", "two-0", "two-1"]
     assert (cluster.root / "ran.0").read_text().split() == ["one"], "nothing but the direct dependency was pulled"
@@ -116,7 +116,7 @@ def test_what_has_not_changed_is_neither_run_nor_pulled(cluster):
         cluster.open(name)
         for stage in ("one", "two@0", "two@1", "three"):
             cluster.pod(f"retrain/{name}", "stage", stage)
-        cluster.pod(f"retrain/{name}", "seal")
+        cluster.pod(f"retrain/{name}", "finalize")
         if name == "r1":  # the second run starts where the first ended
             git(cluster.root / "remote.git", "update-ref", "refs/heads/main", "refs/heads/retrain/r1")
     assert cluster.ran() == ["one", "three", "two-0", "two-1"]
@@ -135,10 +135,10 @@ def test_a_stage_runs_again_when_what_it_takes_has_changed(cluster):
     git(changed, "commit", "-qam", "Change the signals")
     git(changed, "push", "-q", "origin", "retrain/r1")
     cluster.pod("retrain/r1", "stage", "one")
-    assert "out of date: two@0, two@1" in cluster.pod("retrain/r1", "seal", status=1)
+    assert "out of date: two@0, two@1" in cluster.pod("retrain/r1", "finalize", status=1)
     for stage in ("two@0", "two@1", "three"):
         cluster.pod("retrain/r1", "stage", stage)
-    cluster.pod("retrain/r1", "seal")
+    cluster.pod("retrain/r1", "finalize")
     assert cluster.ran() == sorted(2 * ["one", "two-0", "two-1", "three"])
 
 
@@ -152,10 +152,10 @@ def test_a_run_goes_on_after_a_failure(cluster):
     assert cluster.ran() == ["one", "two-0"]
 
 
-def test_a_run_that_is_not_done_is_not_sealed(cluster):
+def test_a_run_that_is_not_done_is_not_finalized(cluster):
     cluster.open()
     cluster.pod("retrain/r1", "stage", "one")
-    assert "out of date: two@0, two@1, three" in cluster.pod("retrain/r1", "seal", status=1)
+    assert "out of date: two@0, two@1, three" in cluster.pod("retrain/r1", "finalize", status=1)
     assert cluster.refs() == ["refs/eeg/r1/one"]
 
 
@@ -172,7 +172,7 @@ def test_what_comes_after_gets_the_outputs_it_asks_for(cluster):
     cluster.open()
     for stage in ("one", "two@0", "two@1", "three"):
         cluster.pod("retrain/r1", "stage", stage)
-    cluster.pod("retrain/r1", "seal")
+    cluster.pod("retrain/r1", "finalize")
     said = cluster.pod("retrain/r1", "after", "data", "ls", "data")
     assert said.split()[-4:] == ["one", "three", "two-0", "two-1"]
 

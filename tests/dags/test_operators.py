@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _build_dag import SLUG
 from _dvc_graph import Resources, read_graph
-from _execution_environments import place
+from _execution_environments import choose_workspace
 from _operators import BUILDERS, operator
 from _plan import SMALL, Task, plan
 from _settings import Settings
@@ -30,8 +30,8 @@ def operators(runtime, **settings):
     """Operators by name of the stage, with the stage."""
     chosen = Settings(repository=str(ROOT), runtime=runtime, **settings)
     graph = read_graph(ROOT)
-    where = place(chosen, list(graph.stages))
-    tasks = plan(graph, ROOT, where.run, where.stage).tasks
+    workspace = choose_workspace(chosen, list(graph.stages))
+    tasks = plan(graph, ROOT, workspace.run, workspace.stage).tasks
     with DAG(f"all_{runtime}", schedule=None, user_defined_filters=SLUG):
         found = {
             name: operator(Task(**vars(task) | {"id": task.path.replace(".", "__")}), chosen)

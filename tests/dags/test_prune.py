@@ -1,4 +1,4 @@
-"""Old workspaces: those of sealed runs go, what a failed run left stays."""
+"""Old workspaces: those of finalized runs go, what a failed run left stays."""
 
 import os
 import time
@@ -24,7 +24,7 @@ def repository(tmp_path_factory):
         _open(path, name, {"failed": 1}.get(name, 0))
         run(path / "runs" / name, "run_stage", "one", check=name != "failed")
         if name != "failed":
-            run(path / "runs" / name, "seal")
+            run(path / "runs" / name, "finalize")
         os.utime(path / "runs" / name / ".git" / "HEAD", times=(time.time() - 86400 * (9 - number),) * 2)
     return path
 
@@ -51,7 +51,7 @@ def test_pruning(repository):
     # What the run made is still there, and on its branch.
     assert "one" in git(repository, "show", "retrain/oldest:dvc.lock")
 
-    (runs / "older" / "dvc.lock").write_text("changed since: it is no longer what was sealed\n")
+    (runs / "older" / "dvc.lock").write_text("changed since: it is no longer what was finalized\n")
     assert prune(repository, runs, runs / "newer", keep=0, max_days=0) == []
     git(runs / "older", "checkout", "--", "dvc.lock")
     assert "Removed the workspaces of finished runs: older\n" in _open(repository, "next", EEG_KEEP_RUNS=1)

@@ -175,15 +175,15 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path):
     assert len(stored(repository / ".dvc" / "cache")) == len(stored(tmp_path / "dvc-storage")) == 3
 
 
-def test_a_remote_that_cannot_be_reached_fails_the_seal_and_nothing_else(tmp_path, monkeypatch, capsys):
-    """Broken: DVC's remote, beyond all attempts. Lost: nothing; sealing again, once it is back, finishes the run."""
+def test_a_remote_that_cannot_be_reached_fails_finalize_and_nothing_else(tmp_path, monkeypatch, capsys):
+    """Broken: DVC's remote, beyond all attempts. Lost: nothing; finalizing again, once it is back, finishes the run."""
     repository = stub(tmp_path / "repository", STAGES, "own: 0\n")
     path = work(repository, "r1", 1)
     (tmp_path / "dvc-storage").write_text("not a folder")
     monkeypatch.setattr(time, "sleep", lambda _: None)  # between its attempts
     monkeypatch.setattr(os, "environ", environment())
     with pytest.raises(RuntimeError, match="(?s)dvc --wait-for-lock push: exit status .*Not a directory.*dvc-storage"):
-        finalize.seal(path)
+        finalize.finalize_run(path)
     assert capsys.readouterr().out.count("Again in") == 3
     assert not git(repository, "branch", "--list", "retrain/*"), "no branch promises data that are not there"
     (tmp_path / "dvc-storage").unlink()

@@ -24,7 +24,7 @@ def airflow(tmp_path_factory):
     return start(root / "home", repository)
 
 
-def test_a_run_trains_seals_and_registers(airflow):
+def test_a_run_trains_finalizes_and_registers(airflow):
     overrides = {"finetune_lft.optimisation.max_epochs": 1, "train_baselines.optimisation.learning_rate": 0.002}
     found = airflow.dag("eeg_retrain", {"overrides": overrides})
     assert set(found["tasks"].values()) == {"success"}, found["log"][-8000:]
@@ -54,7 +54,7 @@ def test_a_run_trains_seals_and_registers(airflow):
     assert all(uri.startswith(f"file://{repository}/mlruns/") for uri in runs["artifact_uri"])
 
 
-def test_a_version_leads_back_to_the_sealed_revision(airflow):
+def test_a_version_leads_back_to_the_finalized_revision(airflow):
     done = module(airflow.repository, "reproduce", "models:/ssmdp@challenger", "--no-training")
     assert "uncommitted" not in done.stdout and "are those of dvc.lock: data/events/tuev/store" in done.stdout
 

@@ -67,7 +67,7 @@ def test_bad_configuration_fails_at_once_and_keeps_the_workspace(airflow):
     assert found["state"] == "failed"
     assert {found["tasks"][f"two.{seed}"] for seed in (0, 1)} == {"failed"}, found["log"][-6000:]
     assert found["tries"]["two.0"] == found["tries"]["two.1"] == 1, "bad input is not retried"
-    assert found["tasks"]["seal"] == "upstream_failed" and "NOTIFY" in found["log"]
+    assert found["tasks"]["finalize"] == "upstream_failed" and "NOTIFY" in found["log"]
     assert (workspace(airflow) / "data" / "one").read_text() == "signals"
     assert not git(airflow.repository, "branch", "--list", "retrain/*")
 
@@ -119,7 +119,7 @@ def test_one_stage_runs_once_however_often_it_is_started(airflow):
     assert ran(airflow) == ["one"]
 
 
-def test_sealing_refuses_a_run_that_is_not_done(airflow):
+def test_finalizing_refuses_a_run_that_is_not_done(airflow):
     open_run(airflow, "r1")
     done = command(
         airflow.repository / "runs" / "r1",

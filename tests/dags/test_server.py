@@ -146,7 +146,7 @@ def test_1_the_page_shows_the_graph_and_starts_a_run_that_succeeds(server, tmp_p
         page.wait("eeg_retrain", "Trigger")
         page.click(selector="[aria-label='Show Graph (Press g)']")
         page.click(selector="[data-testid=expand-all-button]")
-        page.wait("open_run", "prepare", "train", "seal", "register", "React Flow")
+        page.wait("open_run", "prepare", "train", "finalize", "register", "React Flow")
         page.screenshot(tmp_path / "graph.png")
         page.click(selector="[data-testid=trigger-dag-button]")
         page.wait_for(_STILL)

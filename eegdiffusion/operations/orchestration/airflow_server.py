@@ -114,8 +114,8 @@ def main(arguments: list[str]) -> None:
     settings = environment()
     if arguments:
         os.execve(AIRFLOW, [AIRFLOW, *arguments], settings)
-    secret = password()
+    admin_password = password()
     _prepare(settings)
     address = settings["AIRFLOW__API__BASE_URL"]
-    print(f"Airflow: {address}  user: admin  password: {secret}  (Ctrl-C ends it)", flush=True)
+    print(f"Airflow: {address}  user: admin  password: {admin_password}  (Ctrl-C ends it)", flush=True)
     raise SystemExit(serve(settings))

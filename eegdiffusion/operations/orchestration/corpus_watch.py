@@ -51,23 +51,24 @@ class State:
     Attributes:
         seen: every file, whatever it holds.
         valid: content that needs no look: confirmed, or valid and within the drift limit.
-        told: content of the last confirmed event.
+        announced: content of the last confirmed event.
         pending: content that was announced since and is not confirmed.
     """
 
     seen: dict[str, File]
     valid: dict[str, str]
-    told: dict[str, str]
+    announced: dict[str, str]
     pending: dict[str, str] | None = None
 
 
 def load(path: Path) -> State:
-    """Read the state; at first there is none."""
+    """Read the state, which is empty at first; states of earlier versions say ``told`` for ``announced``."""
     if not path.is_file():
         return State({}, {}, {})
     document = json.loads(path.read_text())
     seen = {name: File(**entry) for name, entry in document["seen"].items()}
-    return State(seen, document["valid"], document.get("told", document["valid"]), document.get("pending"))
+    announced = document.get("announced", document.get("told", document["valid"]))
+    return State(seen, document["valid"], announced, document.get("pending"))
 
 
 def state_of(path: Path, corpus: str) -> Path:
@@ -85,17 +86,17 @@ def save(path: Path, state: State) -> None:
 
 def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
     """Return every file below a folder; those whose size and time are as they were seen are not read again."""
-    found = {}
+    files = {}
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         status, name = path.stat(), path.relative_to(root).as_posix()
         known = seen.get(name)
         if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-            found[name] = known
+            files[name] = known
             continue
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found[name] = File(status.st_size, status.st_mtime_ns, digest)
-    return found
+        files[name] = File(status.st_size, status.st_mtime_ns, digest)
+    return files
 
 
 def _table(rows: list[dict]) -> str:
@@ -118,9 +119,9 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
         InputError: too many recordings are unusable, or one that is new or has changed is.
     """
     paths = recording_checks.find_recordings(root)
-    found = [recording_checks.check_recording(root, path, filtering) for path in paths]
-    recordings = [recording for recording, _ in found if recording]
-    problems = [problem for _, some in found for problem in some] + recording_checks.check_corpus(recordings)
+    checked = [recording_checks.check_recording(root, path, filtering) for path in paths]
+    recordings = [recording for recording, _ in checked if recording]
+    problems = [problem for _, problems in checked for problem in problems] + recording_checks.check_corpus(recordings)
     errors = [problem for problem in problems if problem.severity == "error"]
     bad = {problem.path for problem in errors}
     stems = {name.rpartition(".")[0] for name in changed}
@@ -138,7 +139,7 @@ def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: floa
     Args:
         root: the corpus's edf/ folder.
         recordings: the usable ones.
-        unchanged: files that are as they were when the others were last told.
+        unchanged: files that are as they were when the others were last announced.
         limit: scores above it count as drift.
     """
     known = [path for path in recordings if path.as_posix() in unchanged]
@@ -163,13 +164,13 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
         root: the corpus's edf/ folder.
         state_path: where the state is kept.
         settle_seconds: a file that changed less than this ago may still be arriving.
-        drift_limit: if given, new recordings are told of only if one of their scores is above it.
+        drift_limit: if given, new recordings are announced only if one of their scores is above it.
 
     Returns:
         0 or 99, the exit status.
 
     Raises:
-        InputError: the corpus is not there, or what is new is not valid.
+        InputError: the corpus does not exist, or what is new is not valid.
     """
     if not root.is_dir():
         raise InputError(f"params.yaml: event_corpora: root: {root} is not a folder")
@@ -191,21 +192,21 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     fraction = read("ingest_events", Ingestion).max_bad_fraction
     filtering = read("preprocess_events.filtering", Filtering)
     recordings = check(root, changed, fraction, filtering, baseline=not state.valid)
-    unchanged = {name for name, digest in content.items() if state.told.get(name) == digest}
+    unchanged = {name for name, digest in content.items() if state.announced.get(name) == digest}
     far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit)
-    tell = drift_limit is None or far or not state.told
-    save(state_path, replace(state, seen=seen, pending=content) if tell else State(seen, content, state.told))
+    announce = drift_limit is None or far or not state.announced
+    save(state_path, replace(state, seen=seen, pending=content) if announce else State(seen, content, state.announced))
     print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
-    if not tell:
+    if not announce:
         print(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
-    return 0 if tell else EXIT_NOTHING_TO_DO
+    return 0 if announce else EXIT_NOTHING_TO_DO
 
 
 def confirm(state_path: Path) -> None:
     """Take what was announced as known."""
     state = load(state_path)
     if state.pending is not None:
-        save(state_path, State(state.seen, valid=state.pending, told=state.pending))
+        save(state_path, State(state.seen, valid=state.pending, announced=state.pending))
 
 
 def main() -> int | None:

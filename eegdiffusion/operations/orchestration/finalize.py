@@ -1,4 +1,4 @@
-"""Seal a finished run: ``python -m eegdiffusion.operations.orchestration.finalize``, in its workspace.
+"""Finalize a run: ``python -m eegdiffusion.operations.orchestration.finalize``, in its workspace.
 
 Checks that nothing is out of date, pushes the data to DVC's remote, and records ``dvc.lock`` on the run's branch in the
 repository. Each step may be repeated.
@@ -35,8 +35,8 @@ def push_data(workspace: Path, *stages: str, attempts: int = 4, wait: float = 5.
             wait *= 2
 
 
-def seal(workspace: Path) -> str:
-    """Seal the run of a workspace.
+def finalize_run(workspace: Path) -> str:
+    """Finalize the run of a workspace.
 
     Args:
         workspace: the run's workspace.
@@ -58,4 +58,4 @@ def seal(workspace: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(seal(Path.cwd()))
+    print(finalize_run(Path.cwd()))

@@ -5,7 +5,7 @@ branch ``retrain/<run>``. Data go through DVC's remote, what the stages recorded
 
     python -m eegdiffusion.operations.orchestration.isolated open --run ID --branch retrain/ID [...]
     python -m eegdiffusion.operations.orchestration.isolated stage pretrain_ssmdp@base  # pulls its inputs only
-    python -m eegdiffusion.operations.orchestration.isolated seal
+    python -m eegdiffusion.operations.orchestration.isolated finalize
     python -m eegdiffusion.operations.orchestration.isolated after models COMMAND...    # pulls models/, then runs
 """
 
@@ -43,7 +43,7 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
         stages: the stages that the run will be asked for; none for no check.
 
     Raises:
-        InputError: the revision, an override or a source of data is not there, the stages are others, or the branch
+        InputError: the revision, an override or a source of data does not exist, the stages are others, or the branch
             belongs to another run.
     """
     if shell.output("git", "ls-remote", "--heads", "origin", f"refs/heads/{branch}", cwd=clone):
@@ -58,9 +58,9 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
     shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=clone)
     set_params(clone, overrides, run)
     with Repo(str(clone)) as repo:
-        found = repo.index.stages
-        check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
-        _check_sources(clone, found)
+        stages_of_clone = repo.index.stages
+        check_stages({stage.name for stage in stages_of_clone if isinstance(stage, PipelineStage)}, stages)
+        _check_sources(clone, stages_of_clone)
     message = f"Open the run {run}\n\n{TRAILER}: {run}"
     shell.output("git", *shell.AUTHOR, "commit", "--quiet", "--allow-empty", "--message", message, cwd=clone)
     shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=clone)
@@ -69,10 +69,10 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
 
 def _check_sources(clone: Path, stages: list) -> None:
     """Sources of data are mounted in every pod; a path within the repository would be empty in a clone."""
-    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
+    outputs = [Path(out.fs_path) for stage in stages for out in stage.outs]
     for dep in (dep for stage in stages for dep in stage.deps if not isinstance(dep, ParamsDependency)):
         path = Path(dep.fs_path)
-        if path.exists() or any(path.is_relative_to(out) or out.is_relative_to(path) for out in made):
+        if path.exists() or any(path.is_relative_to(out) or out.is_relative_to(path) for out in outputs):
             continue
         if path.is_relative_to(clone):
             raise InputError(
@@ -101,24 +101,24 @@ def run_isolated(clone: Path, stage: str) -> int:
     return 0
 
 
-def seal(clone: Path) -> str:
+def finalize(clone: Path) -> str:
     """Record the union of all fragments as the branch's ``dvc.lock``.
 
     Raises:
         RuntimeError: a stage would run again with that lock.
     """
     run = _run(clone)
-    found = fragments.fetch(clone, run)
-    fragments.write(clone, found.lock)
+    recorded = fragments.fetch(clone, run)
+    fragments.write(clone, recorded.lock)
     with Repo(str(clone)) as repo:
         names = [stage.name for stage in repo.index.stages if isinstance(stage, PipelineStage)]
-        stale = [name for name in names if not found.settled(name)]
+        stale = [name for name in names if not recorded.settled(name)]
         stale = stale or [stage.name for stage in repo.reproduce(dry=True, allow_missing=True)]
     if stale:
         raise RuntimeError(f"{branch_of(run)}: out of date: {', '.join(stale)}")
     shell.commit(clone, f"Record the results of {run}", fragments.LOCK)
     shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch_of(run)}", cwd=clone)
-    fragments.remove(clone, run, list(found.fragments))
+    fragments.remove(clone, run, list(recorded.fragments))
     return branch_of(run)
 
 
@@ -159,7 +159,7 @@ def main() -> int | None:
     opening.add_argument("--overrides", type=json.loads, default={}, help="JSON: values by dotted name")
     opening.add_argument("--stages", nargs="*", default=[], help="the stages that the run will be asked for")
     actions.add_parser("stage").add_argument("stage")
-    actions.add_parser("seal")
+    actions.add_parser("finalize")
     after = actions.add_parser("after")
     after.add_argument("folder")
     after.add_argument("command", nargs=argparse.REMAINDER)
@@ -170,8 +170,8 @@ def main() -> int | None:
             open_branch(clone, options.branch, options.run, options.revision, options.overrides, options.stages)
         case "stage":
             return run_isolated(clone, options.stage)
-        case "seal":
-            print(seal(clone))
+        case "finalize":
+            print(finalize(clone))
         case "after":
             pull(clone, options.folder)
             os.execvp(options.command[0], options.command)

@@ -1,8 +1,8 @@
 """Open the workspace of a run: ``python -m eegdiffusion.operations.orchestration.open_run``.
 
 A workspace is a clone of the repository at one revision, on a branch ``retrain/<name of the folder>``, with DVC's cache
-and remotes of the repository, and links to the data that no stage makes. It is made beside its place and renamed, so
-that half a workspace is never taken for one. One that is there already is kept: the run is resumed.
+and remotes of the repository, and links to the data that no stage makes. It is made beside its final path and renamed,
+so that half a workspace is never taken for one. One that exists already is kept: the run is resumed.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
         stages: the stages that the run will be asked for; none for no check.
 
     Raises:
-        InputError: the revision, an override or a source of data is not there, the stages are others, or the
+        InputError: the revision, an override or a source of data does not exist, the stages are others, or the
             workspace belongs to another run.
     """
     if workspace.exists():
@@ -57,9 +57,9 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
     with Repo(str(repository)) as source:
         share_storage(source, partial)
     with Repo(str(partial)) as repo:
-        found = repo.index.stages
-        check_stages({stage.name for stage in found if isinstance(stage, PipelineStage)}, stages)
-        link_sources(repository, partial, found)
+        stages_of_clone = repo.index.stages
+        check_stages({stage.name for stage in stages_of_clone if isinstance(stage, PipelineStage)}, stages)
+        link_sources(repository, partial, stages_of_clone)
     (partial / RECORD).write_text(json.dumps({"run": run, "overrides": overrides}))
     partial.rename(workspace)
     print(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
@@ -88,10 +88,10 @@ def set_params(clone: Path, overrides: dict, run: str) -> None:
         shell.commit(clone, f"Set the parameters of the run {run}", PARAMS.name)
 
 
-def check_stages(found: set[str], expected: list[str]) -> None:
+def check_stages(actual: set[str], expected: list[str]) -> None:
     """Refuse a graph whose stages are not those that the run will be asked for (none for no check)."""
-    if expected and found != set(expected):
-        names = ", ".join(sorted(found ^ set(expected)))
+    if expected and actual != set(expected):
+        names = ", ".join(sorted(actual ^ set(expected)))
         raise InputError(
             f"stages: this run's are not those of the DAG ({names}); set what changes a matrix in the repository's "
             "params.yaml, from which the DAG is made, not for one run"

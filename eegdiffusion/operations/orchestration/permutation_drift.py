@@ -6,7 +6,7 @@ and Young, Resampling-Based Multiple Testing, 1993). So without drift one table 
 features it has.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -75,17 +75,17 @@ def profile(
     return Profile(subject, tuple(electrodes), np.log10(np.maximum(power, 1e-6)), amplitude, frozenset(channels))
 
 
-def population_stability(reference: np.ndarray, found: np.ndarray) -> np.ndarray:
+def population_stability(reference: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Population stability index of shares (..., bins): sum of (q - p) ln(q / p) over the bins."""
-    p, q = ((shares + FLOOR) / (1 + BINS * FLOOR) for shares in (reference, found))
+    p, q = ((shares + FLOOR) / (1 + BINS * FLOOR) for shares in (reference, observed))
     return ((q - p) * np.log(q / p)).sum(axis=-1)
 
 
 def _subjects(profiles: list[Profile]) -> list[list[Profile]]:
-    found: dict[str, list[Profile]] = {}
-    for each in profiles:
-        found.setdefault(each.subject, []).append(each)
-    return list(found.values())
+    by_subject: dict[str, list[Profile]] = {}
+    for recording in profiles:
+        by_subject.setdefault(recording.subject, []).append(recording)
+    return list(by_subject.values())
 
 
 def _divisions(known: int, new: int, rng: np.random.Generator) -> np.ndarray:
@@ -106,19 +106,19 @@ def _means(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return tuple(np.tensordot(part / part.sum(axis=1, keepdims=True), values, 1) for part in parts)
 
 
-def _of_histograms(values: list[list[np.ndarray]], chosen: np.ndarray) -> np.ndarray:
+def _histogram_scores(values: list[list[np.ndarray]], chosen: np.ndarray) -> np.ndarray:
     """Index of each division, from each subject's recordings' values; subjects, and recordings of one, count alike."""
-    inner = np.quantile(np.concatenate([part for some in values for part in some]), np.linspace(0, 1, BINS + 1)[1:-1])
+    pooled = np.concatenate([recording for recordings in values for recording in recordings])
+    inner_edges = np.quantile(pooled, np.linspace(0, 1, BINS + 1)[1:-1])
 
-    def shares(part: np.ndarray) -> np.ndarray:
-        return np.bincount(np.searchsorted(inner, part), minlength=BINS) / len(part)
+    def shares(recording: np.ndarray) -> np.ndarray:
+        return np.bincount(np.searchsorted(inner_edges, recording), minlength=BINS) / len(recording)
 
-    return population_stability(
-        *_means(np.stack([np.mean([shares(p) for p in some], axis=0) for some in values]), chosen)
-    )
+    of_subjects = np.stack([np.mean([shares(recording) for recording in recordings], axis=0) for recordings in values])
+    return population_stability(*_means(of_subjects, chosen))
 
 
-def _of_means(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _mean_scores(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """What the index is for normal distributions of one variance: (subjects, features) -> (divisions, features)."""
     left, right = _means(values, chosen)
     new, count = chosen.sum(axis=1)[:, None], len(values)
@@ -146,21 +146,22 @@ def compare(corpus: list[Profile], drop: list[Profile], limit: float, seed: int 
     subjects = known + new
     chosen = _divisions(len(known), len(new), np.random.default_rng(seed))
 
-    def over(of) -> np.ndarray:
-        return np.stack([np.mean([of(each) for each in some], axis=0) for some in subjects])
+    def subject_means(feature: Callable[[Profile], np.ndarray]) -> np.ndarray:
+        return np.stack([np.mean([feature(recording) for recording in recordings], axis=0) for recordings in subjects])
 
     names, means, scores = [], [], []
     histograms = {f"{band} power": lambda p, k=k: p.bands[:, k] for k, band in enumerate(BANDS)}
-    for name, of in (histograms | {"amplitude": lambda p: p.amplitude}).items():
+    for name, feature in (histograms | {"amplitude": lambda p: p.amplitude}).items():
         names.append(name)
-        means.append(over(lambda p, of=of: of(p).mean())[:, None])
-        scores.append(_of_histograms([[of(each) for each in some] for some in subjects], chosen)[:, None])
+        means.append(subject_means(lambda p, feature=feature: feature(p).mean())[:, None])
+        values = [[feature(recording) for recording in recordings] for recordings in subjects]
+        scores.append(_histogram_scores(values, chosen)[:, None])
     names += [f"electrode {name}" for name in corpus[0].electrodes]
-    means.append(over(lambda p: p.electrode_power))
-    scores.append(_of_means(means[-1], chosen))
+    means.append(subject_means(lambda p: p.electrode_power))
+    scores.append(_mean_scores(means[-1], chosen))
     channels = sorted(frozenset.union(*(p.channels for p in corpus + drop)))
     names += [f"channel {name}" for name in channels]
-    means.append(over(lambda p: np.array([name in p.channels for name in channels], float)))
+    means.append(subject_means(lambda p: np.array([name in p.channels for name in channels], float)))
     scores.append(np.abs(np.subtract(*_means(means[-1], chosen))))
 
     score = np.concatenate(scores, axis=1)

@@ -8,13 +8,13 @@ from eegdiffusion.core.runtime import shell
 
 
 def prune(repository: Path, runs: Path, current: Path, keep: int, max_days: float) -> list[str]:
-    """Remove the workspaces of sealed runs, except the newest. What a failed run left is never removed.
+    """Remove the workspaces of finalized runs, except the newest. What a failed run left is never removed.
 
     Args:
-        repository: the repository, whose branches say which runs are sealed.
+        repository: the repository, whose branches say which runs are finalized.
         runs: folder of the workspaces.
         current: the workspace that is in use.
-        keep: how many of the other sealed runs to keep.
+        keep: how many of the other finalized runs to keep.
         max_days: of those, the ones that were opened longer ago go as well; 0 for no limit.
 
     Returns:
@@ -22,8 +22,8 @@ def prune(repository: Path, runs: Path, current: Path, keep: int, max_days: floa
     """
     for half_removed in runs.glob(".*.removed"):
         shutil.rmtree(half_removed)
-    found = [path for path in runs.glob("[!.]*/") if path != current and _is_sealed(repository, path)]
-    newest_first = sorted(found, key=_opened, reverse=True)
+    finalized = [path for path in runs.glob("[!.]*/") if path != current and _is_finalized(repository, path)]
+    newest_first = sorted(finalized, key=_opened, reverse=True)
     oldest_kept = time.time() - max_days * 86400 if max_days else 0
     removed = [path for number, path in enumerate(newest_first) if number >= keep or _opened(path) < oldest_kept]
     for path in removed:
@@ -36,11 +36,11 @@ def _opened(workspace: Path) -> float:
     return (workspace / ".git" / "HEAD").stat().st_mtime
 
 
-def _is_sealed(repository: Path, workspace: Path) -> bool:
+def _is_finalized(repository: Path, workspace: Path) -> bool:
     """Whether the run's branch in the repository holds all that the workspace has recorded."""
     if not (workspace / ".git").is_dir():
         return False
     branch = f"refs/heads/retrain/{workspace.name}"
-    sealed = shell.output("git", "for-each-ref", "--format=%(objectname)", branch, cwd=repository)
+    recorded = shell.output("git", "for-each-ref", "--format=%(objectname)", branch, cwd=repository)
     changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=workspace)
-    return not changed and sealed == shell.output("git", "rev-parse", "HEAD", cwd=workspace)
+    return not changed and recorded == shell.output("git", "rev-parse", "HEAD", cwd=workspace)

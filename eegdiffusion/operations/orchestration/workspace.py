@@ -62,13 +62,13 @@ def link_sources(repository: Path, folder: Path, stages: list) -> None:
     Raises:
         InputError: the repository does not have it either.
     """
-    made = [Path(out.fs_path) for stage in stages for out in stage.outs]
+    outputs = [Path(out.fs_path) for stage in stages for out in stage.outs]
     for stage in stages:
         for dep in stage.deps:
             path = Path(dep.fs_path)
             if isinstance(dep, ParamsDependency) or path.exists():
                 continue
-            if any(path.is_relative_to(out) or out.is_relative_to(path) for out in made):
+            if any(path.is_relative_to(out) or out.is_relative_to(path) for out in outputs):
                 continue
             target = repository / path.relative_to(folder) if path.is_relative_to(folder) else path
             if not target.exists():
