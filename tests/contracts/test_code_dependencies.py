@@ -11,7 +11,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from eegdiffusion.commands.code_deps.__main__ import main as code_deps
+from eegdiffusion.commands.code_deps import main as code_deps
 from eegdiffusion.core.runtime.closure import NEVER_DECIDES, is_code
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -35,7 +35,7 @@ def test_what_only_shows_results_reruns_no_training(file):
 
 
 def test_a_file_that_decides_reruns_what_it_decides():
-    assert reruns("eegdiffusion/core/signal/filtering.py") == set(BODIES)
+    assert reruns("eegdiffusion/core/runtime/settings.py") == set(BODIES)
     assert reruns("components/finetune_lft/settings.py") == {"finetune_lft", "ablate_lft"}
 
 
