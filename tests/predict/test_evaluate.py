@@ -25,7 +25,7 @@ def _write_store(path, **changes):
     (path / "recordings").mkdir(parents=True)
     preprocess(EDF, path / "recordings" / window_store.file_name("a"), filtering=EEGDM, sign="eegdm", processing="")
     starts = [200 * (k // 2) for k in range(24)]
-    columns = {"recording": "a", "split": "test", "start_sample": starts, "channel": 0, "label": np.arange(24) % 6}
+    columns = {"recording": "a", "split": "test", "start_sample": starts, "channel": 0, "label": 1 + np.arange(24) % 6}
     windows = pandas.DataFrame(columns).assign(row=np.arange(24))
     fields = {
         "corpus": "surrogate",
@@ -72,7 +72,7 @@ def test_the_scores_are_those_of_the_models_predictions(registered, store, tmp_p
     ("words", "changes", "message"),
     [
         (["--split", "train"], {}, "split: train has no windows"),
-        ([], {"montage_sign": "acns"}, "montage_sign: must be eegdm, as models:/lft@champion was trained .found acns"),
+        ([], {"montage_sign": "tuh"}, "montage_sign: must be eegdm, as models:/lft@champion was trained .found tuh"),
         ([], {"classes": list(tuev.CLASSES)[::-1]}, "classes: must be .*spsw"),
         (["--out", "scores.json"], {}, "--out: must end with .csv"),
     ],
