@@ -94,11 +94,7 @@ def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
     """Run a command in a shell in which nothing is activated."""
     home = clone.parent / "home"
     home.mkdir(exist_ok=True)
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(home),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-    }
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     return subprocess.run(
         ["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
