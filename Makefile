@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY := passive
 # Advice to the authors of libraries, not to users.
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
 
-.PHONY: help env demo demo-eeg demo-things demo-pictures repro test test-containers up down bench lint lock deps airflow mlflow clean-work
+.PHONY: help env demo demo-eeg demo-things demo-pictures repro test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -82,6 +82,11 @@ bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 
 deps: env ## compute the code that each stage of dvc.yaml depends on
 	$(PY) -m eegdiffusion.commands.code_deps
+
+docs: env ## write README's graph and scores, build the site of docs/ into site/
+	$(PY) docs/hooks/stage_graph.py
+	-$(PY) docs/hooks/demo_scores.py
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
 	$(EEG) airflow
