@@ -1,4 +1,4 @@
-"""What the stages before the report left behind."""
+"""Results of the classifiers of EEG events, and the data behind them, read from the outputs of the stages."""
 
 import json
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ WINDOW = ["recording", "row", "start_sample", "label"]
 
 
 @dataclass(frozen=True)
-class Classifier:
+class ClassifierResults:
     """Test predictions of one classifier, trained once for each seed.
 
     Attributes:
         seeds: (seeds,).
         parameters: number of weights.
-        windows: test windows: recording, row, start_sample, label (0-based).
+        windows: test windows, one a row: recording, row, start_sample, label (0-based).
         probabilities: (seeds, windows, classes).
         curves: a table for each seed.
     """
@@ -68,12 +68,12 @@ class Classifier:
         return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
 
 
-def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
+def read_classifier(folder: Path, seeds: list[int]) -> ClassifierResults:
     """Read ``seed-<seed>/`` with ``metrics.json``, ``predictions.parquet`` and ``curves.csv``.
 
     Args:
-        folder: of the classifier. What other seeds left in it earlier is not read.
-        seeds: to read.
+        folder: output of the classifier's stage. What other seeds left in it earlier is not read.
+        seeds: training seeds to read.
 
     Raises:
         InputError: a seed is missing, or the seeds were not tested on the same windows.
@@ -85,7 +85,7 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
     if not all(table[WINDOW].equals(windows) for table in tables):
         raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
     classes = [column for column in tables[0] if column.removeprefix("p").isdigit()]
-    return Classifier(
+    return ClassifierResults(
         seeds=seeds,
         parameters=facts["parameters"],
         windows=windows,
@@ -94,23 +94,23 @@ def read_classifier(folder: Path, seeds: list[int]) -> Classifier:
     )
 
 
-def read_classifiers(folders: dict[str, Path], seeds: list[int]) -> dict[str, Classifier]:
-    """Read classifiers that are to be compared.
+def read_classifiers(folders: dict[str, Path], seeds: list[int]) -> dict[str, ClassifierResults]:
+    """Read classifiers that are compared, by name.
 
     Raises:
         InputError: a seed is missing, or they were not tested on the same windows.
     """
-    found = {name: read_classifier(folder, seeds) for name, folder in folders.items()}
-    first, *others = found
+    classifiers = {name: read_classifier(folder, seeds) for name, folder in folders.items()}
+    first, *others = classifiers
     for name in others:
-        if not found[name].windows.equals(found[first].windows):
+        if not classifiers[name].windows.equals(classifiers[first].windows):
             raise InputError(f"{folders[name]}: must be tested on the windows of {folders[first]} (found others)")
-    return found
+    return classifiers
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The data behind the results.
+class EventData:
+    """The corpus of EEG events behind the results.
 
     Attributes:
         name: ``TUEV`` or ``surrogate``.
@@ -136,12 +136,12 @@ class Corpus:
         return self.recordings.set_index("recording")["subject"]
 
 
-def read_corpus(index: Path, store: Path) -> Corpus:
+def read_event_data(index: Path, store: Path) -> EventData:
     """Read the outputs of ingestion and preprocessing."""
-    described = Store(store)
-    return Corpus(
-        name=described.corpus,
-        classes=[name.upper() for name in described.classes],
+    window_store = Store(store)
+    return EventData(
+        name=window_store.corpus,
+        classes=[name.upper() for name in window_store.classes],
         recordings=pandas.read_parquet(index / "recordings.parquet"),
         problems=pandas.read_parquet(index / "problems.parquet"),
         split=json.loads((index / "split.json").read_text()),

@@ -10,8 +10,8 @@ from eegdiffusion.core.statistics.classification_metrics import Interval
 from eegdiffusion.core.statistics.seeds import Summary
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.results.backbones import Backbone
-from eegdiffusion.report.classifier_results import Corpus
-from eegdiffusion.report.comparison import Comparison
+from eegdiffusion.report.classifier_comparison import ClassifierComparison
+from eegdiffusion.report.classifier_results import EventData
 
 METRIC_NAMES = {
     "cohen_kappa": "Cohen's kappa",
@@ -20,64 +20,64 @@ METRIC_NAMES = {
 }
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Write a number, or a dash for NaN."""
+def format_number(value: float, digits: int = 3) -> str:
+    """Write a number with so many digits, or a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:z.{digits}f}"
 
 
-def spread(summary: Summary) -> str:
+def format_spread(summary: Summary) -> str:
     """Write mean ± sd, or the mean alone where there is no sd."""
-    mean = number(summary.mean)
-    return mean if math.isnan(summary.sd) else f"{mean} ± {number(summary.sd)}"
+    mean = format_number(summary.mean)
+    return mean if math.isnan(summary.sd) else f"{mean} ± {format_number(summary.sd)}"
 
 
-def interval(found: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """Write a confidence interval."""
-    return f"{number(found.low)} to {number(found.high)}"
+    return f"{format_number(interval.low)} to {format_number(interval.high)}"
 
 
-def recordings_table(corpus: Corpus) -> pandas.DataFrame:
+def recordings_table(data: EventData) -> pandas.DataFrame:
     """Subjects, recordings, hours and windows of each split."""
     rows = []
     for split in SPLITS:
-        recordings = corpus.recordings[corpus.recordings["split"] == split]
+        recordings = data.recordings[data.recordings["split"] == split]
         rows.append(
             {
                 "split": split,
                 "subjects": recordings["subject"].nunique(),
                 "recordings": len(recordings),
                 "hours": f"{recordings['duration_s'].sum() / 3600:.2f}",
-                "event windows": (corpus.windows["split"] == split).sum(),
-                "pretraining windows": (corpus.pretraining["split"] == split).sum(),
+                "event windows": (data.windows["split"] == split).sum(),
+                "pretraining windows": (data.pretraining["split"] == split).sum(),
             }
         )
     return pandas.DataFrame(rows)
 
 
-def class_table(corpus: Corpus) -> pandas.DataFrame:
+def class_table(data: EventData) -> pandas.DataFrame:
     """Event windows of each class and split."""
-    labels = pandas.Categorical(corpus.windows["label"], categories=range(1, len(corpus.classes) + 1))
-    splits = pandas.Categorical(corpus.windows["split"], categories=SPLITS)
+    labels = pandas.Categorical(data.windows["label"], categories=range(1, len(data.classes) + 1))
+    splits = pandas.Categorical(data.windows["split"], categories=SPLITS)
     counts = pandas.crosstab(labels, splits, dropna=False)
-    counts.index = pandas.Index(corpus.classes, name="class")
+    counts.index = pandas.Index(data.classes, name="class")
     counts["all"] = counts.sum(axis=1)
     return counts.reset_index()
 
 
-def problems_table(corpus: Corpus) -> pandas.DataFrame:
+def problems_table(data: EventData) -> pandas.DataFrame:
     """Number of files that each check of ingestion objected to."""
-    grouped = corpus.problems.groupby(["severity", "check"])["path"].nunique()
+    grouped = data.problems.groupby(["severity", "check"])["path"].nunique()
     return grouped.rename("files").reset_index()
 
 
-def results_table(comparison: Comparison) -> pandas.DataFrame:
+def results_table(comparison: ClassifierComparison) -> pandas.DataFrame:
     """Metrics of the classifiers, with the interval of the balanced accuracy."""
     return pandas.DataFrame(
         [
             {
                 "model": model,
-                **{name: spread(summaries[metric]) for metric, name in METRIC_NAMES.items()},
-                "95 % interval of balanced accuracy": interval(comparison.intervals[model]),
+                **{name: format_spread(summaries[metric]) for metric, name in METRIC_NAMES.items()},
+                "95 % interval of balanced accuracy": format_interval(comparison.intervals[model]),
                 "seeds": summaries["cohen_kappa"].n,
                 "parameters": f"{comparison.classifiers[model].parameters:,}",
             }
@@ -90,7 +90,7 @@ def _quoted(value: float | Sequence[float] | None) -> str:
     """Write a published number with all its digits: mean, or mean and sd."""
     if value is None:
         return "–"
-    return number(value, 4) if isinstance(value, float) else " ± ".join(number(part, 4) for part in value)
+    return format_number(value, 4) if isinstance(value, float) else " ± ".join(format_number(part, 4) for part in value)
 
 
 def published_table(published: Mapping) -> pandas.DataFrame:
@@ -108,8 +108,8 @@ def published_table(published: Mapping) -> pandas.DataFrame:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one row of a table of results measured.
+class AblationResult:
+    """Result of one row of an ablation.
 
     Attributes:
         parameters: number of weights, counted.
@@ -120,11 +120,11 @@ class Measured:
     metrics: Mapping[str, Summary]
 
 
-def ablation_table(rows: Mapping[str, Measured], published: Mapping[str, Mapping]) -> pandas.DataFrame:
+def ablation_table(rows: Mapping[str, AblationResult], published: Mapping[str, Mapping]) -> pandas.DataFrame:
     """One family of ablations, measured here beside what the paper gives on TUEV.
 
     Args:
-        rows: variant -> what was measured; the first is the default.
+        rows: variant -> result; the first is the default.
         published: variant -> metric -> the paper's number, for the variants and metrics that the paper gives.
     """
     quoted = {metric: name for metric, name in METRIC_NAMES.items() if any(metric in row for row in published.values())}
@@ -132,26 +132,30 @@ def ablation_table(rows: Mapping[str, Measured], published: Mapping[str, Mapping
         [
             {
                 "variant": variant,
-                "parameters": f"{measured.parameters:,}",
-                "seeds": measured.metrics["cohen_kappa"].n,
-                **{name: spread(measured.metrics[metric]) for metric, name in METRIC_NAMES.items()},
+                "parameters": f"{result.parameters:,}",
+                "seeds": result.metrics["cohen_kappa"].n,
+                **{name: format_spread(result.metrics[metric]) for metric, name in METRIC_NAMES.items()},
                 **{
                     f"{name}, published (TUEV)": _quoted(published.get(variant, {}).get(metric))
                     for metric, name in quoted.items()
                 },
             }
-            for variant, measured in rows.items()
+            for variant, result in rows.items()
         ]
     )
 
 
 def per_class_table(tables: Sequence[pandas.DataFrame]) -> pandas.DataFrame:
-    """Scores of each class, mean ± sd over seeds; ``tables`` holds :func:`metrics.per_class` of each seed."""
+    """Make a row for each class: precision, recall, F1, mean ± sd over seeds, and the number of windows.
+
+    Args:
+        tables: :func:`~eegdiffusion.core.statistics.classification_metrics.per_class` of each seed.
+    """
     joined = pandas.concat(tables).groupby(level=0, sort=False)
     means, spreads, n = joined.mean(), joined.std(), len(tables)
     rows = pandas.DataFrame(
         {
-            score: [spread(Summary(means.at[name, score], spreads.at[name, score], n)) for name in means.index]
+            score: [format_spread(Summary(means.at[name, score], spreads.at[name, score], n)) for name in means.index]
             for score in ("precision", "recall", "f1")
         }
     ).rename(columns={"f1": "F1"})
@@ -170,7 +174,7 @@ def backbones_table(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:
                 "parameters": f"{backbone.facts['parameters']:,}",
                 "training samples": f"{backbone.facts['training_samples']:,}",
                 "best epoch": f"{backbone.facts['best_epoch']:g}",
-                "validation loss": number(backbone.facts["validation_loss"], 4),
+                "validation loss": format_number(backbone.facts["validation_loss"], 4),
             }
             for name, backbone in backbones.items()
         ]

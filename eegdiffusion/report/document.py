@@ -3,7 +3,6 @@
 import base64
 import itertools
 import re
-import shutil
 from pathlib import Path
 
 import pandas
@@ -26,17 +25,17 @@ class Document:
 
     Args:
         folder: where the report goes; figures go to ``figures/`` in it.
-        corpus: name of the corpus.
+        corpus: name of the corpus that tables and figures come from, where they do not say another.
     """
 
     def __init__(self, folder: Path, corpus: str):
         self.folder = folder
         self.corpus = corpus
         self._tables, self._figures = itertools.count(1), itertools.count(1)
-        (folder / "figures").mkdir(parents=True)
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
 
     def titled(self, text: str) -> str:
-        """Add the corpus to the title of a table or figure."""
+        """Add the corpus to the caption of a table or figure."""
         return f"{text} ({self.corpus} data)"
 
     def table(self, frame: pandas.DataFrame, caption: str, note: str = "", corpus: str | None = None) -> str:
@@ -55,23 +54,21 @@ class Document:
         return "\n\n".join(part for part in (text, rows, note) if part)
 
     def figure(self, figure: Figure, name: str, caption: str, corpus: str | None = None) -> str:
-        """Save a figure as ``figures/<name>.png`` and write the Markdown that shows it, its caption below."""
+        """Save a figure and write the Markdown that shows it, its caption below.
+
+        Args:
+            figure: that is saved as ``figures/<name>.png``.
+            name: of the file.
+            caption: what it shows.
+            corpus: where its data come from, when not from the report's corpus.
+        """
         path = Path("figures", f"{name}.png")
         figure.savefig(self.folder / path, dpi=DPI)
-        return self._shown(path, caption, corpus)
-
-    def picture(self, source: Path, name: str, caption: str, corpus: str | None = None) -> str:
-        """Take a PNG that a stage has drawn as a figure; see :meth:`figure`."""
-        path = Path("figures", f"{name}.png")
-        shutil.copyfile(source, self.folder / path)
-        return self._shown(path, caption, corpus)
-
-    def _shown(self, path: Path, caption: str, corpus: str | None) -> str:
         caption = f"{caption} ({corpus} data)" if corpus else self.titled(caption)
         return f"![{caption}]({path.as_posix()})\n\n**Figure {next(self._figures)}.** {caption}"
 
-    def write(self, **values) -> None:
-        """Write ``report.md`` and ``report.html``; ``values`` fill the template."""
+    def write_pages(self, **values) -> None:
+        """Write ``report.md`` and ``report.html`` from the values of the template's variables."""
         text = TEMPLATES.get_template("report.md.j2").render(doc=self, corpus=self.corpus, **values)
         (self.folder / "report.md").write_text(text)
         (self.folder / "report.html").write_text(_page(text, self.folder))
@@ -96,9 +93,9 @@ def _page(markdown: str, folder: Path) -> str:
                 contents.append((f"section-{len(contents) + 1}", inline.content))
         for token in inline.children or ():
             if token.type == "image":
-                picture = (folder / token.attrs["src"]).read_bytes()
-                width = int.from_bytes(picture[16:20])  # of the PNG's header
-                token.attrSet("src", f"data:image/png;base64,{base64.b64encode(picture).decode()}")
+                png = (folder / token.attrs["src"]).read_bytes()
+                width = int.from_bytes(png[16:20])  # of the PNG's header
+                token.attrSet("src", f"data:image/png;base64,{base64.b64encode(png).decode()}")
                 token.attrSet("width", str(round(width * CSS_DPI / DPI)))
     body = parser.renderer.render(tokens, parser.options, {})
     return TEMPLATES.get_template("page.html.j2").render(title=title, contents=contents, body=body)

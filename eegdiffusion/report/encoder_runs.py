@@ -1,4 +1,4 @@
-"""Results of the encoders of EEG recorded while images are seen."""
+"""Results of the encoders of EEG recorded while images are seen, read training by training."""
 
 import json
 from collections.abc import Mapping
@@ -17,14 +17,17 @@ from eegdiffusion.images.encoders.retrieval_control import over_trainings
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training of a row.
+class EncoderRun:
+    """One training of an experiment.
 
     Attributes:
-        protocol, band, fold, seed: which; ``band`` is None or (low, high) in Hz.
+        protocol: protocol of its training and test subjects.
+        band: (low, high) in Hz of the epochs' band filter; None: not filtered.
+        fold: name of the fold.
+        seed: seed of weights, order and, of a control, pairing.
         facts: its ``metrics.json``.
         table: ranks of an aligned encoder, predictions of a classifier.
-        folder: of its results.
+        folder: folder of its results.
     """
 
     protocol: str
@@ -37,30 +40,32 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Study:
-    """All trainings of one row, under one protocol and band.
+class EncoderResults:
+    """All trainings of one experiment under one protocol and band.
 
     Attributes:
-        name, row: of the section ``eeg_encoders``.
-        protocol, band: of all its cells.
-        cells: a training for each fold and seed.
+        name: entry of the section ``eeg_encoders``.
+        experiment: its settings.
+        protocol: protocol of all runs.
+        band: band of all runs, (low, high) in Hz; None: not filtered.
+        runs: a training for each fold and seed.
     """
 
     name: str
-    row: Row
+    experiment: Row
     protocol: str
     band: tuple[float, float] | None
-    cells: list[Cell]
+    runs: list[EncoderRun]
 
     @property
     def facts(self) -> dict:
-        """What all cells have in common, of the first one."""
-        return self.cells[0].facts
+        """The ``metrics.json`` of the first run, for what all runs have in common."""
+        return self.runs[0].facts
 
     @property
     def label(self) -> str:
-        """The row's name, and that it is a control where it is."""
-        return self.name if self.row.pairs == "recorded" else f"{self.name} (permuted pairs)"
+        """The experiment's name, and that it is a control where it is."""
+        return self.name if self.experiment.pairs == "recorded" else f"{self.name} (permuted pairs)"
 
     @property
     def band_name(self) -> str:
@@ -72,116 +77,127 @@ class Study:
 
     @property
     def table(self) -> pandas.DataFrame:
-        """The tables of all cells."""
-        tables = [cell.table.assign(seed=cell.seed, fold=cell.fold) for cell in self.cells]
+        """The tables of all runs."""
+        tables = [run.table.assign(seed=run.seed, fold=run.fold) for run in self.runs]
         return pandas.concat(tables, ignore_index=True)
 
     @property
     def repetitions(self) -> str:
-        """Repetitions that are averaged into a test epoch."""
-        counts = sorted({cell.facts["repetitions"] for cell in self.cells})
+        """Number of repetitions that are averaged into a test epoch, or its range over runs."""
+        counts = sorted({run.facts["repetitions"] for run in self.runs})
         return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
 
-    def whole(self) -> pandas.DataFrame:
-        """Ranks of the queries that average all of a subject's repetitions."""
+    def fully_averaged(self) -> pandas.DataFrame:
+        """Return the ranks of the queries that average all of a subject's repetitions."""
         table = self.table
         return table[table["repetitions"] == table.groupby("subject")["repetitions"].transform("max")]
 
     def by_training(self, ways: int, k: int, rows: pandas.DataFrame | None = None) -> np.ndarray:
-        """Top-k among so many candidates of each training, one value a seed; see :meth:`retrieval`."""
-        rows = self.whole() if rows is None else rows
+        """Compute top-k among ``ways`` candidates of each training, one value a seed; see :meth:`retrieval`."""
+        rows = self.fully_averaged() if rows is None else rows
         scores = pandas.Series(top_k(rows["rank"].to_numpy(), self.facts["images"], ways, k))
         return scores.groupby(rows["seed"].to_numpy()).mean().to_numpy()
 
     def retrieval(self, ways: int, k: int, rows: pandas.DataFrame | None = None) -> Score:
-        """Top-k among so many candidates; all repetitions averaged unless ``rows`` says otherwise.
+        """Compute top-k among so many candidates, with its interval.
 
         The interval draws test images; that of a control is over trainings.
+
+        Args:
+            ways: number of candidates, the correct image included.
+            k: number of first places that count.
+            rows: of :attr:`table`; by default those that average all repetitions.
         """
-        rows = self.whole() if rows is None else rows
-        if self.row.pairs == "permuted":
+        rows = self.fully_averaged() if rows is None else rows
+        if self.experiment.pairs == "permuted":
             return over_trainings(self.by_training(ways, k, rows))
         return bootstrap(top_k(rows["rank"].to_numpy(), self.facts["images"], ways, k), rows["image"].to_numpy())
 
-    def curve(self) -> pandas.DataFrame:
-        """Top-1 and top-5 among all images by the number of repetitions averaged, with intervals."""
-        table, found = self.table, []
+    def repetition_curve(self) -> pandas.DataFrame:
+        """Compute top-1 and top-5 among all images by the number of repetitions averaged, with intervals."""
+        table, points = self.table, []
         for count, rows in table.groupby("repetitions"):
-            row = {"repetitions": count}
+            point = {"repetitions": count}
             for k in (1, 5):
                 score = self.retrieval(self.facts["images"], k, rows)
-                row |= {f"top{k}": score.mean, f"top{k}_low": score.low, f"top{k}_high": score.high}
-            found.append(row)
-        return pandas.DataFrame(found)
+                point |= {f"top{k}": score.mean, f"top{k}_low": score.low, f"top{k}_high": score.high}
+            points.append(point)
+        return pandas.DataFrame(points)
 
     def classification(self) -> dict[str, tuple[float, float]]:
-        """Accuracy and kappa of each test subject, means over seeds."""
-        found = {}
+        """Compute accuracy and kappa of each test subject, means over seeds."""
+        scores = {}
         for subject, rows in self.table.groupby("subject"):
-            each = [classification_metrics(seed) for _, seed in rows.groupby("seed")]
-            found[subject] = (
-                float(np.mean([metrics["accuracy"] for metrics in each])),
-                float(np.mean([metrics["cohen_kappa"] for metrics in each])),
+            by_seed = [classification_metrics(seed) for _, seed in rows.groupby("seed")]
+            scores[subject] = (
+                float(np.mean([metrics["accuracy"] for metrics in by_seed])),
+                float(np.mean([metrics["cohen_kappa"] for metrics in by_seed])),
             )
-        return found
+        return scores
 
 
 @dataclass(frozen=True)
-class EEGCorpus:
-    """All studies of one corpus.
+class EncoderCorpus:
+    """All results of one corpus.
 
     Attributes:
-        name: of the corpus, ``surrogate ...`` where it is one.
-        layout: of its files.
-        warnings: what must stand beside every number made from it.
-        aligned, classified: studies by objective.
+        name: name of the corpus, ``surrogate ...`` where it is one.
+        layout: layout of its files.
+        warnings: what must stand beside every number of the corpus.
+        aligned: results of encoders aligned with image features.
+        classified: results of encoders that classify concepts.
     """
 
     name: str
     layout: str
     warnings: list[str]
-    aligned: list[Study]
-    classified: list[Study]
+    aligned: list[EncoderResults]
+    classified: list[EncoderResults]
 
 
-def read_rows(folder: Path, rows: Mapping[str, Row], seeds: list[int]) -> list[EEGCorpus]:
-    """Read what ``train_eeg_encoder`` left of these rows, corpus by corpus.
+def read_encoder_corpora(folder: Path, experiments: Mapping[str, Row], seeds: list[int]) -> list[EncoderCorpus]:
+    """Read what ``train_eeg_encoder`` wrote of these experiments, corpus by corpus.
+
+    Args:
+        folder: with a folder for each experiment.
+        experiments: entries of the section ``eeg_encoders``.
+        seeds: training seeds, of experiments that do not say their own.
 
     Raises:
-        InputError: a row or a seed is missing.
+        InputError: an experiment or a seed is missing.
     """
-    studies = [study for name, row in rows.items() for study in _studies(folder / name, name, row, seeds)]
-    found: dict[str, list[Study]] = {}
-    for study in studies:
-        found.setdefault(study.row.corpus, []).append(study)
+    corpora: dict[str, list[EncoderResults]] = {}
+    for name, experiment in experiments.items():
+        corpora.setdefault(experiment.corpus, []).extend(_read_results(folder / name, name, experiment, seeds))
     return [
-        EEGCorpus(
-            name=part[0].facts["corpus"],
-            layout=part[0].facts["layout"],
-            warnings=part[0].facts["warnings"],
-            aligned=[study for study in part if study.row.objective == "align"],
-            classified=[study for study in part if study.row.objective == "classify"],
+        EncoderCorpus(
+            name=results[0].facts["corpus"],
+            layout=results[0].facts["layout"],
+            warnings=results[0].facts["warnings"],
+            aligned=[result for result in results if result.experiment.objective == "align"],
+            classified=[result for result in results if result.experiment.objective == "classify"],
         )
-        for part in found.values()
+        for results in corpora.values()
     ]
 
 
-def _studies(folder: Path, name: str, row: Row, seeds: list[int]) -> list[Study]:
-    table = RANKS if row.objective == "align" else CLASSIFIED
-    cells: dict[tuple, list[Cell]] = {}
+def _read_results(folder: Path, name: str, experiment: Row, seeds: list[int]) -> list[EncoderResults]:
+    table = RANKS if experiment.objective == "align" else CLASSIFIED
+    runs: dict[tuple, list[EncoderRun]] = {}
     for path in sorted(folder.glob("*/*/*/seed-*/metrics.json")):
         facts = json.loads(path.read_text())
-        if facts["protocol"] not in row.protocols or facts["seed"] not in seeds_of(row, facts["protocol"], seeds):
+        protocol, seed = facts["protocol"], facts["seed"]
+        if protocol not in experiment.protocols or seed not in seeds_of(experiment, protocol, seeds):
             continue
         band = facts["band"] and tuple(facts["band"])
         rows = pandas.read_parquet(require_file(path.with_name(table)))
-        cell = Cell(facts["protocol"], band, facts["fold"]["name"], facts["seed"], facts, rows, path.parent)
-        cells.setdefault((facts["protocol"], band), []).append(cell)
-    wanted = [(protocol, band and tuple(band)) for protocol in row.protocols for band in row.bands]
+        run = EncoderRun(protocol, band, facts["fold"]["name"], seed, facts, rows, path.parent)
+        runs.setdefault((protocol, band), []).append(run)
+    wanted = [(protocol, band and tuple(band)) for protocol in experiment.protocols for band in experiment.bands]
     for key in wanted:
-        wanted_seeds = seeds_of(row, key[0], seeds)
-        if sorted({cell.seed for cell in cells.get(key, [])}) != sorted(wanted_seeds):
+        wanted_seeds = seeds_of(experiment, key[0], seeds)
+        if sorted({run.seed for run in runs.get(key, [])}) != sorted(wanted_seeds):
             raise InputError(
                 f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"
             )
-    return [Study(name, row, protocol, band, cells[protocol, band]) for protocol, band in wanted]
+    return [EncoderResults(name, experiment, protocol, band, runs[protocol, band]) for protocol, band in wanted]

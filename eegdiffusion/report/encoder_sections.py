@@ -1,35 +1,27 @@
-"""What fills the report's part on images and EEG."""
+"""Values of the report's part on EEG of seen images: numbers and tables for its template."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.encoders.retrieval_control import FEWEST, permutation_p
 from eegdiffusion.images.epochs.protocols import MEANING
-from eegdiffusion.images.figures import encoder_figures
 from eegdiffusion.report import encoder_tables
-from eegdiffusion.report.encoder_runs import EEGCorpus, Study
-
-CAPTIONS = {
-    "retrieved": "Test images that were seen and what their EEG retrieved, the right one framed; drawn at random",
-    "evoked": "Evoked potential: mean over all test images and repetitions; images follow quickly, and so do the "
-    "responses to the next ones",
-    "importance": "Importance of electrodes: what the margin of the right image loses without each",
-}
+from eegdiffusion.report.encoder_runs import EncoderCorpus, EncoderResults
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Recorded pairs beside a control of the same encoder and protocol.
+class RecordedPairs:
+    """An encoder trained on recorded pairs, beside a control of the same encoder and protocol.
 
     Attributes:
-        label: of their row.
-        two_way, top1: means over trainings.
-        p: of the permutation test, by two-way accuracy.
+        label: name and protocol of its experiment.
+        two_way: accuracy of two-way retrieval, mean over trainings.
+        top1: top-1 among all images, mean over trainings.
+        p: p of the permutation test, by two-way accuracy.
     """
 
     label: str
@@ -39,16 +31,16 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Control:
+class PairingControl:
     """The permuted-pairing control.
 
     Attributes:
-        label: of its row.
-        trainings: each with a pairing of its own.
+        label: name and protocol of its experiment.
+        trainings: number of trainings, each with a pairing of its own.
         two_way: accuracy, which uses the whole rank: top-1 among few images is too coarse to be judged.
-        top1: among all images.
-        candidates: how many those are.
-        compared: rows of recorded pairs.
+        top1: top-1 among all images.
+        candidates: number of those images.
+        compared: experiments with recorded pairs.
     """
 
     label: str
@@ -56,7 +48,7 @@ class Control:
     two_way: Score
     top1: Score
     candidates: int
-    compared: list[Compared]
+    compared: list[RecordedPairs]
 
     @property
     def at_chance(self) -> bool | None:
@@ -64,121 +56,127 @@ class Control:
         return None if self.trainings < FEWEST else self.two_way.low <= 0.5 <= self.two_way.high
 
 
-def _compared(control: Study, others: list[Study]) -> list[Compared]:
-    def kind(study: Study) -> tuple:
-        row = study.row
-        return row.encoder, row.options, row.subjects, row.subject_layers, study.protocol, study.band
+def _same_experiment(control: EncoderResults, others: list[EncoderResults]) -> list[RecordedPairs]:
+    def design(result: EncoderResults) -> tuple:
+        chosen = result.experiment
+        return chosen.encoder, chosen.options, chosen.subjects, chosen.subject_layers, result.protocol, result.band
 
     ways = control.facts["images"]
     return [
-        Compared(
-            f"{study.name}, {study.protocol}",
-            float(study.by_training(2, 1).mean()),
-            float(study.by_training(ways, 1).mean()),
-            permutation_p(study.by_training(2, 1), control.by_training(2, 1)),
+        RecordedPairs(
+            f"{result.name}, {result.protocol}",
+            float(result.by_training(2, 1).mean()),
+            float(result.by_training(ways, 1).mean()),
+            permutation_p(result.by_training(2, 1), control.by_training(2, 1)),
         )
-        for study in others
-        if study.row.pairs == "recorded" and kind(study) == kind(control)
+        for result in others
+        if result.experiment.pairs == "recorded" and design(result) == design(control)
     ]
 
 
-def controls(corpus: EEGCorpus) -> list[Control]:
-    """The controls of a corpus."""
-    found = []
-    for study in corpus.aligned:
-        if study.row.pairs == "permuted":
-            ways = study.facts["images"]
-            label, trainings = f"{study.name}, {study.protocol}", len(study.by_training(2, 1))
-            scores = study.retrieval(2, 1), study.retrieval(ways, 1)
-            found.append(Control(label, trainings, *scores, ways, _compared(study, corpus.aligned)))
-    return found
+def pairing_controls(corpus: EncoderCorpus) -> list[PairingControl]:
+    """Collect the permuted-pairing controls of a corpus, each beside the same encoder trained on recorded pairs."""
+    controls = []
+    for result in corpus.aligned:
+        if result.experiment.pairs == "permuted":
+            ways = result.facts["images"]
+            label, trainings = f"{result.name}, {result.protocol}", len(result.by_training(2, 1))
+            scores = result.retrieval(2, 1), result.retrieval(ways, 1)
+            compared = _same_experiment(result, corpus.aligned)
+            controls.append(PairingControl(label, trainings, *scores, ways, compared))
+    return controls
 
 
-def _plain(studies: list[Study]) -> list[Study]:
-    return [study for study in studies if study.band == (study.row.bands[0] and tuple(study.row.bands[0]))]
+def _first_band(results: list[EncoderResults]) -> list[EncoderResults]:
+    """Return the results of each experiment's first band; the others stand in the table of bands."""
+    first = {id(result): result.experiment.bands[0] for result in results}
+    return [result for result in results if result.band == (first[id(result)] and tuple(first[id(result)]))]
 
 
-def _pictures(corpus: EEGCorpus, number: int) -> list[tuple[Path, str, str]]:
-    """Pictures that the stage drew, of the first row that was trained on recorded pairs: file, name, caption."""
-    for study in corpus.aligned:
-        found = [cell.folder / "figures" for cell in study.cells if (cell.folder / "figures").is_dir()]
-        if study.row.pairs == "recorded" and found:
-            return [
-                (path, f"eeg{number}_{name}", f"{caption}; {study.label}, {study.protocol}")
-                for name, caption in CAPTIONS.items()
-                if (path := found[0] / f"{name}.png").is_file()
-            ]
-    return []
+def averaged_results(corpus: EncoderCorpus) -> list[EncoderResults]:
+    """Return the results, on recorded pairs, that were tested with several numbers of averaged repetitions.
+
+    An experiment of several bands has a table of its own; it is taken only where there is no other.
+    """
+    averaged = [
+        result
+        for result in _first_band(corpus.aligned)
+        if result.experiment.pairs == "recorded" and result.table["repetitions"].nunique() > 1
+    ]
+    return [result for result in averaged if len(result.experiment.bands) == 1] or averaged
 
 
-def _part(corpus: EEGCorpus, number: int) -> dict:
-    aligned, plain = corpus.aligned, _plain(corpus.aligned)
-    used = [study.protocol for study in [*aligned, *corpus.classified]]
-    averaged = [s for s in plain if s.row.pairs == "recorded" and s.table["repetitions"].nunique() > 1]
-    # A row of bands has a table of its own; it is drawn only where there is nothing else.
-    averaged = [s for s in averaged if len(s.row.bands) == 1] or averaged
-    curves = {f"{s.label}, {s.protocol}": s.curve() for s in averaged}
-    chance = {}
-    if plain:
-        ways = plain[0].facts["images"]
-        chance = {f"top{k}": min(1.0, k / ways) for k in (1, 5)}
+def chance_of(corpus: EncoderCorpus) -> dict[str, float]:
+    """Return what guessing gets in ``top1`` and ``top5`` among all test images; empty without aligned encoders."""
+    results = _first_band(corpus.aligned)
+    return {f"top{k}": min(1.0, k / results[0].facts["images"]) for k in (1, 5)} if results else {}
+
+
+def _corpus_values(corpus: EncoderCorpus, number: int) -> dict:
+    aligned, first_band, classified = corpus.aligned, _first_band(corpus.aligned), corpus.classified
+    protocols = {result.protocol for result in [*aligned, *classified]}
     return {
         "name": corpus.name,
+        "number": number,
         "surrogate": corpus.name.startswith("surrogate"),
         "layout": corpus.layout,
         "warnings": corpus.warnings,
-        "protocols": {name: MEANING[name] for name in MEANING if name in used},
+        "protocols": {name: meaning for name, meaning in MEANING.items() if name in protocols},
         "features": aligned[0].facts["features"] if aligned else None,
-        "controls": controls(corpus),
-        "retrieval": encoder_tables.retrieval_table(plain) if plain else None,
-        "ways": encoder_tables.ways_table(plain) if plain else None,
-        "subjects": encoder_tables.subjects_table(plain) if plain else None,
-        "curves": encoder_figures.repetition_curves(
-            curves, chance, f"Retrieval by repetitions averaged ({corpus.name} data)"
-        )
-        if curves
-        else None,
-        "bands": _there(encoder_tables.bands_table([*aligned, *corpus.classified])),
-        "classified": encoder_tables.classification_table(_plain(corpus.classified)) if corpus.classified else None,
-        "concepts": len(corpus.classified[0].facts["concepts"]) if corpus.classified else 0,
-        "split_rule": corpus.classified[0].facts["split_rule"] if corpus.classified else "",
-        "averaged": corpus.classified[0].repetitions if corpus.classified else "",
-        "pictures": _pictures(corpus, number),
-        "number": number,
+        "controls": pairing_controls(corpus),
+        "retrieval": encoder_tables.retrieval_table(first_band) if first_band else None,
+        "ways": encoder_tables.ways_table(first_band) if first_band else None,
+        "subjects": encoder_tables.subjects_table(first_band) if first_band else None,
+        "bands": _unless_empty(encoder_tables.bands_table([*aligned, *classified])),
+        "classified": encoder_tables.classification_table(_first_band(classified)) if classified else None,
+        "concepts": len(classified[0].facts["concepts"]) if classified else 0,
+        "split_rule": classified[0].facts["split_rule"] if classified else "",
+        "averaged": classified[0].repetitions if classified else "",
     }
 
 
-def _there(table: pandas.DataFrame) -> pandas.DataFrame | None:
+def _unless_empty(table: pandas.DataFrame) -> pandas.DataFrame | None:
     return table if len(table) else None
 
 
-def images_from_eeg(corpora: list[EEGCorpus], published: Mapping) -> dict:
-    """Values of the part on images and EEG; empty lists where there is none."""
+def encoder_values(corpora: list[EncoderCorpus], published: Mapping) -> dict:
+    """Make the values of the part on EEG of seen images; empty lists where there is none.
+
+    Args:
+        corpora: results, corpus by corpus.
+        published: the papers' numbers.
+
+    Returns:
+        variable of the template -> value.
+    """
     return {
-        "eeg_corpora": [_part(corpus, number) for number, corpus in enumerate(corpora, start=1)],
+        "encoder_corpora": [_corpus_values(corpus, number) for number, corpus in enumerate(corpora, start=1)],
         "published_retrieval": encoder_tables.published_retrieval(published["retrieval"]),
         "published_classification": encoder_tables.published_classification(published["classification"]),
         "any_aligned": any(corpus.aligned for corpus in corpora),
         "any_classified": any(corpus.classified for corpus in corpora),
+        "format_score": encoder_tables.format_score,
+        "format_percent": encoder_tables.format_percent,
     }
 
 
-def metrics(corpora: list[EEGCorpus]) -> dict[str, str | float | bool]:
-    """The main numbers by flat names."""
-    found: dict[str, str | float | bool] = {}
+def flat_encoder_metrics(corpora: list[EncoderCorpus]) -> dict[str, str | float | bool]:
+    """Collect the main numbers by flat names."""
+    metrics: dict[str, str | float | bool] = {}
     for corpus in corpora:
-        for study in corpus.aligned:
-            key = "_".join(["eeg", study.name, study.protocol, *([] if study.band is None else [study.band_name])])
+        for result in corpus.aligned:
+            key = "_".join(["eeg", result.name, result.protocol, *([] if result.band is None else [result.band_name])])
             key = key.replace("–", "_").replace(" ", "")
-            ways = study.facts["images"]
-            found |= {f"{key}_corpus": corpus.name, f"{key}_candidates": ways}
+            ways = result.facts["images"]
+            metrics |= {f"{key}_corpus": corpus.name, f"{key}_candidates": ways}
             for k in (1, 5):
-                score = study.retrieval(ways, k)
+                score = result.retrieval(ways, k)
                 values = {"": score.mean, "_low": score.low, "_high": score.high}
-                found |= {f"{key}_top{k}{part}": value for part, value in values.items() if math.isfinite(value)}
-        for study in _plain(corpus.classified):
-            each = list(study.classification().values())
-            found[f"eeg_{study.name}_{study.protocol}_corpus"] = corpus.name
-            found[f"eeg_{study.name}_{study.protocol}_accuracy"] = sum(a for a, _ in each) / len(each)
-            found[f"eeg_{study.name}_{study.protocol}_cohen_kappa"] = sum(k for _, k in each) / len(each)
-    return found
+                metrics |= {f"{key}_top{k}{end}": value for end, value in values.items() if math.isfinite(value)}
+        for result in _first_band(corpus.classified):
+            subjects = list(result.classification().values())
+            key = f"eeg_{result.name}_{result.protocol}"
+            metrics[f"{key}_corpus"] = corpus.name
+            metrics[f"{key}_accuracy"] = sum(accuracy for accuracy, _ in subjects) / len(subjects)
+            metrics[f"{key}_cohen_kappa"] = sum(kappa for _, kappa in subjects) / len(subjects)
+    return metrics

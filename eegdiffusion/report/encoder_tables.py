@@ -7,98 +7,98 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import Score
-from eegdiffusion.report.encoder_runs import Study
+from eegdiffusion.report.encoder_runs import EncoderResults
 
 WAYS = (2, 4, 10, 50, 100, 200)
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """Write a share as a percentage."""
     return f"{100 * value:.1f}"
 
 
-def scored(score: Score) -> str:
+def format_score(score: Score) -> str:
     """Write a percentage with its interval, where it has one."""
     if math.isnan(score.low):
-        return percent(score.mean)
-    return f"{percent(score.mean)} ({percent(score.low)} to {percent(score.high)})"
+        return format_percent(score.mean)
+    return f"{format_percent(score.mean)} ({format_percent(score.low)} to {format_percent(score.high)})"
 
 
-def retrieval_table(studies: Sequence[Study]) -> pandas.DataFrame:
-    """Top-1 and top-5 among all test images, each with its protocol."""
+def retrieval_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a row for each experiment and protocol: top-1 and top-5 among all test images, with intervals."""
     rows = []
-    for study in studies:
-        ways = study.facts["images"]
+    for result in results:
+        ways = result.facts["images"]
         rows.append(
             {
-                "encoder": study.label,
-                "protocol": study.protocol,
-                "band": study.band_name,
-                "repetitions averaged": study.repetitions,
+                "encoder": result.label,
+                "protocol": result.protocol,
+                "band": result.band_name,
+                "repetitions averaged": result.repetitions,
                 "candidates": ways,
-                "top-1, % (interval)": scored(study.retrieval(ways, 1)),
-                "top-5, % (interval)": scored(study.retrieval(ways, 5)),
+                "top-1, % (interval)": format_score(result.retrieval(ways, 1)),
+                "top-5, % (interval)": format_score(result.retrieval(ways, 5)),
                 "chance, %": f"{100 / ways:.1f} / {min(100, 500 / ways):.1f}",
             }
         )
     return pandas.DataFrame(rows)
 
 
-def ways_table(studies: Sequence[Study]) -> pandas.DataFrame:
-    """Top-1 among fewer candidates, up to all test images."""
+def ways_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a row for each experiment and protocol: top-1 among fewer candidates, up to all test images."""
     rows = []
-    for study in studies:
-        most = study.facts["images"]
-        row = {"encoder": study.label, "protocol": study.protocol}
+    for result in results:
+        most = result.facts["images"]
+        row = {"encoder": result.label, "protocol": result.protocol}
         for ways in sorted({*(ways for ways in WAYS if ways < most), most}):
-            row[f"{ways}-way"] = percent(study.retrieval(ways, 1).mean)
+            row[f"{ways}-way"] = format_percent(result.retrieval(ways, 1).mean)
         rows.append(row)
     return pandas.DataFrame(rows).fillna("–")
 
 
-def subjects_table(studies: Sequence[Study]) -> pandas.DataFrame:
-    """Top-1 / top-5 of each test subject; where a subject is tested in several folds, their mean."""
+def subjects_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a column for each test subject: top-1 / top-5; where a subject is tested in several folds, their mean."""
     rows = []
-    for study in studies:
-        ways = study.facts["images"]
-        row, means = {"encoder": study.label, "protocol": study.protocol}, []
-        for subject, ranks in study.whole().groupby("subject"):
-            scores = [study.retrieval(ways, k, ranks).mean for k in (1, 5)]
+    for result in results:
+        ways = result.facts["images"]
+        row, means = {"encoder": result.label, "protocol": result.protocol}, []
+        for subject, ranks in result.fully_averaged().groupby("subject"):
+            scores = [result.retrieval(ways, k, ranks).mean for k in (1, 5)]
             means.append(scores)
-            row[subject] = " / ".join(map(percent, scores))
-        rows.append(row | {"mean": " / ".join(map(percent, np.mean(means, axis=0)))})
+            row[subject] = " / ".join(map(format_percent, scores))
+        rows.append(row | {"mean": " / ".join(map(format_percent, np.mean(means, axis=0)))})
     return _ordered(rows)
 
 
-def bands_table(studies: Sequence[Study]) -> pandas.DataFrame:
-    """A row for each encoder that was trained with several bands, a column for each band."""
+def bands_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a row for each encoder that was trained with several bands, a column for each band."""
     rows: dict[tuple, dict] = {}
-    for study in studies:
-        if len(study.row.bands) < 2:
+    for result in results:
+        if len(result.experiment.bands) < 2:
             continue
-        row = rows.setdefault((study.label, study.protocol), {"encoder": study.label, "protocol": study.protocol})
-        if study.row.objective == "align":
-            ways = study.facts["images"]
+        row = rows.setdefault((result.label, result.protocol), {"encoder": result.label, "protocol": result.protocol})
+        if result.experiment.objective == "align":
+            ways = result.facts["images"]
             row["score"] = f"top-1 / top-5, %, {ways}-way"
-            scores = [study.retrieval(ways, k).mean for k in (1, 5)]
-            row[study.band_name] = " / ".join(map(percent, scores))
+            scores = [result.retrieval(ways, k).mean for k in (1, 5)]
+            row[result.band_name] = " / ".join(map(format_percent, scores))
         else:
             row["score"] = "accuracy, % / kappa"
-            accuracy, kappa = np.mean(list(study.classification().values()), axis=0)
-            row[study.band_name] = f"{percent(accuracy)} / {kappa:.2f}"
+            accuracy, kappa = np.mean(list(result.classification().values()), axis=0)
+            row[result.band_name] = f"{format_percent(accuracy)} / {kappa:.2f}"
     return pandas.DataFrame(rows.values()).fillna("–")
 
 
-def classification_table(studies: Sequence[Study]) -> pandas.DataFrame:
-    """Accuracy and kappa of each test subject, and their means, in the form of EEG-ConDiffusion's tables."""
+def classification_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a column for each test subject: accuracy / kappa; and their means, as EEG-ConDiffusion's tables do."""
     rows = []
-    for study in studies:
-        each = study.classification()
-        row = {"model": study.label, "protocol": study.protocol, "band": study.band_name}
-        row["parameters"] = f"{study.facts['parameters']:,}"
-        row |= {subject: f"{percent(accuracy)} / {kappa:.2f}" for subject, (accuracy, kappa) in each.items()}
-        accuracy, kappa = np.mean(list(each.values()), axis=0)
-        rows.append(row | {"mean": f"{percent(accuracy)} / {kappa:.2f}"})
+    for result in results:
+        subjects = result.classification()
+        row = {"model": result.label, "protocol": result.protocol, "band": result.band_name}
+        row["parameters"] = f"{result.facts['parameters']:,}"
+        row |= {subject: f"{format_percent(accuracy)} / {kappa:.2f}" for subject, (accuracy, kappa) in subjects.items()}
+        accuracy, kappa = np.mean(list(subjects.values()), axis=0)
+        rows.append(row | {"mean": f"{format_percent(accuracy)} / {kappa:.2f}"})
     return _ordered(rows)
 
 
@@ -106,12 +106,12 @@ def _ordered(rows: list[dict]) -> pandas.DataFrame:
     """Subjects in order, the mean last."""
     table = pandas.DataFrame(rows)
     names = [column for column in table if column.startswith("sub")]
-    rest = [column for column in table if column not in names and column != "mean"]
-    return table[[*rest, *sorted(names), "mean"]].fillna("–")
+    others = [column for column in table if column not in names and column != "mean"]
+    return table[[*others, *sorted(names), "mean"]].fillna("–")
 
 
 def published_retrieval(published: Mapping) -> pandas.DataFrame:
-    """Published top-1 / top-5, 200-way, and how sure the quotation is."""
+    """Make a row for each published method: top-1 / top-5, 200-way, and its protocol."""
     rows = [
         {
             "method": name,
@@ -131,7 +131,7 @@ def _pair(values: Sequence[float | None] | None) -> str:
 
 
 def published_classification(published: Mapping) -> pandas.DataFrame:
-    """Published accuracy / kappa of each subject, by band and model."""
+    """Make a row for each published model and band: accuracy / kappa of each subject."""
     rows = []
     for band, models in published.items():
         for model, values in models.items():

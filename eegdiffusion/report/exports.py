@@ -11,8 +11,8 @@ import pandas
 
 from eegdiffusion.core.statistics.classification_metrics import METRICS
 from eegdiffusion.events.results.backbones import Backbone
-from eegdiffusion.report.classifier_results import Classifier, Corpus
-from eegdiffusion.report.comparison import Comparison, Spectra
+from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
+from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 
 
 def _key(name: str) -> str:
@@ -20,39 +20,50 @@ def _key(name: str) -> str:
     return re.sub(r"\W+", "_", name.lower())
 
 
-def flat_metrics(
+def flat_event_metrics(
     corpus: str,
-    comparison: Comparison,
+    comparison: ClassifierComparison,
     backbones: Mapping[str, Backbone],
-    compared: Mapping[str, Spectra],
-    ablated: Mapping[str, Classifier],
+    compared: Mapping[str, GeneratedSpectra],
+    ablated: Mapping[str, ClassifierResults],
 ) -> dict[str, str | float | bool]:
-    """The report's main numbers by flat names, without those that do not exist (the sd of a single seed)."""
-    found = {
+    """Collect the main numbers of the events branch by flat names, without those that are NaN (the sd of one seed).
+
+    Args:
+        corpus: name of the corpus.
+        comparison: the LFT, its control and the baselines.
+        backbones: by name.
+        compared: spectra of each backbone.
+        ablated: classifiers of the ablations, by their entry.
+
+    Returns:
+        name -> value.
+    """
+    metrics = {
         "corpus": corpus,
         "test_windows": len(comparison.lft.labels),
         "control_interval_contains_chance": comparison.control_at_chance,
     }
     for name, summaries in comparison.summaries.items():
         for metric in METRICS:
-            found[f"{_key(name)}_{metric}_mean"] = summaries[metric].mean
-            found[f"{_key(name)}_{metric}_sd"] = summaries[metric].sd
-        found[f"{_key(name)}_balanced_accuracy_low"] = comparison.intervals[name].low
-        found[f"{_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
-        found[f"{_key(name)}_seeds"] = summaries[METRICS[0]].n
-        found[f"{_key(name)}_parameters"] = comparison.classifiers[name].parameters
+            metrics[f"{_key(name)}_{metric}_mean"] = summaries[metric].mean
+            metrics[f"{_key(name)}_{metric}_sd"] = summaries[metric].sd
+        metrics[f"{_key(name)}_balanced_accuracy_low"] = comparison.intervals[name].low
+        metrics[f"{_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
+        metrics[f"{_key(name)}_seeds"] = summaries[METRICS[0]].n
+        metrics[f"{_key(name)}_parameters"] = comparison.classifiers[name].parameters
     for key, classifier in ablated.items():
         summaries = classifier.summaries
-        found |= {f"ablation_{_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
+        metrics |= {f"ablation_{_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
     for name, backbone in backbones.items():
-        found[f"ssmdp_{_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
-        found[f"ssmdp_{_key(name)}_parameters"] = backbone.facts["parameters"]
+        metrics[f"ssmdp_{_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
+        metrics[f"ssmdp_{_key(name)}_parameters"] = backbone.facts["parameters"]
         for band, change in compared[name].differences.groupby("band", sort=False)["difference"].mean().items():
-            found[f"ssmdp_{_key(name)}_{band}_log10_difference"] = change
-    return {name: value for name, value in found.items() if not (isinstance(value, float) and math.isnan(value))}
+            metrics[f"ssmdp_{_key(name)}_{band}_log10_difference"] = change
+    return {name: value for name, value in metrics.items() if not (isinstance(value, float) and math.isnan(value))}
 
 
-def confusion_rows(comparison: Comparison, classes: list[str]) -> pandas.DataFrame:
+def confusion_rows(comparison: ClassifierComparison, classes: list[str]) -> pandas.DataFrame:
     """A row for each test window and seed of the LFT: ``actual`` and ``predicted`` class."""
     names = np.array(classes)
     predicted = comparison.lft.predicted
@@ -60,7 +71,7 @@ def confusion_rows(comparison: Comparison, classes: list[str]) -> pandas.DataFra
     return pandas.DataFrame({"actual": names[actual], "predicted": names[predicted.ravel()]})
 
 
-def kappa_rows(comparison: Comparison) -> pandas.DataFrame:
+def kappa_rows(comparison: ClassifierComparison) -> pandas.DataFrame:
     """Validation kappa, a column for each model (mean of the seeds still in training), a row for each epoch."""
     columns = {
         name: pandas.concat(classifier.curves).groupby("epoch")["validation_cohen_kappa"].mean()
@@ -75,34 +86,41 @@ def loss_rows(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:
     return pandas.DataFrame(columns).reset_index()
 
 
-def spectra_rows(backbones: Mapping[str, Backbone], compared: Mapping[str, Spectra]) -> pandas.DataFrame:
+def spectra_rows(backbones: Mapping[str, Backbone], compared: Mapping[str, GeneratedSpectra]) -> pandas.DataFrame:
     """Power spectra in uV^2/Hz, a column for each backbone's channel and kind, a row for each frequency."""
     columns = {}
-    for name, found in compared.items():
+    for name, spectra in compared.items():
         for c, channel in enumerate(backbones[name].channels):
-            columns[f"real {channel}"] = found.real[c]
-            columns[f"{name} {channel}"] = found.generated[c]
+            columns[f"real {channel}"] = spectra.real[c]
+            columns[f"{name} {channel}"] = spectra.generated[c]
     return pandas.DataFrame({"frequency_hz": next(iter(compared.values())).frequencies, **columns})
 
 
-def write(
+def write_exports(
     folder: Path,
-    corpus: Corpus,
-    comparison: Comparison,
+    metrics: Mapping[str, str | float | bool],
+    data: EventData,
+    comparison: ClassifierComparison,
     backbones: Mapping[str, Backbone],
-    compared: Mapping[str, Spectra],
-    ablated: Mapping[str, Classifier],
-    further: Mapping[str, str | float | bool],
+    compared: Mapping[str, GeneratedSpectra],
 ) -> None:
-    """Write ``metrics.json``, with ``further`` metrics in it, and ``plots/*.csv``."""
-    metrics = flat_metrics(corpus.name, comparison, backbones, compared, ablated) | further
+    """Write ``metrics.json`` and ``plots/*.csv``.
+
+    Args:
+        folder: output of the stage; made when missing.
+        metrics: main numbers of both branches, by flat names.
+        data: corpus of EEG events.
+        comparison: the LFT, its control and the baselines.
+        backbones: by name.
+        compared: spectra of each backbone.
+    """
+    (folder / "plots").mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
-    (folder / "plots").mkdir()
-    rows = {
-        "confusion": confusion_rows(comparison, corpus.classes),
+    tables = {
+        "confusion": confusion_rows(comparison, data.classes),
         "validation_kappa": kappa_rows(comparison),
         "pretraining_loss": loss_rows(backbones),
         "spectra": spectra_rows(backbones, compared),
     }
-    for name, table in rows.items():
+    for name, table in tables.items():
         table.to_csv(folder / "plots" / f"{name}.csv", index=False)

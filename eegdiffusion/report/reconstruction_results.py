@@ -10,75 +10,89 @@ from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS, System
 from eegdiffusion.images.metrics.reconstruction_scores import Scores, read_scores
 from eegdiffusion.images.metrics.reconstructions import Reconstructions, read_reconstructions
 
-FIGURES = "figures"
+STAGES = {
+    "structural VAE": "train_structural_vae",
+    "generator": "prepare_generator",
+    "EEG-ConDiffusion": "train_condiffusion",
+    "ControlNet": "train_controlnet",
+}
+"""Model and the stage that trains it."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a stage left of a model.
+class ModelResults:
+    """What a stage wrote of a model.
 
     Attributes:
-        name: of the model.
-        facts: its ``metrics.json``; empty where there is none.
-        figures: PNG files that it drew.
+        name: name of the model.
+        facts: its ``metrics.json``.
+        stage: stage that trained it.
+        folder: what the stage wrote.
     """
 
     name: str
     facts: dict
-    figures: list[Path]
+    stage: str
+    folder: Path
 
 
 @dataclass(frozen=True)
-class Reconstructed:
-    """Pictures that a system made, and their scores.
+class SystemResults:
+    """Images that a system reconstructed from EEG, and their scores.
 
     Attributes:
-        system: with the arms that were scored.
-        pictures, scores: of these arms.
+        system: the system, with the arms that were scored.
+        reconstructions: images of these arms.
+        scores: scores of these arms.
     """
 
     system: System
-    pictures: Reconstructions
+    reconstructions: Reconstructions
     scores: Scores
 
 
 @dataclass(frozen=True)
-class Generation:
-    """Images made from EEG of one study.
+class GenerationResults:
+    """Images made from EEG of one entry of ``image_generation``.
 
     Attributes:
-        name: entry of ``image_generation``.
-        reconstructed: by each system.
-        trained: models, those that left something.
+        name: name of the entry.
+        systems: results of each system, one or more.
+        models: models that were trained for it.
     """
 
     name: str
-    reconstructed: list[Reconstructed]
-    trained: list[Trained]
+    systems: list[SystemResults]
+    models: list[ModelResults]
 
 
-def read_generations(reconstructions: Path, models: Mapping[str, Path], studies: Iterable[str]) -> list[Generation]:
-    """Read what the stages left of each study.
+def read_generation_results(
+    reconstructions: Path, models: Mapping[str, Path], generations: Iterable[str]
+) -> list[GenerationResults]:
+    """Read what the stages wrote of each entry of ``image_generation``.
 
     Args:
-        reconstructions: of all studies, a folder each, and in it a folder a system.
-        models: name -> folder of all studies.
-        studies: entries of the section ``image_generation``.
+        reconstructions: folder with a folder for each entry, and in it one for each system.
+        models: model, one of :data:`STAGES` -> folder with a folder for each entry.
+        generations: names of the entries.
+
+    Returns:
+        the results, in the order of the entries.
 
     Raises:
-        InputError: a study has no reconstructions, or a file of scores is missing.
+        InputError: an entry has no reconstructions, or a file of scores is missing.
     """
     return [
-        Generation(
+        GenerationResults(
             name=name,
-            reconstructed=list(_reconstructed(reconstructions / name)),
-            trained=list(_trained((label, folder / name) for label, folder in models.items())),
+            systems=list(_system_results(reconstructions / name)),
+            models=list(_model_results((model, folder / name) for model, folder in models.items())),
         )
-        for name in studies
+        for name in generations
     ]
 
 
-def _reconstructed(folder: Path) -> Iterable[Reconstructed]:
+def _system_results(folder: Path) -> Iterable[SystemResults]:
     folders = sorted((path for path in folder.glob("*") if path.is_dir()), reverse=True)
     if not folders:
         raise InputError(f"{folder}: holds no reconstructions; run `dvc repro reconstruct`")
@@ -86,17 +100,11 @@ def _reconstructed(folder: Path) -> Iterable[Reconstructed]:
         scores = read_scores(path)
         for system in SYSTEMS:
             if system.full in scores.arms:
-                yield Reconstructed(system.of(scores.arms), read_reconstructions(path), scores)
+                yield SystemResults(system.of(scores.arms), read_reconstructions(path), scores)
 
 
-def _figures(folder: Path) -> list[Path]:
-    return sorted((folder / FIGURES).glob("*.png"))
-
-
-def _trained(folders: Iterable[tuple[str, Path]]) -> Iterable[Trained]:
-    for label, folder in folders:
+def _model_results(folders: Iterable[tuple[str, Path]]) -> Iterable[ModelResults]:
+    for model, folder in folders:
         path = folder / "metrics.json"
-        facts = json.loads(path.read_text()) if path.is_file() else {}
-        found = Trained(label, facts, _figures(folder))
-        if found.facts or found.figures:
-            yield found
+        if path.is_file():
+            yield ModelResults(model, json.loads(path.read_text()), STAGES[model], folder)

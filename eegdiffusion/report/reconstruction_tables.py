@@ -8,10 +8,10 @@ from eegdiffusion.core.statistics.paired_difference import Difference
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.metrics.reconstruction_arms import MEANING, System
 from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores
-from eegdiffusion.report.classifier_tables import number
-from eegdiffusion.report.reconstruction_results import Trained
+from eegdiffusion.report.classifier_tables import format_number
+from eegdiffusion.report.reconstruction_results import ModelResults
 
-ITEMWISE = ("pixcorr", "ssim", "two_way", "correlation_distance", "n_way")
+ITEMWISE_KINDS = ("pixcorr", "ssim", "two_way", "correlation_distance", "n_way")
 """Kinds of metrics that each item has."""
 
 PUBLISHED = {
@@ -22,7 +22,7 @@ PUBLISHED = {
 PARAMETERS = {"parameters": "parameters trained", "frozen": "frozen"}
 
 
-def label(metric: Metric) -> str:
+def metric_label(metric: Metric) -> str:
     """Name a metric with its network, layer and direction."""
     where = f"{metric.side} × {metric.side} pixels" if metric.network is None else f"{metric.network}, {metric.layer}"
     if metric.kind in ("pixcorr", "ssim"):
@@ -32,13 +32,13 @@ def label(metric: Metric) -> str:
     return f"{metric.title}, {where} {'↑' if metric.higher_is_better else '↓'}"
 
 
-def itemwise(scores: Scores) -> list[Metric]:
+def itemwise_metrics(scores: Scores) -> list[Metric]:
     """Metrics that each item has; the pixels' first, so that they stand beside the networks'."""
-    return [metric for metric in scores.metrics.values() if metric.kind in ITEMWISE]
+    return [metric for metric in scores.metrics.values() if metric.kind in ITEMWISE_KINDS]
 
 
-def _scored(score: Score) -> str:
-    return f"{number(score.mean)} ({number(score.low)} to {number(score.high)})"
+def _format_score(score: Score) -> str:
+    return f"{format_number(score.mean)} ({format_number(score.low)} to {format_number(score.high)})"
 
 
 def arms_table(scores: Scores, system: System) -> pandas.DataFrame:
@@ -46,8 +46,8 @@ def arms_table(scores: Scores, system: System) -> pandas.DataFrame:
     rows = []
     for arm in system.arms:
         row = {"arm": arm, "what it is": MEANING[arm], "pictures an item": scores.samples(arm)}
-        rows.append(row | {label(m): _scored(scores.score(arm, m.key)) for m in itemwise(scores)})
-    chance = {label(m): "–" if m.chance is None else number(m.chance) for m in itemwise(scores)}
+        rows.append(row | {metric_label(m): _format_score(scores.score(arm, m.key)) for m in itemwise_metrics(scores)})
+    chance = {metric_label(m): "–" if m.chance is None else format_number(m.chance) for m in itemwise_metrics(scores)}
     return pandas.DataFrame([*rows, {"arm": "chance", "what it is": "", "pictures an item": "–"} | chance])
 
 
@@ -55,26 +55,31 @@ def sets_table(scores: Scores, system: System) -> pandas.DataFrame:
     """Scores of all pictures of an arm."""
     rows = []
     for arm in system.arms:
-        found = scores.sets[scores.sets["arm"] == arm]
-        row = {"arm": arm, "pictures": found["pictures"].max()}
-        rows.append(
-            row | {label(scores.metrics[m]): number(v, 2) for m, v in zip(found["metric"], found["value"], strict=True)}
-        )
+        values = scores.sets[scores.sets["arm"] == arm]
+        row = {"arm": arm, "pictures": values["pictures"].max()}
+        for metric, value in zip(values["metric"], values["value"], strict=True):
+            row[metric_label(scores.metrics[metric])] = format_number(value, 2)
+        rows.append(row)
     return pandas.DataFrame(rows)
 
 
-def differing(found: Difference) -> str:
+def format_mean_difference(difference: Difference) -> str:
+    """Write a difference and its interval, with signs."""
+    return f"{difference.mean:+z.3f} ({difference.low:+z.3f} to {difference.high:+z.3f})"
+
+
+def format_difference(difference: Difference) -> str:
     """Write a difference, its interval and its sign test."""
-    return f"{found.mean:+z.3f} ({found.low:+z.3f} to {found.high:+z.3f}); p {found.p_sign:.2g}"
+    return f"{format_mean_difference(difference)}; p {difference.p_sign:.2g}"
 
 
 def differences_table(scores: Scores, system: System) -> pandas.DataFrame:
     """A row for each metric, a column for each arm that the full one is compared with."""
     rows = []
-    for metric in itemwise(scores):
-        row = {"metric": label(metric)}
+    for metric in itemwise_metrics(scores):
+        row = {"metric": metric_label(metric)}
         for arm in (*system.controls, *system.others):
-            row[f"{system.full} − {arm}"] = differing(scores.difference(system.full, arm, metric.key))
+            row[f"{system.full} − {arm}"] = format_difference(scores.difference(system.full, arm, metric.key))
         rows.append(row)
     return pandas.DataFrame(rows)
 
@@ -84,22 +89,22 @@ def metrics_table(scores: Scores) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
             {
-                "metric": label(metric),
+                "metric": metric_label(metric),
                 "image size in px": metric.side,
                 "network": metric.network or "–",
                 "layer": metric.layer or "–",
                 "weights": metric.weights or "–",
-                "stands beside": label(scores.metrics[metric.baseline]) if metric.baseline else "–",
+                "stands beside": metric_label(scores.metrics[metric.baseline]) if metric.baseline else "–",
             }
             for metric in scores.metrics.values()
         ]
     )
 
 
-def trained_table(trained: Sequence[Trained]) -> pandas.DataFrame:
+def models_table(models: Sequence[ModelResults]) -> pandas.DataFrame:
     """Parameters that were trained and that were not, and all other numbers that the stages measured."""
     rows = []
-    for model in trained:
+    for model in models:
         facts = {
             key: value for key, value in model.facts.items() if isinstance(value, int | float) and value is not True
         }

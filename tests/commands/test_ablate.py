@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from components.ablate_lft.settings import Row
-from components.report.__main__ import PUBLISHED
 from eegdiffusion.commands.ablate import change, command
 from eegdiffusion.commands.ablation_families import FAMILIES, entries, matched_blocks
 from eegdiffusion.core.runtime.errors import InputError
@@ -15,6 +14,7 @@ from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.training.finetuning import Architecture
+from eegdiffusion.report.published_results import PUBLISHED
 
 
 @pytest.fixture

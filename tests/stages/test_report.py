@@ -19,12 +19,14 @@ from eegdiffusion.events.store import window_store
 from eegdiffusion.report import classifier_tables
 from eegdiffusion.report.classifier_results import read_classifiers
 from eegdiffusion.report.document import Document
+from tests.e2e.workspace import ROOT
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 CHANNELS = ["FP1-F7", "A1-T3"]
 RATE = 200.0
 SEEDS = (0, 1, 2)
 PARAMS = """
+finetune_lft: {corpus: tuev}
 matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
@@ -122,9 +124,15 @@ def _write_backbone(name: str, gain: float, slope: float) -> None:
     (folder / "metrics.json").write_text(json.dumps(facts))
 
 
+def _write_repository(folder: Path) -> None:
+    (folder / "params.yaml").write_text(PARAMS)
+    for package in ("components", "eegdiffusion"):
+        (folder / package).symlink_to(ROOT / package)
+
+
 def build(folder: Path, corpus: str = "surrogate") -> None:
     """Write everything that the report reads, and then the report, into the working folder."""
-    (folder / "params.yaml").write_text(PARAMS)
+    _write_repository(folder)
     windows = _write_data(corpus)
     test = windows[windows["split"] == "test"]
     for seed in SEEDS:
@@ -298,10 +306,10 @@ def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, 
 
 def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text(PARAMS)
+    _write_repository(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         main([])
-    assert stopped.value.code == EXIT_BAD_INPUT and "index" in capsys.readouterr().err
+    assert stopped.value.code == EXIT_BAD_INPUT and "event_corpora" in capsys.readouterr().err
 
 
 def test_ablations_stand_beside_the_published_numbers(tmp_path):
@@ -309,9 +317,9 @@ def test_ablations_stand_beside_the_published_numbers(tmp_path):
     from eegdiffusion.core.statistics.seeds import Summary
 
     rows = {
-        "base": classifier_tables.Measured(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),
-        "nolaw": classifier_tables.Measured(200, {name: Summary(0.4, float("nan"), 1) for name in METRICS}),
-        "extra": classifier_tables.Measured(200, {name: Summary(0.3, 0.1, 2) for name in METRICS}),
+        "base": classifier_tables.AblationResult(100, {name: Summary(0.5, 0.1, 3) for name in METRICS}),
+        "nolaw": classifier_tables.AblationResult(200, {name: Summary(0.4, float("nan"), 1) for name in METRICS}),
+        "extra": classifier_tables.AblationResult(200, {name: Summary(0.3, 0.1, 2) for name in METRICS}),
     }
     table = classifier_tables.ablation_table(rows, {"base": {"cohen_kappa": 0.7423}, "nolaw": {"cohen_kappa": 0.725}})
     assert table["Cohen's kappa"].tolist() == ["0.500 ± 0.100", "0.400", "0.300 ± 0.100"]

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-import yaml
-from PIL import Image
+from matplotlib.figure import Figure
 
-from components.report.__main__ import PUBLISHED
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.encoders.encoder_settings import Row, seeds_of
-from eegdiffusion.report import encoder_sections, encoder_tables
+from eegdiffusion.images.figures import model_figures
+from eegdiffusion.report import encoder_sections, encoder_tables, page_figures
 from eegdiffusion.report.document import TEMPLATES, Document
-from eegdiffusion.report.encoder_runs import read_rows
+from eegdiffusion.report.encoder_runs import read_encoder_corpora
+from eegdiffusion.report.published_results import read_published_results
 
 IMAGES, SUBJECTS = 40, ["sub-01", "sub-02", "sub-03"]
 LEAKS = "blocks are confounded with class"
@@ -83,22 +83,35 @@ def corpora(tmp_path_factory):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
-    figures = root / "aligned/joint/all/all/seed-1/figures"
-    figures.mkdir()
-    Image.new("RGB", (200, 100), "white").save(figures / "retrieved.png")
-    return read_rows(root, {name: validate(row, Row, name) for name, row in ROWS.items()}, [0, 1])
+    np.save(root / "aligned/joint/all/all/seed-1/stored.npy", np.arange(6.0))
+    return read_encoder_corpora(root, {name: validate(row, Row, name) for name, row in ROWS.items()}, [0, 1])
+
+
+def _draw_stored(folder: Path) -> dict[str, Figure]:
+    """Stands for the figures of an encoder: it draws what the stage stored, where it stored anything."""
+    if not (folder / "stored.npy").is_file():
+        return {}
+    figure = Figure()
+    figure.subplots().plot(np.load(folder / "stored.npy"))
+    return {"retrieved": figure}
 
 
 @pytest.fixture(scope="module")
-def text(corpora, tmp_path_factory):
+def drawn(corpora):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(model_figures.DRAWING, "train_eeg_encoder", _draw_stored)
+        return [page_figures.draw_encoders(corpus, number) for number, corpus in enumerate(corpora, start=1)]
+
+
+@pytest.fixture(scope="module")
+def text(corpora, drawn, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
-    values = encoder_sections.images_from_eeg(corpora, yaml.safe_load(PUBLISHED.read_text()))
-    found = TEMPLATES.get_template("eeg.md.j2").render(
-        doc=doc, scored=encoder_tables.scored, percent=encoder_tables.percent, **values
-    )
-    assert (doc.folder / "figures/eeg1_retrieved.png").is_file()
-    assert (doc.folder / "figures/eeg1_repetitions.png").stat().st_size > 10_000
-    return found
+    values = encoder_sections.encoder_values(corpora, read_published_results())
+    text = TEMPLATES.get_template("encoders.md.j2").render(doc=doc, figures={"encoders": drawn}, **values)
+    shown = set(re.findall(r"\]\((figures/eeg\d_\w+\.png)\)", text))
+    assert shown == {"figures/eeg1_retrieved.png", "figures/eeg1_repetitions.png"}
+    assert shown == {path.relative_to(doc.folder).as_posix() for path in (doc.folder / "figures").iterdir()}
+    return text
 
 
 def _rows(text: str, caption: str) -> dict[str, list[str]]:
@@ -107,13 +120,36 @@ def _rows(text: str, caption: str) -> dict[str, list[str]]:
     return {f"{row[0]} {row[1]}": dict(zip(table[0], row, strict=True)) for row in table[2:]}
 
 
+def test_the_figure_of_repetitions_shows_the_scores_and_chance(drawn, corpora):
+    panels = drawn[0]["curves"].axes
+    assert [ax.get_ylabel() for ax in panels] == ["top-1", "top-5"] and drawn[1]["curves"] is None
+    results = {f"{result.label}, {result.protocol}": result for result in corpora[0].aligned}
+    for ax, score, guess in zip(panels, ("top1", "top5"), (1 / 40, 5 / 40), strict=True):
+        lines = {container.get_label(): container for container in ax.containers}
+        # Those with a single band, on recorded pairs; the control and the experiment of bands have tables.
+        assert set(lines) == {"aligned, joint", "linear, joint"}
+        for name, container in lines.items():
+            curve = results[name].repetition_curve()
+            assert np.allclose(container.lines[0].get_ydata(), curve[score])
+            (whiskers,) = container.lines[2]
+            ends = np.array([segment[:, 1] for segment in whiskers.get_segments()])
+            assert np.allclose(ends, curve[[f"{score}_low", f"{score}_high"]])
+        (chance,) = [line for line in ax.lines if line.get_label() == "chance"]
+        assert np.allclose(chance.get_ydata(), guess)
+
+
+def test_what_a_stage_stored_is_drawn(drawn):
+    (shown,) = drawn[0]["encoder"]
+    assert shown.name == "eeg1_retrieved" and shown.caption.endswith("; aligned, joint")
+    assert shown.figure.axes[0].lines[0].get_ydata().tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_every_number_stands_beside_its_protocol(text, corpora):
     rows = _rows(text, "Retrieval of the image seen, by encoder and protocol")
     assert set(rows) == {"aligned joint", "permuted (permuted pairs) joint", "ridge within", "ridge leave_one_out",
                          "linear joint"}  # fmt: skip
     row = rows["aligned joint"]
-    study = corpora[0].aligned[0]
-    ranks = study.table.query("repetitions == 80")["rank"]
+    ranks = corpora[0].aligned[0].table.query("repetitions == 80")["rank"]
     assert row["top-1, % (interval)"].startswith(f"{100 * (ranks == 0).mean():.1f} (")
     assert row["repetitions averaged"] == "80" and row["candidates"] == "40" and row["chance, %"] == "2.5 / 12.5"
     for name in ("`joint`, trained on all subjects", "`leave_one_out`, trained on all other subjects"):
@@ -126,7 +162,7 @@ def test_every_number_stands_beside_its_protocol(text, corpora):
 
 
 def test_the_control_is_judged(text, corpora):
-    (control,) = encoder_sections.controls(corpora[0])
+    (control,) = encoder_sections.pairing_controls(corpora[0])
     assert control.trainings == 12 and control.candidates == 40 and control.at_chance
     assert control.two_way.low < 0.5 < control.two_way.high and control.top1.low < 1 / 40 < control.top1.high
     (compared,) = control.compared
@@ -134,11 +170,11 @@ def test_the_control_is_judged(text, corpora):
     shown = text[text.index("**Permuted-pairing control** (permuted, joint, 12 trainings") :].partition("\n- ")[0]
     assert "**Yes.**" in shown and "(linear, joint)" in shown and "p = 0.077" in shown
     score = _rows(text, "Retrieval of the image seen")["permuted (permuted pairs) joint"]["top-1, % (interval)"]
-    assert score == encoder_tables.scored(control.top1), "its interval is over trainings there, too"
+    assert score == encoder_tables.format_score(control.top1), "its interval is over trainings there, too"
 
 
 def test_a_control_that_is_not_at_chance_and_one_of_few_trainings(corpora):
-    (control,) = encoder_sections.controls(corpora[0])
+    (control,) = encoder_sections.pairing_controls(corpora[0])
     assert dataclasses.replace(control, two_way=Score(0.53, 0.51, 0.55)).at_chance is False
     assert dataclasses.replace(control, trainings=2).at_chance is None
 
@@ -150,10 +186,10 @@ def test_bands_have_a_column_each(text):
 
 
 def test_a_corpus_that_was_filtered_before_it_was_cut_says_so(corpora):
-    (cell, *_) = (study := corpora[0].aligned[0]).cells
-    filtered = dataclasses.replace(cell, facts=cell.facts | {"recorded_band": [5.0, 95.0]})
-    assert study.band_name == "as recorded"
-    assert dataclasses.replace(study, cells=[filtered]).band_name == "5–95 Hz before cutting"
+    (run, *_) = (result := corpora[0].aligned[0]).runs
+    filtered = dataclasses.replace(run, facts=run.facts | {"recorded_band": [5.0, 95.0]})
+    assert result.band_name == "as recorded"
+    assert dataclasses.replace(result, runs=[filtered]).band_name == "5–95 Hz before cutting"
 
 
 def test_surrogate_and_published_are_marked(text):
@@ -182,13 +218,13 @@ def test_the_leakage_warning_follows_every_number(text):
 
 
 def test_a_seed_that_is_missing_is_named(corpora):
-    folder = corpora[0].aligned[0].cells[0].folder.parents[4]
+    folder = corpora[0].aligned[0].runs[0].folder.parents[4]
     rows = {"aligned": validate(ROWS["aligned"], Row, "aligned")}
     with pytest.raises(InputError, match=r"aligned: lacks seeds \[0, 1, 2\] of protocol joint"):
-        read_rows(folder, rows, [0, 1, 2])
+        read_encoder_corpora(folder, rows, [0, 1, 2])
 
 
 def test_without_rows_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
-    values = encoder_sections.images_from_eeg([], yaml.safe_load(PUBLISHED.read_text()))
-    assert not TEMPLATES.get_template("eeg.md.j2").render(doc=doc, scored=None, percent=None, **values).strip()
+    values = encoder_sections.encoder_values([], read_published_results())
+    assert not TEMPLATES.get_template("encoders.md.j2").render(doc=doc, figures={"encoders": []}, **values).strip()

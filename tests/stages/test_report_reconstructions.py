@@ -2,23 +2,24 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
-import yaml
-from PIL import Image
+from matplotlib.figure import Figure
 
-from components.report.__main__ import PUBLISHED
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.figures import model_figures
 from eegdiffusion.images.metrics.metric_networks import FeatureNetwork, Layer
 from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS
 from eegdiffusion.images.metrics.reconstruction_scores import Context
 from eegdiffusion.images.metrics.reconstructions import Reconstructions
 from eegdiffusion.images.metrics.score_reconstructions import score
-from eegdiffusion.report import reconstruction_sections
+from eegdiffusion.report import page_figures, reconstruction_sections
 from eegdiffusion.report.document import TEMPLATES, Document
-from eegdiffusion.report.reconstruction_results import read_generations
+from eegdiffusion.report.published_results import read_published_results
+from eegdiffusion.report.reconstruction_results import read_generation_results
 from tests.scenes import scenes
 
 IMAGES, SUBJECTS = 10, ["sub-01", "sub-02"]
@@ -68,23 +69,57 @@ def generations(tmp_path_factory):
         "test",
     )
     vae = root / "vae/demo"
-    (vae / "figures").mkdir(parents=True)
-    Image.new("RGB", (80, 40)).save(vae / "figures/traversals.png")
+    vae.mkdir(parents=True)
+    np.save(vae / "stored.npy", np.arange(6.0))
     facts = {"split": "test", "parameters": 12345, "frozen": {"unet": 600, "vae": 78}, "validation_loss": 0.25}
     (vae / "metrics.json").write_text(json.dumps(facts))
     (root / "generator").mkdir()
     models = {"structural VAE": root / "vae", "generator": root / "generator"}
-    return read_generations(root / "made", models, ["demo", "blocks"])
+    return read_generation_results(root / "made", models, ["demo", "blocks"])
+
+
+def _draw_stored(folder: Path) -> dict[str, Figure]:
+    """Stands for the figures of a model: it draws what the stage stored."""
+    figure = Figure()
+    figure.subplots().plot(np.load(folder / "stored.npy"))
+    return {"traversals": figure}
 
 
 @pytest.fixture(scope="module")
-def text(generations, tmp_path_factory):
+def drawn(generations):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(model_figures.DRAWING, "train_structural_vae", _draw_stored)
+        return [page_figures.draw_generation(results, number) for number, results in enumerate(generations, start=1)]
+
+
+@pytest.fixture(scope="module")
+def text(generations, drawn, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
-    values = reconstruction_sections.images_made(doc, generations, yaml.safe_load(PUBLISHED.read_text()))
-    found = TEMPLATES.get_template("reconstructions.md.j2").render(doc=doc, **values)
-    assert (doc.folder / "figures/images1_full.png").is_file()
-    assert (doc.folder / "figures/images1_structural_vae_traversals.png").is_file()
-    return found
+    values = reconstruction_sections.reconstruction_values(generations, read_published_results())
+    text = TEMPLATES.get_template("reconstructions.md.j2").render(doc=doc, figures={"generations": drawn}, **values)
+    shown = set(re.findall(r"\]\(figures/(\w+)\.png\)", text))
+    assert shown == {path.stem for path in (doc.folder / "figures").iterdir()}
+    assert shown == {
+        "images1_full",
+        "images1_condiffusion",
+        "images1_structural_vae_traversals",
+        "images2_condiffusion",
+    }
+    return text
+
+
+def test_figures_show_what_was_stored(generations, drawn):
+    (shown,) = drawn[0]["models"]
+    assert shown.caption == "Latent traversals of the structural VAE; structural VAE, demo"
+    assert shown.figure.axes[0].lines[0].get_ydata().tolist() == [0, 1, 2, 3, 4, 5]
+    grid = drawn[0]["grids"]["SGDM"]
+    columns = 2 + len(SYSTEMS[0].arms)
+    assert len(grid.axes) == 8 * columns and drawn[1]["models"] == []
+    rows = page_figures.drawn_items(generations[0].systems[0].reconstructions.items, 8)
+    results = next(results for results in generations[0].systems if results.system.name == "SGDM")
+    for row, axes in zip(rows, np.array(grid.axes).reshape(8, columns), strict=True):
+        assert np.array_equal(axes[0].images[0].get_array(), results.reconstructions.seen[row])
+        assert np.array_equal(axes[2].images[0].get_array(), results.reconstructions.arms["full"][row, 0])
 
 
 def _rows(text: str, caption: str) -> dict[str, dict[str, str]]:
@@ -100,7 +135,7 @@ def test_arms_stand_with_intervals_and_the_pixels_beside(text, generations):
     network = "two-way identification, EfficientNet-lite0, cells ↑"
     assert {pixels, network, "PixCorr, at 425 px ↑", "50-way top-1, EfficientNet-lite0 ↑"} <= set(rows["full"])
     mean, low, high = map(float, re.fullmatch(r"(\S+) \((\S+) to (\S+)\)", rows["full"][network]).groups())
-    values = generations[0].reconstructed[0].scores.values.query("arm == 'full' and metric == 'cells'")["value"]
+    values = generations[0].systems[0].scores.values.query("arm == 'full' and metric == 'cells'")["value"]
     assert mean == pytest.approx(values.mean(), abs=1e-3) and low <= mean <= high
     assert rows["chance"][network] == "0.500" and rows["chance"]["50-way top-1, EfficientNet-lite0 ↑"] == "0.020"
     assert rows["full"]["pictures an item"] == "2"
@@ -111,7 +146,7 @@ def test_differences_are_paired(text, generations):
     columns = list(rows["PixCorr, at 425 px ↑"])
     assert columns == ["metric", *(f"full − {arm}" for arm in (*SYSTEMS[0].controls, *SYSTEMS[0].others))]
     cell = rows["PixCorr, at 425 px ↑"]["full − oracle_structure"]
-    found = generations[0].reconstructed[0].scores.difference("full", "oracle_structure", "pixcorr")
+    found = generations[0].systems[0].scores.difference("full", "oracle_structure", "pixcorr")
     assert cell.startswith(f"{found.mean:+.3f} (") and found.high < 0 and cell.endswith("p 0.002")
 
 
@@ -126,7 +161,7 @@ def test_a_full_arm_that_is_not_above_its_controls_is_said_to_be(text):
 
 
 def test_numbers_for_machines(generations):
-    found = reconstruction_sections.metrics(generations)
+    found = reconstruction_sections.flat_reconstruction_metrics(generations)
     assert found["images_demo_full_above_zeroed_eeg"] is True
     assert found["images_demo_condiffusion_above_condiffusion_zeroed"] is False
     assert found["images_demo_corpus"] == "surrogate images" and found["images_blocks_corpus"] == "EEGCVPR40"
@@ -170,13 +205,14 @@ def test_models_stand_with_what_was_trained(text):
 
 def test_scores_that_are_missing_are_named(generations, tmp_path):
     with pytest.raises(InputError, match=r"other: holds no reconstructions"):
-        read_generations(tmp_path, {}, ["other"])
+        read_generation_results(tmp_path, {}, ["other"])
     (tmp_path / "other/sgdm").mkdir(parents=True)
     with pytest.raises(InputError, match=r"sgdm/scores.json: no such file"):
-        read_generations(tmp_path, {}, ["other"])
+        read_generation_results(tmp_path, {}, ["other"])
 
 
 def test_without_studies_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
-    values = reconstruction_sections.images_made(doc, [], yaml.safe_load(PUBLISHED.read_text()))
-    assert not TEMPLATES.get_template("reconstructions.md.j2").render(doc=doc, **values).strip()
+    values = reconstruction_sections.reconstruction_values([], read_published_results())
+    template = TEMPLATES.get_template("reconstructions.md.j2")
+    assert not template.render(doc=doc, figures={"generations": []}, **values).strip()

@@ -20,8 +20,8 @@ from eegdiffusion.core.statistics.retrieval import top_k
 from eegdiffusion.images.encoders.encoder_settings import Row
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.report.encoder_runs import read_rows
-from eegdiffusion.report.encoder_sections import controls, metrics
+from eegdiffusion.report.encoder_runs import read_encoder_corpora
+from eegdiffusion.report.encoder_sections import flat_encoder_metrics, pairing_controls
 from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
@@ -74,7 +74,7 @@ def workspace(tmp_path_factory):
 @pytest.fixture
 def corpus(workspace):
     rows = {name: validate(row | {"corpus": "demo"}, Row, name) for name, row in ROWS.items()}
-    (found,) = read_rows(workspace / "models/eeg_encoders", rows, [0])
+    (found,) = read_encoder_corpora(workspace / "models/eeg_encoders", rows, [0])
     return found
 
 
@@ -103,7 +103,7 @@ def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspac
     for key in (("ridge", "within", None), ("aligned", "joint", None)):
         score = studies[key].retrieval(20, 1)
         assert score.mean > 3 * chance and score.low > chance, (key, score)
-    (control,) = controls(corpus)
+    (control,) = pairing_controls(corpus)
     assert control.trainings == 8 and control.candidates == 20 and control.at_chance
     assert control.top1.mean < 2 * chance and [one.p for one in control.compared] == [pytest.approx(1 / 9)]
     train_concepts = set(EpochStore(workspace / "data/images/demo").index.query("split == 'train'")["concept"])
@@ -112,7 +112,7 @@ def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspac
 
 
 def test_more_repetitions_retrieve_more(corpus):
-    curve = next(study for study in corpus.aligned if study.name == "ridge" and study.band is None).curve()
+    curve = next(study for study in corpus.aligned if study.name == "ridge" and study.band is None).repetition_curve()
     assert curve["repetitions"].tolist() == [1, 2, 5, 10, 12]
     assert curve["top1"].iloc[-1] > curve["top1"].iloc[0]
     assert ((curve["top1_low"] <= curve["top1"]) & (curve["top1"] <= curve["top1_high"])).all()
@@ -158,7 +158,7 @@ def test_pictures_are_drawn(workspace):
 
 
 def test_flat_metrics(corpus):
-    found = metrics([corpus])
+    found = flat_encoder_metrics([corpus])
     assert found["eeg_aligned_joint_corpus"] == "surrogate images" and found["eeg_aligned_joint_candidates"] == 20
     assert found["eeg_ridge_within_5_40Hz_top1_low"] <= found["eeg_ridge_within_5_40Hz_top1"]
     assert {"eeg_eegnet_joint_accuracy", "eeg_eegnet_joint_cohen_kappa"} <= found.keys()

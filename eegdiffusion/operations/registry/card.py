@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from eegdiffusion.core.runtime.settings import load, section
 from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.results.backbones import read_backbone
+from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registry_config import SURROGATE, RegisteredModelConfig, TrainingResult
 
@@ -100,10 +100,9 @@ def draw_card_figures(card: CardData) -> dict[str, Figure]:
         drawn["generated"] = figures.traces(
             backbone.real, backbone.generated, backbone.channels, backbone.rate_hz, title
         )
-    if card.config.figures and card.results:
-        module, _, function = card.config.figures.partition(":")
-        drawn |= getattr(import_module(f"eegdiffusion.{module}"), function)(card.folder)
-    return drawn
+    stored = draw_model(card.config.stage, card.folder) if card.results else {}
+    # Of a model of one seed these are the learning curves once more.
+    return drawn | {name: figure for name, figure in stored.items() if name != "curves"}
 
 
 def _confusion(card: CardData, folders: Sequence[Path]) -> Figure:

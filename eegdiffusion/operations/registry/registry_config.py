@@ -68,18 +68,26 @@ class CardText:
 
 @settings
 class RegisteredModelConfig:
-    """A registered model."""
+    """Configuration of a registered model: an entry of ``mlflow/registry.yaml``."""
 
     description: str
+    """What the model is, in one line: its description in MLflow."""
     stage: str
+    """Stage that trains it, which is its experiment too."""
     serving: str
+    """Module below ``eegdiffusion`` that loads and runs the model in MLflow."""
     results: str
+    """Glob pattern of the folders that the stage writes, one for each seed, each with ``metrics.json``."""
     select: Selection
+    """How the result to register is chosen among the seeds."""
     gate: Gate
+    """What a version must reach to become champion."""
     metrics: list[str]
+    """Metrics that are tagged, with mean and standard deviation over the seeds."""
     card: CardText
+    """What its model card says in words."""
     needs: str | None = None
-    """RegisteredModelConfig of ``params.yaml`` without which the model is not trained, and not registered."""
+    """Entry of ``params.yaml`` without which the model is not trained, and not registered."""
 
 
 @settings
@@ -103,7 +111,12 @@ UNKNOWN_CORPUS = CorpusCard(
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A folder that a training stage wrote, and its ``metrics.json``."""
+    """A result of a training stage.
+
+    Attributes:
+        folder: that the stage wrote.
+        metrics: its ``metrics.json``.
+    """
 
     folder: Path
     metrics: dict

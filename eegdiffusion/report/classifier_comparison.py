@@ -1,4 +1,4 @@
-"""The LFT beside its control and the baselines, and generated beside real EEG: what is computed once for the report."""
+"""Compares the LFT with its control and the baselines, and generated with real EEG."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from eegdiffusion.core.signal import spectra
 from eegdiffusion.core.statistics.classification_metrics import Interval, chance_level
 from eegdiffusion.core.statistics.seeds import Summary
 from eegdiffusion.events.results.backbones import Backbone
-from eegdiffusion.report.classifier_results import Classifier
+from eegdiffusion.report.classifier_results import ClassifierResults
 
 LFT, CONTROL = "LFT", "LFT, shuffled labels"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ClassifierComparison:
     """Classifiers that were tested on the same windows.
 
     Attributes:
@@ -26,13 +26,13 @@ class Comparison:
         chance: balanced accuracy of a classifier that knows nothing.
     """
 
-    classifiers: Mapping[str, Classifier]
+    classifiers: Mapping[str, ClassifierResults]
     summaries: Mapping[str, Mapping[str, Summary]]
     intervals: Mapping[str, Interval]
     chance: float
 
     @property
-    def lft(self) -> Classifier:
+    def lft(self) -> ClassifierResults:
         """The LFT trained on recorded labels."""
         return self.classifiers[LFT]
 
@@ -42,9 +42,9 @@ class Comparison:
         return self.intervals[CONTROL].contains(self.chance)
 
 
-def compare(classifiers: Mapping[str, Classifier], subjects: pandas.Series) -> Comparison:
-    """Score classifiers; ``subjects`` maps recordings to subjects."""
-    return Comparison(
+def compare_classifiers(classifiers: Mapping[str, ClassifierResults], subjects: pandas.Series) -> ClassifierComparison:
+    """Summarise classifiers that were tested on the same windows; ``subjects`` maps recordings to subjects."""
+    return ClassifierComparison(
         classifiers,
         {name: classifier.summaries for name, classifier in classifiers.items()},
         {name: classifier.interval(subjects) for name, classifier in classifiers.items()},
@@ -53,8 +53,8 @@ def compare(classifiers: Mapping[str, Classifier], subjects: pandas.Series) -> C
 
 
 @dataclass(frozen=True)
-class Spectra:
-    """Spectra of one backbone's EEG.
+class GeneratedSpectra:
+    """Power spectra of the EEG that a backbone generated and of real EEG.
 
     Attributes:
         frequencies: (bins,), Hz.
@@ -68,9 +68,9 @@ class Spectra:
     differences: pandas.DataFrame
 
 
-def compare_spectra(backbone: Backbone) -> Spectra:
+def compare_generated_eeg(backbone: Backbone) -> GeneratedSpectra:
     """Estimate the spectra of real and generated EEG and compare them."""
     frequencies, real = spectra.welch(backbone.real, backbone.rate_hz)
     _, generated = spectra.welch(backbone.generated, backbone.rate_hz)
     differences = spectra.band_differences(frequencies, real, generated, backbone.channels)
-    return Spectra(frequencies, real, generated, differences)
+    return GeneratedSpectra(frequencies, real, generated, differences)

@@ -1,0 +1,85 @@
+"""Reads the results of all stages, compares them, and makes the report's tables and metrics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.report.settings import ReportSettings
+from eegdiffusion.events.results.backbones import read_backbones
+from eegdiffusion.report import classifier_sections, encoder_sections, exports, reconstruction_sections
+from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
+from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
+from eegdiffusion.report.encoder_runs import read_encoder_corpora
+from eegdiffusion.report.published_results import read_published_results
+from eegdiffusion.report.reconstruction_results import read_generation_results
+from eegdiffusion.report.report_results import ReportResults
+
+BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
+"""Entry of ``matrix.baselines`` and the network's name in tables."""
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Outputs of the other stages.
+
+    Attributes:
+        event_corpora: a folder for each corpus of EEG events, and in it ``index`` and ``store``.
+        backbones: a folder for each pretrained backbone.
+        classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``; a folder for each seed.
+        baselines: a folder for each baseline, and in it one for each seed.
+        encoders: a folder for each entry of ``eeg_encoders``.
+        models: model that makes images -> a folder for each entry of ``image_generation``.
+        reconstructions: the same, and in it a folder for each system.
+    """
+
+    event_corpora: Path
+    backbones: Path
+    classifiers: Path
+    baselines: Path
+    encoders: Path
+    models: dict[str, Path]
+    reconstructions: Path
+
+
+def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> ReportResults:
+    """Read and compare all results, and write ``metrics.json`` and ``plots/*.csv``.
+
+    Args:
+        inputs: outputs of the other stages.
+        settings: which of them are read.
+        out: folder to write to.
+
+    Returns:
+        results, and the tables made from them.
+
+    Raises:
+        InputError: a result is missing, or results do not belong together.
+    """
+    corpus, published = inputs.event_corpora / settings.corpus, read_published_results()
+    data = read_event_data(corpus / "index", corpus / "store")
+    folders = {LFT: inputs.classifiers / "recorded"}
+    folders |= {BASELINES.get(name, name): inputs.baselines / name for name in settings.baselines}
+    folders[CONTROL] = inputs.classifiers / "shuffled"
+    comparison = compare_classifiers(read_classifiers(folders, settings.seeds), data.subjects)
+    ablation_folders = {key: inputs.classifiers / "ablations" / key for key in settings.ablations}
+    ablated = read_classifiers({LFT: folders[LFT]} | ablation_folders, settings.seeds)
+    encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
+    generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
+    backbones = read_backbones(inputs.backbones, settings.backbones)
+    spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
+
+    values = {
+        **classifier_sections.summary_values(comparison),
+        **classifier_sections.data_values(data),
+        **classifier_sections.classification_values(comparison, data.classes, published),
+        "ablations": classifier_sections.ablation_values(ablated, settings.ablations, published["ablations"]),
+        **classifier_sections.pretraining_values(backbones, spectra),
+        **encoder_sections.encoder_values(encoders, published),
+        **reconstruction_sections.reconstruction_values(generations, published),
+        "corpus_entry": settings.corpus,
+        "environment": classifier_sections.environment(),
+    }
+    metrics = exports.flat_event_metrics(data.name, comparison, backbones, spectra, ablated)
+    metrics |= encoder_sections.flat_encoder_metrics(encoders)
+    metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
+    exports.write_exports(out, metrics, data, comparison, backbones, spectra)
+    return ReportResults(data, comparison, backbones, spectra, encoders, generations, values, metrics)

@@ -1,0 +1,34 @@
+"""Settings of the stage ``report``: the sections of ``params.yaml`` that say which results there are."""
+
+from dataclasses import dataclass
+
+from components.ablate_lft.settings import Row as AblationRow
+from eegdiffusion.images.encoders.encoder_settings import Row as EncoderExperiment
+from eegdiffusion.images.generation.generation_config import GenerationStudy as GenerationConfig
+
+Ablations = dict[str, AblationRow]
+EncoderExperiments = dict[str, EncoderExperiment]
+Generations = dict[str, GenerationConfig]
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """Which results the report reads.
+
+    Attributes:
+        corpus: entry of ``event_corpora`` that the LFT was finetuned on.
+        backbones: names of the pretrained backbones; the figure of spectra takes real EEG from the first.
+        seeds: training seeds.
+        baselines: names of the baselines.
+        ablations: entries of the section ``ablations``.
+        eeg_encoders: entries of the section ``eeg_encoders``.
+        image_generation: entries of the section ``image_generation``.
+    """
+
+    corpus: str
+    backbones: list[str]
+    seeds: list[int]
+    baselines: list[str]
+    ablations: Ablations
+    eeg_encoders: EncoderExperiments
+    image_generation: Generations
