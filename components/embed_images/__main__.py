@@ -14,9 +14,9 @@ from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Accelerator
 from eegdiffusion.images.corpora.image_files import open_picture
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.features.image_features import Embedding, write_features
+from eegdiffusion.images.features.image_features import FeaturesDescription, write_features
 from eegdiffusion.images.features.image_networks import load_network
-from eegdiffusion.images.structure.structure_maps import Description, Kind, write_maps
+from eegdiffusion.images.structure.structure_maps import Kind, StructureDescription, write_maps
 
 SIZE = 224
 """Pixels of a tangram's picture."""
@@ -27,7 +27,7 @@ def write_structure(
 ) -> Kind:
     """Make and write the structure maps; returns their kind."""
     maps, kind, source = structure_maps(len(store.images), files, settings, device)
-    write_maps(out, maps, Description(kind, source, settings.structure_size, store.description.fingerprint))
+    write_maps(out, maps, StructureDescription(kind, source, settings.structure_size, store.description.fingerprint))
     return kind
 
 
@@ -42,7 +42,7 @@ def main(run: Stage) -> None:
     if not present:
         # EEGCVPR40's images are ImageNet's: its EEG can be classified without them.
         print(f"WARNING: {root}: none of its {len(files)} images is there: there are no features to align EEG with")
-        nothing = Embedding(settings.model, "none", 0, store.description.fingerprint)
+        nothing = FeaturesDescription(settings.model, "none", 0, store.description.fingerprint)
         write_features(out, np.empty((len(files), 0), np.float32), nothing)
         write_structure(out, {}, store, settings, device)
         return
@@ -55,7 +55,7 @@ def main(run: Stage) -> None:
     features = np.full((len(files), width), np.nan, np.float32)
     for row, vector in rows.items():
         features[row] = vector
-    write_features(out, features, Embedding(settings.model, source, width, store.description.fingerprint))
+    write_features(out, features, FeaturesDescription(settings.model, source, width, store.description.fingerprint))
     kind = write_structure(out, {row: Path(files[row]) for row in present}, store, settings, device)
     made = f"{width} features of {settings.model}, structure: {kind}"
     print(f"{store.description.corpus}: {len(present)} of {len(files)} images, {made}")

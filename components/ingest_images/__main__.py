@@ -161,7 +161,7 @@ def main(run: Stage) -> None:
     units = {"none": "uV", "training": "whitened", "training_and_test": "whitened"}
     if cutting.whitening == "none" and place.layout == "eegcvpr40" or place.layout == "things_eeg2_preprocessed":
         units[cutting.whitening] = "as delivered"
-    description = epoch_store.Description(
+    description = epoch_store.EpochStoreDescription(
         corpus=about["corpus"],
         layout=place.layout,
         channels=written[0].channels,

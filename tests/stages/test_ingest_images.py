@@ -18,6 +18,7 @@ from components.ingest_images.__main__ import main
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from tests.e2e.workspace import ROOT, environment
+from tests.image_workspace import link_packages
 from tests.things_fixture import (
     RAW_ORDER,
     epochs_of,
@@ -35,6 +36,7 @@ OCCIPITAL = [name for name in RAW_ORDER if name[0] in "OP"]
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    link_packages(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -25,5 +25,5 @@ def load_network(
     """
     if name == "clip":
         return ClipImages(source, device).features, source
-    network = efficientnet_lite.load_pretrained().to(device)
+    network = efficientnet_lite.load_efficientnet().to(device)
     return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)
