@@ -131,7 +131,7 @@ def test_tangrams_get_the_masks_of_their_pieces(workspace, tmp_path):
     maps = _maps(store)
     assert found.features.shape == (6, 1280) and (maps.kind, maps.channels) == ("pieces", 8)
     for row, file in enumerate(store.images["file"]):
-        mask = tangrams.piece_mask(tangrams.read(Path(file)), 32)
+        mask = tangrams.piece_mask(tangrams.read_tangram(Path(file)), 32)
         (one_hot,) = maps[np.array([row])]
         assert one_hot.shape == (8, 32, 32) and np.array_equal(one_hot.argmax(0), mask)
         assert (one_hot.sum(0) == 1).all()

@@ -101,7 +101,7 @@ def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
     corpus = bids_eeg.open_kilogram(figures, None)
     assert corpus.images["partition"].value_counts().to_dict() == {"training": 4, "test": 2}
     for file in corpus.images["file"]:
-        tangram = tangrams.read(Path(file))
+        tangram = tangrams.read_tangram(Path(file))
         mask = tangrams.piece_mask(tangram, 400, margin=0.0)
         areas = np.bincount(mask.ravel(), minlength=8)[1:].astype(float)
         assert np.allclose(areas / areas.sum() * 8, [2, 2, 1, 0.5, 0.5, 1, 1], atol=0.2)

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from eegdiffusion.core.storage.sidecar import FingerprintedFolder
+
+NetworkName = Literal["efficientnet_lite0", "clip"]
+"""Name of a network that computes image features."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from eegdiffusion.images.corpora.tangrams import PIECES
 
 Kind = Literal["edges", "hed", "pieces", "depth", "colours"]
 
+ChosenKind = Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
+"""Kind of structure maps as it is chosen; auto: pieces of tangrams, colours of other images."""
+
 CHANNELS: dict[Kind, int] = {"edges": 1, "hed": 1, "pieces": 1 + PIECES, "depth": 1, "colours": 3}
 """Channels of a map of each kind: edges or depth from 0 to 1, the background and each piece of a tangram, RGB."""
 
