@@ -9,11 +9,10 @@ from sklearn.discriminant_analysis import _cov
 
 from benchmarks.data import folder
 from benchmarks.measure import Row, compare
-from components.ingest_images.settings import Counts
-from components.ingest_images.subject import Cut, write_subject
 from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.signal.whitening import noise_covariance
 from eegdiffusion.images.corpora import things_eeg2
+from eegdiffusion.images.corpora.subject_epochs import EpochCutting, RepetitionLimits, write_subject
 from eegdiffusion.images.encoders.alignment import nt_xent
 from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
 from eegdiffusion.images.epochs import epoch_store
@@ -36,7 +35,7 @@ def _store(path: Path, epochs: np.ndarray, repetitions: int) -> epoch_store.Epoc
     columns = {"subject": "sub-01", "session": 1, "image": image, "repetition": repetition, "concept": "c"}
     index = pandas.DataFrame(columns | {"split": "train", "row": np.arange(len(epochs))})
     times = (np.arange(SHAPE[1]) / 250).tolist()
-    described = epoch_store.Description("noise", "", things_eeg2.CHANNELS, times, 250.0, "whitened", "", [])
+    described = epoch_store.EpochStoreDescription("noise", "", things_eeg2.CHANNELS, times, 250.0, "whitened", "", [])
     epoch_store.write_index(path, index, pandas.DataFrame({"name": [], "split": []}), described)
     return epoch_store.EpochStore(path)
 
@@ -102,7 +101,10 @@ def subject(images: int = 800) -> Row:
         file = path / "corpus/sub-01/ses-01/raw_eeg_training.npy"
         write_raw(file, images, 2, seed=0)
         table = pandas.DataFrame({"partition": ["training"] * images})
-        test, cut = np.zeros(images, bool), Cut(NICE, Counts(training=2, test=20), 0, None, things_eeg2.CHANNELS)
+        test, cut = (
+            np.zeros(images, bool),
+            EpochCutting(NICE, RepetitionLimits(training=2, test=20), 0, None, things_eeg2.CHANNELS),
+        )
 
         def ours():
             block = things_eeg2.read_raw(file, path / "corpus", "training", table)

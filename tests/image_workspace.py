@@ -11,6 +11,12 @@ from tests.e2e.workspace import ROOT, command
 from tests.surrogate_source import CACHE
 
 
+def link_packages(path: Path) -> None:
+    """Give a workspace the project's packages: stages read contracts and code from where they run."""
+    for package in ("components", "eegdiffusion"):
+        (path / package).symlink_to(ROOT / package)
+
+
 def commit(path: Path) -> None:
     """Make a repository with one commit: runs say which they come from."""
     shutil.copy(ROOT / ".gitignore", path)
@@ -32,9 +38,8 @@ def entered(path: Path, registry: bool = False) -> Iterator[Path]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         Path("data").mkdir()
         Path("data/cache").symlink_to(CACHE)
+        link_packages(path)
         if registry:
             shutil.copytree(ROOT / "mlflow", "mlflow")
-            for package in ("components", "eegdiffusion"):
-                Path(package).symlink_to(ROOT / package)
         commit(path)
         yield path

@@ -1,28 +1,30 @@
-"""Settings of image features."""
+"""Settings of image features and structure maps."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.images.features.image_networks import NetworkName
+from eegdiffusion.images.features.image_features import NetworkName
+from eegdiffusion.images.structure.structure_maps import ChosenKind
 
 
 @settings
 class EmbedImages:
-    """Section ``embed_images``."""
+    """Section ``embed_images``, which holds for every corpus of images and EEG."""
 
     model: NetworkName
-    """EfficientNet-lite0 comes in a package; CLIP is the user's."""
+    """Network whose features are computed: EfficientNet-lite0 comes in a package; CLIP is the user's."""
     source: str | None
-    """Folder or hub name of the CLIP model."""
+    """Folder or hub name of the CLIP model, e.g. ViT-L/14 or ViT-H/14; null with EfficientNet-lite0."""
     batch_size: Annotated[int, Ge(1)]
-    structure: Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
+    """Number of images that are embedded at a time."""
+    structure: ChosenKind
     """Kind of the structure maps; auto: pieces of tangrams, colours of other images."""
     structure_source: str | None
     """Of ``depth`` the folder of a model of transformers, of ``hed`` a file of weights; null: those of a package."""
     structure_size: Annotated[int, Ge(8)]
-    """Side of the structure maps, in pixels."""
+    """Side of the structure maps in pixels."""
 
     def __post_init__(self):
         given = self.structure_source is not None

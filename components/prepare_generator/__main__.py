@@ -49,7 +49,7 @@ def main(run: Stage) -> None:
     with tracked(run, settings, hardware, corpus=corpus, data=data) as _:
         facts: dict = {"corpus": corpus, "surrogate": settings.pipeline is None, "image_size": settings.image_size}
         if settings.pipeline is None:
-            generator = make_generator(settings, features.embedding.width)
+            generator = make_generator(settings, features.description.width)
             learned, found = learned_pictures(folder, store.images, features, settings.image_size, network, device)
             held_out = np.random.default_rng(settings.seed).random(len(learned)) < settings.validation_fraction
             fits = train_generator(generator, learned, found, held_out, settings, hardware, run.work, device)
@@ -58,7 +58,7 @@ def main(run: Stage) -> None:
             facts |= {f"{name}_validation_loss": done.best_score for name, done in curves.items()}
         else:
             source = Source(settings.pipeline, settings.download, settings.ip_adapter, settings.image_size, False)
-            generator, curves = open_generator(source, n_features=features.embedding.width).to(device), {}
+            generator, curves = open_generator(source, n_features=features.description.width).to(device), {}
         if not run.is_rank_zero:
             return
         facts["parameters"] = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}

@@ -70,7 +70,7 @@ def main(run: Stage) -> None:
             repetitions=min(average, available),
             seeds=list(range(settings.seed, settings.seed + settings.samples)),
             training_seeds=[seed],
-            aligned_with=features.embedding.model,
+            aligned_with=features.description.model,
             selection="validation",
         )
         scores = score(seen, made, items, networks, context, settings.metrics.ways, settings.metrics.top, device)

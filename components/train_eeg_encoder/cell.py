@@ -60,14 +60,14 @@ def open_study(
     Raises:
         InputError: features are to be aligned with, and the corpus's images are not there.
     """
-    if row.objective == "align" and not features.embedding.width:
+    if row.objective == "align" and not features.description.width:
         raise InputError(f"image_corpora.{row.corpus}: has no images to align with; set its images, or classify")
     training = (store.images["split"] == "train").to_numpy() & np.isfinite(features.features).all(1)
     centre = row.objective == "align" and settings.align.centre_features
     target = make_target(features.features, training, centre)
     classify = row.objective == "classify"
     classes = classes_of(store.images, settings.classify.classes, seed=0) if classify else None
-    return Study(row, settings, store, features.embedding.model, target, classes, hardware)
+    return Study(row, settings, store, features.description.model, target, classes, hardware)
 
 
 def pairs_of(study: Study, fold: Fold, band: Band, seed: int) -> Pairs:

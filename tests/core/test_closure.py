@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from components.ingest_images.__main__ import READERS
-from components.ingest_images.subject import write_subject
+from components.ingest_images.compute import READERS
 from eegdiffusion.core.runtime.closure import PACKAGES, ROOT, closure, code_hash, code_of, stage_code_hash
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
+from eegdiffusion.images.corpora.subject_epochs import write_subject
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import _cov
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.core.signal.epoching import Epoching, operator, window
+from eegdiffusion.core.signal.epoching import Epoching, epoch_operator
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance, shrunk_covariance_sum
 from eegdiffusion.images.corpora.image_corpus import Continuous
 
@@ -32,10 +32,10 @@ def test_one_product_gives_what_mne_gives(sfreq, tmax, rate, keep, samples):
     if rate != sfreq:
         epochs.resample(rate, verbose="ERROR")
     epoching = dataclasses.replace(NICE, tmax_s=tmax, rate_hz=rate, keep_from_s=keep)
-    first, length = window(epoching, sfreq)
-    steps, times = operator(epoching, sfreq)
-    assert steps.shape[1] == samples == len(times)
-    found = np.stack([signals[:, onset + first : onset + first + length] for onset in onsets]) @ steps
+    operator = epoch_operator(epoching, sfreq)
+    times, starts = operator.times, onsets + operator.first
+    assert operator.matrix.shape == (operator.length, samples) and samples == len(times)
+    found = np.stack([signals[:, start : start + operator.length] for start in starts]) @ operator.matrix
     place = np.argmin(np.abs(epochs.times - times[0]))
     expected = epochs.get_data(verbose="ERROR")[:, :, place : place + samples]
     assert np.abs(found - expected).max() < 1e-10 * np.abs(expected).max()

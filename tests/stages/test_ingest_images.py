@@ -18,6 +18,7 @@ from components.ingest_images.__main__ import main
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from tests.e2e.workspace import ROOT, environment
+from tests.image_workspace import link_packages
 from tests.things_fixture import (
     RAW_ORDER,
     epochs_of,
@@ -35,6 +36,7 @@ OCCIPITAL = [name for name in RAW_ORDER if name[0] in "OP"]
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    link_packages(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -349,7 +351,7 @@ def test_concepts_in_blocks_are_a_warning_that_stays(workspace, tmp_path):
 
 
 def test_an_interrupted_run_keeps_the_subjects_that_were_done(workspace, things, monkeypatch):
-    from components.ingest_images import __main__ as command
+    from components.ingest_images import compute as command
 
     original = command.write_subject
 
@@ -380,8 +382,6 @@ def test_a_subject_is_never_held_whole(workspace, tmp_path):
     entry = {"root": str(root), "layout": "things_eeg2_preprocessed", "epochs": "nice"}
     document["image_corpora"] = {"one": entry}
     (workspace / "params.yaml").write_text(yaml.safe_dump(document))
-    for package in ("components", "eegdiffusion"):
-        os.symlink(ROOT / package, package)
     code = (
         "import components.ingest_images.__main__ as command\n"
         "before = int(next(l for l in open('/proc/self/status') if l.startswith('RssAnon')).split()[1])\n"

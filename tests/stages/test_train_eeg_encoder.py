@@ -25,7 +25,7 @@ from eegdiffusion.report.encoder_sections import flat_encoder_metrics, pairing_c
 from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
-from tests.image_workspace import commit, entered
+from tests.image_workspace import commit, entered, link_packages
 from tests.surrogate_source import CACHE
 from tests.things_fixture import write_eegcvpr40
 
@@ -173,6 +173,7 @@ def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypa
     row = {"corpus": "one", "objective": "classify", "encoder": "lstm", "protocols": ["joint"],
            "options": {"hidden": 4, "width": 4}}  # fmt: skip
     settings(tmp_path, corpora, {"lstm": row, "no": row | {"objective": "align"}}, classes=None)
+    link_packages(tmp_path)
     commit(tmp_path)
     ingest(["--corpus", "one"])
     embed(["--corpus", "one"])

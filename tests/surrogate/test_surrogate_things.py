@@ -10,7 +10,7 @@ from PIL import Image
 
 from eegdiffusion.commands.app import main
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
-from eegdiffusion.images.features.efficientnet_lite import image_features, load_pretrained
+from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
 from eegdiffusion.surrogate.things import scenes, things_demo
 from eegdiffusion.surrogate.things.responses import LENGTH_S, observer
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
@@ -90,7 +90,7 @@ def test_components_have_the_size_that_was_asked_for():
 
 def test_exemplars_of_a_concept_are_nearest_to_each_other_in_network_features(root):
     images = things_eeg2.open_raw(root, None).images.query("partition == 'training'")
-    features = image_features(load_pretrained(CACHE), [Image.open(file) for file in images["file"]])
+    features = image_features(load_efficientnet(CACHE), [Image.open(file) for file in images["file"]])
     likeness = np.corrcoef(features)
     np.fill_diagonal(likeness, -1)
     concepts = images["concept"].to_numpy()
@@ -101,7 +101,7 @@ def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
     corpus = bids_eeg.open_kilogram(figures, None)
     assert corpus.images["partition"].value_counts().to_dict() == {"training": 4, "test": 2}
     for file in corpus.images["file"]:
-        tangram = tangrams.read(Path(file))
+        tangram = tangrams.read_tangram(Path(file))
         mask = tangrams.piece_mask(tangram, 400, margin=0.0)
         areas = np.bincount(mask.ravel(), minlength=8)[1:].astype(float)
         assert np.allclose(areas / areas.sum() * 8, [2, 2, 1, 0.5, 0.5, 1, 1], atol=0.2)

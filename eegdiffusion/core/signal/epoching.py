@@ -1,5 +1,6 @@
 """Baseline correction, resampling and cropping of epochs, as one matrix."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -12,18 +13,19 @@ from eegdiffusion.core.runtime.settings import settings
 
 @settings
 class Epoching:
-    """How epochs are cut: an entry of the section ``epochs``."""
+    """How epochs are cut from continuous recordings: an entry of the section ``epochs``."""
 
     channels: str | None
     """Regular expression that the beginning of an electrode's name matches; null: all that the corpus's layout has."""
     tmin_s: float
-    """First sample, from the onset of the image."""
+    """Begin of an epoch in seconds from the onset of the image."""
     tmax_s: float
-    """End. MNE reads the sample at it too, and resampling to a lower rate loses it: it is never kept."""
+    """End of an epoch in seconds from the onset. MNE reads the sample at it too, and resampling to a lower rate
+    loses it: it is never kept."""
     baseline: bool
-    """Subtract the mean of the samples up to the onset."""
+    """Whether the mean of the samples up to the onset is subtracted."""
     rate_hz: Annotated[float, Gt(0)]
-    """Resample to this rate."""
+    """Sampling rate of the epochs in Hz, to which they are resampled."""
     keep_from_s: float | None
     """Drop the samples before this time, once the baseline is taken; null: none."""
     whitening: Literal["none", "training", "training_and_test"]
@@ -40,26 +42,35 @@ class Epoching:
             raise ValueError(f"baseline needs samples before the onset (found tmin_s {self.tmin_s:g})")
 
 
-def window(epoching: Epoching, sfreq: float) -> tuple[int, int]:
-    """First sample of an epoch from its onset, and number of samples, at the recording's rate (as MNE counts them)."""
-    first = round(epoching.tmin_s * sfreq)
-    return first, round(epoching.tmax_s * sfreq) - first + 1
+@dataclass(frozen=True)
+class EpochOperator:
+    """The samples that an epoch is cut from, and what happens to it as a matrix.
+
+    Attributes:
+        first: first sample, counted from the onset of the image, at the recording's rate.
+        length: number of samples, at the recording's rate (as MNE counts them).
+        matrix: (length, samples kept), to be multiplied from the right.
+        times: (samples kept,) in seconds from the onset.
+    """
+
+    first: int
+    length: int
+    matrix: np.ndarray
+    times: np.ndarray
 
 
 @lru_cache
-def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
+def epoch_operator(epoching: Epoching, sfreq: float) -> EpochOperator:
     """Express what happens to an epoch as a matrix: each step is linear in the samples.
 
     The steps are ``mne.Epochs(baseline=(None, 0))`` and ``Epochs.resample`` (FFT); one product gives their results.
 
     Args:
         epoching: settings.
-        sfreq: of the recording, in Hz.
-
-    Returns:
-        (samples of the window, samples kept), to be multiplied from the right; times of the samples kept, in seconds.
+        sfreq: sampling rate of the recording in Hz.
     """
-    first, length = window(epoching, sfreq)
+    first = round(epoching.tmin_s * sfreq)
+    length = round(epoching.tmax_s * sfreq) - first + 1
     steps = np.eye(length)
     if epoching.baseline:
         before = np.arange(length) + first <= 0
@@ -72,7 +83,7 @@ def operator(epoching: Epoching, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
     kept = times < epoching.tmax_s - half
     if epoching.keep_from_s is not None:
         kept &= times > epoching.keep_from_s - half
-    found = np.ascontiguousarray(steps[:, kept]), times[kept]
-    for array in found:
+    operator = EpochOperator(first, length, np.ascontiguousarray(steps[:, kept]), times[kept])
+    for array in (operator.matrix, operator.times):
         array.flags.writeable = False  # kept for the next recording
-    return found
+    return operator

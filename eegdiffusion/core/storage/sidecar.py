@@ -1,31 +1,50 @@
-"""Descriptions of what was derived from an epoch store: JSON files that carry the store's fingerprint."""
+"""Folders of what was computed once from an epoch store, with a sidecar: a JSON file that has the store's fingerprint.
+
+The word is BIDS': a JSON file beside the data that says what they are.
+"""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 from eegdiffusion.core.runtime.errors import InputError
 
 
-def read_description[D](path: Path, kind: type[D], store: str) -> D:
-    """Read a description.
+class FingerprintedFolder[D]:
+    """Base of folders that belong to an epoch store, which a subclass names the sidecar of.
 
     Args:
-        path: of the file.
-        kind: dataclass with a field ``store``.
-        store: fingerprint of the epoch store that it is to belong to.
+        path: the folder.
+        store: fingerprint of the epoch store that it must belong to.
 
     Raises:
-        InputError: it is not there, or of another store.
+        InputError: it has no sidecar, or belongs to another epoch store.
+
+    Attributes:
+        path: the folder.
+        description: what the sidecar says.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; run `dvc repro`")
-    found = kind(**json.loads(path.read_text()))
-    if found.store != store:
-        raise InputError(f"{path}: store: must be {store!r} (found {found.store!r})")
-    return found
 
+    SIDECAR: ClassVar[str]
+    """Name of the JSON file."""
+    DESCRIPTION: ClassVar[type]
+    """Dataclass of its fields, one of which is ``store``."""
 
-def write_description(path: Path, description) -> None:
-    """Write a dataclass as :func:`read_description` reads it."""
-    path.write_text(json.dumps(asdict(description), indent=2))
+    def __init__(self, path: Path, store: str):
+        self.path = Path(path)
+        self.description: D = self._read_sidecar(store)
+
+    def _read_sidecar(self, store: str) -> D:
+        path = self.path / self.SIDECAR
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; run `dvc repro`")
+        description = self.DESCRIPTION(**json.loads(path.read_text()))
+        if description.store != store:
+            raise InputError(f"{path}: store: must be {store!r} (found {description.store!r})")
+        return description
+
+    @classmethod
+    def write_sidecar(cls, path: Path, description: D) -> None:
+        """Write the sidecar of a folder that exists."""
+        (path / cls.SIDECAR).write_text(json.dumps(asdict(description), indent=2))

@@ -29,7 +29,7 @@ LEAKAGE = (
 
 
 @settings
-class Files:
+class EEGCVPR40Files:
     """Which of EEGCVPR40's files are read."""
 
     signals: str
@@ -54,7 +54,7 @@ class _Trials:
         return (found - self._mean) / self._deviation
 
 
-def open_corpus(root: Path, images: Path | None, files: Files | None) -> Corpus:
+def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None) -> Corpus:
     """Open the corpus.
 
     Args:
@@ -91,7 +91,7 @@ _SCALE = {"means": 0.0, "stddevs": 1.0}
 """What standardises the raw file; the others are standardised."""
 
 
-def _partitions(path: Path, files: Files, subject: np.ndarray) -> np.ndarray:
+def _partitions(path: Path, files: EEGCVPR40Files, subject: np.ndarray) -> np.ndarray:
     """Partition of each trial, empty where the split leaves it out."""
     splits = read_archive(path).get("splits", [])
     if not 0 <= files.number < len(splits):
@@ -133,7 +133,13 @@ def _of_images(image: np.ndarray, part: np.ndarray, names: list[str], path: Path
 
 
 def _read_subject(
-    name: str, dataset: list[dict], subject: np.ndarray, image: np.ndarray, part: np.ndarray, scale: list, files: Files
+    name: str,
+    dataset: list[dict],
+    subject: np.ndarray,
+    image: np.ndarray,
+    part: np.ndarray,
+    scale: list,
+    files: EEGCVPR40Files,
 ) -> list[Block]:
     rows = np.flatnonzero((subject == int(name.removeprefix("sub-"))) & (part != ""))
     eeg = [dataset[k]["eeg"] for k in rows]

@@ -16,7 +16,7 @@ def open_picture(path: Path, size: int) -> Image.Image:
         InputError: the file cannot be read.
     """
     if path.suffix.lower() == ".svg":
-        return tangrams.draw_image(tangrams.read(path), size)
+        return tangrams.draw_image(tangrams.read_tangram(path), size)
     try:
         with Image.open(path) as image:
             return image.convert("RGB")

@@ -34,7 +34,7 @@ class Tangram:
     box: tuple[float, float, float, float]
 
 
-def read(path: Path) -> Tangram:
+def read_tangram(path: Path) -> Tangram:
     """Read an SVG file.
 
     Raises:

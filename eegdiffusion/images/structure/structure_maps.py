@@ -7,28 +7,29 @@ from typing import Literal
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from eegdiffusion.core.storage.sidecar import read_description, write_description
+from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 from eegdiffusion.images.corpora.tangrams import PIECES
 
 Kind = Literal["edges", "hed", "pieces", "depth", "colours"]
 
+ChosenKind = Literal["auto", "edges", "hed", "pieces", "depth", "colours"]
+"""Kind of structure maps as it is chosen; auto: pieces of tangrams, colours of other images."""
+
 CHANNELS: dict[Kind, int] = {"edges": 1, "hed": 1, "pieces": 1 + PIECES, "depth": 1, "colours": 3}
-"""Of a map of each kind: edges from 0 to 1, the background and each piece of a tangram, depth from 0 to 1, RGB."""
+"""Channels of a map of each kind: edges or depth from 0 to 1, the background and each piece of a tangram, RGB."""
 
 ABSENT = 255
 """Value of a pixel in maps of pieces where an image has no file."""
 
-FILE = "structure.json"
-
 
 @dataclass(frozen=True)
-class Description:
-    """What maps are of, their ``structure.json``.
+class StructureDescription:
+    """What structure maps were computed with, as ``structure.json`` says.
 
     Attributes:
         kind: edges, hed, pieces, depth or colours.
-        source: what made them.
-        side: of a map, in pixels.
+        source: network or rule that made them.
+        side: side of a map in pixels.
         store: fingerprint of the epoch store whose images they are.
     """
 
@@ -38,34 +39,31 @@ class Description:
     store: str
 
 
-class StructureMaps:
-    """Maps on disk, by row of the store's images.
+class StructureMaps(FingerprintedFolder[StructureDescription]):
+    """Structure maps on disk, beside the image features, by row of the epoch store's images.
 
-    Args:
-        path: folder of the image features.
-        store: fingerprint of the epoch store that they are to belong to.
-
-    Raises:
-        InputError: there are none, or they are of other images.
+    See :class:`FingerprintedFolder`.
     """
 
+    SIDECAR, DESCRIPTION = "structure.json", StructureDescription
+
     def __init__(self, path: Path, store: str):
-        self.description = read_description(path / FILE, Description, store)
+        super().__init__(path, store)
         self._maps = load_file(path / "structure.safetensors")["maps"]
 
     @property
     def kind(self) -> Kind:
-        """Edges, hed, pieces, depth or colours."""
+        """Kind of the maps: edges, hed, pieces, depth or colours."""
         return self.description.kind
 
     @property
     def side(self) -> int:
-        """Of a map, in pixels."""
+        """Side of a map in pixels."""
         return self.description.side
 
     @property
     def channels(self) -> int:
-        """Of a map."""
+        """Number of channels of a map, see :data:`CHANNELS`."""
         return CHANNELS[self.kind]
 
     def __len__(self) -> int:
@@ -73,15 +71,15 @@ class StructureMaps:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """Read maps: (rows, channels, side, side) float32 from 0 to 1; all 0 where an image has no file."""
-        found = self._maps[rows]
-        if found.ndim == 3:
-            found = found[:, None]
+        maps = self._maps[rows]
+        if maps.ndim == 3:
+            maps = maps[:, None]
         if self.kind == "pieces":
-            return (found == np.arange(self.channels, dtype=np.uint8)[:, None, None]).astype(np.float32)
-        return found.astype(np.float32) / 255
+            return (maps == np.arange(self.channels, dtype=np.uint8)[:, None, None]).astype(np.float32)
+        return maps.astype(np.float32) / 255
 
 
-def write_maps(path: Path, maps: np.ndarray, description: Description) -> None:
+def write_maps(path: Path, maps: np.ndarray, description: StructureDescription) -> None:
     """Write maps beside the features of the images.
 
     Args:
@@ -90,4 +88,4 @@ def write_maps(path: Path, maps: np.ndarray, description: Description) -> None:
         description: what they are of.
     """
     save_file({"maps": np.ascontiguousarray(maps)}, path / "structure.safetensors")
-    write_description(path / FILE, description)
+    StructureMaps.write_sidecar(path, description)

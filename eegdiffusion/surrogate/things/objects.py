@@ -30,8 +30,7 @@ SEQUENCE = 20
 
 def font(cache: Path) -> Path:
     """Fetch the drawings if need be and return their font."""
-    wheel = packages.fetch(DRAWINGS, cache)
-    (path,) = packages.extract(wheel, [_FONT], cache / f"{DRAWINGS.name}-{DRAWINGS.version}")
+    (path,) = packages.fetch_files(DRAWINGS, [_FONT], cache)
     return path
 
 

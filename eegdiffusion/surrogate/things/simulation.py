@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eegdiffusion.images.features.efficientnet_lite import image_features, load_pretrained
+from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
 from eegdiffusion.surrogate.things.responses import Background, background, low_level_features, observer, strengths
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from eegdiffusion.surrogate.tuev.aeon_neuro import read_source
@@ -37,7 +37,7 @@ def subjects_of(
         background, and responses (pictures, 63, samples) in microvolts.
     """
     rest = resting(cache, options.sfreq)
-    strength = strengths(low_level_features(pictures), image_features(load_pretrained(cache), pictures), fitted)
+    strength = strengths(low_level_features(pictures), image_features(load_efficientnet(cache), pictures), fitted)
     deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in rest.parts]))
     for number in range(1, options.subjects + 1):
         yield rest, observer(options.seed, number, options.sfreq, deviation).responses(strength)
