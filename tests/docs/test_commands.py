@@ -1,7 +1,6 @@
 """Every command that the documents print is executed, as tests/docs/commands.yaml says."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path

@@ -30,7 +30,7 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
         scenes.write_svg(scenes.tangram(rng), folder / f"{name}.svg")
     split = ["training"] * options.tangrams + ["test"] * options.test_tangrams
     pandas.DataFrame({"tangram": names, "split": split}).to_csv(root / "stimuli.tsv", sep="\t", index=False)
-    pictures = [drawings.draw_image(drawings.read(folder / f"{name}.svg"), scenes.SIZE) for name in names]
+    pictures = [drawings.draw_image(drawings.read_tangram(folder / f"{name}.svg"), scenes.SIZE) for name in names]
     fitted = np.array(split) == "training"
     repetitions = [REPETITIONS[part] for part in split]
     simulated = subjects_of(pictures, fitted, cache, options)
