@@ -18,8 +18,10 @@ def link_packages(path: Path) -> None:
 
 
 def commit(path: Path) -> None:
-    """Make a repository with one commit: runs say which they come from."""
+    """Make a repository with the stages' contracts and one commit: runs say which they come from."""
     shutil.copy(ROOT / ".gitignore", path)
+    for package in ("components", "eegdiffusion"):
+        (path / package).symlink_to(ROOT / package)
     who = ["-c", "user.name=t", "-c", "user.email=t@t"]
     for words in (["init", "-q"], ["add", ".gitignore"], [*who, "commit", "-qm", "start"]):
         command(path, "git", *words)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 from safetensors.torch import load_file
+from sklearn.metrics import cohen_kappa_score
 
 from tests.e2e.workspace import command, environment, module
 
@@ -25,12 +27,27 @@ def _metrics(path):
 
 
 def test_every_stage_leaves_its_results(workspace):
-    assert (workspace / "reports" / "report.html").stat().st_size > 50_000
-    assert "surrogate" in (workspace / "reports" / "report.md").read_text()
+    page, text = ((workspace / "reports" / f"report.{ending}").read_text() for ending in ("html", "md"))
+    assert "surrogate" in text
+    assert page.count("<table>") == len(re.findall(r"^\*\*Table \d+", text, re.M)) > 8
+    figures = list((workspace / "reports" / "figures").glob("*.png"))
+    assert (
+        page.count('src="data:image/png;base64,') == len(re.findall(r"^\*\*Figure \d+", text, re.M)) == len(figures) > 5
+    )
+    windows = pandas.read_parquet(workspace / "data/events/tuev/store/windows.parquet").query("split == 'test'")
     for kind in ("recorded", "shuffled"):
         for seed in (0, 1):
-            found = _metrics(workspace / "models" / "lft" / kind / f"seed-{seed}")
-            assert found["corpus"] == "surrogate" and -1 <= found["cohen_kappa"] <= 1 and found["windows"] > 0
+            folder = workspace / "models" / "lft" / kind / f"seed-{seed}"
+            metrics, table = _metrics(folder), pandas.read_parquet(folder / "predictions.parquet")
+            assert metrics["corpus"] == "surrogate" and metrics["windows"] == len(windows) == len(table)
+            labels, predicted = table["label"].to_numpy(), table.filter(regex=r"^p\d$").to_numpy().argmax(1)
+            assert metrics["cohen_kappa"] == pytest.approx(cohen_kappa_score(labels, predicted))
+            loss = pandas.read_csv(folder / "curves.csv")["train_loss"]
+            assert np.isfinite(loss).all() and (kind == "shuffled" or loss.iloc[-1] < loss.iloc[0])
+            if kind == "shuffled":  # within what labels that are shifted in time, and so have nothing to say, give
+                shifts = range(1, len(labels))
+                chance = [cohen_kappa_score(np.roll(labels, shift), predicted) for shift in shifts]
+                assert min(chance) <= metrics["cohen_kappa"] <= max(chance)
     lock = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
     with Repo(str(workspace)) as repo:
         assert lock.keys() == {stage.name for stage in repo.index.stages}

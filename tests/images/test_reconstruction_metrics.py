@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import torch
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.inception import InceptionScore
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.paired_difference import paired_difference
@@ -99,6 +102,34 @@ def test_frechet_distance_is_that_of_two_gaussians():
     scales = np.array([1.0, 2, 3, 4, 5, 6])
     other = _sample(rng, 40, means[0], np.diag(2 * scales))
     assert frechet_distance(_sample(rng, 30, means[0], np.diag(scales)), other) == pytest.approx((scales**2).sum())
+
+
+class Rows(torch.nn.Module):
+    """Stands for a network: the features of an image are the row itself."""
+
+    def __init__(self, num_features: int):
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows
+
+
+@pytest.mark.parametrize(("first", "second"), [(60, 90), (40, 40)])
+def test_frechet_distance_is_torchmetrics(first, second):
+    one, two = _rows(first, 12), 1.5 * _rows(second, 12, 1) + 0.3
+    metric = FrechetInceptionDistance(feature=Rows(12))
+    metric.update(torch.from_numpy(one), real=True)
+    metric.update(torch.from_numpy(two), real=False)
+    assert frechet_distance(one, two) == pytest.approx(float(metric.compute()), rel=1e-6)
+
+
+def test_inception_score_is_torchmetrics():
+    logits = torch.from_numpy(3 * _rows(80, 9))
+    metric = InceptionScore(feature=Rows(9), splits=1)
+    metric.update(logits)
+    mean, _ = metric.compute()
+    assert inception_score(logits.softmax(1).numpy()) == pytest.approx(float(mean), rel=1e-6)
 
 
 def test_frechet_distance_of_fewer_pictures_than_features_is_sound():
