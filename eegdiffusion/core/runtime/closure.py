@@ -124,7 +124,7 @@ def folder_of(path: Path) -> str | None:
     """Return the folder by which ``dvc.yaml`` declares a file: the stage's, or the topic's; None for package heads."""
     parts = path.parts[:-1]
     depth = 2 if parts[0] == "components" else min(len(parts), 3)
-    return "/".join(parts[:depth]) if depth >= 2 else None
+    return "/".join(parts[:depth]) if len(parts) >= 2 else None
 
 
 def code_folders(stage: str, root: Path = ROOT) -> list[str]:
