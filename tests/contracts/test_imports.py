@@ -73,7 +73,6 @@ def externals(files: set[Path]) -> set[str]:
 FILES = sorted(path for package in ("components", "eegdiffusion") for path in Path(package).rglob("*.py"))
 
 
-@pytest.mark.xfail(strict=True, reason="report reads the settings of ablate_lft, which are moving into events")
 def test_imports_run_downward():
     upward = []
     for path in FILES:
