@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY := passive
 # Advice to the authors of libraries, not to users.
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
 
-.PHONY: help env demo demo-eeg demo-things demo-pictures repro test test-containers up down bench lint lock deps docs airflow mlflow clean-work
+.PHONY: help env demo demo-eeg demo-things demo-pictures repro check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT an
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
 	  $(EEG) params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	$(EEG) repro $(if $(JOBS),--jobs $(JOBS))
+
+check: env ## lint, format, spelling, fast tests
+	ruff check .
+	ruff format --check --line-length 120 .
+	codespell
+	$(PY) -m pytest --numprocesses 2 -m "unit and not slow"
 
 test: env ## lint and all tests
 	ruff check .

@@ -63,6 +63,7 @@ def clone(tmp_path_factory):
     (path / "recordings").mkdir()
     for target in ("recording.edf", "recordings/recording.edf"):
         shutil.copy(tiny_model.EDF, path / target)
+    shutil.copy(tiny_model.EDF.with_suffix(".rec"), path / "recording.rec")
     (path / "reports").mkdir()
     (path / "reports/metrics.json").write_text(json.dumps({"lft_cohen_kappa_mean": 0.5}))
     _register(path)
