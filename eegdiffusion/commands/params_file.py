@@ -7,6 +7,8 @@ from ruamel.yaml import YAML
 
 from eegdiffusion.core.runtime.settings import PARAMS
 
+NULL = "tag:yaml.org,2002:null"
+
 
 @contextmanager
 def edit() -> Iterator[dict]:
@@ -14,6 +16,7 @@ def edit() -> Iterator[dict]:
     round_trip = YAML()
     round_trip.preserve_quotes = True
     round_trip.width = 120
+    round_trip.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(NULL, "null"))
     document = round_trip.load(PARAMS.read_text())
     yield document
     with PARAMS.open("w") as file:

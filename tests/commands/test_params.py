@@ -95,6 +95,7 @@ def test_setting_a_field_keeps_the_comments(params):
     main(["set", "hardware.devices=2", "preprocess_events.scheduler=tcp://a:1", "matrix.seeds=[7]"])
     after = yaml.safe_load(params.read_text())
     assert after["hardware"]["devices"] == 2 and after["matrix"]["seeds"] == [7]
+    assert params.read_text().count("null") == before.count("null") - 1, "the address has taken the place of one"
     assert after["preprocess_events"]["scheduler"] == "tcp://a:1"
     assert [line for line in before.splitlines() if line.startswith("#")] == [
         line for line in params.read_text().splitlines() if line.startswith("#")
