@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.ablate_lft.settings import Row as AblationRow
-from eegdiffusion.images.encoders.encoder_settings import Row as EncoderExperiment
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.generation_config import GenerationStudy as GenerationConfig
 
 Ablations = dict[str, AblationRow]

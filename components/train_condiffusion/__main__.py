@@ -91,7 +91,7 @@ def main(run: Stage) -> None:
             "best_epoch": done.best_epoch,
         }
         metrics = denoising_gain(losses, data["test"].image)
-        encoder_results.write(out, done.curves, facts, metrics)
+        encoder_results.write_results(out, done.curves, facts, metrics)
         averaged.save(out, generator.unet, Adaptation(settings.adaptation, settings.rank, str(place), str(folder)))
         serving.write_sampling(out, settings.sampling)
         drawn = results.draw(pictures, classifier.part("test"), latents.pictures, done.curves, settings, facts)

@@ -120,7 +120,7 @@ def main(run: Stage) -> None:
             "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
             "best_epoch": done.best_epoch,
         }
-        encoder_results.write(out, done.curves, facts, metrics)
+        encoder_results.write_results(out, done.curves, facts, metrics)
         np.save(out / EXAMPLE, parts["test"].__getitems__([0, 1])["eeg"])
         drawn = pictures.draw(sgdm, parts["test"], latents.pictures, structure, done.curves, settings, facts)
         save_figures(drawn, out)

@@ -1,24 +1,18 @@
-"""Settings of encoders of EEG epochs."""
+"""Settings of the training of encoders of EEG epochs."""
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.training.settings import Positive
-from eegdiffusion.images.encoders.encoder_settings import Align, Classify
+from eegdiffusion.images.encoders.encoder_settings import Align, Classify, EncoderExperiment, RetrievalTest
 
-
-@settings
-class Test:
-    """Retrieval on test images."""
-
-    repetitions: list[Positive]
-    """How many are averaged; what exceeds a subject's repetitions stands for all of them."""
-    draws: Positive
-    """Averages of each image, of different repetitions."""
+__all__ = ["Align", "Classify", "EncoderExperiment", "RetrievalTest", "TrainEEGEncoder"]
 
 
 @settings
 class TrainEEGEncoder:
-    """Section ``train_eeg_encoder``."""
+    """Section ``train_eeg_encoder``, which holds for every entry of ``eeg_encoders``."""
 
     align: Align
+    """Training of encoders that are aligned with image features."""
     classify: Classify
-    test: Test
+    """Training of encoders that classify."""
+    test: RetrievalTest
+    """Test of aligned encoders."""

@@ -72,7 +72,7 @@ def main(run: Stage) -> None:
             "validation_loss": first.best_score,
             "predictor_validation_loss": second.best_score,
         }
-        encoder_results.write(out, first.curves, facts, tested.metrics)
+        encoder_results.write_results(out, first.curves, facts, tested.metrics)
         if second.curves:
             pandas.DataFrame(second.curves).to_csv(out / "predictor_curves.csv", index=False)
         tested.table.to_parquet(out / "structure.parquet", index=False)

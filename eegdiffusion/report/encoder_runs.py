@@ -12,7 +12,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap, top_k
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, RANKS, classification_metrics
-from eegdiffusion.images.encoders.encoder_settings import Row, seeds_of
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.retrieval_control import over_trainings
 
 
@@ -52,7 +52,7 @@ class EncoderResults:
     """
 
     name: str
-    experiment: Row
+    experiment: EncoderExperiment
     protocol: str
     band: tuple[float, float] | None
     runs: list[EncoderRun]
@@ -155,7 +155,9 @@ class EncoderCorpus:
     classified: list[EncoderResults]
 
 
-def read_encoder_corpora(folder: Path, experiments: Mapping[str, Row], seeds: list[int]) -> list[EncoderCorpus]:
+def read_encoder_corpora(
+    folder: Path, experiments: Mapping[str, EncoderExperiment], seeds: list[int]
+) -> list[EncoderCorpus]:
     """Read what ``train_eeg_encoder`` wrote of these experiments, corpus by corpus.
 
     Args:
@@ -181,7 +183,7 @@ def read_encoder_corpora(folder: Path, experiments: Mapping[str, Row], seeds: li
     ]
 
 
-def _read_results(folder: Path, name: str, experiment: Row, seeds: list[int]) -> list[EncoderResults]:
+def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds: list[int]) -> list[EncoderResults]:
     table = RANKS if experiment.objective == "align" else CLASSIFIED
     runs: dict[tuple, list[EncoderRun]] = {}
     for path in sorted(folder.glob("*/*/*/seed-*/metrics.json")):

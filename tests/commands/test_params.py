@@ -21,7 +21,7 @@ from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.images.encoders.encoder_settings import Row
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.generation_config import GenerationStudy
 
 SECTIONS = {
@@ -31,7 +31,7 @@ SECTIONS = {
     "embed_images": EmbedImages,
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
     "image_corpora": dict[str, ImageCorpus],
-    "eeg_encoders": dict[str, Row],
+    "eeg_encoders": dict[str, EncoderExperiment],
     "image_generation": dict[str, GenerationStudy],
     "train_eeg_encoder": TrainEEGEncoder,
     "train_structural_vae": TrainStructuralVAE,

@@ -85,7 +85,7 @@ def workspace(tmp_path_factory):
         ingest(["--corpus", "things"])
         embed(["--corpus", "things"])
         for row in ROWS:
-            train_encoder(["--row", row])
+            train_encoder(["--encoder", row])
         for stage in (prepare, train_vae, train_controlnet, train_condiffusion, reconstruct):
             stage(["--study", "things"])
         mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")

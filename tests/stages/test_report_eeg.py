@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.statistics.retrieval import Score
-from eegdiffusion.images.encoders.encoder_settings import Row, seeds_of
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.figures import model_figures
 from eegdiffusion.report import encoder_sections, encoder_tables, page_figures
 from eegdiffusion.report.document import TEMPLATES, Document
@@ -79,12 +79,14 @@ def corpora(tmp_path_factory):
             for band in row.get("bands", [None]):
                 folds = {"joint": {"all": SUBJECTS}}.get(protocol, {subject: [subject] for subject in SUBJECTS})
                 for fold, test in folds.items():
-                    for seed in seeds_of(validate(row, Row, name), protocol, [0, 1]):
+                    for seed in seeds_of(validate(row, EncoderExperiment, name), protocol, [0, 1]):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
     np.save(root / "aligned/joint/all/all/seed-1/stored.npy", np.arange(6.0))
-    return read_encoder_corpora(root, {name: validate(row, Row, name) for name, row in ROWS.items()}, [0, 1])
+    return read_encoder_corpora(
+        root, {name: validate(row, EncoderExperiment, name) for name, row in ROWS.items()}, [0, 1]
+    )
 
 
 def _draw_stored(folder: Path) -> dict[str, Figure]:
@@ -219,7 +221,7 @@ def test_the_leakage_warning_follows_every_number(text):
 
 def test_a_seed_that_is_missing_is_named(corpora):
     folder = corpora[0].aligned[0].runs[0].folder.parents[4]
-    rows = {"aligned": validate(ROWS["aligned"], Row, "aligned")}
+    rows = {"aligned": validate(ROWS["aligned"], EncoderExperiment, "aligned")}
     with pytest.raises(InputError, match=r"aligned: lacks seeds \[0, 1, 2\] of protocol joint"):
         read_encoder_corpora(folder, rows, [0, 1, 2])
 

@@ -65,7 +65,7 @@ def workspace(tmp_path_factory):
         Path("params.yaml").write_text(yaml.safe_dump(document))
         ingest(["--corpus", "demo"])
         embed(["--corpus", "demo"])
-        train_encoder(["--row", "eegconvnet"])
+        train_encoder(["--encoder", "eegconvnet"])
         store = EpochStore(Path("data/images/demo"))
         known = store.images["sha256"].notna().to_numpy()
         known[np.flatnonzero(store.images["split"] == "test")[:1]] = False

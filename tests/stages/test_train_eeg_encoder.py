@@ -17,9 +17,11 @@ from components.train_eeg_encoder.__main__ import main as train
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.statistics.retrieval import top_k
-from eegdiffusion.images.encoders.encoder_settings import Row
+from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.figures.encoder_figures import draw_encoder
 from eegdiffusion.report.encoder_runs import read_encoder_corpora
 from eegdiffusion.report.encoder_sections import flat_encoder_metrics, pairing_controls
 from eegdiffusion.surrogate.things import things_demo
@@ -67,13 +69,13 @@ def workspace(tmp_path_factory):
         ingest(["--corpus", "demo"])
         embed(["--corpus", "demo"])
         for row in ROWS:
-            train(["--row", row])
+            train(["--encoder", row])
         yield path
 
 
 @pytest.fixture
 def corpus(workspace):
-    rows = {name: validate(row | {"corpus": "demo"}, Row, name) for name, row in ROWS.items()}
+    rows = {name: validate(row | {"corpus": "demo"}, EncoderExperiment, name) for name, row in ROWS.items()}
     (found,) = read_encoder_corpora(workspace / "models/eeg_encoders", rows, [0])
     return found
 
@@ -151,10 +153,29 @@ def test_the_logged_models_predict_what_the_stage_did(workspace):
     }  # fmt: skip
 
 
-def test_pictures_are_drawn(workspace):
-    (folder,) = (workspace / "models/eeg_encoders/aligned").rglob("figures")
-    sizes = {path.stem: Image.open(path).size for path in folder.glob("*.png")}
+def test_the_model_is_inspected_and_drawn_from_what_is_stored(workspace):
+    (path,) = (workspace / "models/eeg_encoders/aligned").rglob("inspection.npz")
+    inspection, store = EncoderInspection.load(path.parent), EpochStore(workspace / "data/images/demo")
+    assert inspection.seen.shape == (6, 128, 128, 3) and inspection.retrieved.shape == (6, 5, 128, 128, 3)
+    assert inspection.evoked.shape == store.shape and inspection.importance.shape == store.shape[:1]
+    assert inspection.right.sum(1).max() <= 1  # an image is retrieved once
+    for row, place in zip(*np.nonzero(inspection.right), strict=True):
+        assert np.array_equal(inspection.retrieved[row, place], inspection.seen[row])
+    assert set(inspection.concepts) <= {
+        name.lstrip("0123456789_").replace("_", " ") for name in store.images["concept"]
+    }
+    assert np.abs(inspection.importance).max() > 0 and inspection.channels.tolist() == store.description.channels
+    sizes = {}
+    for name, figure in draw_encoder(path.parent).items():
+        figure.savefig(workspace / "figure.png")
+        sizes[name] = Image.open(workspace / "figure.png").size
     assert set(sizes) == {"retrieved", "evoked", "importance"} and all(min(size) > 300 for size in sizes.values())
+    assert not draw_encoder(workspace / "models/eeg_encoders/permuted/joint/all/all/seed-0"), "it is a control"
+    run_id = json.loads((workspace / "models/runs/eeg_encoders/aligned/mlflow.json").read_text())["run_id"]
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
+    logged = {file.path for file in mlflow.MlflowClient().list_artifacts(run_id, "figures")}
+    assert logged == {f"figures/{name}.png" for name in sizes}
+    assert not list((workspace / "models/eeg_encoders").rglob("*.png")), "figures are not outputs"
 
 
 def test_flat_metrics(corpus):
@@ -177,12 +198,12 @@ def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypa
     commit(tmp_path)
     ingest(["--corpus", "one"])
     embed(["--corpus", "one"])
-    train(["--row", "lstm"])
+    train(["--encoder", "lstm"])
     assert "WARNING" in capsys.readouterr().out
     found = facts(tmp_path, "lstm/joint/all/all")
     assert found["warnings"] and "block" in found["warnings"][0] and 0 <= found["accuracy"] <= 1
     with pytest.raises(SystemExit) as stop:
-        train(["--row", "no"])
+        train(["--encoder", "no"])
     assert stop.value.code == 65 and "has no images to align with" in capsys.readouterr().err
 
 
@@ -204,7 +225,7 @@ def test_bad_rows_are_refused(workspace, capsys, change, rule):
     (workspace / "params.yaml").write_text(yaml.safe_dump(document))
     try:
         with pytest.raises(SystemExit) as stop:
-            train(["--row", "bad"])
+            train(["--encoder", "bad"])
     finally:
         (workspace / "params.yaml").write_text(before)
     assert stop.value.code == 65 and rule in capsys.readouterr().err

@@ -17,12 +17,15 @@ MAX_SCALE = 100.0
 
 
 def nt_xent(eeg: Tensor, image: Tensor, identity: Tensor, scale: Tensor | float) -> Tensor:
-    """Symmetric NT-Xent between two modalities: cross-entropy of cosine similarities, EEG to image and image to EEG.
+    """Compute the symmetric NT-Xent (arXiv:2002.05709) between two modalities.
+
+    It is the cross-entropy of cosine similarities, mean of EEG to image and image to EEG.
 
     An item whose image is another item's too is no negative of it: it is left out of the other's denominator.
 
     Args:
-        eeg, image: (batch, width), of any norm.
+        eeg: (batch, width) embeddings of any norm.
+        image: (batch, width) features of any norm.
         identity: (batch,) which picture an item shows.
         scale: inverse temperature.
     """
@@ -34,12 +37,12 @@ def nt_xent(eeg: Tensor, image: Tensor, identity: Tensor, scale: Tensor | float)
     return (functional.cross_entropy(similarity, right) + functional.cross_entropy(similarity.T, right)) / 2
 
 
-class Aligned(nn.Module):
+class EncoderWithTemperature(nn.Module):
     """An encoder and the temperature that is learned with it.
 
     Args:
-        encoder: of EEG.
-        temperature: to begin with.
+        encoder: encoder of EEG epochs.
+        temperature: temperature to begin with.
     """
 
     def __init__(self, encoder: EEGEncoder, temperature: float):
@@ -59,53 +62,53 @@ class Alignment(AveragedModule):
     The loss is (1 - w) NT-Xent + w MSE, the latter to features that are not normalised.
 
     Args:
-        encoder: of EEG.
-        optimisation: settings.
-        seed: of whatever is random in training.
-        temperature: to begin with; it is learned.
-        mse_weight: w.
+        encoder: encoder of EEG epochs.
+        optimisation: settings of the optimiser.
+        seed: seed of whatever is random in training.
+        temperature: temperature to begin with; it is learned.
+        mse_weight: weight w of the squared error.
     """
 
     def __init__(
         self, encoder: EEGEncoder, optimisation: Optimisation, seed: int, temperature: float, mse_weight: float = 0.0
     ):
-        super().__init__(Aligned(encoder, temperature), optimisation, seed)
+        super().__init__(EncoderWithTemperature(encoder, temperature), optimisation, seed)
         self.mse_weight = mse_weight
         self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def loss(self, found: Tensor, features: Tensor, identity: Tensor, scale: Tensor) -> Tensor:
-        """Loss of embeddings (batch, width)."""
-        contrastive = nt_xent(found, features, identity, scale)
+    def loss(self, embedding: Tensor, features: Tensor, identity: Tensor, scale: Tensor) -> Tensor:
+        """Compute the loss of embeddings (batch, width)."""
+        contrastive = nt_xent(embedding, features, identity, scale)
         if not self.mse_weight:
             return contrastive
-        return (1 - self.mse_weight) * contrastive + self.mse_weight * functional.mse_loss(found, features)
+        return (1 - self.mse_weight) * contrastive + self.mse_weight * functional.mse_loss(embedding, features)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        found = self.model.encoder(batch["eeg"], batch["subject"])
-        loss = self.loss(found, batch["features"], batch["identity"], self.model.scale)
+        embedding = self.model.encoder(batch["eeg"], batch["subject"])
+        loss = self.loss(embedding, batch["features"], batch["identity"], self.model.scale)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        found = self.averaged.encoder(batch["eeg"], batch["subject"])
-        self._validated.append((found.float().cpu(), batch["features"].cpu(), batch["identity"].cpu()))
+        embedding = self.averaged.encoder(batch["eeg"], batch["subject"])
+        self._validated.append((embedding.float().cpu(), batch["features"].cpu(), batch["identity"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        found, features, identity = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
+        embedding, features, identity = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
         scale = self.averaged.scale.detach().cpu()
-        place = ranks(found.numpy(), features.numpy(), identity.numpy())
+        rank = ranks(embedding.numpy(), features.numpy(), identity.numpy())
         metrics = {
-            "validation_loss": self.loss(found, features, identity, scale),
-            "validation_rank": float((place / max(1, len(torch.unique(identity)) - 1)).mean()),
+            "validation_loss": self.loss(embedding, features, identity, scale),
+            "validation_rank": float((rank / max(1, len(torch.unique(identity)) - 1)).mean()),
             "temperature": 1 / scale,
         }
         self.log_dict(metrics, prog_bar=False)
 
 
 @torch.inference_mode()
-def embed(model: EEGEncoder, data, batch_size: int, device: torch.device) -> Tensor:
-    """Encode a whole dataset in order, (items, outputs) on the CPU."""
+def embed_epochs(model: EEGEncoder, data, batch_size: int, device: torch.device) -> Tensor:
+    """Encode a whole dataset of epochs in order: (epochs, outputs) on the CPU."""
     model = model.to(device).eval()
     batches = loader(data, BatchesInOrder(len(data), batch_size))
     return torch.cat([model(b["eeg"].to(device), b["subject"].to(device)).float().cpu() for b in batches])

@@ -13,8 +13,8 @@ from eegdiffusion.core.statistics.retrieval import top_k
 
 RANKS, RETRIEVED, CLASSIFIED = "ranks.parquet", "retrieved.parquet", "classified.parquet"
 
-PLACES = (1, 5)
-"""Places that count in retrieval."""
+TOP_K = (1, 5)
+"""Numbers k of which retrieval counts whether the right image is among the k most similar."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Retrieval:
     """Outcome of retrieval among the test images.
 
     Attributes:
-        images: how many there are.
-        ranks, retrieved: see ``eegdiffusion.images.encoders.image_retrieval.retrieve``.
+        images: number of test images.
+        ranks: rank of the right image, see ``eegdiffusion.images.encoders.image_retrieval.retrieve``.
+        retrieved: images that were retrieved, see there.
     """
 
     images: int
@@ -33,30 +34,39 @@ class Retrieval:
     @property
     def metrics(self) -> dict[str, float]:
         """Top-1 and top-5 among all images with all repetitions averaged, means over test subjects."""
-        found = {}
-        for k in PLACES:
+        metrics = {}
+        for k in TOP_K:
             each = []
             for _, rows in self.ranks.groupby("subject"):
-                whole = rows[rows["repetitions"] == rows["repetitions"].max()]
-                each.append(top_k(whole["rank"].to_numpy(), self.images, self.images, k).mean())
-            found[f"top{k}"] = float(np.mean(each))
-        return found
+                all_averaged = rows[rows["repetitions"] == rows["repetitions"].max()]
+                each.append(top_k(all_averaged["rank"].to_numpy(), self.images, self.images, k).mean())
+            metrics[f"top{k}"] = float(np.mean(each))
+        return metrics
 
-    def write(self, folder: Path) -> None:
-        """Write the tables."""
+    def write_tables(self, folder: Path) -> None:
+        """Write ``ranks.parquet`` and ``retrieved.parquet``."""
         self.ranks.to_parquet(folder / RANKS, index=False)
         self.retrieved.to_parquet(folder / RETRIEVED, index=False)
 
 
 def classification_metrics(table: pandas.DataFrame) -> dict[str, float]:
-    """Accuracy, kappa, balanced accuracy and weighted F1 of ``label`` and probabilities ``p0``, ``p1``, ..."""
+    """Compute accuracy, kappa, balanced accuracy and weighted F1 of ``label`` and probabilities ``p0``, ``p1``, ..."""
     columns = [name for name in table if name.startswith("p") and name[1:].isdigit()]
     labels, predicted = table["label"].to_numpy(), table[columns].to_numpy().argmax(1)
     return {"accuracy": float(accuracy_score(labels, predicted)), **prediction_metrics(labels, predicted)}
 
 
-def write(folder: Path, curves: list[dict[str, float]], facts: dict[str, object], metrics: dict[str, float]) -> None:
-    """Write ``metrics.json``, and ``curves.csv`` where there are any; the folder is made when missing."""
+def write_results(
+    folder: Path, curves: list[dict[str, float]], facts: dict[str, object], metrics: dict[str, float]
+) -> None:
+    """Write ``metrics.json``, and ``curves.csv`` where there are any.
+
+    Args:
+        folder: folder of a training, which is made when missing.
+        curves: metrics of each validation; empty where nothing was trained step by step.
+        facts: data, settings and training that the metrics are of.
+        metrics: metrics on the test split.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if curves:
         pandas.DataFrame(curves).to_csv(folder / "curves.csv", index=False)

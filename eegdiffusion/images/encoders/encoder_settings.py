@@ -16,52 +16,64 @@ Band = tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]]
 
 
 @settings
-class Row:
-    """An entry of the section ``eeg_encoders``: an encoder, and under which protocols and bands it is studied."""
+class EncoderExperiment:
+    """An encoder, and the protocols and bands under which it is trained: an entry of the section ``eeg_encoders``."""
 
     corpus: str
-    """Entry of ``image_corpora``."""
+    """Entry of ``image_corpora`` whose epochs it encodes."""
     objective: Literal["align", "classify"]
-    """To the features of the image seen, or into its concept."""
+    """``align`` with the features of the image seen, or ``classify`` its concept."""
     encoder: str
-    """Of ``eegdiffusion.images.encoders.registry``."""
+    """Name of the encoder in ``eegdiffusion.images.encoders.registry``."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Arguments of the encoder's class."""
+    """Options of the encoder's class, beside the sizes that the data give."""
     protocols: list[Protocol]
+    """Protocols, each trained: which subjects are trained on and which are tested."""
     subjects: list[str] | None = None
-    """Those that are tested; of ``anchor``, those that it trains on. Null: all; of ``anchor``, the first."""
+    """Test subjects; of ``anchor``, the training subjects. Null: all; of ``anchor``, the first."""
     bands: list[Band | None] = field(default_factory=lambda: [None])
     """Band filters in Hz, each trained with; null: none."""
     pairs: Literal["recorded", "permuted"] = "recorded"
     """``permuted``: a control that is trained on pairs drawn at random."""
     trainings: Positive | dict[Protocol, Positive] | None = None
-    """Of each fold, or of each fold of a protocol, with seeds 0, 1, ...; where it does not say, ``matrix.seeds`` does.
-    A control draws a pairing for each."""
-    served: bool = True
-    """Draw pictures of the best training, and log it as a model; never of a control."""
+    """Number of trainings of each fold, or of each fold of a protocol, with seeds 0, 1, ...; where it does not say,
+    ``matrix.seeds`` does. A control draws a pairing for each."""
+    register: bool = True
+    """Whether the best training is inspected and logged as a model; a control never is."""
     subject_layers: bool = False
-    """An input layer of its own for each training subject."""
+    """Whether each training subject has an input layer of its own."""
+
+    @property
+    def registered(self) -> bool:
+        """Whether its best training is logged as a model, to be registered: never that of a control."""
+        return self.register and self.pairs == "recorded"
 
 
-def seeds_of(row: Row, protocol: Protocol, seeds: list[int]) -> list[int]:
-    """Seeds that a row is trained with: the first one alone where nothing is random."""
-    wanted = row.trainings.get(protocol) if isinstance(row.trainings, dict) else row.trainings
-    chosen = seeds if wanted is None else list(range(wanted))
-    return chosen[:1] if row.encoder == LINEAR and row.pairs == "recorded" else chosen
+def seeds_of(experiment: EncoderExperiment, protocol: Protocol, seeds: list[int]) -> list[int]:
+    """Return the seeds that an experiment is trained with: the first one alone where nothing is random.
+
+    Args:
+        experiment: entry of ``eeg_encoders``.
+        protocol: one of its protocols.
+        seeds: ``matrix.seeds``.
+    """
+    count = experiment.trainings.get(protocol) if isinstance(experiment.trainings, dict) else experiment.trainings
+    chosen = seeds if count is None else list(range(count))
+    return chosen[:1] if experiment.encoder == LINEAR and experiment.pairs == "recorded" else chosen
 
 
 @settings
 class Align:
-    """Contrastive alignment."""
+    """Contrastive alignment of an encoder with image features."""
 
     average: Positive
-    """Repetitions of an image that are averaged into a training epoch."""
+    """Number of repetitions of an image that are averaged into a training epoch."""
     temperature: Annotated[float, Gt(0)]
-    """To begin with; it is learned."""
+    """Temperature of the contrastive loss to begin with; it is learned."""
     mse_weight: Annotated[float, Ge(0), Lt(1)]
     """Weight of the squared error to features that are not normalised, beside the contrastive loss."""
     centre_features: bool
-    """Subtract the mean of the training images' features."""
+    """Whether the mean of the training images' features is subtracted."""
     ridge_alphas: list[Annotated[float, Gt(0)]]
     """Penalties that the ridge regression chooses from, by the validation split."""
     optimisation: Optimisation
@@ -69,10 +81,20 @@ class Align:
 
 @settings
 class Classify:
-    """Classification into concepts."""
+    """Classification of epochs into concepts."""
 
     classes: Positive | None
-    """At most so many, drawn at random; null: all."""
+    """Largest number of concepts, drawn at random; null: all."""
     average: Positive
-    """Repetitions of an image that are averaged into an epoch."""
+    """Number of repetitions of an image that are averaged into an epoch."""
     optimisation: Optimisation
+
+
+@settings
+class RetrievalTest:
+    """Test of an aligned encoder by retrieval of the test images."""
+
+    repetitions: list[Positive]
+    """Numbers of repetitions that are averaged; what exceeds a subject's repetitions stands for all of them."""
+    draws: Positive
+    """Number of averages of each image, of different repetitions."""

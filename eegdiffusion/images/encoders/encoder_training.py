@@ -15,7 +15,7 @@ from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
-from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classify, Row
+from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classify, EncoderExperiment
 from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
@@ -23,12 +23,12 @@ from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedEncoder:
     """A trained encoder.
 
     Attributes:
-        encoder: with averaged weights, those of the best validation.
-        curves: a row a round; empty where nothing was trained step by step.
+        encoder: encoder with averaged weights, those of the best validation.
+        curves: metrics of each validation; empty where nothing was trained step by step.
         facts: ``metrics.json`` as far as training knows it.
     """
 
@@ -37,46 +37,48 @@ class Trained:
     facts: dict
 
 
-def _sizes(pairs: Pairs, row: Row, outputs: int) -> dict:
+def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int) -> dict:
     channels, samples = pairs.store.shape
-    subjects = len(pairs.fold.train) if row.subject_layers else 0
-    return {"n_chans": channels, "n_times": samples, "n_outputs": outputs, "n_subjects": subjects} | row.options
+    subjects = len(pairs.fold.train) if experiment.subject_layers else 0
+    return {"n_chans": channels, "n_times": samples, "n_outputs": outputs, "n_subjects": subjects} | experiment.options
 
 
 def _fitted(
-    build: Callable[[EEGEncoder], AveragedModule], pairs: Pairs, row: Row, outputs: int, seed: int,
+    build: Callable[[EEGEncoder], AveragedModule], pairs: Pairs, experiment: EncoderExperiment, outputs: int, seed: int,
     train: PairedEpochs, validation: PairedEpochs, monitor: str, mode: str, hardware: Hardware, work: Path,
-) -> tuple[AveragedModule, Trained]:  # fmt: skip
+) -> tuple[AveragedModule, TrainedEncoder]:  # fmt: skip
     torch.manual_seed(seed)
-    encoder = build_encoder(row.encoder, **_sizes(pairs, row, outputs))
+    encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs))
     module = build(encoder)
     if len(train) < module.optimisation.batch_size:
         raise InputError(
             f"batch_size: must not exceed the {len(train)} training epochs of {', '.join(pairs.fold.train)} "
             f"(found {module.optimisation.batch_size})"
         )
-    done = fit(module, train, validation, monitor=monitor, mode=mode, hardware=hardware, work=work)
+    fitted = fit(module, train, validation, monitor=monitor, mode=mode, hardware=hardware, work=work)
     facts = {
         "seed": seed,
         "parameters": sum(p.numel() for p in encoder.parameters()),
-        "best_epoch": done.best_epoch,
-        monitor: done.best_score,
+        "best_epoch": fitted.best_epoch,
+        monitor: fitted.best_score,
     }
-    return module, Trained(encoder, done.curves, facts)
+    return module, TrainedEncoder(encoder, fitted.curves, facts)
 
 
-def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: Hardware, work: Path) -> Trained:
+def train_aligned(
+    pairs: Pairs, experiment: EncoderExperiment, settings: Align, seed: int, hardware: Hardware, work: Path
+) -> TrainedEncoder:
     """Align an encoder with the features in ``pairs.values``.
 
     Args:
         pairs: epochs, and of each image ``features`` and ``identity``.
-        row: encoder and options.
-        settings: of the alignment.
-        seed: of weights and order.
+        experiment: encoder and options.
+        settings: settings of the alignment.
+        seed: seed of weights and order.
         hardware: where to run.
         work: folder for checkpoints, from which an interrupted training goes on.
     """
-    if row.encoder == LINEAR:
+    if experiment.encoder == LINEAR:
         return _fit_linear(pairs, settings, seed)
     train, validation = pairs.part("train", settings.average), pairs.part("validation", ALL)
     width = pairs.values["features"].shape[1]
@@ -85,12 +87,12 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
         return Alignment(encoder, settings.optimisation, seed, settings.temperature, settings.mse_weight)
 
     module, trained = _fitted(
-        build, pairs, row, width, seed, train, validation, "validation_rank", "min", hardware, work
+        build, pairs, experiment, width, seed, train, validation, "validation_rank", "min", hardware, work
     )
-    return Trained(module.averaged.encoder, trained.curves, trained.facts)
+    return TrainedEncoder(module.averaged.encoder, trained.curves, trained.facts)
 
 
-def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
+def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> TrainedEncoder:
     """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
     identity = validation["identity"]
@@ -102,14 +104,20 @@ def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
     selected = select_ridge(train["eeg"], train["features"], validation["eeg"], settings.ridge_alphas, mean_rank)
     parameters = sum(p.numel() for p in selected.encoder.parameters())
     facts = {"seed": seed, "parameters": parameters, "alpha": selected.alpha}
-    return Trained(selected.encoder, [], facts | {"best_epoch": 0.0, "validation_rank": selected.loss})
+    return TrainedEncoder(selected.encoder, [], facts | {"best_epoch": 0.0, "validation_rank": selected.loss})
 
 
 def train_classifier(
-    pairs: Pairs, row: Row, settings: Classify, classes: int, seed: int, hardware: Hardware, work: Path
-) -> Trained:
+    pairs: Pairs,
+    experiment: EncoderExperiment,
+    settings: Classify,
+    classes: int,
+    seed: int,
+    hardware: Hardware,
+    work: Path,
+) -> TrainedEncoder:
     """Train an encoder to tell the concepts in ``pairs.values`` apart; see :func:`train_aligned`."""
-    if row.encoder == LINEAR:
+    if experiment.encoder == LINEAR:
         raise InputError("encoder ridge: predicts image features; objective must be align (found classify)")
     train, validation = (pairs.part(split, settings.average) for split in ("train", "validation"))
 
@@ -117,5 +125,7 @@ def train_classifier(
         return Classification(encoder, settings.optimisation, seed, ("eeg", "subject"))
 
     monitor = "validation_cohen_kappa"
-    module, trained = _fitted(build, pairs, row, classes, seed, train, validation, monitor, "max", hardware, work)
-    return Trained(module.averaged, trained.curves, trained.facts)
+    module, trained = _fitted(
+        build, pairs, experiment, classes, seed, train, validation, monitor, "max", hardware, work
+    )
+    return TrainedEncoder(module.averaged, trained.curves, trained.facts)

@@ -5,25 +5,26 @@ import pandas
 import torch
 
 from eegdiffusion.core.statistics.retrieval import ranks_among, similarities
-from eegdiffusion.images.encoders.alignment import embed
+from eegdiffusion.images.encoders.alignment import embed_epochs
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.epochs.image_pairs import Pairs
 
 SHOWN = 5
-"""Images that are kept of each query, the most similar first."""
+"""Number of images that are kept of each query, the most similar first."""
 
 BATCH = 128
+"""Number of epochs that are encoded at a time."""
 
 
 class Gallery:
-    """The test images, each picture once.
+    """The test images, each content once.
 
     Args:
-        pairs: with ``features`` and ``identity`` of each image.
+        pairs: epochs, with ``features`` and ``identity`` of each image.
 
     Attributes:
-        images: rows of the store's images.
-        features: (images, width).
+        images: (images,) rows of the store's images.
+        features: (images, width) features of these images.
     """
 
     def __init__(self, pairs: Pairs):
@@ -59,17 +60,17 @@ def retrieve(
     gallery = Gallery(pairs)
     tables, shown = [], []
     for subject in pairs.fold.test:
-        there = pairs.repetitions(subject)
-        for count in sorted({min(count, there) for count in repetitions}):
-            data = pairs.part("test", count, [subject], draws=min(draws, there // count))
-            similarity = similarities(embed(encoder, data, BATCH, device).numpy(), gallery.features)
+        available = pairs.repetitions(subject)
+        for count in sorted({min(count, available) for count in repetitions}):
+            data = pairs.part("test", count, [subject], draws=min(draws, available // count))
+            similarity = similarities(embed_epochs(encoder, data, BATCH, device).numpy(), gallery.features)
             image = data.table["image"].to_numpy()
             rank = ranks_among(similarity, gallery.places(image))
             draw = data.table["repetition"].to_numpy() // count
             tables.append(
                 pandas.DataFrame({"subject": subject, "image": image, "repetitions": count, "draw": draw, "rank": rank})
             )
-            if count == max(min(count, there) for count in repetitions):
+            if count == max(min(count, available) for count in repetitions):
                 best = gallery.images[np.argsort(-similarity, axis=1, kind="stable")[:, :SHOWN]]
                 for place in range(best.shape[1]):
                     columns = {"subject": subject, "image": image, "place": place, "retrieved": best[:, place]}
@@ -77,7 +78,7 @@ def retrieve(
     return pandas.concat(tables, ignore_index=True), pandas.concat(shown, ignore_index=True)
 
 
-class _Read:
+class _ArrayEpochs:
     """Items that are in memory; with one electrode at its mean, where one is named."""
 
     def __init__(self, values: dict[str, np.ndarray], electrode: int | None = None):
@@ -94,15 +95,17 @@ class _Read:
         return {name: values[indices] for name, values in self._values.items()}
 
 
-def _margin(encoder: EEGEncoder, data: _Read, place: np.ndarray, gallery: Gallery, device: torch.device) -> float:
-    similarity = similarities(embed(encoder, data, BATCH, device).numpy(), gallery.features)
+def _margin(
+    encoder: EEGEncoder, data: _ArrayEpochs, place: np.ndarray, gallery: Gallery, device: torch.device
+) -> float:
+    similarity = similarities(embed_epochs(encoder, data, BATCH, device).numpy(), gallery.features)
     right = similarity[np.arange(len(place)), place]
     others = (similarity.sum(1) - right) / (similarity.shape[1] - 1)
     return float((right - others).mean())
 
 
 def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device) -> np.ndarray:
-    """How much an aligned encoder needs each electrode.
+    """Compute how much an aligned encoder needs each electrode.
 
     The margin is the similarity to the image seen minus the mean similarity to the others; an electrode's importance is
     what the margin loses, as a share, when its signal is replaced by its mean. Test epochs average all repetitions.
@@ -110,22 +113,22 @@ def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device
     Returns:
         (electrodes,), averaged over test subjects.
     """
-    gallery, found = Gallery(pairs), []
+    gallery, importances = Gallery(pairs), []
     for subject in pairs.fold.test:
         data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1)
         values = data.__getitems__(list(range(len(data))))
         place = gallery.places(values["image"])
-        whole = _margin(encoder, _Read(values), place, gallery, device)
+        whole = _margin(encoder, _ArrayEpochs(values), place, gallery, device)
         electrodes = range(pairs.store.shape[0])
-        parts = [_margin(encoder, _Read(values, k), place, gallery, device) for k in electrodes]
-        found.append((whole - np.array(parts)) / (abs(whole) or 1.0))
-    return np.mean(found, axis=0)
+        parts = [_margin(encoder, _ArrayEpochs(values, k), place, gallery, device) for k in electrodes]
+        importances.append((whole - np.array(parts)) / (abs(whole) or 1.0))
+    return np.mean(importances, axis=0)
 
 
-def evoked(pairs: Pairs) -> np.ndarray:
-    """Mean of all test epochs as they are stored: (electrodes, samples), averaged over images and test subjects."""
-    found = []
+def evoked_potential(pairs: Pairs) -> np.ndarray:
+    """Average all test epochs as they are stored: (electrodes, samples), mean over images and test subjects."""
+    averages = []
     for subject in pairs.fold.test:
         data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, plain=True)
-        found.append(data.__getitems__(list(range(len(data))))["eeg"].mean(0))
-    return np.mean(found, axis=0)
+        averages.append(data.__getitems__(list(range(len(data))))["eeg"].mean(0))
+    return np.mean(averages, axis=0)

@@ -10,12 +10,12 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
+from eegdiffusion.images.encoders.training_folders import ENCODER
 from eegdiffusion.images.epochs.classes import classes_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import Pairs
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.epochs.protocols import Fold
-from eegdiffusion.images.serving.encoder_pyfunc import ENCODER
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from eegdiffusion.core.runtime.errors import InputError
 
 Protocol = Literal["within", "joint", "leave_one_out", "anchor"]
 
+JOINT_FOLD = "all"
+"""Name of the only fold of the protocol ``joint``."""
+
 MEANING = {
     "within": "trained and tested on one subject",
     "joint": "trained on all subjects, tested on each of them",
@@ -20,8 +23,9 @@ class Fold:
     """One training of a protocol.
 
     Attributes:
-        name: of its folder.
-        train, test: subjects.
+        name: name of its folder.
+        train: training subjects.
+        test: test subjects.
     """
 
     name: str
@@ -48,7 +52,7 @@ def folds(protocol: Protocol, subjects: list[str], chosen: list[str] | None = No
     used = chosen or subjects
     match protocol:
         case "joint":
-            return [Fold("all", used, used)]
+            return [Fold(JOINT_FOLD, used, used)]
         case "within":
             return [Fold(name, [name], [name]) for name in used]
         case "leave_one_out":

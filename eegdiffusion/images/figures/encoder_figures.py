@@ -1,16 +1,17 @@
 """Figures of EEG encoders: topographies of evoked potentials and of importance, retrieved images, repetitions."""
 
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import mne
 import numpy as np
 import pandas
 from matplotlib.figure import Figure
-from PIL import Image
 
 from eegdiffusion.core.observe.figures.style import COLOURS, LINES, blank_figure
+from eegdiffusion.images.encoders.encoder_inspection import FILE, EncoderInspection
 
 MONTAGE = "standard_1005"
 
@@ -19,24 +20,30 @@ MOMENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 
 
 LABEL = 18
-"""Letters that fit along a picture's side."""
+"""Number of letters that fit along an image's side."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A picture that was seen, and what its EEG retrieved.
+def draw_encoder(folder: Path) -> dict[str, Figure]:
+    """Draw the figures of an aligned encoder by name; none where the training was not inspected.
 
-    Attributes:
-        concept: of the picture.
-        picture: itself.
-        retrieved: pictures, the most similar first.
-        right: which of them is the picture seen.
+    Args:
+        folder: folder of a training, as ``train_eeg_encoder`` wrote it.
     """
-
-    concept: str
-    picture: Image.Image
-    retrieved: list[Image.Image]
-    right: list[bool]
+    if not (folder / FILE).is_file():
+        return {}
+    inspection, facts = EncoderInspection.load(folder), json.loads((folder / "metrics.json").read_text())
+    title = f"{facts['encoder']} ({facts['corpus']} data)"
+    figures = {"retrieved": retrieved_images(inspection, f"Seen and retrieved images, {title}")}
+    channels = inspection.channels.tolist()
+    if positioned(channels):
+        unit = {"uV": "µV"}.get(inspection.unit, inspection.unit)
+        figures["evoked"] = evoked_topographies(
+            inspection.evoked, inspection.times, channels, unit, f"Evoked potential, {title}"
+        )
+        figures["importance"] = importance_topography(
+            inspection.importance, channels, f"Importance of electrodes, {title}"
+        )
+    return figures
 
 
 def positioned(channels: Sequence[str]) -> bool:
@@ -113,19 +120,19 @@ def importance_topography(importance: np.ndarray, channels: Sequence[str], title
     return figure
 
 
-def retrieved_images(rows: Sequence[Seen], title: str) -> Figure:
-    """Draw pictures that were seen, and beside each what its EEG retrieved; the right one is framed."""
-    count = max(len(row.retrieved) for row in rows)
+def retrieved_images(inspection: EncoderInspection, title: str) -> Figure:
+    """Draw images that were seen, and beside each what its EEG retrieved; the right one is framed."""
+    rows, count = inspection.seen, inspection.retrieved.shape[1]
     figure = blank_figure(title, 1.35 * (count + 1) + 0.6, 1.45 * len(rows) + 0.8)
     grid = figure.subplots(len(rows), count + 1, squeeze=False)
-    for axes, row in zip(grid, rows, strict=True):
+    for k, axes in enumerate(grid):
         for ax in axes:
             ax.set_xticks([])
             ax.set_yticks([])
             ax.spines[:].set_visible(False)
-        axes[0].imshow(row.picture)
-        axes[0].set_ylabel(textwrap.fill(row.concept, LABEL), fontsize=8)
-        for ax, picture, right in zip(axes[1:], row.retrieved, row.right, strict=False):
+        axes[0].imshow(inspection.seen[k])
+        axes[0].set_ylabel(textwrap.fill(str(inspection.concepts[k]), LABEL), fontsize=8)
+        for ax, picture, right in zip(axes[1:], inspection.retrieved[k], inspection.right[k], strict=True):
             ax.imshow(picture)
             if right:
                 ax.spines[:].set(visible=True, color=COLOURS[2], linewidth=4)

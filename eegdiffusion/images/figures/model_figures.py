@@ -1,11 +1,13 @@
-"""Figures of the models that make images, by the stage that trained them, drawn from what it wrote."""
+"""Figures of the models of images and EEG, by the stage that trained them, drawn from what it wrote."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-DRAWING: dict[str, Callable[[Path], dict[str, Figure]]] = {}
+from eegdiffusion.images.figures.encoder_figures import draw_encoder
+
+DRAWING: dict[str, Callable[[Path], dict[str, Figure]]] = {"train_eeg_encoder": draw_encoder}
 """Stage and the function that draws what it wrote to a folder."""
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.images.encoders.training_folders import joint_training_folder
 
 
 @settings
@@ -21,4 +22,4 @@ class GenerationStudy:
 
 def encoder_folder(row: Path, seed: int) -> Path:
     """Folder of the encoder that generators use, below the folder of a row of ``train_eeg_encoder``."""
-    return row / "joint" / "all" / "all" / f"seed-{seed}"
+    return joint_training_folder(row, seed)

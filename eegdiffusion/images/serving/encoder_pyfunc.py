@@ -12,8 +12,7 @@ from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
-
-ENCODER = "encoder"
+from eegdiffusion.images.encoders.training_folders import ENCODER
 
 
 def files(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:

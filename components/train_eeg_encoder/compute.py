@@ -1,0 +1,72 @@
+"""Trains and tests an encoder under all its protocols, bands, folds and seeds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from components.train_eeg_encoder.settings import TrainEEGEncoder
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
+from eegdiffusion.images.encoders.inspect_training import inspect_encoder
+from eegdiffusion.images.encoders.training_folders import band_name, training_folder
+from eegdiffusion.images.encoders.training_run import RunSettings, TrainingRun, open_experiment, run_training
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.protocols import folds
+from eegdiffusion.images.features.image_features import ImageFeatures
+
+LogMetrics = Callable[[dict[str, float], int], None]
+
+
+def compute(
+    store: EpochStore, features: ImageFeatures, experiment: EncoderExperiment, settings: TrainEEGEncoder,
+    hardware: Hardware, seeds: list[int], out: Path, work: Path, log_metrics: LogMetrics | None = None,
+) -> TrainingRun | None:  # fmt: skip
+    """Train an encoder; the best training of the first protocol and band is inspected where it is to be registered.
+
+    Args:
+        store: epochs.
+        features: features of the store's images.
+        experiment: the encoder, and what it is trained under.
+        settings: settings of the stage.
+        hardware: what trains.
+        seeds: seeds of each fold, unless the experiment has its own.
+        out: folder to write, see :func:`training_folder` and :func:`run_training`.
+        work: folder for checkpoints, from which an interrupted run goes on.
+        log_metrics: takes the test metrics of each training, by protocol, band and fold, and its seed.
+
+    Returns:
+        the training of the first protocol and band that is best on the validation split; None in all but the first
+        process of a distributed run.
+
+    Raises:
+        InputError: the data do not fit the experiment.
+    """
+    data = open_experiment(store, features, experiment, settings.align, settings.classify)
+    device = device_of(hardware.accelerator)
+    run_settings = RunSettings(settings.align, settings.classify, settings.test, hardware, device)
+    subjects = sorted(store.index["subject"].unique())
+    trainings = [
+        (protocol, band, fold, seed)
+        for protocol in experiment.protocols for band in experiment.bands
+        for fold in folds(protocol, subjects, experiment.subjects) for seed in seeds_of(experiment, protocol, seeds)
+    ]  # fmt: skip
+    best = None
+    for protocol, band, fold, seed in trainings:
+        folder = training_folder(out, protocol, band, fold.name, seed)
+        label, checkpoints = folder.relative_to(out.parent).as_posix(), work / folder.relative_to(out)
+        print(f"{label}: training on {', '.join(fold.train)}", flush=True)
+        pairs = data.pair_epochs(fold, band, seed)
+        run = run_training(data, pairs, protocol, seed, run_settings, folder, checkpoints)
+        if run is None:
+            continue
+        shown = ", ".join(f"{metric} {value:.3f}" for metric, value in run.metrics.items())
+        print(f"{label}: {shown}", flush=True)
+        if log_metrics is not None:
+            prefix = f"{protocol}.{band_name(band)}.{fold.name}"
+            log_metrics({f"{prefix}.{key}": value for key, value in run.metrics.items()}, seed)
+        first = (protocol, band) == (experiment.protocols[0], experiment.bands[0])
+        if first and (best is None or run.validation > best.validation):
+            best = run
+    if best is not None and experiment.objective == "align" and experiment.registered:
+        inspect_encoder(best, device).save(best.folder)
+    return best

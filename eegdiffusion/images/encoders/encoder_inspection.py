@@ -1,0 +1,45 @@
+"""What there is to see of an aligned encoder: what it retrieves, the evoked potential, which electrodes it needs."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+FILE = "inspection.npz"
+
+
+@dataclass(frozen=True)
+class EncoderInspection:
+    """Arrays that figures of an aligned encoder are drawn from.
+
+    Attributes:
+        concepts: (rows,) concept of each image seen.
+        seen: (rows, side, side, 3) uint8, test images.
+        retrieved: (rows, places, side, side, 3) uint8, the images that EEG retrieved, the most similar first.
+        right: (rows, places) bool, whether it is the image seen.
+        channels: (electrodes,) names.
+        times: (samples,) in seconds from the onset of the image.
+        unit: unit of the epochs.
+        evoked: (electrodes, samples), mean over test images, repetitions and subjects.
+        importance: (electrodes,), see :func:`eegdiffusion.images.encoders.image_retrieval.electrode_importance`.
+    """
+
+    concepts: np.ndarray
+    seen: np.ndarray
+    retrieved: np.ndarray
+    right: np.ndarray
+    channels: np.ndarray
+    times: np.ndarray
+    unit: str
+    evoked: np.ndarray
+    importance: np.ndarray
+
+    def save(self, folder: Path) -> None:
+        """Write ``inspection.npz``."""
+        np.savez_compressed(folder / FILE, **asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> "EncoderInspection":
+        """Read what :meth:`save` wrote."""
+        with np.load(folder / FILE, allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name] for name in arrays} | {"unit": str(arrays["unit"])})
