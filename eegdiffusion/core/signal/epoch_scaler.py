@@ -61,8 +61,8 @@ class EpochInput:
     @classmethod
     def load(cls, folder: Path) -> "EpochInput":
         """Read what :meth:`save` wrote."""
-        found = json.loads((folder / FILE).read_text())
-        return cls(**found | {"band": found["band"] and tuple(found["band"])})
+        fields = json.loads((folder / FILE).read_text())
+        return cls(**fields | {"band": fields["band"] and tuple(fields["band"])})
 
 
 def fit_input(eeg: np.ndarray, sfreq: float, band: tuple[float, float] | None) -> EpochInput:

@@ -32,10 +32,10 @@ sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangr
 
 def find_recordings(root: Path) -> list[Path]:
     """List the recordings of a BIDS tree; EEGLAB derivatives where the raw recordings are not there."""
-    found = [path for ending in READERS for path in root.glob(f"sub-*/**/*_eeg{ending}")]
-    if not found:
-        found = list(root.glob("derivatives/eeglab/sub-*_continuous.set"))
-    return sorted(found)
+    recordings = [path for ending in READERS for path in root.glob(f"sub-*/**/*_eeg{ending}")]
+    if not recordings:
+        recordings = list(root.glob("derivatives/eeglab/sub-*_continuous.set"))
+    return sorted(recordings)
 
 
 def events_of(recording: Path, root: Path) -> Path:

@@ -50,8 +50,8 @@ class _Trials:
         return np.array([first >= 0 and first + length <= eeg.shape[1] for eeg in self._eeg], bool)
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
-        found = np.stack([self._eeg[k][:, first : first + length] for k in trials]).astype(np.float64)
-        return (found - self._mean) / self._deviation
+        signals = np.stack([self._eeg[k][:, first : first + length] for k in trials]).astype(np.float64)
+        return (signals - self._mean) / self._deviation
 
 
 def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None) -> Corpus:
@@ -123,12 +123,12 @@ def _of_images(image: np.ndarray, part: np.ndarray, names: list[str], path: Path
     """Partition of each image; one in two partitions would be learnt and tested."""
     parts, problems = [], []
     for k, name in enumerate(names):
-        found = sorted({p for p in part[image == k] if p})
-        if len(found) > 1:
+        partitions = sorted({p for p in part[image == k] if p})
+        if len(partitions) > 1:
             problems.append(
-                Problem(path.name, "splits", name, f"must stand in one partition (found {', '.join(found)})")
+                Problem(path.name, "splits", name, f"must stand in one partition (found {', '.join(partitions)})")
             )
-        parts.append(found[0] if found else "training")
+        parts.append(partitions[0] if partitions else "training")
     return parts, problems
 
 

@@ -102,8 +102,8 @@ class Continuous:
 
         def cut(start: int, stop: int) -> np.ndarray:
             begin, end = max(0, start - around), min(self._samples, stop + around)
-            found = sosfiltfilt(sections, self._cut(begin, end), axis=1, padlen=min(around, end - begin - 1))
-            return found[:, start - begin : stop - begin]
+            filtered = sosfiltfilt(sections, self._cut(begin, end), axis=1, padlen=min(around, end - begin - 1))
+            return filtered[:, start - begin : stop - begin]
 
         return Continuous(cut, self._onsets, self._samples)
 
@@ -131,10 +131,10 @@ def pick(channels: list[str], pattern: str | None, standard: list[str], where: s
     if pattern is None:
         names = standard if sorted(standard) == sorted(channels) else channels
         return [channels.index(name) for name in names]
-    found = [k for k, name in enumerate(channels) if re.match(pattern, name)]
-    if not found:
+    chosen = [k for k, name in enumerate(channels) if re.match(pattern, name)]
+    if not chosen:
         raise InputError(f"{where}: channels: no channel matches {pattern!r} (found {', '.join(channels)})")
-    return found
+    return chosen
 
 
 def subject_name(text: str, where: Path) -> str:
@@ -143,7 +143,7 @@ def subject_name(text: str, where: Path) -> str:
     Raises:
         InputError: there is none.
     """
-    found = re.search(r"sub-[A-Za-z0-9]+", text)
-    if not found:
+    match = re.search(r"sub-[A-Za-z0-9]+", text)
+    if not match:
         raise InputError(f"{where}: must lie in or be named after a subject, sub-XX")
-    return found[0]
+    return match[0]

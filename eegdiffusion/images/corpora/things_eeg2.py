@@ -69,8 +69,8 @@ def read_images(root: Path) -> pandas.DataFrame:
 
 def find_image_root(root: Path) -> Path:
     """Find the folder of ``image_metadata.npy`` at or below the corpus."""
-    found = [root / "image_metadata.npy", *sorted(root.glob("*/image_metadata.npy"))]
-    for path in found:
+    paths = [root / "image_metadata.npy", *sorted(root.glob("*/image_metadata.npy"))]
+    for path in paths:
         if path.is_file():
             return path.parent
     raise InputError(f"{root}: holds no image_metadata.npy, nor does a folder in it; set the corpus's images")
@@ -93,12 +93,12 @@ def onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
     """Refuse signals that are not in volts, by the first ten seconds or so."""
     part = np.asarray(signals[:, : min(signals.shape[1], 10_000)], np.float64)[eeg] * 1e6
-    found = float(np.nanmedian(part.std(axis=1)))
+    deviation = float(np.nanmedian(part.std(axis=1)))
     low, high = PLAUSIBLE_UV
-    if not low <= found <= high:
+    if not low <= deviation <= high:
         raise InputError(
             f"{where}: raw_eeg_data: must be in volts: the electrodes' median standard deviation must lie in "
-            f"{low:g} to {high:g} uV (found {found:.3g})"
+            f"{low:g} to {high:g} uV (found {deviation:.3g})"
         )
 
 
@@ -134,9 +134,9 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
     _check_unit(signals, eeg, where)
 
     def cut(start: int, stop: int) -> np.ndarray:
-        found = np.asarray(signals[:, start:stop], np.float64)[eeg]
-        found *= 1e6
-        return found
+        microvolts = np.asarray(signals[:, start:stop], np.float64)[eeg]
+        microvolts *= 1e6
+        return microvolts
 
     return Block(
         subject=subject_name(path.parent.parent.name, path),
@@ -215,8 +215,8 @@ def open_preprocessed(root: Path, images: Path | None) -> Corpus:
 
 def find(root: Path, pattern: str) -> dict[Path, str]:
     """Find the files of both partitions: path -> partition."""
-    found = {path: part for part in PARTS for path in root.rglob(pattern.format(part))}
-    return dict(sorted(found.items()))
+    partition_of = {path: part for part in PARTS for path in root.rglob(pattern.format(part))}
+    return dict(sorted(partition_of.items()))
 
 
 def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader) -> Corpus:
@@ -248,8 +248,8 @@ def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: st
         ]
     problems = []
     for part in PARTS:
-        found = {int(re.search(r"\d+", path.parent.name)[0]) for path in paths if parts[path] == part}
-        if lacking := sorted(SESSIONS - found):
+        sessions = {int(re.search(r"\d+", path.parent.name)[0]) for path in paths if parts[path] == part}
+        if lacking := sorted(SESSIONS - sessions):
             message = f"{subject}: has no {part} part of session {', '.join(map(str, lacking))}"
             problems.append(Problem(place.parent.as_posix(), "sessions", "file", message, "warning"))
     return problems

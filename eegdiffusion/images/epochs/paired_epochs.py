@@ -50,11 +50,11 @@ class PairedEpochs:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read items, stacked."""
         rows = self._rows[indices]
-        found = self._epochs.__getitems__(rows.tolist())
+        items = self._epochs.__getitems__(rows.tolist())
         if self._transform is not None:
-            found["eeg"] = self._transform(found["eeg"])
-        found["subject"] = self._subject[rows]
-        return found | {name: values[found["image"]] for name, values in self._values.items()}
+            items["eeg"] = self._transform(items["eeg"])
+        items["subject"] = self._subject[rows]
+        return items | {name: values[items["image"]] for name, values in self._values.items()}
 
 
 def identities(images: pandas.DataFrame) -> np.ndarray:
@@ -79,11 +79,11 @@ def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
         groups: (images,), e.g. the split.
         seed: of the draw.
     """
-    draw, found = np.random.default_rng(seed), values.copy()
+    draw, rearranged = np.random.default_rng(seed), values.copy()
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        found[rows] = values[draw.permutation(rows)]
-    return found
+        rearranged[rows] = values[draw.permutation(rows)]
+    return rearranged
 
 
 def mismatched(image: np.ndarray, seed: int) -> np.ndarray:
@@ -101,6 +101,6 @@ def mismatched(image: np.ndarray, seed: int) -> np.ndarray:
     most = int(np.unique(image, return_counts=True)[1].max()) if len(image) else 0
     if 2 * most > len(image) or not most:
         raise InputError(f"epochs: at most half of them may be of one image (found {most} of {len(image)})")
-    found = np.empty(len(image), np.int64)
-    found[rows] = np.roll(rows, most)
-    return found
+    order = np.empty(len(image), np.int64)
+    order[rows] = np.roll(rows, most)
+    return order

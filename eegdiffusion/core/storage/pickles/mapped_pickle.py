@@ -86,7 +86,7 @@ class _Scalar:
 def _array(mapped: np.ndarray, data, dtype: np.dtype, shape: tuple, order: str):
     """Build an array over the mapped file, or over bytes that were read; one of objects becomes its value or list."""
     if dtype.hasobject:
-        values = plain(data, mapped)
+        values = resolve_arrays(data, mapped)
         return values[0] if shape == () else values
     if isinstance(data, str):
         data = data.encode("latin1")
@@ -155,18 +155,18 @@ class Unpickler(pickle._Unpickler):
     dispatch[pickle.BYTEARRAY8[0]] = lambda self: self._bytes(8)
 
 
-def plain(value, mapped: np.ndarray):
+def resolve_arrays(value, mapped: np.ndarray):
     """Replace what stands for arrays by arrays, throughout a nested value."""
     if hasattr(value, "resolve"):
         return value.resolve(mapped)
     if isinstance(value, dict):
-        return {plain(key, mapped): plain(item, mapped) for key, item in value.items()}
+        return {resolve_arrays(key, mapped): resolve_arrays(item, mapped) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, mapped) for item in value]
+        return [resolve_arrays(item, mapped) for item in value]
     return value
 
 
-def intact(path: Path, read: Callable[[Path], Any], what: str) -> dict:
+def load_checked(path: Path, read: Callable[[Path], Any], what: str) -> dict:
     """Read a pickled dict with its arrays mapped, whatever a crafted or damaged file does to ``read``.
 
     Args:
@@ -178,7 +178,7 @@ def intact(path: Path, read: Callable[[Path], Any], what: str) -> dict:
         InputError: the file is missing, damaged or holds something else.
     """
     try:
-        document = plain(read(path), np.memmap(path, np.uint8, "r"))
+        document = resolve_arrays(read(path), np.memmap(path, np.uint8, "r"))
         if not isinstance(document, dict):
             raise pickle.UnpicklingError(f"holds a {type(document).__name__}, not a dict")
     except FileNotFoundError as error:
@@ -215,7 +215,7 @@ def read_mapping(path: Path, fields: tuple[str, ...]) -> dict:
     Raises:
         InputError: the file is missing, damaged, holds something else, or names something that no such file needs.
     """
-    document = intact(path, _read_pickle, "a pickled dict of arrays")
+    document = load_checked(path, _read_pickle, "a pickled dict of arrays")
     if missing := [field for field in fields if field not in document]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(map(str, document))})")
     return document

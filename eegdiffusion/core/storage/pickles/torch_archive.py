@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from eegdiffusion.core.storage.pickles.mapped_pickle import NAMES, Unpickler, intact
+from eegdiffusion.core.storage.pickles.mapped_pickle import NAMES, Unpickler, load_checked
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of the older format."""
@@ -117,6 +117,6 @@ def read_archive(path: Path) -> dict:
     Raises:
         InputError: the file is missing, damaged, holds something else, or names something that no such file needs.
     """
-    return intact(
+    return load_checked(
         path, lambda file: (_read_zip if zipfile.is_zipfile(file) else _read_legacy)(file), "a dict of torch.save"
     )
