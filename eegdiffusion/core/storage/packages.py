@@ -96,10 +96,10 @@ def _find(package: Package, folder: Path) -> Path | None:
 
 def _check(package: Package, wheel: Path) -> Path:
     with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != package.sha256:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != package.sha256:
         raise InputError(
-            f"{wheel}: not the file that was meant by {package}: its sha256 must be {package.sha256} (found {found}); "
+            f"{wheel}: not the file that was meant by {package}: its sha256 must be {package.sha256} (found {digest}); "
             "remove it and run again"
         )
     return wheel

@@ -75,8 +75,8 @@ def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction:
     Raises:
         InputError: a subject stands in more than one split.
     """
-    if found := leaks(splits):
-        raise InputError(f"split: {', '.join(found)} must stand in one split only")
+    if shared := leaks(splits):
+        raise InputError(f"split: {', '.join(shared)} must stand in one split only")
     content = json.dumps([splits, dict(sorted(recordings.items()))], sort_keys=True)
     return {
         "rule": RULE,

@@ -10,7 +10,7 @@ import torch
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.classification import Classification
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
@@ -44,9 +44,9 @@ def _sizes(pairs: Pairs, row: Row, outputs: int) -> dict:
 
 
 def _fitted(
-    build: Callable[[EEGEncoder], AveragedModule], pairs: Pairs, row: Row, outputs: int, seed: int,
+    build: Callable[[EEGEncoder], EMALightningModule], pairs: Pairs, row: Row, outputs: int, seed: int,
     train: PairedEpochs, validation: PairedEpochs, monitor: str, mode: str, hardware: Hardware, work: Path,
-) -> tuple[AveragedModule, Trained]:  # fmt: skip
+) -> tuple[EMALightningModule, Trained]:  # fmt: skip
     torch.manual_seed(seed)
     encoder = build_encoder(row.encoder, **_sizes(pairs, row, outputs))
     module = build(encoder)
@@ -87,7 +87,7 @@ def train_aligned(pairs: Pairs, row: Row, settings: Align, seed: int, hardware: 
     module, trained = _fitted(
         build, pairs, row, width, seed, train, validation, "validation_rank", "min", hardware, work
     )
-    return Trained(module.averaged.encoder, trained.curves, trained.facts)
+    return Trained(module.ema_model.encoder, trained.curves, trained.facts)
 
 
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> Trained:
@@ -118,4 +118,4 @@ def train_classifier(
 
     monitor = "validation_cohen_kappa"
     module, trained = _fitted(build, pairs, row, classes, seed, train, validation, monitor, "max", hardware, work)
-    return Trained(module.averaged, trained.curves, trained.facts)
+    return Trained(module.ema_model, trained.curves, trained.facts)
