@@ -18,6 +18,7 @@ from benchmarks.measure import Row, compare
 from benchmarks.tuev_scale import EXTRA
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR, derivations
+from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
 from eegdiffusion.events.store import latent_cache, window_store
@@ -50,12 +51,12 @@ def _store(path: Path, rng: np.random.Generator, windows: int) -> window_store.E
             "split": "train",
             "start_sample": rng.integers(0, samples - 1000, windows),
             "channel": 0,
-            "label": 1 + np.arange(windows) % 6,
+            "label": np.arange(windows) % 6,
             "row": np.arange(windows),
         }
     )
-    pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.zeros(22, np.int8)] * windows)
-    described = window_store.Description(
+    pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.full(22, -1, np.int8)] * windows)
+    described = window_store.StoreDescription(
         "noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {}, asdict(EEGDM), "eegdm"
     )
     window_store.write_index(path, table, pretraining, described)
@@ -103,7 +104,7 @@ def _filter_everything(path: Path) -> np.ndarray:
         raw.notch_filter(50.0, picks="all")
         raw.resample(200)
     rows = {tuev.electrode(name): k for k, name in enumerate(raw.ch_names)}
-    data = raw.get_data() * tuev.HUNDRED_MICROVOLTS
+    data = raw.get_data() * UNITS_PER_VOLT
     return np.stack([data[rows[a]] - data[rows[b]] for a, b in (name.split("-") for name in BIPOLAR)])
 
 

@@ -15,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from benchmarks.measure import Row, compare, peak_gib
 from components.prepare_generator.settings import PrepareGenerator
 from eegdiffusion.core.runtime.settings import read
-from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.image_networks import load_network
 from eegdiffusion.images.generation.generator import Generator, Source
@@ -28,7 +28,7 @@ from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
 
 PIXELS = 512
 
-AVERAGING = Averaging(beta=0.999, update_after_step=0, update_every=1)
+AVERAGING = EMASettings(beta=0.999, update_after_step=0, update_every=1)
 OPTIMISATION = Optimisation(
     batch_size=1, max_epochs=1, patience=1, learning_rate=1e-5, betas=(0.9, 0.999), weight_decay=0.0, clip_norm=1.0,
     ema=AVERAGING,

@@ -1,19 +1,6 @@
-"""Settings of one row of an ablation."""
+"""Settings of an ablation: an entry of the section ``ablations``, and the LFT that it differs from."""
 
-from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.events.training.ablation_row import AblationRow
+from eegdiffusion.events.training.finetuning import LFTTraining
 
-
-@settings
-class Row:
-    """An entry of the section ``ablations``: what differs from the LFT of ``finetune_lft``."""
-
-    family: str
-    """Table of the report that the row stands in."""
-    name: str
-    """Its name there."""
-    latents: str
-    """Entry of the section latents that the LFT is trained on."""
-    test_latents: str
-    """The one that it is tested on."""
-    model: dict
-    """Fields of ``finetune_lft.model`` that differ."""
+__all__ = ["AblationRow", "LFTTraining"]

@@ -6,9 +6,4 @@ from eegdiffusion.events.training.finetuning import LFTTraining
 
 @settings
 class FinetuneLFT(LFTTraining):
-    """Section ``finetune_lft``."""
-
-    latents: str
-    """Entry of the section ``latents``."""
-    corpus: str
-    """Entry of the section ``event_corpora`` that the latents are of."""
+    """Section ``finetune_lft``, which the ablations read as well."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from components.ablate_lft.settings import Row as AblationRow
+from eegdiffusion.events.training.ablation_row import AblationRow
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.generation_config import GenerationStudy as GenerationConfig
 

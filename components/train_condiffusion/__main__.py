@@ -67,7 +67,7 @@ def main(run: Stage) -> None:
             return
         losses = {split: compare(module, data[split], settings.draws, device) for split in ("validation", "test")}
         trained = model.trained()
-        averaged = module.averaged
+        averaged = module.ema_model
         pictures = Pictures(generator, classifier.encoder, classifier.input, averaged).to(device)
         pictures.model.install(generator.unet)
         facts = {

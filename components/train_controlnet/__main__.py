@@ -100,7 +100,7 @@ def main(run: Stage) -> None:
             conditions = {"own": (items[name], False), "shuffled": (other, False)}
             losses[name] = losses_by_condition(module, conditions, settings.draws, device)
         metrics = denoising_gain(losses, items["test"].image)
-        trained = module.averaged
+        trained = module.ema_model
         found = trained.controlnet, trained.tokens, semantics, trained.predictor or predictor, ridge
         sgdm = SGDM(generator, *found).to(device)
         sgdm.save(out, generator_path, settings.sampling, settings.control)

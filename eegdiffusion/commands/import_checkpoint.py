@@ -53,6 +53,7 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
 
     from eegdiffusion.core.runtime.hashing import content_hash
     from eegdiffusion.core.signal.montage import BIPOLAR
+    from eegdiffusion.core.signal.units import UNIT
     from eegdiffusion.events.published.checkpoints import PublishedClassifier, load_published
 
     model = load_published(file, weights)
@@ -69,11 +70,10 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
     from eegdiffusion.commands.imported_classifier import write_classifier
     from eegdiffusion.core.signal.filtering import EEGDM
     from eegdiffusion.events.models import signal_transform
-    from eegdiffusion.events.models.signal_transform import Embedding
-    from eegdiffusion.events.store.window_store import UNIT
+    from eegdiffusion.events.models.signal_transform import SignalTransform
 
     shutil.rmtree(folder, ignore_errors=True)
-    signal_transform.save(folder / "backbone", backbone, Embedding(not no_mu_law, EEGDM.rate_hz, UNIT, BIPOLAR))
+    signal_transform.save(folder / "backbone", backbone, SignalTransform(not no_mu_law, EEGDM.rate_hz, UNIT, BIPOLAR))
     facts = {
         "corpus": corpus,
         "imported.file": file.name,

@@ -10,12 +10,12 @@ import numpy as np
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.core.signal.units import UNIT
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.ssmdp import WINDOW
 from eegdiffusion.events.published.checkpoints import PublishedClassifier
-from eegdiffusion.events.serving import window_input
-from eegdiffusion.events.store.window_store import UNIT
+from eegdiffusion.events.results.window_input import write_window_input
 
 
 def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Path, corpus: str) -> None:
@@ -63,4 +63,4 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
         classes=tuev.CLASSES if n_class == len(tuev.CLASSES) else [f"class {k}" for k in range(n_class)],
         corpus=corpus,
     )
-    window_input.write(folder, 0.2 * noise, preprocessing)
+    write_window_input(folder, 0.2 * noise, preprocessing)

@@ -118,7 +118,7 @@ class EventData:
         recordings: one a row: recording, subject, split, duration_s, and more.
         problems: what ingestion found wrong.
         split: rule, seed, hash.
-        windows: event windows: recording, split, label (1-based).
+        windows: event windows: recording, split, label (0-based).
         pretraining: distinct windows: recording, split.
     """
 

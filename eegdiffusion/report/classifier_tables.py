@@ -56,7 +56,7 @@ def recordings_table(data: EventData) -> pandas.DataFrame:
 
 def class_table(data: EventData) -> pandas.DataFrame:
     """Event windows of each class and split."""
-    labels = pandas.Categorical(data.windows["label"], categories=range(1, len(data.classes) + 1))
+    labels = pandas.Categorical(data.windows["label"], categories=range(len(data.classes)))
     splits = pandas.Categorical(data.windows["split"], categories=SPLITS)
     counts = pandas.crosstab(labels, splits, dropna=False)
     counts.index = pandas.Index(data.classes, name="class")

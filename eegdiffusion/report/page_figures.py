@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures import figures
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.images.figures.encoder_figures import repetition_curves
 from eegdiffusion.images.figures.model_figures import draw_model
@@ -69,7 +69,7 @@ def draw_classifiers(comparison: ClassifierComparison, classes: Sequence[str], c
     counts = sum(confusion_matrix(lft.labels, predicted, len(classes)) for predicted in lft.predicted)
     return {
         "metrics": metrics_by_model(comparison.summaries, METRIC_NAMES, f"Test metrics by model ({corpus} data)"),
-        "confusion": figures.confusion(counts, classes, f"LFT, confusion matrix ({corpus} data)"),
+        "confusion": eeg_figures.confusion(counts, classes, f"LFT, confusion matrix ({corpus} data)"),
         "learning_curves": learning_curves(
             {name: classifier.curves for name, classifier in comparison.classifiers.items()},
             {"train_loss": "training loss", "validation_cohen_kappa": "validation kappa"},
@@ -99,7 +99,7 @@ def draw_backbones(
             f"Learning curves of pretraining ({corpus} data)",
         ),
         "traces": {
-            name: figures.traces(
+            name: eeg_figures.traces(
                 backbone.real,
                 backbone.generated,
                 backbone.channels,
@@ -108,7 +108,7 @@ def draw_backbones(
             )
             for name, backbone in backbones.items()
         },
-        "spectra": figures.spectra(
+        "spectra": eeg_figures.spectra(
             spectra[first].frequencies,
             spectra[first].real,
             {name: compared.generated for name, compared in spectra.items()},

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.ablate_lft.settings import Row
 from eegdiffusion.commands.ablate import change, command
 from eegdiffusion.commands.ablation_families import FAMILIES, entries, matched_blocks
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
-from eegdiffusion.events.training.finetuning import Architecture
+from eegdiffusion.events.training.ablation_row import AblationRow
+from eegdiffusion.events.training.finetuning import LFTArchitecture
 from eegdiffusion.report.published_results import PUBLISHED
 
 
@@ -38,13 +38,13 @@ def test_rows_are_valid_settings_that_differ_from_the_default(document, family):
     base = document["latents"]["base"]
     seen = []
     for key, values in rows.items():
-        row = validate(values, Row, key)
-        model = validate(document["finetune_lft"]["model"] | row.model, Architecture, key)
+        row = validate(values, AblationRow, key)
+        model = validate(document["finetune_lft"]["model"] | row.model, LFTArchitecture, key)
         used = [validate(latents.get(name, base), Latents, name) for name in (row.latents, row.test_latents)]
         assert key.isidentifier() and (model, used) not in seen
         seen.append((model, used))
     assert (
-        validate(document["finetune_lft"]["model"], Architecture, ""),
+        validate(document["finetune_lft"]["model"], LFTArchitecture, ""),
         [validate(base, Latents, "")] * 2,
     ) not in seen
 

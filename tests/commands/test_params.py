@@ -10,7 +10,7 @@ from components.finetune_lft.settings import FinetuneLFT
 from components.ingest_events.settings import IngestEvents
 from components.ingest_images.settings import ImageCorpus, IngestImages
 from components.preprocess_events.settings import PreprocessEvents
-from components.pretrain_ssmdp.settings import PretrainSSMDP, Variant
+from components.pretrain_ssmdp.settings import PretrainSSMDP
 from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from components.train_structural_vae.settings import TrainStructuralVAE
@@ -21,6 +21,7 @@ from eegdiffusion.core.signal.epoching import Epoching
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.training.pretraining_settings import BackboneVariant
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.generation_config import GenerationStudy
 
@@ -41,7 +42,7 @@ SECTIONS = {
     "finetune_lft": FinetuneLFT,
     "train_baselines": TrainBaselines,
     "hardware": Hardware,
-    "backbones.base": Variant,
+    "backbones.base": BackboneVariant,
     "latents.base": Latents,
 }
 

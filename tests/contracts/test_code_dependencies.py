@@ -74,7 +74,8 @@ EDITS = {
 }
 
 EDITED = [
-    "eegdiffusion/core/observe/figures/figures.py",
+    "eegdiffusion/core/observe/figures/style.py",
+    "eegdiffusion/events/figures/eeg_figures.py",
     "eegdiffusion/core/observe/tracking/journal.py",
     "eegdiffusion/images/figures/encoder_figures.py",
     "eegdiffusion/images/serving/sgdm_pyfunc.py",

@@ -15,7 +15,7 @@ def _epoch(order, epoch, rounds):
 
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_an_epoch_sees_each_sample_at_most_once_in_a_new_order(rounds):
-    order = ShuffledBatches(100, 8, seed=1, rounds_per_epoch=rounds)
+    order = ShuffledBatches(100, 8, seed=1, validations_per_epoch=rounds)
     first, second = _epoch(order, 0, rounds), _epoch(order, 1, rounds)
     assert len(first) == 12 // rounds * rounds == len(order) * rounds
     seen = np.concatenate(first)

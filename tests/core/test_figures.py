@@ -7,13 +7,13 @@ import pandas
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from eegdiffusion.core.observe.figures import figures
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
 from eegdiffusion.core.observe.figures.style import COLOURS, LINES
 from eegdiffusion.core.signal import spectra
 from eegdiffusion.core.statistics.classification_metrics import METRICS
 from eegdiffusion.core.statistics.seeds import Summary
+from eegdiffusion.events.figures import eeg_figures
 
 CLASSES = ["SPSW", "GPED", "PLED", "EYEM", "ARTF", "BCKG"]
 CHANNELS = ["FP1-F7", "A1-T3", "C3-P3"]
@@ -23,7 +23,7 @@ RATE = 200.0
 def _confusion():
     matrix = np.random.default_rng(0).integers(0, 90, (6, 6)) + 400 * np.eye(6, dtype=int)
     matrix[3] = 0
-    return figures.confusion(matrix, CLASSES, "LFT, confusion matrix (surrogate data)")
+    return eeg_figures.confusion(matrix, CLASSES, "LFT, confusion matrix (surrogate data)")
 
 
 def _curves():
@@ -46,7 +46,7 @@ def _eeg():
 
 
 def _traces():
-    return figures.traces(*_eeg(), CHANNELS, RATE, "Real and generated EEG (surrogate data)")
+    return eeg_figures.traces(*_eeg(), CHANNELS, RATE, "Real and generated EEG (surrogate data)")
 
 
 def _spectra():
@@ -54,7 +54,7 @@ def _spectra():
     frequencies, density = spectra.welch(real, RATE)
     _, other = spectra.welch(generated, RATE)
     models = {"base": other, "linear": 2 * other, "nolaw": 3 * other}
-    return figures.spectra(frequencies, density, models, CHANNELS, "Power spectra (surrogate data)")
+    return eeg_figures.spectra(frequencies, density, models, CHANNELS, "Power spectra (surrogate data)")
 
 
 ALL = [_confusion, _curves, _metrics, _traces, _spectra]
@@ -89,7 +89,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(make):
 
 
 def test_confusion_shows_shares_and_counts_and_leaves_a_missing_class_empty():
-    figure = figures.confusion(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), ["a", "b", "c"], "title")
+    figure = eeg_figures.confusion(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), ["a", "b", "c"], "title")
     ax = figure.axes[0]
     shown = ax.images[0].get_array()
     assert np.allclose(shown[:2], [[0.75, 0.25, 0], [0, 1, 0]])

@@ -13,7 +13,7 @@ from torch import nn
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.fit import fit
-from eegdiffusion.core.training.settings import Averaging, Hardware, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisation
 
 HARDWARE = Hardware(accelerator="cpu", devices=1, nodes=1, precision="32-true", loader_workers=0)
 
@@ -28,7 +28,7 @@ def optimisation(**changes) -> Optimisation:
         "betas": (0.9, 0.98),
         "weight_decay": 0.01,
         "clip_norm": 1.0,
-        "ema": Averaging(beta=0.9, update_after_step=2, update_every=2),
+        "ema": EMASettings(beta=0.9, update_after_step=2, update_every=2),
     }
     return Optimisation(**(settings | changes))
 
@@ -62,15 +62,15 @@ def train(work, kill_at=0, hardware=HARDWARE, **changes):
 
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
-    whole, outcome = train(tmp_path / "whole", rounds_per_epoch=rounds)
+    whole, outcome = train(tmp_path / "whole", validations_per_epoch=rounds)
     code = (
         "from pathlib import Path; from tests.core.test_fit import train; "
-        f"train(Path({str(tmp_path / 'killed')!r}), kill_at=21, rounds_per_epoch={rounds})"
+        f"train(Path({str(tmp_path / 'killed')!r}), kill_at=21, validations_per_epoch={rounds})"
     )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "killed" / "last.safetensors").exists()
-    resumed, again = train(tmp_path / "killed", rounds_per_epoch=rounds)
+    resumed, again = train(tmp_path / "killed", validations_per_epoch=rounds)
     assert again.resumed and not outcome.resumed
     assert again.curves == outcome.curves and again.best_epoch == outcome.best_epoch
     for name, value in whole.state_dict().items():
@@ -88,7 +88,7 @@ def test_it_learns_and_keeps_the_best_weights(tmp_path):
     module, outcome = train(tmp_path, max_epochs=20, patience=20)
     assert outcome.best_score == max(row["validation_cohen_kappa"] for row in outcome.curves) > 0.5
     data = Clouds(32)
-    found = probabilities(module.averaged, data, "signal", 8, torch.device("cpu"))
+    found = probabilities(module.ema_model, data, "signal", 8, torch.device("cpu"))
     metrics = classification_metrics(data.label, found.numpy())
     assert metrics["cohen_kappa"] == pytest.approx(outcome.best_score)
 

@@ -108,7 +108,7 @@ def test_a_malformed_row_is_named(tmp_path, row, field):
 def test_a_single_row_and_a_missing_file(tmp_path):
     path = tmp_path / "a.rec"
     path.write_text("13,90.4,91.4,6\r\n\r\n")  # a blank line is no event
-    assert tuev.read_rec(path) == [tuev.Event(13, 90.4, 91.4, 6)]
+    assert tuev.read_rec(path) == [tuev.Event(13, 90.4, 91.4, 5)]
     with pytest.raises(InputError, match="no such file"):
         tuev.read_rec(tmp_path / "b.rec")
 

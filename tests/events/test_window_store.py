@@ -31,13 +31,13 @@ def made(tmp_path, recordings):
             "split": ["train", "train", "train", "test"],
             "start_sample": [-20, -20, 170, 10],
             "channel": [0, 1, 2, 3],
-            "label": [1, 2, 6, 3],
+            "label": [0, 1, 5, 2],
             "row": [0, 1, 2, 0],
         }
     )
-    labels = [np.array(row, np.int8) for row in ([1, 2, 0, 0], [0, 0, 6, 0], [0, 0, 0, 3])]
+    labels = [np.array(row, np.int8) for row in ([0, 1, -1, -1], [-1, -1, 5, -1], [-1, -1, -1, 2])]
     pretraining = windows.iloc[[0, 2, 3]][["recording", "split", "start_sample"]].assign(labels=labels)
-    description = window_store.Description("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
+    description = window_store.StoreDescription("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
     window_store.write_index(tmp_path, windows, pretraining, description)
     return window_store.Store(tmp_path)
 
@@ -77,7 +77,7 @@ def test_pretraining_samples_are_views_of_single_channels(made, recordings):
     for found, (channel, start) in zip(batch["signal"], [(2, 170), (1, -20)], strict=True):
         assert found.shape == (1, WINDOW)
         assert (np.abs(found[0] - _expected(signals, start)[channel]) <= _tolerance(signals)[channel]).all()
-    assert batch["channel"].tolist() == [2, 1] and batch["label"].tolist() == [6, 2]
+    assert batch["channel"].tolist() == [2, 1] and batch["label"].tolist() == [5, 1]
 
 
 def test_loaders_with_worker_processes_read_the_same(made):

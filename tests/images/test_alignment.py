@@ -80,7 +80,7 @@ def test_alignment_learns_the_features_and_a_temperature(tmp_path):
         assert fitted.best_score < 0.05 < fitted.curves[0]["validation_rank"] < 0.6
         assert fitted.curves[-1]["temperature"] != pytest.approx(0.07, abs=1e-4)
         test = Linear(64, 2)
-        found = embed_epochs(module.averaged.encoder, test, 16, torch.device("cpu")).numpy()
+        found = embed_epochs(module.ema_model.encoder, test, 16, torch.device("cpu")).numpy()
         assert ranks(found, test.features, test.identity).mean() < 2
         errors[mse_weight] = np.mean((found - test.features) ** 2) / test.features.var()
     assert errors[0.5] < 0.3 and errors[0.5] < 0.8 * errors[0.0], "only the squared error makes them alike in size"

@@ -175,7 +175,7 @@ def test_it_learns_which_picture_an_epoch_is_of_and_is_saved_alone(places, tmp_p
     losses = compare(module, conditions(16), 4, torch.device("cpu"))
     mean = {name: values.mean() for name, values in losses.items()}
     assert mean["own"] < 0.95 * mean["shuffled"] and mean["own"] < mean["null"], mean
-    model = module.averaged
+    model = module.ema_model
     model.save(tmp_path / "saved", generator.unet, Adaptation(kind, 4, "generator", "classifier"))
     stored = sum(path.stat().st_size for path in (tmp_path / "saved").rglob("*.safetensors"))
     parameters = sum(module.model.trained().values())

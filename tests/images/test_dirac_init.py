@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.generation.dirac_init import LOG_VARIANCE, NOISE, carry, sharpen, silence
 from eegdiffusion.images.generation.generator_settings import Autoencoder
 from eegdiffusion.images.generation.generator_training import make_autoencoder
@@ -13,7 +13,7 @@ from eegdiffusion.images.structure.structural_vae import StructuralVAE
 
 OPTIMISATION = Optimisation(
     batch_size=4, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,
-    ema=Averaging(beta=0.9, update_after_step=0, update_every=1),
+    ema=EMASettings(beta=0.9, update_after_step=0, update_every=1),
 )  # fmt: skip
 
 

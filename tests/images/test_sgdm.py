@@ -11,7 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.ema_module import parameter_groups
-from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.generation.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
 from eegdiffusion.images.generation.image_sampling import SAMPLERS, noise, sample, seeds_for
 from eegdiffusion.images.generation.latent_diffusion import Denoising, target_of, weights_of
@@ -21,7 +21,7 @@ from tests import tiny_generator
 
 OPTIMISATION = Optimisation(
     batch_size=4, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,
-    ema=Averaging(beta=0.9, update_after_step=0, update_every=1),
+    ema=EMASettings(beta=0.9, update_after_step=0, update_every=1),
 )  # fmt: skip
 WIDTH = 12
 """Of the tiny generator's image features."""

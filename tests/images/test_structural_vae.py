@@ -7,14 +7,14 @@ import torch
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.structure.structural_vae import Posterior, StructuralVAE
 from eegdiffusion.images.structure.structure_kinds import KINDS, correlation, dice, piece_iou
 from eegdiffusion.images.structure.vae_training import StructuralAutoencoding, VAELoss
 
 OPTIMISATION = Optimisation(
     batch_size=2, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,
-    ema=Averaging(beta=0.9, update_after_step=0, update_every=1),
+    ema=EMASettings(beta=0.9, update_after_step=0, update_every=1),
 )  # fmt: skip
 
 

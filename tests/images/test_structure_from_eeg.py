@@ -6,7 +6,7 @@ import torch
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import fit_input
-from eegdiffusion.core.training.settings import Averaging, Optimisation
+from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 from eegdiffusion.images.structure.structure_from_eeg import LatentReadout, StructureFromEEG, load_structure_predictor
@@ -14,7 +14,7 @@ from eegdiffusion.images.structure.structure_prediction import StructurePredicti
 
 OPTIMISATION = Optimisation(
     batch_size=2, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,
-    ema=Averaging(beta=0.9, update_after_step=0, update_every=1),
+    ema=EMASettings(beta=0.9, update_after_step=0, update_every=1),
 )  # fmt: skip
 
 

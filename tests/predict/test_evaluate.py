@@ -25,7 +25,7 @@ def _write_store(path, **changes):
     (path / "recordings").mkdir(parents=True)
     preprocess(EDF, path / "recordings" / window_store.file_name("a"), filtering=EEGDM, sign="eegdm", processing="")
     starts = [200 * (k // 2) for k in range(24)]
-    columns = {"recording": "a", "split": "test", "start_sample": starts, "channel": 0, "label": 1 + np.arange(24) % 6}
+    columns = {"recording": "a", "split": "test", "start_sample": starts, "channel": 0, "label": np.arange(24) % 6}
     windows = pandas.DataFrame(columns).assign(row=np.arange(24))
     fields = {
         "corpus": "surrogate",
@@ -38,8 +38,8 @@ def _write_store(path, **changes):
         "filtering": vars(EEGDM),
         "montage_sign": "eegdm",
     }
-    pretraining = pandas.DataFrame({"recording": ["a"], "split": ["test"], "start_sample": [0], "labels": [[0] * 22]})
-    window_store.write_index(path, windows, pretraining, window_store.Description(**(fields | changes)))
+    pretraining = pandas.DataFrame({"recording": ["a"], "split": ["test"], "start_sample": [0], "labels": [[-1] * 22]})
+    window_store.write_index(path, windows, pretraining, window_store.StoreDescription(**(fields | changes)))
     return path
 
 

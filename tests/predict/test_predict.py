@@ -48,7 +48,7 @@ def predicted(registered, tmp_path_factory):
 def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
     mapped = window_store.MappedRecording(tmp_path / "r.arrow")
-    found = recording.read(EDF, 75.0, {})
+    found = recording.read_recording(EDF, 75.0, {})
     derived = classify_windows.derived(found, PREPROCESSING)
     good = classify_windows.usable(found, derived, PREPROCESSING)
     assert good.all()
@@ -85,7 +85,7 @@ def test_table_annotations_and_figure_agree(predicted):
 def test_neighbours_of_one_class_are_one_event_and_background_is_none():
     classes = ["a", "b", "bckg"]
     rows = [[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 0.3, 0.7], [0, 0.9, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3, [0.9, 0.1, 0]]
-    found = event_list.find(np.array(rows), classes, "bckg", 1, 2, 0.55)
+    found = event_list.merge_windows(np.array(rows), classes, "bckg", 1, 2, 0.55)
     assert found["label"].tolist() == ["a", "b", "unusable", "a"]
     assert found["onset"].tolist() == [2, 5, 7, 8] and found["duration"].tolist() == [2, 1, 1, 1]
     assert found["probability"].tolist() == pytest.approx([0.7, 0.9, np.nan, 0.9], nan_ok=True)
@@ -121,9 +121,9 @@ def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
     raw = _raw(renamed, data * 1e-6)
     raw.save(tmp_path / "r_raw.fif", verbose="error")
     _brainvision(tmp_path / "r.vhdr", raw)
-    expected = classify_windows.derived(recording.read(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
+    expected = classify_windows.derived(recording.read_recording(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
     for name in ("r_raw.fif", "r.vhdr"):
-        found = classify_windows.derived(recording.read(tmp_path / name, 75.0, {}), PREPROCESSING)
+        found = classify_windows.derived(recording.read_recording(tmp_path / name, 75.0, {}), PREPROCESSING)
         assert np.abs(found - expected).max() < 2e-3, name
 
 
@@ -184,7 +184,7 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
     name, make, message = REFUSED[case]
     make(tmp_path / name)
     with pytest.raises(InputError) as refused:
-        found = recording.read(tmp_path / name, 75.0, {})
+        found = recording.read_recording(tmp_path / name, 75.0, {})
         classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert str(tmp_path / name) in str(refused.value) and message in str(refused.value)
 
@@ -193,11 +193,11 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     data = signals(NAMES, 40, 250.0)
     data[CZ, : 250 * 6] = 0
     write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
-    found = recording.read(tmp_path / "r.edf", 75.0, {})
+    found = recording.read_recording(tmp_path / "r.edf", 75.0, {})
     good = classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert not good[:2].any() and good[6:].all()
     probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
-    assert event_list.find(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
+    assert event_list.merge_windows(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
 
 
 def test_the_command_refuses_with_status_65_and_writes_nothing(registered, tmp_path):
@@ -220,7 +220,7 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
-        found = classify_windows.derived(recording.read(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(
+        found = classify_windows.derived(recording.read_recording(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(
             np.float32
         )
         url = f"http://127.0.0.1:{port}/invocations"

@@ -14,8 +14,8 @@ from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.models.signal_transform import Embedding
-from eegdiffusion.events.serving import window_input
+from eegdiffusion.events.models.signal_transform import SignalTransform
+from eegdiffusion.events.results.window_input import write_window_input
 from tests.e2e.workspace import ROOT
 
 EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
@@ -45,7 +45,7 @@ def write(folder: Path) -> Path:
     """Write backbone, LFT, latents, preprocessing and example."""
     torch.manual_seed(0)
     backbone = SSMDP(d_model=4, d_state=4, n_layer=2, d_cond=8, d_cond_embed=8)
-    signal_transform.save(folder / "backbone", backbone, Embedding(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
+    signal_transform.save(folder / "backbone", backbone, SignalTransform(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
     sizes = {"d_model": 4, "n_layer": 2, "n_pool": 5, "n_channel": 22, "n_fusion": 2, "num_heads": 2}
     lft = LFT(**sizes, encoder_blocks=1, n_class=6, token_scale=30.0)
     how = {"step": 1, "noise": "none", "kind": "gate", "statistic": "std", "codec": "float32"}
@@ -54,7 +54,7 @@ def write(folder: Path) -> Path:
     _tell_windows_apart(lft, signal_transform.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
     lft.save_pretrained(folder / "lft")
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}))
-    window_input.write(
+    write_window_input(
         folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), PREPROCESSING
     )
     return folder

@@ -110,7 +110,7 @@ def test_the_store_holds_the_windows_that_tuev_defines(workspace):
     signals, channels, labels = tuev.pretraining_windows(workspace / "corpus/edf" / f"{name}.edf")
     found = samples.__getitems__(list(range(first, first + len(labels))))
     assert np.abs(found["signal"][:, 0] - signals).max() < 1e-3
-    assert found["channel"].tolist() == channels.tolist() and found["label"].tolist() == labels.tolist()
+    assert found["channel"].tolist() == channels.tolist() and (found["label"] + 1).tolist() == labels.tolist()
     assert not (workspace / ".work/preprocess_events/shared-tuev").exists()
 
 

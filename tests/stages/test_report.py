@@ -14,7 +14,8 @@ import sklearn.metrics
 from components.report.__main__ import main
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
 from eegdiffusion.core.storage import splits
-from eegdiffusion.events.results import predictions_io
+from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
+from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.store import window_store
 from eegdiffusion.report import classifier_tables
 from eegdiffusion.report.classifier_results import read_classifiers
@@ -45,7 +46,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
             recording = f"{subject}/{split}_1"
             rows.append({"recording": recording, "subject": subject, "split": split, "duration_s": 90.0})
             for row in range(30):
-                label = row % 6 + 1 if row < 18 else int(draw.integers(1, 7))
+                label = row % 6 if row < 18 else int(draw.integers(0, 6))
                 windows.append(
                     {
                         "recording": recording,
@@ -67,7 +68,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
     manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
     (index / "split.json").write_text(json.dumps(manifest))
     windows = pandas.DataFrame(windows)
-    described = window_store.Description(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
+    described = window_store.StoreDescription(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
     window_store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
     return windows
 
@@ -75,7 +76,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
 def _write_classifier(folder: Path, test: pandas.DataFrame, skill: float, seed: int) -> None:
     """Predictions that are right about as often as ``skill`` says."""
     draw = np.random.default_rng((seed, round(100 * skill)))
-    labels = test["label"].to_numpy() - 1
+    labels = test["label"].to_numpy()
     probabilities = draw.dirichlet(np.ones(6), len(labels)) + skill * np.eye(6)[labels]
     probabilities /= probabilities.sum(1, keepdims=True)
     epochs = np.arange(1, 9 + seed)
@@ -87,8 +88,9 @@ def _write_classifier(folder: Path, test: pandas.DataFrame, skill: float, seed: 
             "validation_cohen_kappa": skill * (1 - np.exp(-epochs / 2)) + 0.03 * draw.standard_normal(len(epochs)),
         }
     )
-    facts = {"seed": seed, "corpus": "surrogate", "parameters": 12345}
-    predictions_io.write(folder / f"seed-{seed}", test, labels, probabilities, curves.to_dict("records"), facts)
+    data = DataFacts(corpus="surrogate", preprocessing="f", split_hash="f", split="test")
+    facts = ResultFacts(data=data, seed=seed, parameters=12345)
+    write_classifier_result(folder / f"seed-{seed}", test, labels, probabilities, curves.to_dict("records"), facts)
 
 
 def _eeg(gain: float, slope: float, seed: int) -> mne.io.RawArray:
@@ -226,7 +228,7 @@ def test_data_are_counted(report):
     assert counted["hours"].tolist() == ["0.07", "0.03", "0.12"]
     windows = pandas.read_parquet(report.parent / "data/events/tuev/store/windows.parquet")
     classes = _table(text, "Event windows of each class").astype(int)
-    for number, name in enumerate(CLASSES, 1):
+    for number, name in enumerate(CLASSES):
         assert classes.loc[name.upper(), "test"] == ((windows["label"] == number) & (windows["split"] == "test")).sum()
     assert classes["all"].sum() == len(windows)
     assert json.loads((report.parent / "data/events/tuev/index/split.json").read_text())["hash"] in text

@@ -17,7 +17,7 @@ ROUNDS = 16
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    rounds = ["pretrain_ssmdp.optimisation.max_epochs=4", "pretrain_ssmdp.optimisation.rounds_per_epoch=4"]
+    rounds = ["pretrain_ssmdp.optimisation.max_epochs=4", "pretrain_ssmdp.optimisation.validations_per_epoch=4"]
     generation = ["pretrain_ssmdp.generation.sampler=ddim", "pretrain_ssmdp.generation.ddim_steps=2"]
     return make(tmp_path_factory.mktemp("outage"), *rounds, *generation)
 

@@ -33,7 +33,7 @@ def make(path: Path, *assignments: str) -> Path:
         for row, event in enumerate(tuev.read_rec(edf.with_suffix(".rec"))):
             events.append({"recording": name, "row": row} | asdict(event))
     tables = window_tables(pandas.DataFrame(rows), pandas.DataFrame(events), samples, EEGDM.rate_hz)
-    described = window_store.Description(
+    described = window_store.StoreDescription(
         "surrogate",
         200.0,
         1000,

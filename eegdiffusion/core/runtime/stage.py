@@ -1,7 +1,6 @@
 """Runs one stage: settings in, declared inputs in, declared outputs out."""
 
 import argparse
-import os
 import shutil
 from collections.abc import Callable
 from functools import cached_property
@@ -12,6 +11,7 @@ from eegdiffusion.core.runtime.closure import stage_code_hash
 from eegdiffusion.core.runtime.contract import Contract
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
 
 WORK = Path(".work")
@@ -41,7 +41,7 @@ class Stage:
     @property
     def is_rank_zero(self) -> bool:
         """Whether this process is the only one of the stage, or the first of a distributed run."""
-        return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+        return is_rank_zero()
 
     def _take(self, kind: str, name: str) -> None:
         if f"{kind} {name}" not in self._left:

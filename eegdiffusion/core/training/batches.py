@@ -20,22 +20,23 @@ class ShuffledBatches(Sampler[list[int]]):
         samples: number of samples.
         batch_size: samples in a global batch.
         seed: of the permutations.
-        rounds_per_epoch: parts of an epoch.
+        validations_per_epoch: parts of an epoch.
         rank: this device.
         world: number of devices.
     """
 
     def __init__(
-        self, samples: int, batch_size: int, seed: int, rounds_per_epoch: int = 1, rank: int = 0, world: int = 1
+        self, samples: int, batch_size: int, seed: int, validations_per_epoch: int = 1, rank: int = 0, world: int = 1
     ):
         if batch_size % world:
             raise InputError(f"batch_size: must be a multiple of the number of devices, {world} (found {batch_size})")
-        if samples < batch_size * rounds_per_epoch:
+        if samples < batch_size * validations_per_epoch:
             raise InputError(
-                f"batch_size: {rounds_per_epoch} x {batch_size} samples a round exceed the {samples} training samples"
+                f"batch_size: {validations_per_epoch} x {batch_size} samples a round exceed the {samples} training "
+                "samples"
             )
         self.samples, self.batch_size, self.seed = samples, batch_size, seed
-        self.rounds_per_epoch, self.rank, self.world = rounds_per_epoch, rank, world
+        self.validations_per_epoch, self.rank, self.world = validations_per_epoch, rank, world
         self.round = 0
 
     def set_epoch(self, round_: int) -> None:
@@ -43,10 +44,10 @@ class ShuffledBatches(Sampler[list[int]]):
         self.round = round_
 
     def __len__(self) -> int:
-        return self.samples // self.batch_size // self.rounds_per_epoch
+        return self.samples // self.batch_size // self.validations_per_epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch, part = divmod(self.round, self.rounds_per_epoch)
+        epoch, part = divmod(self.round, self.validations_per_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(self.samples)
         for batch in range(part * len(self), (part + 1) * len(self)):
             yield order[batch * self.batch_size : (batch + 1) * self.batch_size][self.rank :: self.world].tolist()

@@ -5,17 +5,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
-from eegdiffusion.core.training.batches import BatchesInOrder, loader
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
+from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Optimisation
 
 
-def _taken(batch: dict[str, Tensor], inputs: str | tuple[str, ...]) -> list[Tensor]:
-    """What a model takes of a batch, in order."""
+def _model_inputs(batch: dict[str, Tensor], inputs: str | tuple[str, ...]) -> list[Tensor]:
+    """Return the tensors of a batch that a model takes, in order."""
     return [batch[name] for name in ((inputs,) if isinstance(inputs, str) else inputs)]
 
 
-class Classification(AveragedModule):
+class Classification(EMALightningModule):
     """A classifier, its cross-entropy, and its validation metrics with averaged weights over the whole split.
 
     Args:
@@ -40,13 +40,13 @@ class Classification(AveragedModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        logits = self.model(*_taken(batch, self.inputs))
+        logits = self.model(*_model_inputs(batch, self.inputs))
         loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self._validated.append((self.averaged(*_taken(batch, self.inputs)).float().cpu(), batch["label"].cpu()))
+        self._validated.append((self.ema_model(*_model_inputs(batch, self.inputs)).float().cpu(), batch["label"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
@@ -56,16 +56,25 @@ class Classification(AveragedModule):
         self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)
 
 
-@torch.inference_mode()
 def probabilities(
     model: nn.Module, data, inputs: str | tuple[str, ...], batch_size: int, device: torch.device, **options
 ) -> Tensor:
-    """Classify a whole dataset in order; ``options`` are passed to the model.
+    """Classify a whole dataset in order.
+
+    Args:
+        model: (batch, ...) -> logits (batch, classes); it is put on the device, in evaluation mode.
+        data: dataset whose batches hold what the model takes.
+        inputs: key of the batch that the model takes, or several.
+        batch_size: samples that go through the model at once.
+        device: where the model runs.
+        **options: further arguments of the model.
 
     Returns:
-        (samples, classes), rows summing to 1.
+        (samples, classes) float32 on the CPU, rows summing to 1.
     """
     model = model.to(device).eval()
-    batches = loader(data, BatchesInOrder(len(data), batch_size))
-    found = (model(*(part.to(device) for part in _taken(batch, inputs)), **options) for batch in batches)
-    return torch.cat([logits.float().softmax(-1).cpu() for logits in found])
+
+    def classify(batch: dict[str, Tensor]) -> Tensor:
+        return model(*_model_inputs(batch, inputs), **options).float().softmax(-1)
+
+    return batched(classify, data, batch_size, device)

@@ -37,7 +37,7 @@ def parameter_groups(
     ]
 
 
-class AveragedModule(LightningModule):
+class EMALightningModule(LightningModule):
     """A network, the exponential moving average of its weights, and how both are optimised.
 
     Args:
@@ -61,23 +61,23 @@ class AveragedModule(LightningModule):
         )
 
     @property
-    def averaged(self) -> nn.Module:
+    def ema_model(self) -> nn.Module:
         """The network with averaged weights, in evaluation mode."""
         return self.ema.ema_model.eval()
 
-    def stream(self, *numbers: int) -> int:
+    def derive_seed(self, *numbers: int) -> int:
         """Derive a seed from the module's own and from what tells one use of it from another."""
         return int(np.random.SeedSequence((self.seed, *numbers)).generate_state(1, np.uint64)[0] >> 1)
 
     def generator(self, *numbers: int) -> torch.Generator:
         """Make a CPU generator that (seed, numbers) determines, whatever the device and its share of the batch."""
-        return torch.Generator().manual_seed(self.stream(*numbers))
+        return torch.Generator().manual_seed(self.derive_seed(*numbers))
 
     def on_train_batch_start(self, batch, batch_idx: int) -> None:
         # Dropout draws from the global state; a resumed run must draw what an uninterrupted one does.
-        torch.manual_seed(self.stream(self.current_epoch, batch_idx, self.global_rank))
+        torch.manual_seed(self.derive_seed(self.current_epoch, batch_idx, self.global_rank))
 
-    def share(self, batch: Tensor) -> Tensor:
+    def local_slice(self, batch: Tensor) -> Tensor:
         """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""
         return batch[self.global_rank :: self.trainer.world_size].to(self.device)
 

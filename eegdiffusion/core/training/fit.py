@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger
 
 from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, loader
 from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Hardware
 
@@ -24,9 +24,9 @@ class Curves(Callback):
     def __init__(self):
         self.rows: list[dict[str, float]] = []
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: AveragedModule) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: EMALightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if not name.endswith("_step")}
-        epoch = (trainer.current_epoch + 1) / module.optimisation.rounds_per_epoch
+        epoch = (trainer.current_epoch + 1) / module.optimisation.validations_per_epoch
         self.rows.append({"step": trainer.global_step, "epoch": epoch, **metrics})
 
     def state_dict(self) -> dict:
@@ -54,7 +54,7 @@ class Fitted:
 
 
 def fit(
-    module: AveragedModule,
+    module: EMALightningModule,
     train,
     validation,
     *,
@@ -79,7 +79,7 @@ def fit(
         logger: a Lightning logger.
     """
     optimisation = module.optimisation
-    rounds = optimisation.rounds_per_epoch
+    rounds = optimisation.validations_per_epoch
     lightning.seed_everything(module.seed, verbose=False)
     keep_freed_memory()
     # Set at all, the number holds: MKL by itself may take fewer threads, and then adds in another order.

@@ -27,7 +27,7 @@ class Hardware:
 
 
 @settings
-class Averaging:
+class EMASettings:
     """Exponential moving average of the weights, as ``ema_pytorch.EMA``, updated once an optimiser step."""
 
     beta: Annotated[float, Gt(0), Lt(1)]
@@ -48,7 +48,7 @@ class Optimisation:
     """No early stop before this epoch."""
     patience: Positive
     """Validations without improvement after which training stops."""
-    rounds_per_epoch: Positive = 1
+    validations_per_epoch: Positive = 1
     """Parts of an epoch; each ends with a validation and a checkpoint."""
     learning_rate: Annotated[float, Gt(0)]
     one_cycle: bool = False
@@ -56,4 +56,4 @@ class Optimisation:
     betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]]
     weight_decay: Annotated[float, Ge(0)]
     clip_norm: Annotated[float, Gt(0)]
-    ema: Averaging
+    ema: EMASettings

@@ -79,14 +79,14 @@ class Header:
             raw = np.frombuffer(file.read(count * self.record_bytes), "<i2")
         raw = raw.reshape(-1, self.record_bytes // 2)
         ends = np.cumsum(self.channels["samples"])
-        found = []
+        signals_uv = []
         for k in signals:
             digital = raw[:, ends[k] - self.channels["samples"][k] : ends[k]].ravel().astype(float)
             low, high = self.channels["digital_min"][k], self.channels["digital_max"][k]
             physical_low, physical_high = self.channels["physical_min"][k], self.channels["physical_max"][k]
             physical = (digital - low) * (physical_high - physical_low) / (high - low) + physical_low
-            found.append(physical * UNITS_UV[self.channels["unit"][k]])
-        return np.array(found)
+            signals_uv.append(physical * UNITS_UV[self.channels["unit"][k]])
+        return np.array(signals_uv)
 
 
 def read_header(path: Path) -> Header:

@@ -40,20 +40,20 @@ def window_tables(
 
     Returns:
         event windows: recording, split, start_sample, channel, label, row;
-        pretraining windows: recording, split, start_sample, labels (22 of 0 to 6).
+        pretraining windows: recording, split, start_sample, labels (22, 0-based, -1 where a channel has no event).
     """
     windows, pretraining = [], []
     by_recording = dict(list(events.groupby("recording")))
     for recording in recordings.itertuples():
         length = samples[recording.recording]
-        place = {"recording": recording.recording, "split": recording.split}
+        common = {"recording": recording.recording, "split": recording.split}
         rows = by_recording[recording.recording].sort_values("row")
-        found = [tuev.Event(r.channel, r.start_s, r.stop_s, r.label) for r in rows.itertuples()]
-        starts = tuev.window_starts(found, length, rate_hz, f"{recording.recording}.rec")
-        for row, event, start in zip(rows["row"], found, starts, strict=True):
-            windows.append(place | {"start_sample": start, "channel": event.channel, "label": event.label, "row": row})
-        distinct = tuev.distinct_windows(found)
+        events_of = [tuev.Event(r.channel, r.start_s, r.stop_s, r.label) for r in rows.itertuples()]
+        starts = tuev.window_starts(events_of, length, rate_hz, f"{recording.recording}.rec")
+        for row, event, start in zip(rows["row"], events_of, starts, strict=True):
+            windows.append(common | {"start_sample": start, "channel": event.channel, "label": event.label, "row": row})
+        distinct = tuev.distinct_windows(events_of)
         starts = tuev.window_starts(list(distinct), length, rate_hz, f"{recording.recording}.rec")
         for labels, start in zip(distinct.values(), starts, strict=True):
-            pretraining.append(place | {"start_sample": start, "labels": labels.astype(np.int8)})
+            pretraining.append(common | {"start_sample": start, "labels": labels.astype(np.int8)})
     return pandas.DataFrame(windows), pandas.DataFrame(pretraining)

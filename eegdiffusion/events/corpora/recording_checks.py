@@ -30,7 +30,7 @@ _SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
 
 
 @dataclass(frozen=True)
-class Recording:
+class CheckedRecording:
     """A recording of the corpus, as far as the checks know it.
 
     Attributes:
@@ -71,13 +71,13 @@ def find_recordings(root: Path) -> list[Path]:
         raise InputError(f"{root}: no such folder; the corpus's root in event_corpora must be TUEV's edf/ folder")
     missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
     if missing:
-        wanted = ", ".join(missing)
-        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {wanted})")
+        listed = ", ".join(missing)
+        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {listed})")
     files = [path for part in ("train", "eval") for path in (root / part).rglob("*.*")]
-    found = sorted({p.with_suffix(".edf").relative_to(root) for p in files if p.suffix in (".edf", ".rec")})
+    recordings = sorted({p.with_suffix(".edf").relative_to(root) for p in files if p.suffix in (".edf", ".rec")})
     if not any(path.suffix == ".edf" for path in files):
         raise InputError(f"{root}: holds no .edf file below train/ and eval/")
-    return found
+    return recordings
 
 
 def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
@@ -158,10 +158,11 @@ def check_events(
     labels: dict[tuple, set[int]] = {}
     for event in events:
         labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
-    for (channel, start_s, stop_s), found in labels.items():
-        if len(found) > 1:
-            place = f"channel {channel}, {start_s:g} to {stop_s:g} s"
-            yield "events", "label", f"{place}: labels {sorted(found)}; pretraining takes the last", "warning"
+    for (channel, start_s, stop_s), several in labels.items():
+        if len(several) > 1:
+            window = f"channel {channel}, {start_s:g} to {stop_s:g} s"
+            numbers = tuev.codes(np.array(sorted(several))).tolist()
+            yield "events", "label", f"{window}: labels {numbers}; pretraining takes the last", "warning"
 
 
 def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:
@@ -202,7 +203,7 @@ def subject_of(path: Path) -> tuple[str, str]:
     return partition, directory if partition == "train" else f"eval/{directory}"
 
 
-def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Recording | None, list[Problem]]:
+def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedRecording | None, list[Problem]]:
     """Check one recording by itself.
 
     Args:
@@ -246,7 +247,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Recor
     partition, subject = subject_of(path)
     code = header.patient.split(" ")[0]
     sha256, data_sha256 = _hashes(root / path, header.size)
-    recording = Recording(
+    recording = CheckedRecording(
         path.with_suffix("").as_posix(),
         path.as_posix(),
         subject,
@@ -263,7 +264,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Recor
     return recording, problems
 
 
-def check_corpus(recordings: list[Recording]) -> list[Problem]:
+def check_corpus(recordings: list[CheckedRecording]) -> list[Problem]:
     """Check recordings against each other: the same data twice, a subject in both partitions."""
     problems, first = [], {}
     for recording in recordings:

@@ -12,10 +12,17 @@ import numpy as np
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
+from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.corpora import edf
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
-"""Names of the labels 1 to 6."""
+"""Names of the labels 0 to 5."""
+
+FIRST_CODE = 1
+"""Number that a ``.rec`` file gives the first class; everywhere else labels begin at 0."""
+
+NO_EVENT = -1
+"""Stands for the label of a channel without an event."""
 
 BACKGROUND = "bckg"
 """The class that is no event."""
@@ -25,9 +32,6 @@ CONTEXT_S = 2
 
 WINDOW_S = 5
 """Seconds in a window."""
-
-HUNDRED_MICROVOLTS = 1e4
-"""Factor from volts to units of 100 uV."""
 
 _ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(?:REF|LE)")
 
@@ -39,7 +43,7 @@ class Event:
     Attributes:
         channel: index of the derivation, 0 to 21.
         start_s, stop_s: seconds from the start of the recording.
-        label: 1 to 6, see ``CLASSES``.
+        label: 0 to 5, see ``CLASSES``.
     """
 
     channel: int
@@ -64,6 +68,8 @@ def electrode(label: str) -> str | None:
 def read_rec(path: Path) -> list[Event]:
     """Read the events of a recording.
 
+    The file numbers the classes from 1, its readers get labels from 0.
+
     Raises:
         InputError: a row is malformed; the message names file, line, field and rule.
     """
@@ -86,11 +92,11 @@ def read_rec(path: Path) -> list[Event]:
         channel, start, stop, label = numbers
         if channel not in range(len(BIPOLAR)):
             raise InputError(f"{where}: channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
-        if label not in range(1, len(CLASSES) + 1):
+        if label - FIRST_CODE not in range(len(CLASSES)):
             raise InputError(f"{where}: label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
         if not 0 <= start < stop < np.inf:
             raise InputError(f"{where}: start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
-        events.append(Event(int(channel), start, stop, int(label)))
+        events.append(Event(int(channel), start, stop, int(label) - FIRST_CODE))
     if not events:
         raise InputError(f"{path}: must hold at least one event")
     return events
@@ -134,7 +140,7 @@ def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, s
     Returns:
         (22, samples) float64 in units of 100 uV.
     """
-    return bipolar(filtered(signals, rate_hz, filtering), ELECTRODES, sign) * HUNDRED_MICROVOLTS
+    return bipolar(filtered(signals, rate_hz, filtering), ELECTRODES, sign) * UNITS_PER_VOLT
 
 
 def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
@@ -192,15 +198,20 @@ def cut(signals: np.ndarray, start: int, length: int) -> np.ndarray:
 
 
 def distinct_windows(events: list[Event]) -> dict[Span, np.ndarray]:
-    """Labels of the 22 channels in each distinct (start, stop), in order of first appearance.
+    """Return the labels (22,) of the channels in each distinct (start, stop), in order of first appearance.
 
-    A channel without an event has label 0; of two rows for one channel and window, the last counts.
+    A channel without an event has the label ``NO_EVENT``; of two rows for one channel and window, the last counts.
     """
-    found: dict[Span, np.ndarray] = {}
+    windows: dict[Span, np.ndarray] = {}
     for event in events:
-        labels = found.setdefault(Span(event.start_s, event.stop_s), np.zeros(len(BIPOLAR), np.int64))
+        labels = windows.setdefault(Span(event.start_s, event.stop_s), np.full(len(BIPOLAR), NO_EVENT, np.int64))
         labels[event.channel] = event.label
-    return found
+    return windows
+
+
+def codes(labels: np.ndarray) -> np.ndarray:
+    """Return labels as a ``.rec`` file numbers them: 1 to 6, and 0 for no event."""
+    return labels + FIRST_CODE
 
 
 def _load(path: Path | str) -> tuple[np.ndarray, list[Event], int, str]:
@@ -212,7 +223,8 @@ def event_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndar
     """Cut one window for each row of the ``.rec`` file beside an EDF file.
 
     Returns:
-        signals (n, 22, 1000) float32 in units of 100 uV, labels (n,) from 1 to 6, channels (n,) that the rows name.
+        signals (n, 22, 1000) float32 in units of 100 uV; labels (n,) as the file numbers them, from 1 to 6 (the window
+        store has them from 0); channels (n,) that the rows name.
 
     Raises:
         InputError: the recording or its events break a rule.
@@ -220,14 +232,15 @@ def event_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndar
     signals, events, length, where = _load(edf_path)
     starts = window_starts(events, signals.shape[1], EEGDM.rate_hz, where)
     windows = np.stack([cut(signals, start, length) for start in starts]).astype(np.float32)
-    return windows, np.array([e.label for e in events]), np.array([e.channel for e in events])
+    return windows, codes(np.array([e.label for e in events])), np.array([e.channel for e in events])
 
 
 def pretraining_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut each distinct window of a recording into its 22 single-channel samples.
 
     Returns:
-        signals (m, 1000) float32 in units of 100 uV, channels (m,), labels (m,) from 1 to 6, or 0 for no event.
+        signals (m, 1000) float32 in units of 100 uV; channels (m,); labels (m,) as the file numbers them, from 1 to 6,
+        or 0 for no event.
 
     Raises:
         InputError: the recording or its events break a rule.
@@ -236,4 +249,4 @@ def pretraining_windows(edf_path: Path | str) -> tuple[np.ndarray, np.ndarray, n
     distinct = distinct_windows(events)
     starts = window_starts(list(distinct), signals.shape[1], EEGDM.rate_hz, where)
     windows = np.concatenate([cut(signals, start, length) for start in starts]).astype(np.float32)
-    return windows, np.tile(np.arange(len(BIPOLAR)), len(starts)), np.concatenate(list(distinct.values()))
+    return windows, np.tile(np.arange(len(BIPOLAR)), len(starts)), codes(np.concatenate(list(distinct.values())))

@@ -1,6 +1,7 @@
 """Latent Fusion Transformer of EEGDM (arXiv:2508.14086): classifies EEG from pooled latents of the backbone."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -41,23 +42,33 @@ def _mlp(d_model: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(d_model, 4 * d_model), nn.GELU(), nn.Linear(4 * d_model, d_model))
 
 
-class Stack(nn.Module):
-    """Pre-norm residual layers named by a string: s self-attention, c cross-attention, f feed-forward.
+Layer = Literal["self", "cross", "ff"]
+"""Self-attention, cross-attention or feed-forward."""
+
+
+class TransformerStack(nn.Module):
+    """Pre-norm residual layers.
 
     Cross-attention normalises its queries, not its keys and values.
+
+    Args:
+        layers: kinds of the layers, in order.
+        d_model: width.
+        num_heads: heads of every attention.
     """
 
-    def __init__(self, structure: str, d_model: int, num_heads: int):
+    def __init__(self, layers: Sequence[Layer], d_model: int, num_heads: int):
         super().__init__()
-        self.structure = structure
+        self.kinds = tuple(layers)
         self.layers = nn.ModuleList(
-            _mlp(d_model) if kind == "f" else Attention(d_model, num_heads) for kind in structure
+            _mlp(d_model) if kind == "ff" else Attention(d_model, num_heads) for kind in self.kinds
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in structure)
+        self.norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in self.kinds)
 
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
-        for kind, layer, norm in zip(self.structure, self.layers, self.norms, strict=True):
-            x = x + (layer(norm(x), memory) if kind == "c" else layer(norm(x)))
+        """(B, T, H) -> (B, T, H); cross-attention reads ``memory`` (B, S, H)."""
+        for kind, layer, norm in zip(self.kinds, self.layers, self.norms, strict=True):
+            x = x + (layer(norm(x), memory) if kind == "cross" else layer(norm(x)))
         return x
 
 
@@ -67,7 +78,8 @@ class LatentFusion(nn.Module):
     def __init__(self, n_layer: int, n_pool: int, n_fusion: int, d_model: int, num_heads: int):
         super().__init__()
         self.cls_token = nn.Parameter(torch.rand(1, 1, n_pool, n_fusion, d_model))
-        self.tower = nn.ModuleList([nn.ModuleList(Stack("scf", d_model, num_heads) for _ in range(n_layer))])
+        blocks = [TransformerStack(("self", "cross", "ff"), d_model, num_heads) for _ in range(n_layer)]
+        self.tower = nn.ModuleList([nn.ModuleList(blocks)])
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, n, p, C, H) -> (B, P, N, H). Where p < P the fusion tokens of the last pools pass as they are."""
@@ -79,13 +91,13 @@ class LatentFusion(nn.Module):
         return torch.cat([folded.unflatten(0, (batch, pools)), fusion[:, pools:]], dim=1)
 
 
-class Classification(nn.Module):
+class ClassificationHead(nn.Module):
     """Position embedding, encoder blocks, mean over tokens, linear head."""
 
     def __init__(self, shape: Sequence[int], d_model: int, num_heads: int, encoder_blocks: int, n_class: int):
         super().__init__()
         self.pos_embed = nn.Parameter(torch.rand(1, 1, *shape, d_model))
-        self.stack = Stack("sf" * encoder_blocks, d_model, num_heads)
+        self.stack = TransformerStack(("self", "ff") * encoder_blocks, d_model, num_heads)
         self.linear = nn.Linear(d_model, n_class)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -141,7 +153,7 @@ class LFT(ModelMixin, ConfigMixin):
             "mean": (n_pool, n_channel),
             "none": (used, n_pool, n_channel),
         }[fusion]
-        self.classifier = Classification(shape, d_model, num_heads, encoder_blocks, n_class)
+        self.classifier = ClassificationHead(shape, d_model, num_heads, encoder_blocks, n_class)
 
     def forward(self, tokens: Tensor, missing_pools: bool = False) -> Tensor:
         """Classify.
@@ -176,6 +188,6 @@ class LFT(ModelMixin, ConfigMixin):
             rules.append(("pools", n_pool, config.n_pool))
         if config.fusion != "cross_attention":
             rules.append(("channels", n_channel, config.n_channel))
-        for name, found, wanted in rules:
-            if found != wanted:
-                raise InputError(f"tokens: must have {wanted} {name} (found {found})")
+        for name, size, expected in rules:
+            if size != expected:
+                raise InputError(f"tokens: must have {expected} {name} (found {size})")

@@ -1,4 +1,4 @@
-"""A frozen backbone on disk, with the embedding of the signals that it was trained on."""
+"""A frozen backbone on disk, with what signals have to pass before they enter it."""
 
 import json
 from dataclasses import dataclass
@@ -14,11 +14,12 @@ from eegdiffusion.events.models.diffusion import forward_process, noise_schedule
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.ssmdp import SSMDP
 
-EMBEDDING = "embedding.json"
+TRANSFORM = "signal_transform.json"
+"""File of a backbone's folder that holds the fields of :class:`SignalTransform`."""
 
 
 @dataclass(frozen=True)
-class Embedding:
+class SignalTransform:
     """What signals a backbone expects.
 
     Attributes:
@@ -34,32 +35,32 @@ class Embedding:
     channels: list[str]
 
 
-def save(path: Path, backbone: SSMDP, embedding: Embedding) -> None:
-    """Write weights, sizes and embedding to a folder."""
+def save(path: Path, backbone: SSMDP, transform: SignalTransform) -> None:
+    """Write weights, sizes and signal transform to a folder."""
     backbone.save_pretrained(path)
-    (path / EMBEDDING).write_text(json.dumps(embedding.__dict__, indent=2))
+    (path / TRANSFORM).write_text(json.dumps(transform.__dict__, indent=2))
 
 
-def load(path: Path) -> tuple[SSMDP, Embedding]:
+def load(path: Path) -> tuple[SSMDP, SignalTransform]:
     """Read what :func:`save` wrote; the backbone comes frozen, in evaluation mode."""
-    if not (path / EMBEDDING).is_file():
-        raise InputError(f"{path}/{EMBEDDING}: no such file; a backbone is made by pretrain_ssmdp or import_checkpoint")
+    if not (path / TRANSFORM).is_file():
+        raise InputError(f"{path}/{TRANSFORM}: no such file; a backbone is made by pretrain_ssmdp or import_checkpoint")
     backbone = SSMDP.from_pretrained(path).eval().requires_grad_(False)
-    return backbone, Embedding(**json.loads((path / EMBEDDING).read_text()))
+    return backbone, SignalTransform(**json.loads((path / TRANSFORM).read_text()))
 
 
 def tokens(
     backbone: SSMDP,
-    embedding: Embedding,
+    transform: SignalTransform,
     latents: Latents,
     signals: Tensor,
     generator: torch.Generator,
     check: bool = True,
 ) -> Tensor:
-    """Embed signals, take them through the forward process that ``latents`` names, and pool the latents.
+    """Transform signals, take them through the forward process that ``latents`` names, and pool the latents.
 
     Args:
-        signals: (batch, channels, samples) in the embedding's unit, at its rate; resampled when ``latents.rate`` asks.
+        signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: of the noise where ``latents.noise`` is ``random``.
         check: refuse constant and clipped channels.
 
@@ -69,7 +70,7 @@ def tokens(
     if latents.rate != 1:
         resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)
         signals = torch.from_numpy(resampled).to(signals)
-    if embedding.mu_law:
+    if transform.mu_law:
         signals = mulaw(signals)
     schedule = noise_scheduler(backbone.config.beta_schedule, backbone.config.num_train_timesteps)
     signals = forward_process(signals, latents.step, latents.noise, schedule, generator)

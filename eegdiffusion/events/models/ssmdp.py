@@ -250,7 +250,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         rows = signals.reshape(batch * count, length, 1)
         pieces = part_slices(length, part)
         ends = list(accumulate(((piece.stop - piece.start) // window for piece in pieces), initial=0))
-        found = signals.new_empty(len(rows), len(self.layers), ends[-1], self.config.d_model, dtype=torch.float32)
+        tokens = signals.new_empty(len(rows), len(self.layers), ends[-1], self.config.d_model, dtype=torch.float32)
         # The working set of a CPU pass stays in its cache.
         at_once = max(4, 128 // self.config.d_model) if signals.device.type == "cpu" else 512
         for piece, begin, end in zip(pieces, ends[:-1], ends[1:], strict=True):
@@ -259,8 +259,8 @@ class SSMDP(ModelMixin, ConfigMixin):
                 some = slice(start, start + at_once)
                 activity = self._layer_activity(rows[some, piece], conditions[some], spectra, kind)
                 for i, latent in enumerate(activity):
-                    found[some, i, begin:end] = reduce(latent)
-        return found.unflatten(0, (batch, count))
+                    tokens[some, i, begin:end] = reduce(latent)
+        return tokens.unflatten(0, (batch, count))
 
     def _layer_activity(self, x: Tensor, condition: Tensor, spectra: list[Tensor], kind: str) -> Iterator[Tensor]:
         """Yield the latent (m, H, l) of each layer; ``x`` is (m, l, 1)."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 
 
-def write(
+def write_annotated_edf(
     path: Path,
     signals: np.ndarray,
     channels: Sequence[str],
@@ -29,14 +29,14 @@ def write(
         start: of the recording.
     """
     samples = signals.shape[1] // round(rate_hz) * round(rate_hz)
-    written = []
+    edf_signals = []
     for name, row in zip(channels, signals[:, :samples], strict=True):
         bound = math.ceil(np.abs(row).max()) + 1
-        written.append(
+        edf_signals.append(
             edfio.EdfSignal(row, rate_hz, label=name, physical_dimension="uV", physical_range=(-bound, bound))
         )
     document = edfio.Edf(
-        written,
+        edf_signals,
         recording=edfio.Recording(startdate=start.date() if start else None),
         starttime=start.time().replace(microsecond=0) if start else None,
         data_record_duration=1,

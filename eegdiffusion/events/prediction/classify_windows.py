@@ -13,7 +13,7 @@ from eegdiffusion.core.signal.montage import ELECTRODES, derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.quality import faults
 from eegdiffusion.events.corpora import tuev
-from eegdiffusion.events.prediction.recording import Recording
+from eegdiffusion.events.prediction.recording import ElectrodeRecording
 
 STEP_S = 1
 
@@ -21,7 +21,7 @@ MOST_UNUSABLE = 0.5
 """A recording with a larger share of unusable windows is refused."""
 
 
-def derived(recording: Recording, preprocessing: Preprocessing) -> np.ndarray:
+def derived(recording: ElectrodeRecording, preprocessing: Preprocessing) -> np.ndarray:
     """Filter, resample and derive as the model's training data were: (22, samples) float64 in units of 100 uV.
 
     Raises:
@@ -53,7 +53,7 @@ def _cut(signals: np.ndarray, firsts: np.ndarray, length: int) -> np.ndarray:
     return views[:, firsts].transpose(1, 0, 2)
 
 
-def usable(recording: Recording, signals: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def usable(recording: ElectrodeRecording, signals: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Find the windows without a constant or clipped channel, as recorded and as derived: (windows,) bool.
 
     Raises:
@@ -66,16 +66,16 @@ def usable(recording: Recording, signals: np.ndarray, preprocessing: Preprocessi
     # Rounding of the resampled length may ask for a sample beyond the recording's last.
     recorded = np.minimum(recorded, recording.signals.shape[1] - recorded_length)
     names = [*ELECTRODES, *derivations(preprocessing.montage_sign)]
-    found = {"constant": [], "clipped": []}
+    faulty_parts = {"constant": [], "clipped": []}
     for some in _batches(0, len(firsts), 256):
         kinds = zip(
             faults(torch.from_numpy(_cut(recording.signals, recorded[some], recorded_length).copy())),
             faults(torch.from_numpy(_cut(signals, firsts[some], preprocessing.window).copy())),
             strict=True,
         )
-        for kind, parts in zip(found, kinds, strict=True):
-            found[kind].append(torch.cat(parts, dim=1).numpy())
-    shares = {kind: np.concatenate(parts) for kind, parts in found.items()}
+        for kind, parts in zip(faulty_parts, kinds, strict=True):
+            faulty_parts[kind].append(torch.cat(parts, dim=1).numpy())
+    shares = {kind: np.concatenate(parts) for kind, parts in faulty_parts.items()}
     bad = (shares["constant"] | shares["clipped"]).any(axis=1)
     if bad.mean() > MOST_UNUSABLE:
         listed = [

@@ -10,7 +10,7 @@ UNUSABLE = "unusable"
 """Stands for a label where the windows could not be used."""
 
 
-def find(
+def merge_windows(
     probabilities: np.ndarray,
     classes: Sequence[str],
     background: str,
@@ -42,9 +42,9 @@ def find(
         members = list(group)
         if label == background:
             continue
-        found = {"onset": offset_s + members[0] * step_s, "duration": len(members) * step_s, "label": label}
+        event = {"onset": offset_s + members[0] * step_s, "duration": len(members) * step_s, "label": label}
         mean = np.nan if label == UNUSABLE else probabilities[members, best[members[0]]].mean()
-        rows.append(found | {"probability": mean})
+        rows.append(event | {"probability": mean})
     return pandas.DataFrame(rows, columns=["onset", "duration", "label", "probability"])
 
 

@@ -11,13 +11,13 @@ import pandas
 
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora.tuev import BACKGROUND
-from eegdiffusion.events.prediction import annotated_edf, classify_windows, prediction_figure, recording
+from eegdiffusion.events.figures import prediction_figure
+from eegdiffusion.events.prediction import annotated_edf, classify_windows, recording
 from eegdiffusion.events.prediction import event_list as events
 
 ENDINGS = ("csv", "edf", "png")
-MICROVOLTS = 100
-"""The model's unit in microvolts."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Classifier:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found.
+class PredictedEvents:
+    """The events of one recording.
 
     Attributes:
-        events: see :func:`eegdiffusion.events.prediction.event_list.find`.
+        events: see :func:`eegdiffusion.events.prediction.event_list.merge_windows`.
         duration_s: length of the recording.
         unusable_s: seconds without a prediction for a constant or clipped channel.
         taken_s: time from the file to the probabilities.
@@ -66,7 +66,7 @@ class Found:
         return f"{text} ({self.duration_s:.0f} s in {self.taken_s:.1f} s, {speed:.0f} times faster than real time)"
 
 
-def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -> Found:
+def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -> PredictedEvents:
     """Find the events of a recording and write table, EDF+ file and figure; the table last.
 
     Args:
@@ -78,29 +78,29 @@ def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -
         InputError: the recording cannot be used; nothing is written.
     """
     preprocessing, begin = classifier.preprocessing, time.monotonic()
-    read = recording.read(source, preprocessing.filtering.high_hz, classifier.rename)
-    signals = classify_windows.derived(read, preprocessing)
-    good = classify_windows.usable(read, signals, preprocessing)
+    source_recording = recording.read_recording(source, preprocessing.filtering.high_hz, classifier.rename)
+    signals = classify_windows.derived(source_recording, preprocessing)
+    good = classify_windows.usable(source_recording, signals, preprocessing)
     probabilities = classify_windows.classify(signals, good, preprocessing, classifier.model.predict, classifier.batch)
     taken = time.monotonic() - begin
 
     rate_hz = preprocessing.filtering.rate_hz
     offset_s = (preprocessing.window / rate_hz - classify_windows.STEP_S) / 2
-    table = events.find(
+    table = events.merge_windows(
         probabilities, preprocessing.classes, BACKGROUND, classify_windows.STEP_S, offset_s, classifier.threshold
     )
     outputs["csv"].parent.mkdir(parents=True, exist_ok=True)
     channels = derivations(preprocessing.montage_sign)
-    signals *= MICROVOLTS
-    annotated_edf.write(outputs["edf"], signals, channels, rate_hz, table, read.start)
+    signals *= UNIT_UV
+    annotated_edf.write_annotated_edf(outputs["edf"], signals, channels, rate_hz, table, source_recording.start)
     count = int((table["label"] != events.UNUSABLE).sum())
     title = f"{source.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
-    drawn = prediction_figure.draw(
+    figure = prediction_figure.draw_prediction(
         signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title
     )
-    drawn.savefig(outputs["png"], dpi=110)
+    figure.savefig(outputs["png"], dpi=110)
     partial = outputs["csv"].with_suffix(".partial")
     table.to_csv(partial, index=False, float_format="%.6g")
     partial.replace(outputs["csv"])
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * classify_windows.STEP_S
-    return Found(table, read.signals.shape[1] / read.rate_hz, unusable_s, taken)
+    return PredictedEvents(table, source_recording.signals.shape[1] / source_recording.rate_hz, unusable_s, taken)

@@ -33,7 +33,7 @@ _LOST = re.compile(r"does not match|truncated|incomplete|end of file", re.IGNORE
 
 
 @dataclass(frozen=True)
-class Recording:
+class ElectrodeRecording:
     """The electrodes of a recording.
 
     Attributes:
@@ -68,8 +68,8 @@ def electrode(label: str, rename: Mapping[str, str]) -> tuple[str | None, str | 
 
 def _choose(path: Path, labels: list[str], rename: Mapping[str, str]) -> list[int]:
     """Positions of the 19 electrodes among the labels."""
-    found = [electrode(label, rename) for label in labels]
-    names = [name for name, _ in found]
+    electrodes = [electrode(label, rename) for label in labels]
+    names = [name for name, _ in electrodes]
     missing = [name for name in ELECTRODES if name not in names]
     if missing:
         raise InputError(
@@ -80,7 +80,7 @@ def _choose(path: Path, labels: list[str], rename: Mapping[str, str]) -> list[in
     if twice:
         raise InputError(f"{path}: channels: {', '.join(twice)} must occur once (found {', '.join(labels)})")
     chosen = [names.index(name) for name in ELECTRODES]
-    references = {found[k][1] for k in chosen}
+    references = {electrodes[k][1] for k in chosen}
     if len(references) > 1:
         listed = ", ".join(labels[k] for k in chosen)
         raise InputError(f"{path}: channels: must have one reference, which cancels in a derivation (found {listed})")
@@ -103,13 +103,13 @@ def _edf_labels(path: Path, rename: Mapping[str, str]) -> list[str]:
 
 
 def _open(path: Path, ending: str, **options) -> mne.io.BaseRaw:
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             raw = READERS[ending](path, verbose="warning", **options)
         except Exception as error:  # MNE's readers raise all kinds for files that are none
             raise InputError(f"{path}: file: MNE cannot read it ({type(error).__name__}: {error})") from error
-    for warning in told:
+    for warning in caught:
         if _LOST.search(str(warning.message)):
             raise InputError(f"{path}: file: must be whole (MNE says: {warning.message})")
     return raw
@@ -120,7 +120,7 @@ def ending_of(path: Path) -> str | None:
     return next((ending for ending in READERS if path.name.lower().endswith(ending)), None)
 
 
-def read(path: Path, high_hz: float, rename: Mapping[str, str]) -> Recording:
+def read_recording(path: Path, high_hz: float, rename: Mapping[str, str]) -> ElectrodeRecording:
     """Read the electrodes of a recording.
 
     Args:
@@ -154,12 +154,12 @@ def read(path: Path, high_hz: float, rename: Mapping[str, str]) -> Recording:
         signals = raw.get_data(labels)
     except Exception as error:
         raise InputError(f"{path}: file: MNE cannot read its samples ({type(error).__name__}: {error})") from error
-    found = Recording(path, signals, rate_hz, raw.info["meas_date"])
-    _check_signals(found)
-    return found
+    recording = ElectrodeRecording(path, signals, rate_hz, raw.info["meas_date"])
+    _check_signals(recording)
+    return recording
 
 
-def _check_signals(recording: Recording) -> None:
+def _check_signals(recording: ElectrodeRecording) -> None:
     finite = np.isfinite(recording.signals).all(axis=1)
     if not finite.all():
         names = [name for name, good in zip(ELECTRODES, finite, strict=True) if not good]

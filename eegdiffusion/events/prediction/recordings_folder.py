@@ -14,19 +14,19 @@ from eegdiffusion.events.prediction.recording import ending_of
 SUMMARY = "recordings.csv"
 
 
-def find(folder: Path) -> dict[Path, Path]:
+def find_recordings(folder: Path) -> dict[Path, Path]:
     """Recordings below a folder, and the name of each one's results, without ending; both relative.
 
     Results are called like the recording, ending included where names differ in nothing else.
     """
-    found = {}
+    names = {}
     for path in sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()):
         if ending_of(path) and not path.name.startswith("."):
-            found[path] = path.with_name(path.name[: -len(ending_of(path))])
-    if not found:
+            names[path] = path.with_name(path.name[: -len(ending_of(path))])
+    if not names:
         raise InputError(f"{folder}: folder: must hold recordings that can be read (found none)")
-    times = Counter(found.values())
-    return {path: name if times[name] == 1 else path for path, name in found.items()}
+    times = Counter(names.values())
+    return {path: name if times[name] == 1 else path for path, name in names.items()}
 
 
 def _outputs(out: Path, name: Path) -> dict[str, Path]:
@@ -50,26 +50,26 @@ def predict_all(folder: Path, out: Path, classifier: Classifier) -> None:
         "threshold": classifier.threshold,
         "rename": " ".join(f"{other}={name}" for other, name in sorted(classifier.rename.items())),
     }
-    done: dict[str, dict] = {}
+    finished: dict[str, dict] = {}
     if (out / SUMMARY).is_file():
         kept = pandas.read_csv(out / SUMMARY, dtype={"model": str, "rename": str}).fillna({"rename": ""})
-        done = {row["recording"]: row for row in kept.to_dict("records") if row["status"] == "done"}
-    recordings = find(folder)
-    rows: dict[str, dict] = {path.as_posix(): done[path.as_posix()] for path in recordings if path.as_posix() in done}
+        finished = {row["recording"]: row for row in kept.to_dict("records") if row["status"] == "done"}
+    recordings = find_recordings(folder)
+    rows = {name: finished[name] for name in map(Path.as_posix, recordings) if name in finished}
     refused = 0
     with tqdm(recordings.items(), desc="recordings", unit="recording") as bar:
         for path, name in bar:
             outputs, status = _outputs(out, name), (folder / path).stat()
             made_from = {"bytes": status.st_size, "changed": status.st_mtime_ns} | settings
-            row = done.get(path.as_posix(), {})
+            row = finished.get(path.as_posix(), {})
             if made_from.items() <= row.items() and all(file.is_file() for file in outputs.values()):
                 continue
             row = {"recording": path.as_posix(), "status": "done"}
             try:
-                found = predict(folder / path, outputs, classifier)
-                numbers = {"duration_s": found.duration_s, "unusable_s": found.unusable_s}
-                row |= numbers | found.events["label"].value_counts().to_dict()
-                tqdm.write(f"{path}: {found}")
+                prediction = predict(folder / path, outputs, classifier)
+                numbers = {"duration_s": prediction.duration_s, "unusable_s": prediction.unusable_s}
+                row |= numbers | prediction.events["label"].value_counts().to_dict()
+                tqdm.write(f"{path}: {prediction}")
             except InputError as error:
                 refused += 1
                 row |= {"status": "refused", "message": str(error)}

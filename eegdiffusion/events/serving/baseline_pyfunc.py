@@ -12,14 +12,15 @@ from safetensors.torch import load_file
 
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.events.models.baselines import build_baseline
-from eegdiffusion.events.serving import window_input
+from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
+from eegdiffusion.events.serving.window_signature import window_signature
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Files, signature and input example of a seed's folder that train_baselines wrote."""
     example = read_input_example(folder)
     classes = json.loads((folder / "config.json").read_text())["classes"]
-    return {"baseline": folder}, window_input.signature(example, classes), example
+    return {"baseline": folder}, window_signature(example, classes), example
 
 
 class BaselineClassifier(mlflow.pyfunc.PythonModel):
@@ -32,7 +33,7 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context) -> None:
         folder = Path(context.artifacts["baseline"])
-        self.preprocessing = asdict(window_input.read_preprocessing(folder / window_input.PREPROCESSING))
+        self.preprocessing = asdict(read_preprocessing(folder / PREPROCESSING))
         self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
         self.model.load_state_dict(load_file(folder / "model.safetensors"))
 

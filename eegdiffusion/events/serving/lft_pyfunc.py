@@ -13,7 +13,8 @@ from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
-from eegdiffusion.events.serving import window_input
+from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
+from eegdiffusion.events.serving.window_signature import window_signature
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
@@ -21,8 +22,8 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     example = read_input_example(folder)
     classes = LFT.load_config(folder / "lft")["n_class"]
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
-    artifacts["preprocessing"] = folder / window_input.PREPROCESSING
-    return artifacts, window_input.signature(example, classes), example
+    artifacts["preprocessing"] = folder / PREPROCESSING
+    return artifacts, window_signature(example, classes), example
 
 
 class EventClassifier(mlflow.pyfunc.PythonModel):
@@ -34,17 +35,17 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
     """
 
     def load_context(self, context) -> None:
-        self.backbone, self.embedding = signal_transform.load(Path(context.artifacts["backbone"]))
+        self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
         self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
-        self.preprocessing = asdict(window_input.read_preprocessing(Path(context.artifacts["preprocessing"])))
+        self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         tokens = signal_transform.tokens(
-            self.backbone, self.embedding, self.latents, signals, torch.Generator().manual_seed(0)
+            self.backbone, self.transform, self.latents, signals, torch.Generator().manual_seed(0)
         )
         return self.lft(tokens).softmax(-1).numpy()
 

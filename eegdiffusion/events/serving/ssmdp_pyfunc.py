@@ -29,7 +29,7 @@ class Velocity(mlflow.pyfunc.PythonModel):
     """Predicts the diffusion velocity."""
 
     def load_context(self, context) -> None:
-        self.backbone, self.embedding = signal_transform.load(Path(context.artifacts["backbone"]))
+        self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):

@@ -115,11 +115,11 @@ class LatentCache:
     def __init__(self, path: Path, split: str, recipe: dict):
         self.path, self.split = Path(path), split
         document = json.loads((self.path / "cache.json").read_text())
-        found = document["recipe"]
+        actual = document["recipe"]
         wrong = [
-            f"{self.path}/cache.json: {field}: must be {recipe.get(field)!r} (found {found.get(field)!r})"
-            for field in sorted(found.keys() | recipe.keys())
-            if found.get(field) != recipe.get(field)
+            f"{self.path}/cache.json: {field}: must be {recipe.get(field)!r} (found {actual.get(field)!r})"
+            for field in sorted(actual.keys() | recipe.keys())
+            if actual.get(field) != recipe.get(field)
         ]
         if wrong:
             raise InputError("\n".join(wrong))
@@ -136,13 +136,13 @@ class LatentCache:
 
     @cached_property
     def _maps(self) -> list[np.ndarray]:
-        found = []
+        arrays = []
         for number, _ in shards(self._window.max() + 1):
             file = pa.memory_map(str(self.path / shard_name(self.split, number)))
             batch = pa.ipc.open_file(file).get_batch(0)
             shape = json.loads(batch.schema.metadata[b"shape"])
-            found.append(batch.column("tokens").values.to_numpy().reshape(-1, *shape))
-        return found
+            arrays.append(batch.column("tokens").values.to_numpy().reshape(-1, *shape))
+        return arrays
 
     @property
     def shape(self) -> tuple[int, ...]:

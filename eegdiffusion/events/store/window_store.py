@@ -19,14 +19,14 @@ import pyarrow as pa
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.core.signal.units import UNIT
 from eegdiffusion.core.storage.quantise import quantise
+from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.storage.splits import SPLITS
-
-UNIT = "100 uV"
 
 
 @dataclass(frozen=True)
-class Description:
+class StoreDescription:
     """What a store holds, its ``store.json``.
 
     Attributes:
@@ -34,7 +34,7 @@ class Description:
         sfreq: sampling rate in Hz.
         window: samples in a window.
         channels: derivations, in order.
-        classes: names of the labels 1, 2, ...
+        classes: names of the labels 0, 1, ...
         fingerprint: of the split manifest and the preprocessing.
         splits: a hash of each split's windows and of what they were made from and how; equal where scores compare.
         filtering: fields of the ``Filtering`` that the recordings went through.
@@ -142,13 +142,13 @@ class EventWindows:
     """Event windows of one split, as a dataset.
 
     Attributes:
-        table: recording, split, start_sample, channel of the event, label (1 to 6) and row of the ``.rec``.
+        table: recording, split, start_sample, channel of the event, label (0-based) and row of the ``.rec``.
         labels: (windows,) int64, 0-based.
     """
 
     def __init__(self, table: pandas.DataFrame, folder: Path, channels: int, window: int):
         self.table = table.reset_index(drop=True)
-        self.labels = self.table["label"].to_numpy(np.int64) - 1
+        self.labels = self.table["label"].to_numpy(np.int64)
         self._shape = (channels, window)
         names = sorted(self.table["recording"].unique())
         self._codes = self.table["recording"].map({name: k for k, name in enumerate(names)}).to_numpy()
@@ -185,7 +185,7 @@ class PretrainingSamples:
 
     Attributes:
         channels: (samples,) montage index of each sample.
-        labels: (samples,) int64, 1 to 6, or 0 where the channel has no event.
+        labels: (samples,) int64, 0-based, or -1 where the channel has no event.
     """
 
     def __init__(self, table: pandas.DataFrame, folder: Path, channels: int, window: int):
@@ -229,7 +229,7 @@ class Store:
         self.path = Path(path)
         if not (self.path / "store.json").is_file():
             raise InputError(f"{self.path}/store.json: no such file; preprocess_events makes a window store")
-        self.description = Description(**json.loads((self.path / "store.json").read_text()))
+        self.description = StoreDescription(**json.loads((self.path / "store.json").read_text()))
 
     @property
     def corpus(self) -> str:
@@ -256,16 +256,20 @@ class Store:
         """Fingerprint of what the store was made from."""
         return self.description.fingerprint
 
-    def facts(self, split: str) -> dict[str, object]:
-        """What results on a split say of their data: corpus, classes, and the hashes of preprocessing and split."""
-        described = self.description
-        return {
-            "corpus": described.corpus,
-            "classes": described.classes,
-            "preprocessing": described.fingerprint,
-            "split": split,
-            "split_hash": described.splits[split],
-        }
+    def facts(self, split: str) -> DataFacts:
+        """Return what results on a split say of their data.
+
+        Args:
+            split: one of ``SPLITS``.
+        """
+        description = self.description
+        return DataFacts(
+            corpus=description.corpus,
+            classes=description.classes,
+            preprocessing=description.fingerprint,
+            split=split,
+            split_hash=description.splits[split],
+        )
 
     @cached_property
     def _windows(self) -> pandas.DataFrame:
@@ -273,15 +277,15 @@ class Store:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What a model that is trained on the event windows has to know of them."""
-        found = self.description
+        """What a model that is trained on the event windows has to know of them, as it is stored beside the model."""
+        description = self.description
         return Preprocessing(
-            filtering=Filtering(**found.filtering),
-            montage_sign=found.montage_sign,
-            window=found.window,
-            unit=found.unit,
-            classes=found.classes,
-            corpus=found.corpus,
+            filtering=Filtering(**description.filtering),
+            montage_sign=description.montage_sign,
+            window=description.window,
+            unit=description.unit,
+            classes=description.classes,
+            corpus=description.corpus,
         )
 
     def event_windows(self, split: str) -> EventWindows:
@@ -305,8 +309,17 @@ class Store:
         return PretrainingSamples(table, self.path / "recordings", len(self.channels), self.description.window)
 
 
-def write_index(path: Path, windows: pandas.DataFrame, pretraining: pandas.DataFrame, description: Description) -> None:
-    """Write the tables and the description of a store whose recordings are in place."""
-    windows.to_parquet(path / "windows.parquet", index=False)
-    pretraining.to_parquet(path / "pretraining.parquet", index=False)
-    (path / "store.json").write_text(json.dumps(asdict(description), indent=2))
+def write_index(
+    folder: Path, windows: pandas.DataFrame, pretraining: pandas.DataFrame, description: StoreDescription
+) -> None:
+    """Write the tables and the description of a store whose recordings are in place.
+
+    Args:
+        folder: of the store.
+        windows: recording, split, start_sample, channel, label (0-based) and row of the ``.rec`` of each event window.
+        pretraining: recording, split, start_sample and labels (22, 0-based, -1 for no event) of each distinct window.
+        description: of the store.
+    """
+    windows.to_parquet(folder / "windows.parquet", index=False)
+    pretraining.to_parquet(folder / "pretraining.parquet", index=False)
+    (folder / "store.json").write_text(json.dumps(asdict(description), indent=2))

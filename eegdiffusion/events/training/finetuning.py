@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le
 from lightning.pytorch.loggers import Logger
 
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.settings import Count, Hardware, Optimisation, Positive
@@ -17,7 +18,7 @@ from eegdiffusion.events.store.latent_cache import LatentCache
 
 
 @settings
-class Architecture:
+class LFTArchitecture:
     """Sizes of the LFT; 6.90 M parameters at the paper's 16, 8, 8 on the paper's backbone."""
 
     n_fusion: Positive
@@ -32,26 +33,45 @@ class Architecture:
 
 @settings
 class LFTTraining:
-    """Of an LFT."""
+    """What an LFT is trained on and how: the section ``finetune_lft``."""
 
-    model: Architecture
+    latents: str
+    """Entry of the section ``latents``."""
+    corpus: str
+    """Entry of the section ``event_corpora`` that the latents are of."""
+    model: LFTArchitecture
     label_smoothing: Annotated[float, Ge(0), Le(1)]
     optimisation: Optimisation
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedLFT:
     """A trained LFT.
 
     Attributes:
         lft: with averaged weights, those of the best validation kappa.
         fitted: how training went.
-        facts: ``metrics.json`` as far as training knows it.
+        seed: of weights and order.
     """
 
     lft: LFT
     fitted: Fitted
-    facts: dict
+    seed: int
+
+    def facts(self, data: DataFacts, **more: object) -> ResultFacts:
+        """Return what ``metrics.json`` says of the LFT.
+
+        Args:
+            data: what it is tested on.
+            **more: further fields.
+        """
+        return ResultFacts(
+            data=data,
+            seed=self.seed,
+            parameters=sum(p.numel() for p in self.lft.parameters()),
+            best_epoch=self.fitted.best_epoch,
+            more={"validation_cohen_kappa": self.fitted.best_score, **more},
+        )
 
 
 def train_lft(
@@ -63,7 +83,7 @@ def train_lft(
     hardware: Hardware,
     work: Path,
     logger: Logger | None = None,
-) -> Trained:
+) -> TrainedLFT:
     """Train an LFT from a seed.
 
     Args:
@@ -90,10 +110,4 @@ def train_lft(
         work=work,
         logger=logger,
     )
-    facts = {
-        "seed": seed,
-        "parameters": sum(p.numel() for p in lft.parameters()),
-        "best_epoch": fitted.best_epoch,
-        "validation_cohen_kappa": fitted.best_score,
-    }
-    return Trained(module.averaged, fitted, facts)
+    return TrainedLFT(module.ema_model, fitted, seed)

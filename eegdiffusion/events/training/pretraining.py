@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from eegdiffusion.core.signal.mulaw import mulaw
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.events.models.diffusion import velocity_loss
 from eegdiffusion.events.models.ssmdp import SSMDP
@@ -13,44 +13,45 @@ from eegdiffusion.events.models.ssmdp import SSMDP
 TRAINING, VALIDATION = 0, 1
 
 
-class Pretraining(AveragedModule):
+class Pretraining(EMALightningModule):
     """Velocity prediction on single-channel signals (EEGDM, arXiv:2508.14086, section 3).
 
     Args:
         model: the backbone.
         scheduler: diffusers' noise scheduler.
-        embed: whether signals pass the staged mu-law first.
+        mu_law: whether signals pass the staged mu-law first.
         optimisation: settings.
         seed: of steps and noise.
     """
 
-    def __init__(self, model: SSMDP, scheduler, embed: bool, optimisation: Optimisation, seed: int):
+    def __init__(self, model: SSMDP, scheduler, mu_law: bool, optimisation: Optimisation, seed: int):
         super().__init__(model, optimisation, seed)
         self.scheduler = scheduler
-        self.embed = embed
+        self.mu_law = mu_law
         self.validation_loss = MeanMetric()
 
     def _loss(self, network: torch.nn.Module, batch: dict[str, Tensor], steps: Tensor, noise: Tensor) -> Tensor:
-        signals = mulaw(batch["signal"]) if self.embed else batch["signal"]
+        signals = mulaw(batch["signal"]) if self.mu_law else batch["signal"]
         return velocity_loss(network, self.scheduler, signals, steps, batch["channel"][:, None], noise)
 
-    def _draw(self, samples: int, length: int, *stream: int) -> tuple[Tensor, Tensor]:
-        """Diffusion steps (samples, 1), uniform, and standard normal noise (samples, 1, length)."""
-        generator = self.generator(*stream)
+    def _steps_and_noise(self, samples: int, length: int, *key: int) -> tuple[Tensor, Tensor]:
+        """Draw diffusion steps (samples, 1), uniform, and standard normal noise (samples, 1, length)."""
+        generator = self.generator(*key)
         steps = torch.randint(self.scheduler.config.num_train_timesteps, (samples, 1), generator=generator)
         return steps, torch.randn((samples, 1, length), generator=generator)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         length = batch["signal"].shape[-1]
-        steps, noise = self._draw(self.optimisation.batch_size, length, TRAINING, self.current_epoch, batch_idx)
-        loss = self._loss(self.model, batch, self.share(steps), self.share(noise))
+        key = TRAINING, self.current_epoch, batch_idx
+        steps, noise = self._steps_and_noise(self.optimisation.batch_size, length, *key)
+        loss = self._loss(self.model, batch, self.local_slice(steps), self.local_slice(noise))
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         samples, _, length = batch["signal"].shape
-        steps, noise = self._draw(samples, length, VALIDATION, batch_idx)
-        loss = self._loss(self.averaged, batch, steps.to(self.device), noise.to(self.device))
+        steps, noise = self._steps_and_noise(samples, length, VALIDATION, batch_idx)
+        loss = self._loss(self.ema_model, batch, steps.to(self.device), noise.to(self.device))
         self.validation_loss.update(loss, samples)
 
     def on_validation_epoch_end(self) -> None:

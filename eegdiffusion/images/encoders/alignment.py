@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.batches import BatchesInOrder, loader
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 
@@ -56,7 +56,7 @@ class EncoderWithTemperature(nn.Module):
         return self.log_scale.exp().clamp(max=MAX_SCALE)
 
 
-class Alignment(AveragedModule):
+class Alignment(EMALightningModule):
     """Trains an encoder so that EEG lies near the features of the image seen.
 
     The loss is (1 - w) NT-Xent + w MSE, the latter to features that are not normalised.
@@ -90,13 +90,13 @@ class Alignment(AveragedModule):
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        embedding = self.averaged.encoder(batch["eeg"], batch["subject"])
+        embedding = self.ema_model.encoder(batch["eeg"], batch["subject"])
         self._validated.append((embedding.float().cpu(), batch["features"].cpu(), batch["identity"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
         embedding, features, identity = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
-        scale = self.averaged.scale.detach().cpu()
+        scale = self.ema_model.scale.detach().cpu()
         rank = ranks(embedding.numpy(), features.numpy(), identity.numpy())
         metrics = {
             "validation_loss": self.loss(embedding, features, identity, scale),

@@ -10,7 +10,7 @@ import torch
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.classification import Classification
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
@@ -44,9 +44,9 @@ def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int) -> dict:
 
 
 def _fitted(
-    build: Callable[[EEGEncoder], AveragedModule], pairs: Pairs, experiment: EncoderExperiment, outputs: int, seed: int,
+    build: Callable[[EEGEncoder], EMALightningModule], pairs: Pairs, experiment: EncoderExperiment, outputs: int, seed: int,
     train: PairedEpochs, validation: PairedEpochs, monitor: str, mode: str, hardware: Hardware, work: Path,
-) -> tuple[AveragedModule, TrainedEncoder]:  # fmt: skip
+) -> tuple[EMALightningModule, TrainedEncoder]:  # fmt: skip
     torch.manual_seed(seed)
     encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs))
     module = build(encoder)
@@ -89,7 +89,7 @@ def train_aligned(
     module, trained = _fitted(
         build, pairs, experiment, width, seed, train, validation, "validation_rank", "min", hardware, work
     )
-    return TrainedEncoder(module.averaged.encoder, trained.curves, trained.facts)
+    return TrainedEncoder(module.ema_model.encoder, trained.curves, trained.facts)
 
 
 def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> TrainedEncoder:
@@ -128,4 +128,4 @@ def train_classifier(
     module, trained = _fitted(
         build, pairs, experiment, classes, seed, train, validation, monitor, "max", hardware, work
     )
-    return TrainedEncoder(module.averaged, trained.curves, trained.facts)
+    return TrainedEncoder(module.ema_model, trained.curves, trained.facts)

@@ -6,11 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 
 
-class Autoencoding(AveragedModule):
+class Autoencoding(EMALightningModule):
     """Squared error of the pictures, and a slight KL divergence to a standard normal.
 
     Args:
@@ -39,7 +39,7 @@ class Autoencoding(AveragedModule):
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self.validation_loss.update(self._error(self.averaged, batch["pixels"], False)[0], len(batch["pixels"]))
+        self.validation_loss.update(self._error(self.ema_model, batch["pixels"], False)[0], len(batch["pixels"]))
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)

@@ -164,7 +164,7 @@ def train_generator(
         module, FlippedPictures(pictures[kept], True), FlippedPictures(pictures[held_out], False),
         monitor="validation_loss", mode="min", hardware=hardware, work=work / "autoencoder",
     )  # fmt: skip
-    generator.vae = module.averaged
+    generator.vae = module.ema_model
     generator.to(device)
     latents = generator.encode(pictures)
     generator.vae.register_to_config(scaling_factor=float(1 / latents[torch.from_numpy(kept)].std()))
@@ -180,6 +180,6 @@ def train_generator(
     second = fit(
         training, train, validation, monitor="validation_loss", mode="min", hardware=hardware, work=work / "network"
     )
-    generator.unet, generator.semantics = training.averaged.unet, training.averaged.semantics
+    generator.unet, generator.semantics = training.ema_model.unet, training.ema_model.semantics
     generator.to(device)
     return first, second

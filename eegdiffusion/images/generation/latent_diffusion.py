@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 from tqdm import tqdm
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 
 TRAINING, VALIDATION, COMPARISON = 0, 1, 2
@@ -48,7 +48,7 @@ def weights_of(scheduler: DDPMScheduler, steps: Tensor, gamma: float | None) -> 
     return snr.clamp(max=gamma) / divisor[scheduler.config.prediction_type]
 
 
-class LatentDiffusion(AveragedModule):
+class LatentDiffusion(EMALightningModule):
     """Minimises the prediction error on noised latents; a subclass says how a network predicts.
 
     A batch has ``latent`` (B, c, h, w), scaled, and whatever conditions it.
@@ -109,7 +109,7 @@ class LatentDiffusion(AveragedModule):
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         steps, noise, _ = (part.to(self.device) for part in self.draw(batch["latent"].shape, VALIDATION, batch_idx))
         kept = torch.zeros(len(steps), dtype=torch.bool, device=self.device)
-        self.validation_loss.update(self.losses(self.averaged, batch, steps, noise, kept).mean(), len(steps))
+        self.validation_loss.update(self.losses(self.ema_model, batch, steps, noise, kept).mean(), len(steps))
 
     def on_validation_epoch_end(self) -> None:
         self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)
@@ -140,7 +140,7 @@ def losses_by_condition(
             batch = {key: torch.from_numpy(value).to(device) for key, value in data.__getitems__(rows).items()}
             steps, noise, _ = (t.to(device) for t in module.draw(batch["latent"].shape, COMPARISON, draw, k))
             dropped = torch.full((len(rows),), left_out, device=device)
-            found[name][rows] += module.losses(module.averaged, batch, steps, noise, dropped).cpu().numpy() / draws
+            found[name][rows] += module.losses(module.ema_model, batch, steps, noise, dropped).cpu().numpy() / draws
     return found
 
 

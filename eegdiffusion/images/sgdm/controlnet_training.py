@@ -59,7 +59,7 @@ class ControlNetTraining(LatentDiffusion):
         return torch.rand(self.optimisation.batch_size, generator=self.generator(TRUTH, *stream)) < self.truth_share
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        true = self.share(self.draw_truth(self.current_epoch, batch_idx))
+        true = self.local_slice(self.draw_truth(self.current_epoch, batch_idx))
         return super().training_step(batch | {"true": true}, batch_idx)
 
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):

@@ -5,13 +5,13 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import MeanMetric
 
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 from eegdiffusion.images.structure.structure_from_eeg import LatentReadout
 
 
-class StructurePrediction(AveragedModule):
+class StructurePrediction(EMALightningModule):
     """Regresses the centred latent means of the pictures seen, and their structure through the frozen decoder.
 
     A batch has ``eeg``, ``subject``, ``latent`` (B, *latent_shape) and ``structure`` (B, channels, side, side).
@@ -53,7 +53,7 @@ class StructurePrediction(AveragedModule):
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        for name, value in self.parts(self.averaged, batch).items():
+        for name, value in self.parts(self.ema_model, batch).items():
             self.validation[name].update(value, len(batch["eeg"]))
 
     def on_validation_epoch_end(self) -> None:

@@ -150,7 +150,7 @@ def train_vae(
         module, train, data.part("validation"), monitor="validation_loss", mode="min", hardware=hardware, work=work,
         logger=logger,
     )  # fmt: skip
-    return module.averaged, done
+    return module.ema_model, done
 
 
 @torch.inference_mode()
@@ -217,4 +217,4 @@ def train_predictor(
         module, train, validation, monitor="predictor_validation_loss", mode="min", hardware=hardware, work=work,
         logger=logger,
     )  # fmt: skip
-    return StructureFromEEG(module.averaged.cpu(), vae.cpu(), pairs.input).eval(), done
+    return StructureFromEEG(module.ema_model.cpu(), vae.cpu(), pairs.input).eval(), done

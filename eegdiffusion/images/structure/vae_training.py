@@ -9,7 +9,7 @@ from torch.nn import functional
 from torchmetrics import MeanMetric
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 
@@ -26,7 +26,7 @@ class VAELoss:
     """Of the loss of the structure maps, as a share of the mean field's."""
 
 
-class StructuralAutoencoding(AveragedModule):
+class StructuralAutoencoding(EMALightningModule):
     """Trains pictures and structure maps; half of the pictures are turned left for right, maps with them.
 
     Args:
@@ -55,8 +55,8 @@ class StructuralAutoencoding(AveragedModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         random, items = self.generator(TRAINING, self.current_epoch, batch_idx), self.optimisation.batch_size
-        noise = self.share(torch.randn((items, *self.model.latent_shape), generator=random))
-        turned = self.share(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
+        noise = self.local_slice(torch.randn((items, *self.model.latent_shape), generator=random))
+        turned = self.local_slice(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
         batch = {name: torch.where(turned, values.flip(-1), values) for name, values in batch.items()}
         parts = self.parts(self.model, batch, noise)
         self.log("train_loss", parts["loss"], on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
@@ -64,7 +64,7 @@ class StructuralAutoencoding(AveragedModule):
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        for name, value in self.parts(self.averaged, batch, None).items():
+        for name, value in self.parts(self.ema_model, batch, None).items():
             self.validation[name].update(value, len(batch["pixels"]))
 
     def on_validation_epoch_end(self) -> None:

@@ -11,12 +11,12 @@ import yaml
 from matplotlib.figure import Figure
 from safetensors import safe_open
 
-from eegdiffusion.core.observe.figures import figures
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.runtime.settings import load, section
 from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import read_backbone
 from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.operations.registry import registry_config
@@ -97,7 +97,7 @@ def draw_card_figures(card: CardData) -> dict[str, Figure]:
     if (card.folder / "generated").is_dir():
         backbone = read_backbone(card.folder)
         title = f"Real and generated EEG, {card.title}"
-        drawn["generated"] = figures.traces(
+        drawn["generated"] = eeg_figures.traces(
             backbone.real, backbone.generated, backbone.channels, backbone.rate_hz, title
         )
     stored = draw_model(card.config.stage, card.folder) if card.results else {}
@@ -112,7 +112,7 @@ def _confusion(card: CardData, folders: Sequence[Path]) -> Figure:
         table = pandas.read_parquet(folder / "predictions.parquet")
         predicted = table[[f"p{k}" for k in range(len(classes))]].to_numpy().argmax(1)
         counts += confusion_matrix(table["label"].to_numpy(), predicted, len(classes))
-    return figures.confusion(counts, classes, f"Confusion of {card.title}")
+    return eeg_figures.confusion(counts, classes, f"Confusion of {card.title}")
 
 
 def _learning_curves(card: CardData, folders: Sequence[Path]) -> Figure:

@@ -7,8 +7,8 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.observe.figures.figures import scale_bar, stack
 from eegdiffusion.core.observe.figures.style import COLOURS, REAL
+from eegdiffusion.events.figures.eeg_figures import scale_bar, stack
 from eegdiffusion.events.prediction.event_list import UNUSABLE
 
 EXCERPT_S = 10
@@ -25,16 +25,16 @@ def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, 
     """
     length = min(EXCERPT_S, duration_s)
     kept = events[events["label"] != UNUSABLE].sort_values("probability", ascending=False).drop_duplicates("label")
-    found = []
+    starts = []
     for event in kept.itertuples():
         centre = event.onset + min(event.duration, EXCERPT_S) / 2
         start = min(max(centre - length / 2, 0), duration_s - length)
-        if len(found) < MOST_EXCERPTS and all(abs(start - other) >= length for other in found):
-            found.append(start)
-    return [(start, start + length) for start in sorted(found) or [0]]
+        if len(starts) < MOST_EXCERPTS and all(abs(start - other) >= length for other in starts):
+            starts.append(start)
+    return [(start, start + length) for start in sorted(starts) or [0]]
 
 
-def draw(
+def draw_prediction(
     signals: np.ndarray,
     channels: Sequence[str],
     rate_hz: float,
@@ -112,5 +112,5 @@ def _shade(ax: Axes, events: pandas.DataFrame, start: float, end: float, colours
         ax.axvspan(low, high, color=colours[event.label], alpha=0.25, linewidth=0)
         text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f}"
         last = low > end - LABEL_S
-        place = {"x": end if last else low, "ha": "right" if last else "left", "y": 1 + 0.02 * (k % LABEL_ROWS)}
-        ax.text(s=text, transform=ax.get_xaxis_transform(), fontsize=9, va="bottom", **place)
+        position = {"x": end if last else low, "ha": "right" if last else "left", "y": 1 + 0.02 * (k % LABEL_ROWS)}
+        ax.text(s=text, transform=ax.get_xaxis_transform(), fontsize=9, va="bottom", **position)

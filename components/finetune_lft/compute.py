@@ -1,0 +1,107 @@
+"""Trains an LFT on cached latents and tests it."""
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch.loggers import Logger
+
+from components.finetune_lft.settings import FinetuneLFT
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.core.training.classification import probabilities
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.latent_settings import Latents, check_corpus
+from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.window_input import write_window_input
+from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
+from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.finetuning import train_lft
+
+KINDS = ("recorded", "shuffled")
+"""Labels to train on: as recorded, or permuted among the windows as a control."""
+
+
+@dataclass(frozen=True)
+class FinetunedLFT:
+    """A tested LFT in numbers.
+
+    Attributes:
+        metrics: metric -> value on the test windows.
+        confusion: (classes, classes) counts of test windows, labels in rows.
+    """
+
+    metrics: dict[str, float]
+    confusion: np.ndarray
+
+
+def training_labels(recorded: np.ndarray, kind: str, seed: int) -> np.ndarray:
+    """Return the labels to train on.
+
+    Args:
+        recorded: (windows,) labels of the corpus.
+        kind: one of ``KINDS``.
+        seed: of the permutation.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"--labels: must be {' or '.join(KINDS)} (found {kind!r})")
+    return recorded if kind == "recorded" else np.random.default_rng(seed).permutation(recorded)
+
+
+def compute(
+    store: Store,
+    cache: Path,
+    settings: FinetuneLFT,
+    latents: Latents,
+    kind: str,
+    seed: int,
+    hardware: Hardware,
+    out: Path,
+    work: Path,
+    logger: Logger | None = None,
+) -> FinetunedLFT | None:
+    """Train an LFT on cached latents, and test it on the recorded labels of the test windows.
+
+    Args:
+        store: window store that the latents were computed from.
+        cache: folder of the latent cache.
+        settings: sizes and optimisation.
+        latents: which latents the cache is expected to hold.
+        kind: labels to train on, one of ``KINDS``.
+        seed: of weights, order and permutation.
+        hardware: where to run.
+        out: folder to write the LFT with its backbone, input example, predictions, curves and metrics to.
+        work: folder for checkpoints, from which an interrupted training goes on.
+        logger: a Lightning logger.
+
+    Returns:
+        how the LFT was tested; None in the followers of a distributed run, which write nothing.
+
+    Raises:
+        InputError: the labels' kind is unknown, or the latents are of another corpus or recipe.
+    """
+    check_corpus(settings.latents, latents, settings.corpus)
+    recipe = make_recipe(asdict(latents), cache / "backbone", store.fingerprint)
+    tokens = {split: LatentCache(cache, split, recipe) for split in ("train", "validation", "test")}
+    for split in ("train", "validation"):
+        tokens[split] = tokens[split].relabelled(training_labels(tokens[split].labels, kind, seed))
+    classes = len(store.classes)
+    trained = train_lft(tokens["train"], tokens["validation"], settings, classes, seed, hardware, work / "fit", logger)
+    if not is_rank_zero():
+        return None
+    batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
+    predicted = probabilities(trained.lft, tokens["test"], "tokens", batch_size, device).numpy()
+    windows, labels = store.event_windows("test"), tokens["test"].labels
+    facts = trained.facts(store.facts("test"), labels=kind)
+    metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts)
+    trained.lft.cpu().save_pretrained(out / "lft")
+    shutil.copy(cache / "cache.json", out / "latents.json")
+    shutil.copytree(cache / "backbone", out / "backbone")
+    write_window_input(out, windows.__getitems__([0, 1])["signal"], store.preprocessing)
+    return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes))

@@ -1,0 +1,139 @@
+"""Filters, resamples and derives each recording of a corpus once, and indexes its windows."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import mne
+import pandas
+from dask.distributed import Client, LocalCluster, as_completed
+from tqdm import tqdm
+
+from components.preprocess_events.settings import PreprocessEvents
+from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.storage.splits import SPLITS
+from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
+from eegdiffusion.events.store import window_store
+
+
+@dataclass(frozen=True)
+class PreprocessedCorpus:
+    """A window store in numbers.
+
+    Attributes:
+        recordings: number of recordings.
+        hours: their length.
+        windows: number of event windows.
+    """
+
+    recordings: int
+    hours: float
+    windows: int
+
+
+def hash_split(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: str, processing: str) -> str:
+    """Hash the windows of a split, the recordings that they lie in, and the preprocessing.
+
+    Args:
+        recordings, windows: tables of all splits.
+        split: one of ``SPLITS``.
+        processing: fingerprint of the preprocessing.
+    """
+    sources = recordings.loc[recordings["split"] == split, ["recording", "sha256"]].sort_values("recording")
+    members = windows[windows["split"] == split].drop(columns="split")
+    return text_hash(processing, sources.to_csv(index=False), members.to_csv(index=False))
+
+
+def connect(settings: PreprocessEvents) -> Client:
+    """Connect to the cluster that the settings name, or start local processes of one thread each."""
+    if settings.scheduler:
+        return Client(settings.scheduler)
+    workers = settings.workers or len(os.sched_getaffinity(0))
+    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0))
+
+
+def preprocess_recordings(root: Path, targets: dict[str, Path], settings: PreprocessEvents, processing: str) -> None:
+    """Preprocess the recordings whose files are not there yet, in processes side by side.
+
+    Args:
+        root: the corpus.
+        targets: path of an EDF file, relative to the corpus -> Arrow file to write.
+        settings: filter, montage and processes.
+        processing: fingerprint of filter and montage, kept in the files.
+    """
+    missing = [path for path, target in targets.items() if not target.exists()]
+    initial = len(targets) - len(missing)
+    with tqdm(total=len(targets), initial=initial, desc="preprocessing", unit="recording") as bar:
+        if not missing:
+            return
+        with connect(settings) as client:
+            futures = client.map(
+                preprocess,
+                [root.resolve() / path for path in missing],
+                [targets[path] for path in missing],
+                filtering=settings.filtering,
+                sign=settings.montage_sign,
+                processing=processing,
+                pure=False,
+            )
+            for future in as_completed(futures):
+                future.result()
+                bar.update()
+
+
+def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work: Path) -> PreprocessedCorpus:
+    """Write the window store of a corpus.
+
+    Args:
+        root: the corpus.
+        index: folder that ingestion wrote.
+        settings: filter, montage and processes.
+        out: folder of the store.
+        work: folder of finished recordings, from which an interrupted run goes on; they are kept under what they were
+            made from and by.
+
+    Returns:
+        the store in numbers.
+
+    Raises:
+        InputError: an event has no window in the preprocessed recording; the finished recordings are kept.
+    """
+    recordings = pandas.read_parquet(index / "recordings.parquet")
+    events = pandas.read_parquet(index / "events.parquet")
+    corpus = json.loads((index / "corpus.json").read_text())["corpus"]
+    split_hash = json.loads((index / "split.json").read_text())["hash"]
+    rate_hz = settings.filtering.rate_hz
+    processing = text_hash(asdict(settings.filtering), settings.montage_sign)
+    code = text_hash(mne.__version__, code_hash(preprocess.__module__))
+    parts = work.resolve() / text_hash(processing, code)[:16]
+    parts.mkdir(exist_ok=True)
+    targets = {row.path: parts / f"{row.sha256}.arrow" for row in recordings.itertuples()}
+    preprocess_recordings(root, targets, settings, processing)
+
+    # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
+    lengths = {
+        row.recording: window_store.MappedRecording(targets[row.path]).samples for row in recordings.itertuples()
+    }
+    windows, pretraining = window_tables(recordings, events, lengths, rate_hz)
+    (out / "recordings").mkdir(parents=True)
+    for row in recordings.itertuples():
+        # A move across file systems copies: data/ may be a mount.
+        shutil.move(targets[row.path], out / "recordings" / window_store.file_name(row.recording))
+    description = window_store.StoreDescription(
+        corpus=corpus,
+        sfreq=rate_hz,
+        window=round(tuev.WINDOW_S * rate_hz),
+        channels=derivations(settings.montage_sign),
+        classes=tuev.CLASSES,
+        fingerprint=text_hash(split_hash, processing, windows.to_csv()),
+        splits={split: hash_split(recordings, windows, split, processing) for split in SPLITS},
+        filtering=asdict(settings.filtering),
+        montage_sign=settings.montage_sign,
+    )
+    window_store.write_index(out, windows, pretraining, description)
+    return PreprocessedCorpus(len(recordings), recordings["duration_s"].sum() / 3600, len(windows))

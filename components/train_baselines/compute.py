@@ -1,0 +1,100 @@
+"""Trains a baseline on event windows, once for each seed, and tests it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.pytorch.loggers import Logger
+from safetensors.torch import save_file
+
+from components.train_baselines.settings import TrainBaselines
+from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.storage.result_facts import ResultFacts
+from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.events.models.baselines import build_baseline
+from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.window_input import write_window_input
+from eegdiffusion.events.store.window_store import Store
+
+
+@dataclass(frozen=True)
+class BestBaseline:
+    """The seed whose validation kappa is best.
+
+    Attributes:
+        folder: of the seed.
+        metrics: metric -> value on the test windows.
+        validation_kappa: what it was chosen by.
+    """
+
+    folder: Path
+    metrics: dict[str, float]
+    validation_kappa: float
+
+
+def compute(
+    store: Store,
+    name: str,
+    settings: TrainBaselines,
+    seeds: list[int],
+    hardware: Hardware,
+    out: Path,
+    work: Path,
+    logger: Logger | None = None,
+) -> BestBaseline | None:
+    """Train a baseline on the windows and splits of the LFT.
+
+    Args:
+        store: window store of the corpus.
+        name: of the baseline, one of :data:`.baselines.BASELINES`.
+        settings: optimisation.
+        seeds: of weights and order.
+        hardware: where to run.
+        out: folder to write a folder ``seed-<seed>`` to, with weights, input example, predictions, curves and metrics.
+        work: folder for checkpoints, from which an interrupted training goes on.
+        logger: takes the test metrics, with the seed as step.
+
+    Returns:
+        the best seed; None in the followers of a distributed run, which write nothing.
+    """
+    train, validation, test = (store.event_windows(split) for split in ("train", "validation", "test"))
+    example = test.__getitems__([0, 1])["signal"]
+    sizes = {"name": name, "channels": example.shape[1], "samples": example.shape[2], "classes": len(store.classes)}
+    best = None
+    for seed in seeds:
+        torch.manual_seed(seed)
+        module = Classification(build_baseline(**sizes), settings.optimisation, seed, "signal")
+        fitted = fit(
+            module,
+            train,
+            validation,
+            monitor="validation_cohen_kappa",
+            mode="max",
+            hardware=hardware,
+            work=work / f"fit-{seed}",
+        )
+        if not is_rank_zero():
+            continue
+        model, folder = module.ema_model, out / f"seed-{seed}"
+        facts = ResultFacts(
+            data=store.facts("test"),
+            seed=seed,
+            parameters=sum(p.numel() for p in model.parameters()),
+            best_epoch=fitted.best_epoch,
+            more={"validation_cohen_kappa": fitted.best_score},
+        )
+        batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
+        predicted = probabilities(model, test, "signal", batch_size, device).numpy()
+        metrics = write_classifier_result(folder, test.table, test.labels, predicted, fitted.curves, facts)
+        (folder / "config.json").write_text(json.dumps(sizes, indent=2))
+        write_window_input(folder, example, store.preprocessing)
+        save_file(model.cpu().state_dict(), folder / "model.safetensors")
+        if logger:
+            logger.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
+        if best is None or fitted.best_score > best.validation_kappa:
+            best = BestBaseline(folder, metrics, fitted.best_score)
+    return best

@@ -1,0 +1,19 @@
+"""One row of an ablation of the LFT."""
+
+from eegdiffusion.core.runtime.settings import settings
+
+
+@settings
+class AblationRow:
+    """An entry of the section ``ablations``: what differs from the LFT of ``finetune_lft``."""
+
+    family: str
+    """Table of the report that the row stands in."""
+    name: str
+    """Name of the row in that table."""
+    latents: str
+    """Entry of the section ``latents`` that the LFT is trained on."""
+    test_latents: str
+    """Entry of the section ``latents`` that the LFT is tested on."""
+    model: dict
+    """Fields of ``finetune_lft.model`` that differ."""
