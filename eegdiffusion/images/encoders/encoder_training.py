@@ -44,9 +44,18 @@ def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int) -> dict:
 
 
 def _fitted(
-    build: Callable[[EEGEncoder], EMALightningModule], pairs: Pairs, experiment: EncoderExperiment, outputs: int, seed: int,
-    train: PairedEpochs, validation: PairedEpochs, monitor: str, mode: str, hardware: Hardware, work: Path,
-) -> tuple[EMALightningModule, TrainedEncoder]:  # fmt: skip
+    build: Callable[[EEGEncoder], EMALightningModule],
+    pairs: Pairs,
+    experiment: EncoderExperiment,
+    outputs: int,
+    seed: int,
+    train: PairedEpochs,
+    validation: PairedEpochs,
+    monitor: str,
+    mode: str,
+    hardware: Hardware,
+    work: Path,
+) -> tuple[EMALightningModule, TrainedEncoder]:
     torch.manual_seed(seed)
     encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs))
     module = build(encoder)
