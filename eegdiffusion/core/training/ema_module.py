@@ -1,6 +1,6 @@
 """What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from ema_pytorch import EMA
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
+from torchmetrics import MeanMetric
 
 from eegdiffusion.core.training.settings import Optimisation
 
@@ -59,11 +60,47 @@ class EMALightningModule(LightningModule):
             update_every=ema.update_every,
             include_online_model=False,
         )
+        self.frozen: tuple[nn.Module, ...] = ()
+        self._validation_prefix = "validation_"
+        self._validation_means = nn.ModuleDict()
 
     @property
     def ema_model(self) -> nn.Module:
         """The network with averaged weights, in evaluation mode."""
         return self.ema.ema_model.eval()
+
+    def hold_frozen(self, *networks: nn.Module) -> None:
+        """Keep networks that training works with but does not change, in the tuple ``frozen``.
+
+        They are moved to the device when training starts, and neither trained, averaged nor written to checkpoints.
+        """
+        self.frozen = networks
+
+    def on_fit_start(self) -> None:
+        """Move the frozen networks to the device."""
+        for network in self.frozen:
+            network.to(self.device)
+
+    def average_over_validation(self, *names: str, prefix: str = "validation_") -> None:
+        """Log the means of these values over the samples of each validation; see :meth:`update_validation`.
+
+        Args:
+            names: names of the values; the progress bar shows ``loss``.
+            prefix: what the names of the logged metrics begin with.
+        """
+        self._validation_prefix = prefix
+        self._validation_means = nn.ModuleDict({name: MeanMetric() for name in names})
+
+    def update_validation(self, values: Mapping[str, Tensor], samples: int) -> None:
+        """Add the means of values, by name, over a batch of this many samples to those of the validation."""
+        for name, value in values.items():
+            self._validation_means[name].update(value, samples)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means that :meth:`average_over_validation` announced."""
+        for name, metric in self._validation_means.items():
+            self.log(f"{self._validation_prefix}{name}", metric.compute(), prog_bar=name == "loss")
+            metric.reset()
 
     def derive_seed(self, *numbers: int) -> int:
         """Derive a seed from the module's own and from what tells one use of it from another."""

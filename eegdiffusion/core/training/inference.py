@@ -1,33 +1,64 @@
 """A function over a whole dataset, batch by batch, in order and without gradients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from eegdiffusion.core.training.batches import BatchesInOrder, loader
+
+class BatchedDataset(Protocol):
+    """A dataset that reads the samples of a batch at once."""
+
+    def __len__(self) -> int: ...
+
+    def __getitems__(self, indices: list[int]) -> Mapping[str, np.ndarray]:
+        """Read samples, stacked, by name."""
+        ...
+
+
+class ArrayDataset:
+    """Arrays as a dataset: sample k has row k of each array.
+
+    Args:
+        arrays: (samples, ...) by name, of one length.
+    """
+
+    def __init__(self, **arrays: np.ndarray):
+        self._arrays = arrays
+
+    def __len__(self) -> int:
+        return len(next(iter(self._arrays.values())))
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        """Read samples, stacked, by name; the arrays keep their order in memory, on which sums may depend."""
+        return {name: values[indices] for name, values in self._arrays.items()}
 
 
 @torch.inference_mode()
-def batched[Outputs: (Tensor, tuple[Tensor, ...])](
+def batched[Outputs: (Tensor, tuple[Tensor, ...], dict[str, Tensor])](
     function: Callable[[dict[str, Tensor]], Outputs],
-    data,
+    data: BatchedDataset,
     batch_size: int,
     device: torch.device | None = None,
     desc: str | None = None,
 ) -> Outputs:
     """Apply a function to a dataset and concatenate what it returns, on the CPU.
 
+    It draws nothing at random, so that what is computed after it does not depend on whether it ran.
+
     Args:
-        function: a batch, key -> tensor (batch, ...) on the device, -> a tensor (batch, ...), or a tuple of them.
-        data: dataset with ``__len__`` and ``__getitems__(indices) -> key -> stacked NumPy array``.
-        batch_size: samples in a batch; the last may hold fewer.
-        device: where the batches are put; None: they stay on the CPU.
-        desc: words before a progress bar; None: there is no bar.
+        function: takes the tensors (batch, ...) of a batch by name, on the device; returns a tensor (batch, ...), a
+            tuple of them, or several by name.
+        data: the samples.
+        batch_size: number of samples in a batch; the last may hold fewer.
+        device: device that the batches are put on; None: they stay on the CPU.
+        desc: label of the progress bar; None shows no bar.
 
     Returns:
-        the function's outputs for the samples in order, (samples, ...): a tensor, or a tuple of them.
+        the function's outputs for the samples in order, (samples, ...): a tensor, a tuple of them, or several by name.
 
     Raises:
         ValueError: the dataset is empty.
@@ -35,11 +66,20 @@ def batched[Outputs: (Tensor, tuple[Tensor, ...])](
     if not len(data):
         raise ValueError("data: must hold at least one sample")
     outputs = []
-    with tqdm(total=len(data), desc=desc, unit="sample", disable=desc is None) as bar:
-        for batch in loader(data, BatchesInOrder(len(data), batch_size)):
-            output = function({name: values.to(device) for name, values in batch.items()} if device else batch)
-            outputs.append(output.cpu() if isinstance(output, Tensor) else tuple(part.cpu() for part in output))
-            bar.update(len(next(iter(batch.values()))))
-    if isinstance(outputs[0], Tensor):
-        return torch.cat(outputs)
-    return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
+    for start in tqdm(range(0, len(data), batch_size), desc=desc, unit="batch", disable=desc is None):
+        samples = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
+        output = function({name: torch.from_numpy(values).to(device) for name, values in samples.items()})
+        match output:
+            case Tensor():
+                outputs.append({"": output.cpu()})
+            case dict():
+                outputs.append({name: values.cpu() for name, values in output.items()})
+            case _:
+                outputs.append({position: values.cpu() for position, values in enumerate(output)})
+    joined = {name: torch.cat([part[name] for part in outputs]) for name in outputs[0]}
+    match output:
+        case Tensor():
+            return joined[""]
+        case dict():
+            return joined
+    return tuple(joined.values())
