@@ -18,10 +18,10 @@ from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.image_networks import load_network
+from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator, Source
 from eegdiffusion.images.generation.generator_training import make_generator
-from eegdiffusion.images.generation.image_sampling import sample, seeds_for
-from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample, seeds_for
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
 from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
@@ -84,12 +84,8 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
             condition = generator.condition(features[items], dropped)
             return guided(generator, controlnet, noisy, now, condition, structure[items])
 
-        generator.decode(
-            sample(
-                denoise, generator.scheduler, generator.latent_shape, seeds, torch.device("cpu"), steps=steps,
-                guidance=2.0, batch_size=batch_size,
-            )
-        )  # fmt: skip
+        request = SamplingRequest(generator.latent_shape, seeds, steps=steps, guidance=2.0, batch_size=batch_size)
+        generator.decode(sample(denoise, generator.scheduler, request, torch.device("cpu")))
 
     found = compare(
         "pictures from conditions, UniPC with guidance and ControlNet",
@@ -122,7 +118,7 @@ def sd15_step(checkpointing: bool) -> dict[str, float]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = stable_diffusion().to(device)
     guide = Guide(make_controlnet(generator, 3), None, None)
-    settings = Denoising(null_condition=0.1, gradient_checkpointing=checkpointing)
+    settings = Denoising(condition_dropout=0.1, gradient_checkpointing=checkpointing)
     module = ControlNetTraining(guide, generator, 0.5, 1.0, settings, OPTIMISATION, 0).to(device)
     optimiser = torch.optim.AdamW(guide.parameters(), lr=1e-5)
     batch = {

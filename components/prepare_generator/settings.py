@@ -5,20 +5,21 @@ from typing import Annotated
 from annotated_types import Gt, Lt
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.images.generation.generator_settings import SmallGenerator
+from eegdiffusion.images.generation.generator_settings import SmallGeneratorSettings
 
 
 @settings
-class PrepareGenerator(SmallGenerator):
-    """Section ``prepare_generator``."""
+class PrepareGenerator(SmallGeneratorSettings):
+    """Section ``prepare_generator``: which image generator EEG conditions."""
 
     pipeline: str | None
-    """Folder or hub name of Stable Diffusion 1.5, 2.1 or SDXL-Turbo; null: train a small generator."""
+    """Folder or hub name of Stable Diffusion 1.5, 2.1 or SDXL-Turbo; null trains a small generator."""
     download: bool
     """Whether the hub may be asked for what is not on the disk."""
     ip_adapter: str | None
-    """File of IP-Adapter's weights, which belong to the features of ``embed_images``."""
+    """File of IP-Adapter's weights (safetensors), which belong to the features of ``embed_images``."""
     validation_fraction: Annotated[float, Gt(0), Lt(1)]
+    """Share of the small generator's training images that choose its weights and are not trained on."""
 
     def __post_init__(self):
         if self.ip_adapter is not None and self.pipeline is None:

@@ -2,20 +2,25 @@
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Positive
-from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
-from eegdiffusion.images.sgdm.sgdm import Control
+from eegdiffusion.images.sgdm.control_settings import ControlSettings
 
 
 @settings
 class Reconstruct:
-    """Section ``reconstruct``."""
+    """Section ``reconstruct``: how images are made from held-out EEG and scored."""
 
     repetitions: Positive | None
-    """Of a test image that are averaged into the EEG of an item; 1: single trials; null: all."""
+    """Number of repetitions of a test image that are averaged into the EEG of an item; 1 takes single trials, null
+    all."""
     samples: Positive
-    """Pictures of each item."""
+    """Number of images of each item."""
     seed: Count
+    """Seed of the noise, which all arms share, and of the controls' order."""
     sampling: Sampling
-    control: Control
+    """How images are sampled."""
+    control: ControlSettings
+    """How far the ControlNet takes part."""
     metrics: ReconstructionMetrics
+    """Metrics of the images."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from eegdiffusion.events.training.ablation_row import AblationRow
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
-from eegdiffusion.images.generation.generation_config import GenerationStudy as GenerationConfig
+from eegdiffusion.images.generation.generation_config import GenerationConfig
 
 Ablations = dict[str, AblationRow]
 EncoderExperiments = dict[str, EncoderExperiment]

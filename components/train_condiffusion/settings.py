@@ -2,25 +2,28 @@
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Optimisation, Positive
-from eegdiffusion.images.condiffusion.condiffusion import Kind
-from eegdiffusion.images.generation.image_sampling import Sampling
-from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.condiffusion.adaptation import AdaptationKind
+from eegdiffusion.images.generation.denoising_settings import Denoising
+from eegdiffusion.images.generation.sampling_settings import Sampling
 
 
 @settings
 class TrainConDiffusion:
-    """Section ``train_condiffusion``."""
+    """Section ``train_condiffusion``: how a generator is conditioned on EEG."""
 
     seed: Count
-    adaptation: Kind
-    """``full``: text encoder and cross-attention themselves; ``lora``: low-rank adapters of them."""
+    """Seed of new weights, of the order of epochs and of all noise in training."""
+    adaptation: AdaptationKind
+    """``full`` trains text encoder and cross-attention themselves, ``lora`` low-rank adapters of them."""
     rank: Positive
-    """Of the adapters."""
+    """Rank of the LoRA adapters."""
     denoising: Denoising
+    """Loss of the training."""
     optimisation: Optimisation
+    """Optimiser and stopping rule of the training."""
     draws: Positive
-    """Of steps and noise, for each epoch whose losses are compared between conditions."""
+    """Number of draws of steps and noise for each epoch whose losses are compared between conditions."""
     sampling: Sampling
-    """Of the pictures that are shown, and the default of the registered model."""
+    """How the images in the figure are sampled, and the default of the registered model."""
     shown: Positive
-    """Test images in the figure of samples."""
+    """Number of test images in the figure of samples, at most."""

@@ -6,32 +6,36 @@ from annotated_types import Ge, Gt, Le
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Optimisation, Positive
-from eegdiffusion.images.generation.image_sampling import Sampling
-from eegdiffusion.images.generation.latent_diffusion import Denoising
-from eegdiffusion.images.sgdm.sgdm import Control
+from eegdiffusion.images.generation.denoising_settings import Denoising
+from eegdiffusion.images.generation.sampling_settings import Sampling
+from eegdiffusion.images.sgdm.control_settings import ControlSettings
 
 
 @settings
 class TrainControlNet:
-    """Section ``train_controlnet``."""
+    """Section ``train_controlnet``: how a frozen generator is guided by structure that EEG predicts."""
 
     seed: Count
+    """Seed of new weights, of the order of epochs and of all noise in training."""
     average: Positive
-    """Repetitions of an image that are averaged into a training epoch."""
+    """Number of repetitions of an image that are averaged into a training epoch."""
     ridge_alphas: list[Annotated[float, Gt(0)]]
     """Penalties that the linear baseline chooses from, by the validation images."""
-    truth_share: Annotated[float, Ge(0), Le(1)]
-    """Of the training items that get their image's own features and structure in place of the predicted ones."""
-    fresh_rate: Annotated[float, Gt(0)]
+    teacher_forcing_fraction: Annotated[float, Ge(0), Le(1)]
+    """Share of training items that get their image's own features and structure in place of the predicted ones."""
+    new_layer_lr_factor: Annotated[float, Gt(0)]
     """Factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure."""
     end_to_end: bool
-    """Train the predictor of structure with the ControlNet."""
+    """Whether the predictor of structure is trained with the ControlNet."""
     denoising: Denoising
+    """Loss of the training."""
     optimisation: Optimisation
+    """Optimiser and stopping rule of the training."""
     draws: Positive
-    """Of steps and noise, for each epoch whose losses are compared between conditions."""
+    """Number of draws of steps and noise for each epoch whose losses are compared between conditions."""
     sampling: Sampling
-    control: Control
-    """How pictures are drawn in the figure, and by the registered model unless told otherwise."""
+    """How the images in the figure are sampled, and the default of the registered model."""
+    control: ControlSettings
+    """How far the ControlNet takes part in the figure's images, and the default of the registered model."""
     shown: Positive
-    """Test images in the figure."""
+    """Number of test images in the figure, at most."""

@@ -23,7 +23,7 @@ from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.training.pretraining_settings import BackboneVariant
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
-from eegdiffusion.images.generation.generation_config import GenerationStudy
+from eegdiffusion.images.generation.generation_config import GenerationConfig
 
 SECTIONS = {
     "event_corpora": dict[str, EventCorpus],
@@ -33,7 +33,7 @@ SECTIONS = {
     **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
     "image_corpora": dict[str, ImageCorpus],
     "eeg_encoders": dict[str, EncoderExperiment],
-    "image_generation": dict[str, GenerationStudy],
+    "image_generation": dict[str, GenerationConfig],
     "train_eeg_encoder": TrainEEGEncoder,
     "train_structural_vae": TrainStructuralVAE,
     "preprocess_events": PreprocessEvents,

@@ -35,8 +35,8 @@ def document():
     }
     row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
     params["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
-    study = {"corpus": "one", "semantics": "first", "classifier": "second", "pictures": "data/raw/pictures"}
-    params["image_generation"] = {"study": study}
+    config = {"corpus": "one", "semantics": "first", "classifier": "second", "pictures": "data/raw/pictures"}
+    params["image_generation"] = {"config": config}
     return params
 
 

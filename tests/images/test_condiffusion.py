@@ -10,21 +10,27 @@ from torch import nn
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.training.fit import fit
+from eegdiffusion.images.condiffusion.adaptation import Adaptation
 from eegdiffusion.images.condiffusion.condiffusion import (
-    Adaptation,
     ConDiffusion,
     check,
     load_condiffusion,
     make_condiffusion,
 )
-from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
-from eegdiffusion.images.condiffusion.condiffusion_training import ConDiffusionTraining, Conditions, compare, spread
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pipeline
+from eegdiffusion.images.condiffusion.condiffusion_training import (
+    ConDiffusionTraining,
+    EEGFeatureDataset,
+    compare_conditions,
+    spread,
+)
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.eegnet import EEGNet
 from eegdiffusion.images.epochs.paired_epochs import mismatched
+from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import load_generator
-from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
-from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.generation.image_sampling import seeds_for
+from eegdiffusion.images.generation.sampling_settings import Sampling
 from tests import tiny_generator
 from tests.core.test_fit import HARDWARE, optimisation
 
@@ -65,17 +71,17 @@ def classifier() -> EEGConvNet:
     return EEGConvNet(CHANS, TIMES, 3).eval().requires_grad_(False)
 
 
-def conditions(epochs: int) -> Conditions:
+def conditions(epochs: int) -> EEGFeatureDataset:
     """Features of two kinds, and two pictures that they stand for."""
     draw = np.random.default_rng(epochs)
     image = np.arange(epochs) % 2
     kinds = np.random.default_rng(0).standard_normal((2, 77, 768))
     latents = np.stack([np.full((4, 4, 4), value, np.float32) for value in (-0.5, 0.5)])
     features = kinds[image] + 0.3 * draw.standard_normal((epochs, 77, 768))
-    return Conditions(features.astype(np.float16), image, latents)
+    return EEGFeatureDataset(features.astype(np.float16), image, latents)
 
 
-class Failing(Conditions):
+class Failing(EEGFeatureDataset):
     """Fails at a read."""
 
     left = 10
@@ -92,7 +98,7 @@ def train(generator, work, kind="full", data=None, checkpointing=False, **change
     model = make_condiffusion(generator, classifier(), kind, 4)
     data = data or conditions(32)
     model.projection.fit_scale(*spread(data.features))
-    denoising = Denoising(null_condition=0.2, min_snr_gamma=5.0, gradient_checkpointing=checkpointing)
+    denoising = Denoising(condition_dropout=0.2, min_snr_gamma=5.0, gradient_checkpointing=checkpointing)
     settings = optimisation(**({"max_epochs": 1, "one_cycle": False, "batch_size": 8} | changes))
     module = ConDiffusionTraining(model, generator.unet, generator.scheduler, denoising, settings, seed=5)
     fit(module, data, conditions(16), monitor="validation_loss", mode="min", hardware=HARDWARE, work=work)
@@ -172,7 +178,7 @@ def test_it_learns_which_picture_an_epoch_is_of_and_is_saved_alone(places, tmp_p
     generator = load_generator(places["pretrained"])
     rate = {"full": 3e-3, "lora": 1e-2}[kind]
     module = train(generator, tmp_path / "work", kind, data=conditions(64), max_epochs=6, learning_rate=rate)
-    losses = compare(module, conditions(16), 4, torch.device("cpu"))
+    losses = compare_conditions(module, conditions(16), 4, torch.device("cpu"))
     mean = {name: values.mean() for name, values in losses.items()}
     assert mean["own"] < 0.95 * mean["shuffled"] and mean["own"] < mean["null"], mean
     model = module.ema_model
@@ -238,7 +244,7 @@ def pictures(places, tmp_path_factory):
     net.save_pretrained(folder / "encoder")
     EpochInput(100.0, TIMES, None, [0.0] * CHANS, [2.0] * CHANS).save(folder)
     model.save(folder / "model", generator.unet, Adaptation("full", 4, str(places["own"]), str(folder)))
-    return load_pictures(folder / "model", places["own"], folder / "encoder", folder)
+    return load_pipeline(folder / "model", places["own"], folder / "encoder", folder)
 
 
 def test_pictures_depend_on_epoch_seed_and_guidance_alone(pictures):

@@ -6,8 +6,14 @@ from torch import nn
 from torch.nn import functional
 
 from eegdiffusion.core.training.settings import EMASettings, Optimisation
-from eegdiffusion.images.generation.dirac_init import LOG_VARIANCE, NOISE, carry, sharpen, silence
-from eegdiffusion.images.generation.generator_settings import Autoencoder
+from eegdiffusion.images.generation.dirac_init import (
+    LOG_VARIANCE,
+    NOISE,
+    dirac_init_,
+    narrow_posterior_init_,
+    zero_init_,
+)
+from eegdiffusion.images.generation.generator_settings import AutoencoderSettings
 from eegdiffusion.images.generation.generator_training import make_autoencoder
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 
@@ -35,19 +41,19 @@ def plain_pictures() -> torch.Tensor:
 def test_a_layer_passes_its_channels_on(copies):
     torch.manual_seed(0)
     layer = nn.Conv2d(3, 5 * copies, 3, padding=1)
-    carry(layer, copies)
+    dirac_init_(layer, copies)
     given = torch.rand(2, 3, 6, 6)
     found = layer(given).unflatten(1, (5, copies))
     assert torch.allclose(found[:, :3], given[:, :, None].expand(-1, -1, copies, -1, -1), atol=4 * NOISE)
     assert found[:, 3:].abs().max() < 4 * NOISE and not torch.equal(layer.weight[3], layer.weight[4])
-    silence(layer)
+    zero_init_(layer)
     assert layer(given).abs().max() == 0
 
 
 def test_distributions_of_latents_begin_narrow():
     layer = nn.Conv2d(8, 6, 1)
     means = layer.weight[:3].clone()
-    sharpen(layer)
+    narrow_posterior_init_(layer)
     assert torch.equal(layer.weight[:3], means)
     found = layer(torch.randn(2, 8, 4, 4))[:, 3:]
     assert (found - LOG_VARIANCE).abs().max() < 1
@@ -56,7 +62,7 @@ def test_distributions_of_latents_begin_narrow():
 def test_latents_of_fresh_autoencoders_know_all_three_colours():
     pictures = plain_pictures()
     coarse = functional.avg_pool2d(pictures, 8)
-    settings = Autoencoder(widths=[16, 32], layers=1, latent_channels=4, groups=4, kl_weight=1e-4,
+    settings = AutoencoderSettings(widths=[16, 32], layers=1, latent_channels=4, groups=4, kl_weight=1e-4,
                            optimisation=OPTIMISATION)  # fmt: skip
     torch.manual_seed(0)
     small, structural = make_autoencoder(settings, 32), StructuralVAE("colours", 32, latent_size=4, widths=(16, 32))

@@ -12,9 +12,11 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.ema_module import parameter_groups
 from eegdiffusion.core.training.settings import EMASettings, Optimisation
-from eegdiffusion.images.generation.generator import Source, open_generator, to_pictures, to_pixels, weights_digest
-from eegdiffusion.images.generation.image_sampling import SAMPLERS, noise, sample, seeds_for
-from eegdiffusion.images.generation.latent_diffusion import Denoising, target_of, weights_of
+from eegdiffusion.images.generation.denoising_settings import Denoising
+from eegdiffusion.images.generation.generator import Source, open_generator, weights_digest
+from eegdiffusion.images.generation.image_sampling import SAMPLERS, SamplingRequest, noise, sample, seeds_for
+from eegdiffusion.images.generation.latent_diffusion import target_of, weights_of
+from eegdiffusion.images.generation.pixels import to_images, to_pixels
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
 from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
 from tests import tiny_generator
@@ -43,10 +45,10 @@ def batch(generator, items=4, channels=1):
     return found | {"eeg_features": found["features"] + 1, "eeg_structure": 1 - found["structure"]}
 
 
-def trained(generator, truth_share=0.5, **denoising):
+def trained(generator, teacher_forcing_fraction=0.5, **denoising):
     guide = Guide(make_controlnet(generator, 1), None, None)
-    settings = Denoising(null_condition=0.1, **denoising)
-    return ControlNetTraining(guide, generator, truth_share, 5.0, settings, OPTIMISATION, 0)
+    settings = Denoising(condition_dropout=0.1, **denoising)
+    return ControlNetTraining(guide, generator, teacher_forcing_fraction, 5.0, settings, OPTIMISATION, 0)
 
 
 def step(module, items):
@@ -88,8 +90,8 @@ def test_the_share_of_truth_decides_what_training_sees(generator):
         module = trained(generator, share)
         torch.nn.init.normal_(module.model.controlnet.controlnet_mid_block.weight)
         torch.nn.init.normal_(module.model.controlnet.controlnet_cond_embedding.conv_out.weight)
-        true = module.draw_truth(0, 0)[: len(items["latent"])]
-        return module.losses(module.model, items | {"true": true} | changed, *drawn).mean().item()
+        forced = module.draw_teacher_forced(0, 0)[: len(items["latent"])]
+        return module.losses(module.model, items | {"teacher_forced": forced} | changed, *drawn).mean().item()
 
     other = torch.zeros_like(items["structure"])
     for share, name in ((1.0, "structure"), (0.0, "eeg_structure")):
@@ -121,8 +123,8 @@ def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
             dropped = torch.full((len(noisy),), without)
             return generator.unet(noisy, steps, **generator.condition(features[items], dropped)).sample
 
-        device = torch.device("cpu")
-        return sample(denoise, generator.scheduler, generator.latent_shape, seeds, device, sampler, 4, guidance, size)
+        request = SamplingRequest(generator.latent_shape, seeds, sampler, 4, guidance, batch_size=size)
+        return sample(denoise, generator.scheduler, request, torch.device("cpu"))
 
     whole = run([1, 2, 3], 3)
     assert torch.allclose(whole, run([1, 2, 3], 2), atol=1e-4)
@@ -145,8 +147,8 @@ def test_sampling_begins_from_a_picture(generator, sampler):
 
     def run(**options):
         seen.clear()
-        common = (denoise, generator.scheduler, generator.latent_shape, [1, 2], torch.device("cpu"), sampler, 10)
-        return sample(*common, **options), list(seen)
+        request = SamplingRequest(generator.latent_shape, [1, 2], sampler, 10, **options)
+        return sample(denoise, generator.scheduler, request, torch.device("cpu")), list(seen)
 
     whole, steps = run()
     again, _ = run(start=start, strength=1.0)
@@ -174,16 +176,16 @@ def test_seeds_do_not_depend_on_how_many_there_are():
     assert noise((2, 2), [5, 6]).shape == (2, 2, 2)
 
 
-def test_an_unknown_sampler_is_refused(generator):
+def test_an_unknown_sampler_is_refused():
     with pytest.raises(InputError, match="sampler: must be one of unipc"):
-        sample(None, generator.scheduler, (1,), [0], torch.device("cpu"), sampler="dpm")
+        SamplingRequest((1,), [0], sampler="dpm")
 
 
 def test_pictures_survive_the_way_to_pixels_and_back():
     pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     pixels = to_pixels(pictures)
     assert pixels.min() >= -1 and pixels.max() <= 1
-    assert np.array_equal(to_pictures(pixels), pictures)
+    assert np.array_equal(to_images(pixels), pictures)
 
 
 def adapter(path, unet, width):

@@ -24,7 +24,7 @@ from eegdiffusion.images.corpora.image_files import fitted_picture
 from eegdiffusion.images.encoders.trained_classifier import open_classifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.generator import load_generator, weights_digest
-from eegdiffusion.images.generation.generator_images import held_out_images, image_file, learned_pictures
+from eegdiffusion.images.generation.generator_images import generator_training_images, held_out_images, image_file
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.metrics.reconstruction_scores import read_scores
 from eegdiffusion.images.metrics.reconstructions import read_reconstructions
@@ -46,14 +46,14 @@ ROWS = {
     "eegconvnet": {"objective": "classify", "encoder": "eegconvnet", "protocols": ["joint"],
                    "options": {"width": 24, "tokens": 8}},
 }  # fmt: skip
-STUDY = {"corpus": "things", "semantics": "aligned", "classifier": "eegconvnet", "pictures": "collection"}
+GENERATION = {"corpus": "things", "semantics": "aligned", "classifier": "eegconvnet", "pictures": "collection"}
 SIDE = 16
 QUICK = {"sampler": "unipc", "steps": 2, "guidance": 2.0}
 
 
 def small(document: dict) -> None:
     """Make every stage of the branch tiny."""
-    document["image_generation"] = {"things": STUDY}
+    document["image_generation"] = {"things": GENERATION}
     document["embed_images"]["structure_size"] = SIDE
     generator = document["prepare_generator"]
     generator["image_size"] = SIDE
@@ -87,7 +87,7 @@ def workspace(tmp_path_factory):
         for row in ROWS:
             train_encoder(["--encoder", row])
         for stage in (prepare, train_vae, train_controlnet, train_condiffusion, reconstruct):
-            stage(["--study", "things"])
+            stage(["--generation", "things"])
         mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
         yield path
 
@@ -103,7 +103,7 @@ def test_latents_are_those_of_the_pictures(store):
     assert found.known.all() and found.latents.shape == (len(store.images), *generator.latent_shape)
     rows = [0, 5, len(store.images) - 1]
     pictures = np.stack([fitted_picture(Path(store.images["file"][row]), SIDE) for row in rows])
-    assert np.array_equal(found.pictures[rows], pictures)
+    assert np.array_equal(found.images[rows], pictures)
     assert np.allclose(found.latents[rows], generator.encode(pictures).numpy(), atol=1e-5)
     assert found.description.generator == weights_digest(generator.vae)
     train = (store.images["split"] == "train").to_numpy()
@@ -125,7 +125,7 @@ def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_p
     class Features:
         features = np.zeros((len(store.images), 1280), np.float32)
 
-    pictures, found = learned_pictures(
+    pictures, found = generator_training_images(
         tmp_path, store.images, Features(), SIDE, ("efficientnet_lite0", None), torch.device("cpu")
     )
     assert len(pictures) == len(found) == len(store.images) - len(held) + 1
@@ -162,7 +162,7 @@ def test_reconstructions_have_all_arms_of_the_same_items(store):
         n = len(found.items)
         assert not found.items.duplicated(["subject", "image"]).any()
         assert all(pictures.shape == (n, 2, SIDE, SIDE, 3) for pictures in found.arms.values())
-        assert np.array_equal(found.seen, latents.pictures[found.items["image"]])
+        assert np.array_equal(found.seen, latents.images[found.items["image"]])
     test = np.flatnonzero(store.images["split"] == "test")
     assert set(sgdm.items["image"]) == set(test) and len(sgdm.items) == 2 * len(test)
     zeroed = sgdm.arms["zeroed_eeg"]
@@ -190,7 +190,7 @@ def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):
     document["hardware"]["devices"] = 2
     (tmp_path / "two/params.yaml").write_text(yaml.safe_dump(document))
     shutil.rmtree(tmp_path / "two/models/controlnet")
-    module(tmp_path / "two", "train_controlnet", "--study", "things")
+    module(tmp_path / "two", "train_controlnet", "--generation", "things")
     one, two = (pandas.read_csv(path / "models/controlnet/things/curves.csv") for path in (workspace, tmp_path / "two"))
     for name in ("train_loss", "validation_loss"):
         assert np.allclose(one[name], two[name], rtol=2e-4), name

@@ -20,13 +20,15 @@ from components.train_eeg_encoder.__main__ import main as train_encoder
 from eegdiffusion.commands.generate import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
-from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pictures
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pipeline
 from eegdiffusion.images.corpora.image_files import fitted_picture
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.figures.generated_figure import read
 from eegdiffusion.images.generation.generator import load_generator, weights_digest
 from eegdiffusion.images.generation.image_latents import Encoding, ImageLatents, write_latents
-from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+from eegdiffusion.images.generation.image_sampling import seeds_for
+from eegdiffusion.images.generation.previews import read_previews
+from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.serving.epoch_files import read_epochs
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
@@ -57,8 +59,8 @@ def workspace(tmp_path_factory):
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {"eegconvnet": ROW})
         document = yaml.safe_load(Path("params.yaml").read_text())
-        study = {"corpus": "demo", "semantics": "none", "classifier": "eegconvnet", "pictures": "none"}
-        document["image_generation"] = {"demo": study, "light": study}
+        config = {"corpus": "demo", "semantics": "none", "classifier": "eegconvnet", "pictures": "none"}
+        document["image_generation"] = {"demo": config, "light": config}
         stage = document["train_condiffusion"]
         stage["optimisation"] |= {"max_epochs": 2, "batch_size": 8}
         stage |= {"draws": 1, "shown": 3, "sampling": {"sampler": "unipc", "steps": 2, "guidance": 2.0}}
@@ -80,9 +82,9 @@ def workspace(tmp_path_factory):
             pictures = np.stack([fitted_picture(Path(store.images["file"][row]), side) for row in rows])
             parts = [(rows, pictures, generator.encode(pictures).numpy())]
             write_latents(Path("data/image_latents", name), encoding, known, parts)
-        train(["--study", "demo"])
+        train(["--generation", "demo"])
         adapt(adaptation="lora", rank=2)
-        train(["--study", "light"])
+        train(["--generation", "light"])
         mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
         yield path
 
@@ -132,8 +134,17 @@ def test_only_what_was_trained_is_written(workspace):
     assert set(names) == {f"{name}/{part}" for name in ("demo", "light") for part in parts}
     assert all(".attn2." in key for name in ("demo", "light") for key in names[f"{name}/unet"])
     assert all("lora_" in key for part in ("unet", "text_encoder") for key in names[f"light/{part}"])
-    figures = {path.stem: Image.open(path).size for path in Path("models/condiffusion/demo/figures").glob("*.png")}
+
+
+def test_figures_are_drawn_into_the_run_and_not_into_the_outputs(workspace):
+    reference = json.loads(Path("models/runs/condiffusion/demo/mlflow.json").read_text())
+    folder = Path(mlflow.artifacts.download_artifacts(run_id=reference["run_id"], artifact_path="figures"))
+    figures = {path.stem: Image.open(path).size for path in folder.glob("*.png")}
     assert set(figures) == {"curves", "samples"} and all(min(size) > 200 for size in figures.values())
+    assert not list(Path("models/condiffusion").rglob("*.png"))
+    side = tiny_generator.SIDE
+    shapes = {name: images.shape for name, images in read_previews(Path("models/condiffusion/demo")).items()}
+    assert shapes == dict.fromkeys(["seen", "eeg_1", "eeg_2", "zeroed_eeg", "other_eeg"], (3, side, side, 3))
 
 
 @pytest.mark.parametrize("name", ["demo", "light"])
@@ -144,7 +155,7 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
     epochs = np.load(classifier / "example.npy")
     found = model.predict(epochs, params={"seed": 3})
     assert found.shape == (2, tiny_generator.SIDE, tiny_generator.SIDE, 3) and found.dtype == np.uint8
-    loaded = load_pictures(
+    loaded = load_pipeline(
         Path("models/condiffusion", name), Path("models/generator", name), classifier / "encoder", classifier
     )
     sampling = Sampling(sampler="unipc", steps=2, guidance=2.0)
@@ -185,7 +196,7 @@ def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered):
     seen = Path("seen")
     seen.mkdir()
     for k in range(2):
-        Image.fromarray(latents.pictures[k]).save(seen / f"{k}.png")
+        Image.fromarray(latents.images[k]).save(seen / f"{k}.png")
     words = ["--out", "made", "--seed", "4", "--samples", "2", "--seen", "seen"]
     done = module(workspace, "generate", "epochs.npy", *words)
     assert "4 pictures of 16 x 16 pixels" in done.stdout
@@ -266,7 +277,7 @@ def test_bad_settings_are_refused(workspace, capsys, change, rule):
     adapt(**change)
     try:
         with pytest.raises(SystemExit) as stop:
-            train(["--study", "demo"])
+            train(["--generation", "demo"])
     finally:
         Path("params.yaml").write_text(before)
     assert stop.value.code == 65 and rule in capsys.readouterr().err

@@ -16,6 +16,7 @@ from components.ingest_images.__main__ import main as ingest
 from components.train_structural_vae.__main__ import main as train
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.generation.previews import read_previews
 from eegdiffusion.images.structure.structure_from_eeg import load_structure_predictor
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 from eegdiffusion.surrogate.things import things_demo
@@ -30,24 +31,24 @@ TANGRAMS = SurrogateThings(subjects=1, tangrams=24, test_tangrams=6, snr=1.5)
 
 
 def settings(path: Path, corpora: dict, side: int, epochs: int, encoder: str) -> None:
-    """Write ``params.yaml`` with a study of each corpus, small and quick."""
+    """Write ``params.yaml`` with an entry of image_generation for each corpus, small and quick."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
     document["image_corpora"] = corpora
-    study = {"semantics": "none", "classifier": "none"}
-    document["image_generation"] = {name: study | {"corpus": name} for name in corpora}
+    config = {"semantics": "none", "classifier": "none"}
+    document["image_generation"] = {name: config | {"corpus": name} for name in corpora}
     document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
     document["epochs"]["every"] = document["epochs"]["small"] | {"channels": None}
     document["ingest_images"]["validation_fraction"] = 0.15
     document["embed_images"]["structure_size"] = side
-    study = document["train_structural_vae"]
-    study["vae"]["network"] |= {"latent_size": 8, "widths": [8, 16, 32]}
-    study["vae"]["optimisation"] |= {"max_epochs": epochs, "batch_size": 8}
+    section = document["train_structural_vae"]
+    section["vae"]["network"] |= {"latent_size": 8, "widths": [8, 16, 32]}
+    section["vae"]["optimisation"] |= {"max_epochs": epochs, "batch_size": 8}
     sizes = {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [5, 15]}
-    study["predictor"] |= {"encoder": encoder, "options": {} if encoder == "ridge" else sizes}
-    study["predictor"]["optimisation"] |= {"max_epochs": epochs, "patience": epochs, "batch_size": 16}
+    section["predictor"] |= {"encoder": encoder, "options": {} if encoder == "ridge" else sizes}
+    section["predictor"]["optimisation"] |= {"max_epochs": epochs, "patience": epochs, "batch_size": 16}
     for part in ("vae", "predictor"):
-        study[part]["optimisation"]["ema"]["beta"] = 0.9
-    study["predictor"]["average"] = 2
+        section[part]["optimisation"]["ema"]["beta"] = 0.9
+    section["predictor"]["average"] = 2
     (path / "params.yaml").write_text(yaml.safe_dump(document))
 
 
@@ -58,11 +59,12 @@ def run(path: Path, patch: pytest.MonkeyPatch, corpora: dict, side: int, epochs:
         commit(path)
         Path("data").mkdir()
         Path("data/cache").symlink_to(CACHE)
+        Path("components").symlink_to(ROOT / "components")
     settings(path, corpora, side, epochs, encoder)
     for name in corpora:
         ingest(["--corpus", name])
         embed(["--corpus", name])
-        train(["--study", name])
+        train(["--generation", name])
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_the_predictor_takes_epochs_of_the_store(workspace, facts):
     truth = torch.from_numpy(maps[items["image"]])
     right, other = ((found - maps_of).square().mean() for maps_of in (truth, truth.roll(1, 0)))
     assert right < other
-    typical = predictor.typical(eeg, torch.ones(len(eeg), dtype=torch.int64))
+    typical = predictor.decode_renormalised(eeg, torch.ones(len(eeg), dtype=torch.int64))
     plain, full, true = (float(maps_of.std(0).mean()) for maps_of in (found, typical, truth))
     assert plain < full and 0.4 < full / true < 2
     with pytest.raises(InputError, match="eeg: must be"):
@@ -126,11 +128,18 @@ def test_the_logged_model_predicts_what_the_stage_did(workspace):
     assert {"validation_loss", "validation_kl", "eeg_two_way"} <= metrics.keys()
 
 
-def test_pictures_are_drawn(workspace):
-    sizes = {path.stem: Image.open(path).size for path in (workspace / "models/structural_vae/demo/figures").iterdir()}
+def test_figures_are_drawn_into_the_run_and_not_into_the_outputs(workspace):
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
+    reference = json.loads((workspace / "models/runs/structural_vae/demo/mlflow.json").read_text())
+    folder = Path(mlflow.artifacts.download_artifacts(run_id=reference["run_id"], artifact_path="figures"))
+    sizes = {path.stem: Image.open(path).size for path in folder.iterdir()}
     assert (
         set(sizes) == {"reconstructions", "structure", "traversals"} and min(min(size) for size in sizes.values()) > 300
     )
+    assert not list((workspace / "models").rglob("*.png"))
+    previews = read_previews(workspace / "models/structural_vae/demo")
+    assert previews["eeg_maps_sub-01"].shape == previews["maps"].shape == (10, 3, 32, 32)
+    assert previews["traversal_images"].shape == (3, 7, 32, 32, 3) and previews["seen"].dtype == np.uint8
 
 
 def test_tangrams_have_eight_channels(tmp_path, monkeypatch):

@@ -3,10 +3,7 @@
 What is trained is a module of its own, :class:`ConDiffusion`; the rest of the generator and EEGConvNet stay frozen.
 """
 
-import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
@@ -19,42 +16,25 @@ from transformers import CLIPTextModel
 from transformers.masking_utils import create_causal_mask
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.condiffusion.adaptation import Adaptation, AdaptationKind, read_adaptation
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.generation.generator import Generator
 
-Kind = Literal["full", "lora"]
-
-FILE = "condiffusion.json"
 CROSS_ATTENTION = "cross_attention.safetensors"
 
 LAYER = "attn2"
 """Name of the UNet's cross-attention layers; ``attn1`` is their self-attention."""
 
 IN_UNET = rf".*\.{LAYER}\.(to_q|to_k|to_v|to_out\.0)"
+"""Regular expression of the UNet's layers that low-rank adapters are added to."""
+
 IN_TEXT_ENCODER = ["q_proj", "k_proj", "v_proj", "out_proj"]
-"""Layers that low-rank adapters are added to."""
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """What a folder of trained parts holds, its ``condiffusion.json``.
-
-    Attributes:
-        kind: ``full``: the layers themselves were trained; ``lora``: low-rank adapters of them (Hu et al. 2021,
-            arXiv:2106.09685).
-        rank: of the adapters.
-        generator, classifier: folders of what stayed frozen.
-    """
-
-    kind: Kind
-    rank: int
-    generator: str
-    classifier: str
+"""Layers of the text encoder that low-rank adapters are added to."""
 
 
 class EEGProjection(ModelMixin, ConfigMixin):
-    """The projection head: EEGConvNet's features to token embeddings of a text encoder, learned ones for no EEG.
+    """Projects EEGConvNet's features to token embeddings of a text encoder, with learned embeddings for no EEG.
 
     The paper does not print its layers; standardised features, a linear layer and a layer norm are this project's
     choice. The norm begins at the spread of the encoder's token embeddings, so that the position embedding, which is
@@ -62,8 +42,8 @@ class EEGProjection(ModelMixin, ConfigMixin):
 
     Args:
         features: width of EEGConvNet's tokens.
-        tokens: how many.
-        width: of the text encoder.
+        tokens: number of tokens.
+        width: width of the text encoder.
     """
 
     @register_to_config
@@ -92,22 +72,24 @@ class EEGProjection(ModelMixin, ConfigMixin):
         self.scale.copy_(scale.clamp(min=1e-4))
 
     def forward(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """Project features.
+        """Project features to token embeddings.
 
         Args:
-            features: (B, tokens, features) of EEGConvNet.
-            dropped: (B,) bool, which of them are replaced by no EEG.
+            features: (B, tokens, features) features of EEGConvNet.
+            dropped: (B,) bool, which samples get the embeddings for no EEG.
 
         Returns:
             (B, tokens, width).
 
         Raises:
-            InputError: the features have another shape.
+            InputError: the features do not have this shape.
         """
         if features.shape[1:] != self.mean.shape:
             raise InputError(f"features: must be (batch, *{tuple(self.mean.shape)}) (found {tuple(features.shape)})")
-        found = self.norm(self.linear((features - self.mean) / self.scale))
-        return found if dropped is None else torch.where(dropped[:, None, None], self.nothing.to(found), found)
+        projected = self.norm(self.linear((features - self.mean) / self.scale))
+        if dropped is None:
+            return projected
+        return torch.where(dropped[:, None, None], self.nothing.to(projected), projected)
 
 
 class ConDiffusion(nn.Module):
@@ -119,44 +101,46 @@ class ConDiffusion(nn.Module):
     which has seen every one.
 
     Args:
-        text_encoder: its token embeddings are never read, and should be few.
-        unet: its cross-attention layers become this module's; see :meth:`install`.
-        projection: the head.
-        kind: which of the parameters are trained.
+        text_encoder: text encoder whose token embeddings are never read, and should be few.
+        unet: UNet whose cross-attention layers become this module's; see :meth:`install`.
+        projection: projection head.
+        kind: whether the layers themselves or adapters of them are trained.
     """
 
-    def __init__(self, text_encoder: CLIPTextModel, unet: UNet2DConditionModel, projection: EEGProjection, kind: Kind):
+    def __init__(
+        self, text_encoder: CLIPTextModel, unet: UNet2DConditionModel, projection: EEGProjection, kind: AdaptationKind
+    ):
         super().__init__()
         self.kind = kind
         self.text_encoder, self.projection = text_encoder, projection
-        self.places = [name for name, _ in unet.named_modules() if name.rpartition(".")[2] == LAYER]
-        self.cross_attention = nn.ModuleList(unet.get_submodule(name) for name in self.places)
+        self.layer_names = [name for name, _ in unet.named_modules() if name.rpartition(".")[2] == LAYER]
+        self.cross_attention = nn.ModuleList(unet.get_submodule(name) for name in self.layer_names)
         for name, parameter in self.named_parameters():
             inside = kind == "full" or "lora_" in name or name.startswith("projection.")
             parameter.requires_grad_(inside and "token_embedding" not in name)
 
     def trained(self) -> dict[str, int]:
-        """Number of trained parameters of each part."""
+        """Count the trained parameters of each part."""
         parts = {"text_encoder": self.text_encoder, "cross_attention": self.cross_attention}
         parts["projection"] = self.projection
         return {name: sum(p.numel() for p in m.parameters() if p.requires_grad) for name, m in parts.items()}
 
     def condition(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """Features -> what cross-attention reads, (B, tokens, width); arguments as of :class:`EEGProjection`."""
+        """Turn features into what cross-attention reads, (B, tokens, width); arguments are those of the projection."""
         encoder = self.text_encoder
         hidden = encoder.embeddings(inputs_embeds=self.projection(features, dropped))
         mask = create_causal_mask(
             config=encoder.config, inputs_embeds=hidden, attention_mask=None, past_key_values=None
         )
-        found = encoder.encoder(inputs_embeds=hidden, attention_mask=mask, is_causal=True)
-        return encoder.final_layer_norm(found.last_hidden_state)
+        output = encoder.encoder(inputs_embeds=hidden, attention_mask=mask, is_causal=True)
+        return encoder.final_layer_norm(output.last_hidden_state)
 
     def install(self, unet: UNet2DConditionModel) -> None:
         """Put this module's cross-attention layers into a UNet, in place of those it has.
 
         The UNet is shared by the trained layers and their averages; whichever predicts is put in first.
         """
-        for name, layer in zip(self.places, self.cross_attention, strict=True):
+        for name, layer in zip(self.layer_names, self.cross_attention, strict=True):
             owner, _, child = name.rpartition(".")
             if getattr(unet.get_submodule(owner), child) is not layer:
                 setattr(unet.get_submodule(owner), child, layer)
@@ -170,9 +154,9 @@ class ConDiffusion(nn.Module):
         """Write the trained parts and nothing else; adapters as diffusers and transformers write them.
 
         Args:
-            folder: to write to.
-            unet: that the layers belong to.
-            adaptation: of the file ``condiffusion.json``.
+            folder: folder to write to.
+            unet: UNet that the layers belong to.
+            adaptation: what ``condiffusion.json`` says.
         """
         self.projection.save_pretrained(folder / "projection")
         self.text_encoder.save_pretrained(folder / "text_encoder")
@@ -181,51 +165,51 @@ class ConDiffusion(nn.Module):
             unet.save_lora_adapter(folder / "unet")
         else:
             (folder / "unet").mkdir(parents=True, exist_ok=True)
-            layers = zip(self.places, self.cross_attention, strict=True)
-            values = {f"{place}.{name}": v for place, layer in layers for name, v in layer.state_dict().items()}
+            layers = zip(self.layer_names, self.cross_attention, strict=True)
+            values = {f"{owner}.{name}": v for owner, layer in layers for name, v in layer.state_dict().items()}
             save_file({name: v.contiguous() for name, v in values.items()}, folder / "unet" / CROSS_ATTENTION)
-        (folder / FILE).write_text(json.dumps(asdict(adaptation), indent=2))
+        adaptation.write(folder)
 
 
 def check(generator: Generator, classifier: EEGEncoder) -> None:
     """Check that a generator can be conditioned by an encoder of EEG.
 
     Raises:
-        InputError: it cannot.
+        InputError: the encoder is no EEGConvNet, or its features do not fit the generator's text encoder.
     """
     if not isinstance(classifier, EEGConvNet):
         raise InputError(f"classifier: must be an EEGConvNet, eegconvnet (found {type(classifier).__name__})")
-    place, unet, text = generator.source.pipeline or "generator", generator.unet.config, generator.text_encoder.config
+    name, unet, text = generator.source.pipeline or "generator", generator.unet.config, generator.text_encoder.config
     if unet.addition_embed_type is not None:
         raise InputError(
-            f"{place}: must have one text encoder, as Stable Diffusion 1.5 and 2.1 have (found "
+            f"{name}: must have one text encoder, as Stable Diffusion 1.5 and 2.1 have (found "
             f"unet/config.json: addition_embed_type {unet.addition_embed_type!r}: SDXL has two)"
         )
     if unet.cross_attention_dim != text.hidden_size:
         raise InputError(
-            f"{place}: cross_attention_dim of unet/config.json must be the text encoder's hidden_size, "
+            f"{name}: cross_attention_dim of unet/config.json must be the text encoder's hidden_size, "
             f"{text.hidden_size} (found {unet.cross_attention_dim})"
         )
     if classifier.config.tokens > text.max_position_embeddings:
         raise InputError(
-            f"{place}: max_position_embeddings of text_encoder/config.json must reach EEGConvNet's "
+            f"{name}: max_position_embeddings of text_encoder/config.json must reach EEGConvNet's "
             f"{classifier.config.tokens} tokens (found {text.max_position_embeddings})"
         )
 
 
-def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: Kind, rank: int) -> ConDiffusion:
+def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: AdaptationKind, rank: int) -> ConDiffusion:
     """Make the parts that are to be trained from those of a generator.
 
     Its text encoder and cross-attention layers are taken, not copied; with ``lora`` adapters are added to them.
 
     Args:
-        generator: frozen.
-        classifier: whose features condition.
-        kind: whole layers, or adapters.
-        rank: of the adapters.
+        generator: generator, the rest of which stays frozen.
+        classifier: EEGConvNet whose features condition.
+        kind: whether the layers themselves or adapters of them are trained.
+        rank: rank of the adapters.
 
     Raises:
-        InputError: the two do not fit.
+        InputError: generator and classifier do not fit each other.
     """
     check(generator, classifier)
     text = generator.text_encoder
@@ -261,17 +245,6 @@ def load_condiffusion(folder: Path, generator: Generator) -> ConDiffusion:
             known[name].copy_(value)
     model = ConDiffusion(generator.text_encoder, generator.unet, projection, adaptation.kind)
     return model.requires_grad_(False).eval()
-
-
-def read_adaptation(folder: Path) -> Adaptation:
-    """Read ``condiffusion.json``.
-
-    Raises:
-        InputError: it is not there.
-    """
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder / FILE}: no such file; train_condiffusion writes it")
-    return Adaptation(**json.loads((folder / FILE).read_text()))
 
 
 def _drop_vocabulary(text_encoder: CLIPTextModel) -> None:

@@ -1,6 +1,7 @@
-"""Pictures from EEG by EEG-ConDiffusion: epochs, EEGConvNet, text encoder, UNet, decoder."""
+"""ConDiffusionPipeline from EEG by EEG-ConDiffusion: epochs, EEGConvNet, text encoder, UNet, decoder."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,26 +9,32 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.training.inference import ArrayDataset, BatchedDataset, batched
 from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion, check, load_condiffusion
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.generation.generator import Generator, load_generator
-from eegdiffusion.images.generation.image_sampling import Sampling, sample
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample
+from eegdiffusion.images.generation.sampling_settings import Sampling
 
 BATCH = 64
-"""Epochs that are encoded at a time."""
+"""Number of epochs that are encoded at a time."""
+
+SAMPLING_FILE = "sampling.json"
+"""File of a trained model's folder that says how it samples unless told otherwise."""
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """All that makes pictures from epochs.
+class ConDiffusionPipeline:
+    """All networks that make images from epochs.
 
     Attributes:
-        generator: of latents and pictures.
-        classifier: gives the features.
-        input: filter and scale that epochs pass before.
-        model: the trained parts.
+        generator: generator of latents and images.
+        classifier: EEGConvNet, which gives the features.
+        input: filter and scale that epochs pass first.
+        model: trained parts of EEG-ConDiffusion.
     """
 
     generator: Generator
@@ -35,7 +42,7 @@ class Pictures:
     input: EpochInput
     model: ConDiffusion
 
-    def to(self, device: torch.device) -> "Pictures":
+    def to(self, device: torch.device) -> "ConDiffusionPipeline":
         """Move the networks; all of them are frozen and in evaluation mode."""
         for network in (self.model, self.classifier):
             network.to(device).eval().requires_grad_(False)
@@ -43,70 +50,95 @@ class Pictures:
         return self
 
 
-def load_pictures(folder: Path, generator: Path, encoder: Path, input_: Path) -> Pictures:
+def load_pipeline(folder: Path, generator: Path, encoder: Path, input_: Path) -> ConDiffusionPipeline:
     """Load a trained model.
 
     Args:
-        folder: that train_condiffusion wrote.
+        folder: folder that train_condiffusion wrote.
         generator: folder that prepare_generator wrote.
         encoder: folder of EEGConvNet's weights.
         input_: folder of its ``input.json``.
+
+    Raises:
+        InputError: a part is missing, or the parts do not fit each other.
     """
-    found, classifier = load_generator(generator, ip_adapter=False), load_encoder(encoder)
-    check(found, classifier)
-    return Pictures(found, classifier, EpochInput.load(input_), load_condiffusion(folder, found))
+    loaded, classifier = load_generator(generator, ip_adapter=False), load_encoder(encoder)
+    check(loaded, classifier)
+    return ConDiffusionPipeline(loaded, classifier, EpochInput.load(input_), load_condiffusion(folder, loaded))
 
 
-@torch.inference_mode()
-def encode(classifier: EEGConvNet, input_: EpochInput, epochs: np.ndarray, subject: np.ndarray | None = None) -> Tensor:
-    """EEGConvNet's features (n, tokens, width) of epochs (n, electrodes, samples) as the store has them, on the CPU."""
-    device, parts = next(classifier.parameters()).device, []
-    for k in range(0, len(epochs), BATCH):
-        eeg = torch.from_numpy(input_(np.ascontiguousarray(epochs[k : k + BATCH], dtype=np.float32)).astype(np.float32))
-        who = None if subject is None else torch.from_numpy(subject[k : k + BATCH]).to(device)
-        parts.append(classifier.condition(eeg.to(device), who).float().cpu())
-    return torch.cat(parts)
+def write_sampling(folder: Path, sampling: Sampling) -> None:
+    """Write how the model of a folder samples unless told otherwise."""
+    (folder / SAMPLING_FILE).write_text(json.dumps(asdict(sampling), indent=2))
+
+
+def read_sampling(folder: Path) -> Sampling:
+    """Read what :func:`write_sampling` wrote."""
+    path = folder / SAMPLING_FILE
+    return validate(json.loads(path.read_text()), Sampling, str(path))
+
+
+def encode(classifier: EEGConvNet, input_: EpochInput, epochs: BatchedDataset, desc: str | None = None) -> Tensor:
+    """Compute EEGConvNet's features of epochs.
+
+    Args:
+        classifier: EEGConvNet, on the device to use.
+        input_: filter and scale of its epochs.
+        epochs: dataset of ``eeg`` (electrodes, samples) as the epoch store has it and, where subjects are told apart,
+            ``subject``.
+        desc: label of the progress bar; None shows no bar.
+
+    Returns:
+        (n, tokens, width) on the CPU.
+    """
+    device = next(classifier.parameters()).device
+
+    def features(batch: dict[str, Tensor]) -> Tensor:
+        eeg = input_(batch["eeg"].numpy().astype(np.float32, copy=False)).astype(np.float32)
+        subject = batch["subject"].to(device) if "subject" in batch else None
+        return classifier.condition(torch.from_numpy(eeg).to(device), subject).float()
+
+    # Epochs are filtered on the CPU, in NumPy, as in training.
+    return batched(features, epochs, BATCH, torch.device("cpu"), desc)
 
 
 @torch.inference_mode()
 def generate(
-    model: Pictures, epochs: np.ndarray, seeds: list[int], sampling: Sampling, subject: np.ndarray | None = None,
-    batch_size: int = 32, desc: str | None = None,
+    pipeline: ConDiffusionPipeline, epochs: np.ndarray, seeds: list[int], sampling: Sampling,
+    subject: np.ndarray | None = None, batch_size: int = 32, desc: str | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """Make pictures of epochs; zeroed epochs, or those of other images, are the controls.
+    """Make images of epochs; zeroed epochs, or those of other images, are the controls.
 
     Args:
-        model: loaded.
+        pipeline: loaded networks.
         epochs: (n, electrodes, samples) as the epoch store has them.
-        seeds: one a picture; an epoch has ``len(seeds) / n`` of them, which follow each other.
+        seeds: seed of each image; an epoch has ``len(seeds) / n`` of them, which follow each other.
         sampling: sampler, steps, guidance.
-        subject: (n,) numbers in training, -1 for others; None: all are others.
-        batch_size: pictures at a time.
-        desc: of the progress bar; None: no bar.
+        subject: (n,) numbers of the subjects in training, -1 for others; None: all are others.
+        batch_size: number of images at a time.
+        desc: label of the progress bar; None shows no bar.
 
     Returns:
         (len(seeds), side, side, 3) uint8.
 
     Raises:
-        InputError: epochs or seeds do not fit.
+        InputError: the number of seeds is no multiple of the number of epochs.
     """
     if not len(epochs) or len(seeds) % len(epochs):
         raise InputError(f"seeds: must be as many for each of the {len(epochs)} epochs (found {len(seeds)})")
-    unet = model.generator.unet
-    features = encode(model.classifier, model.input, epochs, subject)
+    unet = pipeline.generator.unet
     device = unet.device
-    condition = torch.cat([model.model.condition(part.to(device)) for part in features.split(BATCH)])
+    arrays = {"eeg": epochs} if subject is None else {"eeg": epochs, "subject": subject}
+    features = encode(pipeline.classifier, pipeline.input, ArrayDataset(**arrays))
+    condition = torch.cat([pipeline.model.condition(part.to(device)) for part in features.split(BATCH)])
     # What stands for no EEG is the same for all.
-    nothing = model.model.condition(features[:1].to(device), torch.ones(1, dtype=torch.bool, device=device))
-    each = len(seeds) // len(epochs)
+    nothing = pipeline.model.condition(features[:1].to(device), torch.ones(1, dtype=torch.bool, device=device))
+    samples = len(seeds) // len(epochs)
 
-    def denoise(noisy: Tensor, steps: Tensor, items: slice, without: bool) -> Tensor:
-        rows = torch.arange(items.start, items.stop, device=device) // each
-        given = nothing.expand(len(rows), -1, -1) if without else condition[rows]
-        return model.model.predict(unet, noisy, steps, given)
+    def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
+        rows = torch.arange(items.start, items.stop, device=device) // samples
+        tokens = nothing.expand(len(rows), -1, -1) if unconditional else condition[rows]
+        return pipeline.model.predict(unet, noisy, steps, tokens)
 
-    latents = sample(
-        denoise, model.generator.scheduler, model.generator.latent_shape, seeds, device,
-        sampling.sampler, sampling.steps, sampling.guidance, batch_size, desc,
-    )  # fmt: skip
-    return model.generator.decode(latents)
+    request = SamplingRequest.of(sampling, pipeline.generator.latent_shape, seeds, batch_size=batch_size, desc=desc)
+    return pipeline.generator.decode(sample(denoise, pipeline.generator.scheduler, request, device))

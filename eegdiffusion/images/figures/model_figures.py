@@ -5,9 +5,19 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from eegdiffusion.images.figures.condiffusion_figures import draw_condiffusion
 from eegdiffusion.images.figures.encoder_figures import draw_encoder
+from eegdiffusion.images.figures.generator_figures import draw_generator
+from eegdiffusion.images.figures.sgdm_figures import draw_sgdm
+from eegdiffusion.images.figures.structure_figures import draw_structural_vae
 
-DRAWING: dict[str, Callable[[Path], dict[str, Figure]]] = {"train_eeg_encoder": draw_encoder}
+DRAWING: dict[str, Callable[[Path], dict[str, Figure]]] = {
+    "train_eeg_encoder": draw_encoder,
+    "prepare_generator": draw_generator,
+    "train_structural_vae": draw_structural_vae,
+    "train_condiffusion": draw_condiffusion,
+    "train_controlnet": draw_sgdm,
+}
 """Stage and the function that draws what it wrote to a folder."""
 
 

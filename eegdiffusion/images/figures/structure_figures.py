@@ -1,6 +1,8 @@
-"""Pictures of a structural VAE: reconstructions, structure maps, traversals of its latents."""
+"""Figures of a structural VAE, from what ``train_structural_vae`` wrote, and structure maps as images."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -9,13 +11,14 @@ from matplotlib.figure import Figure
 from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.observe.figures.style import COLOURS
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.generation.previews import read_previews
 from eegdiffusion.images.structure.structure_maps import CHANNELS
 
 PALETTE = np.array([to_rgb(colour) for colour in ("#FFFFFF", *COLOURS, "#404040")])
-"""Of the background and a tangram's seven pieces."""
+"""Colours (RGB, from 0 to 1) of the background and of a tangram's seven pieces."""
 
-STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-"""Standard deviations of a traversal."""
+EEG_MAPS = "eeg_maps_"
+"""What the names of the previews of a subject begin with."""
 
 
 def draw_maps(maps: np.ndarray) -> np.ndarray:
@@ -25,10 +28,10 @@ def draw_maps(maps: np.ndarray) -> np.ndarray:
         maps: (n, channels, height, width) from 0 to 1.
 
     Returns:
-        (n, height, width, 3) uint8
+        (n, height, width, 3) uint8.
 
     Raises:
-        InputError: another number of channels.
+        InputError: the maps have a number of channels that no kind of map has.
     """
     channels = maps.shape[1]
     if channels not in set(CHANNELS.values()):
@@ -38,32 +41,45 @@ def draw_maps(maps: np.ndarray) -> np.ndarray:
     return np.round(255 * np.broadcast_to(drawn, (*drawn.shape[:3], 3)).clip(0, 1)).astype(np.uint8)
 
 
-def principal_axes(latents: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean latent, and the axes along which latents (n, ...) vary most, as long as a standard deviation."""
-    flat = latents.reshape(len(latents), -1)
-    mean = flat.mean(0)
-    _, lengths, axes = np.linalg.svd(flat - mean, full_matrices=False)
-    axes = axes[:count] * lengths[:count, None] / np.sqrt(len(flat))
-    return mean.reshape(latents.shape[1:]), axes.reshape(-1, *latents.shape[1:])
+def _grids(previews: Mapping[str, np.ndarray], map_kind: str, title: str) -> dict[str, Figure]:
+    """Draw reconstructions and structure maps; see :func:`draw_structural_vae`."""
+    images = {"picture": previews["seen"]}
+    truth = {map_kind: draw_maps(previews["maps"])}
+    of_vae = {f"{map_kind}, VAE": draw_maps(previews["vae_maps"])}
+    of_eeg = {
+        f"from EEG, {name.removeprefix(EEG_MAPS)}": draw_maps(maps)
+        for name, maps in previews.items()
+        if name.startswith(EEG_MAPS)
+    }
+    mean_field = {"mean field": draw_maps(previews["mean_field"])}
+    decoded = {"VAE": previews["decoded"]}
+    return {
+        "reconstructions": image_grid(images | decoded | truth | of_vae, f"Test pictures, reconstructed, {title}"),
+        "structure": image_grid(images | truth | of_vae | of_eeg | mean_field, f"Structure of test pictures, {title}"),
+    }
 
 
-def traversals(
-    latents: np.ndarray, decode: Callable[[np.ndarray], Mapping[str, np.ndarray]], title: str, count: int = 3
-) -> Figure:
-    """Draw what decoding gives along the first principal axes of latents, from -3 to 3 standard deviations.
-
-    Args:
-        latents: of the training pictures, (n, ...).
-        decode: latents -> pictures of each kind by name, e.g. the picture and its structure.
-        title: of the figure.
-        count: of axes.
-    """
-    mean, axes = principal_axes(latents, count)
+def _traversals(previews: Mapping[str, np.ndarray], map_kind: str, title: str) -> Figure:
+    """Draw what decoding gives along the first principal axes of the latents."""
     rows = {}
-    for k, axis in enumerate(axes, start=1):
-        steps = np.stack([mean + step * axis for step in STEPS]).astype(np.float32)
-        rows |= {f"axis {k}: {name}": pictures for name, pictures in decode(steps).items()}
-    figure = image_grid(rows, title)
-    for ax, step in zip(figure.axes, STEPS, strict=False):
+    pairs = zip(previews["traversal_images"], previews["traversal_maps"], strict=True)
+    for k, (images, maps) in enumerate(pairs, start=1):
+        rows |= {f"axis {k}: picture": images, f"axis {k}: {map_kind}": draw_maps(maps)}
+    figure = image_grid(rows, f"Principal axes of the latents, {title}")
+    for ax, step in zip(figure.axes, previews["traversal_steps"], strict=False):
         ax.set_title(f"{step:+g} sd", fontsize=9)
     return figure
+
+
+def draw_structural_vae(folder: Path) -> dict[str, Figure]:
+    """Draw reconstructions, structure maps and traversals of latents.
+
+    Args:
+        folder: output ``structure`` of ``train_structural_vae``.
+
+    Returns:
+        ``reconstructions``, ``structure`` and ``traversals``.
+    """
+    facts, previews = json.loads((folder / "metrics.json").read_text()), read_previews(folder)
+    map_kind, title = facts["structure"], f"{facts['corpus']} data"
+    return _grids(previews, map_kind, title) | {"traversals": _traversals(previews, map_kind, title)}

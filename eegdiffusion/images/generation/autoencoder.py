@@ -4,43 +4,42 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics import MeanMetric
 
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 
 
 class Autoencoding(EMALightningModule):
-    """Squared error of the pictures, and a slight KL divergence to a standard normal.
+    """Minimises the squared error of decoded images plus a slightly weighted KL divergence to a standard normal.
+
+    A batch has ``pixels`` (B, 3, side, side) from -1 to 1.
 
     Args:
-        model: the autoencoder.
-        optimisation: settings.
-        seed: of the latents' noise.
-        kl_weight: of the divergence per latent unit.
+        model: autoencoder to train.
+        optimisation: settings of the optimiser.
+        seed: seed of the latents' noise.
+        kl_weight: weight of the divergence per latent unit.
     """
 
     def __init__(self, model: AutoencoderKL, optimisation: Optimisation, seed: int, kl_weight: float):
         super().__init__(model.to(memory_format=torch.channels_last), optimisation, seed)
         self.kl_weight = kl_weight
-        self.validation_loss = MeanMetric()
+        self.average_over_validation("loss")
 
-    def _error(self, network: AutoencoderKL, pixels: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
+    def _errors(self, network: AutoencoderKL, pixels: Tensor, sample: bool) -> tuple[Tensor, Tensor]:
+        """Return mean squared error and KL divergence per latent unit; ``sample`` draws latents, else their means."""
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        latent = network.encode(pixels).latent_dist
-        found = network.decode(latent.sample() if sample else latent.mean).sample
-        return functional.mse_loss(found, pixels), latent.kl().mean() / latent.mean[0].numel()
+        posterior = network.encode(pixels).latent_dist
+        decoded = network.decode(posterior.sample() if sample else posterior.mean).sample
+        return functional.mse_loss(decoded, pixels), posterior.kl().mean() / posterior.mean[0].numel()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        error, kl = self._error(self.model, batch["pixels"], True)
+        error, kl = self._errors(self.model, batch["pixels"], True)
         loss = error + self.kl_weight * kl
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        self.validation_loss.update(self._error(self.ema_model, batch["pixels"], False)[0], len(batch["pixels"]))
-
-    def on_validation_epoch_end(self) -> None:
-        self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)
-        self.validation_loss.reset()
+        error, _ = self._errors(self.ema_model, batch["pixels"], False)
+        self.update_validation({"loss": error}, len(batch["pixels"]))

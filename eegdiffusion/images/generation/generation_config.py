@@ -7,19 +7,19 @@ from eegdiffusion.images.encoders.training_folders import joint_training_folder
 
 
 @settings
-class GenerationStudy:
-    """A corpus, and the encoders of EEG that condition its generators: those of protocol ``joint``, not filtered."""
+class GenerationConfig:
+    """A corpus, and the EEG encoders of protocol ``joint``, trained on unfiltered epochs, that condition generators."""
 
     corpus: str
-    """Entry of ``image_corpora``."""
+    """Entry of ``image_corpora`` whose images are generated from its EEG."""
     semantics: str
-    """Entry of ``eeg_encoders`` with the objective ``align``: what the image shows."""
+    """Entry of ``eeg_encoders`` with the objective ``align``, which predicts features of what the image shows."""
     classifier: str
     """Entry of ``eeg_encoders`` with the encoder ``eegconvnet`` and the objective ``classify``."""
     pictures: str
-    """Folder of pictures that a small generator learns from, beside the corpus's training images."""
+    """Folder of images that a small generator learns from, beside the corpus's training images."""
 
 
-def encoder_folder(row: Path, seed: int) -> Path:
-    """Folder of the encoder that generators use, below the folder of a row of ``train_eeg_encoder``."""
-    return joint_training_folder(row, seed)
+def encoder_folder(encoder: Path, seed: int) -> Path:
+    """Return the folder of the encoder that generators use, below the folder of an entry of ``eeg_encoders``."""
+    return joint_training_folder(encoder, seed)

@@ -17,23 +17,24 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.generation.pixels import to_pictures, to_pixels
+from eegdiffusion.core.training.inference import ArrayDataset, batched
+from eegdiffusion.images.generation.pixels import as_uint8, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
 FILE = "generator.json"
-DECODED = 16
-"""Pictures that are encoded or decoded at a time."""
+VAE_BATCH = 16
+"""Number of images that are encoded or decoded at a time."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a generator comes from, its ``generator.json``.
+    """Where a generator comes from, as ``generator.json`` says.
 
     Attributes:
         pipeline: folder or hub name of a diffusers pipeline; None: the folder of this file.
         download: whether the hub may be asked for what is not on the disk.
         ip_adapter: file of IP-Adapter's weights (safetensors); None: features condition by :class:`SemanticTokens`.
-        image_size: side of the pictures in pixels.
+        image_size: side of the images in pixels.
         trained: whether the semantic tokens were trained with the UNet; if not, they are to be trained with what is
             built upon it.
     """
@@ -51,9 +52,9 @@ class Generator:
 
     Attributes:
         source: where it comes from.
-        vae, unet, scheduler: diffusers' classes.
-        text_encoder: takes token embeddings of the UNet's width (CLIP's).
-        semantics: features -> tokens; None where an IP-Adapter does it.
+        vae, unet, scheduler: autoencoder, denoiser and noise schedule, of diffusers' classes.
+        text_encoder: CLIP's text encoder, which takes token embeddings of the UNet's width.
+        semantics: network from features to tokens; None where an IP-Adapter does it.
         blank: what the UNet is told where text would be: ``encoder_hidden_states`` and, of SDXL, ``text_embeds``, of
             the empty prompt, each with a batch of one; empty where semantic tokens take the text's place.
     """
@@ -68,17 +69,17 @@ class Generator:
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of a picture's latent."""
+        """(channels, height, width) of an image's latent."""
         side = self.source.image_size // self.downscale
         return self.vae.config.latent_channels, side, side
 
     @property
     def downscale(self) -> int:
-        """Pixels to a latent's side."""
+        """Number of pixels to a step of a latent's side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     def modules(self) -> list[nn.Module]:
-        """All networks."""
+        """Return all networks that there are."""
         return [m for m in (self.vae, self.unet, self.text_encoder, self.semantics) if m is not None]
 
     def to(self, device: torch.device) -> "Generator":
@@ -88,52 +89,56 @@ class Generator:
         self.blank = {name: value.to(device) for name, value in self.blank.items()}
         return self
 
-    @torch.inference_mode()
-    def encode(self, pictures: np.ndarray) -> Tensor:
-        """Encode pictures (n, side, side, 3) uint8 to the means of their scaled latents, (n, c, h, w) on the CPU."""
-        parts = []
-        for k in range(0, len(pictures), DECODED):
-            pixels = to_pixels(pictures[k : k + DECODED]).to(self.vae.device)
-            parts.append(self.scaled(self.vae.encode(pixels).latent_dist.mean).float().cpu())
-        return torch.cat(parts)
+    def encode(self, images: np.ndarray) -> Tensor:
+        """Encode images (n, side, side, 3) uint8 to the means of their scaled latents, (n, c, h, w) on the CPU."""
 
-    @torch.inference_mode()
+        def encode_batch(batch: dict[str, Tensor]) -> Tensor:
+            posterior = self.vae.encode(to_pixels(batch["images"])).latent_dist
+            return self.scaled(posterior.mean).float()
+
+        return batched(encode_batch, ArrayDataset(images=images), VAE_BATCH, self.vae.device)
+
     def decode(self, latents: Tensor) -> np.ndarray:
-        """Decode scaled latents to pictures (n, side, side, 3) uint8."""
-        parts = []
-        for k in range(0, len(latents), DECODED):
-            part = latents[k : k + DECODED].to(self.vae.device, self.vae.dtype)
-            shift = self.vae.config.shift_factor or 0.0
-            parts.append(to_pictures(self.vae.decode(part / self.vae.config.scaling_factor + shift).sample))
-        return np.concatenate(parts)
+        """Decode scaled latents (n, c, h, w) to images (n, side, side, 3) uint8."""
+        shift = self.vae.config.shift_factor or 0.0
+
+        def decode_batch(batch: dict[str, Tensor]) -> Tensor:
+            unscaled = batch["latents"].to(self.vae.dtype) / self.vae.config.scaling_factor + shift
+            return as_uint8(self.vae.decode(unscaled).sample)
+
+        dataset = ArrayDataset(latents=latents.cpu().numpy())
+        return batched(decode_batch, dataset, VAE_BATCH, self.vae.device).numpy()
 
     def scaled(self, latents: Tensor) -> Tensor:
-        """Bring the VAE's latents to about unit variance."""
+        """Scale and shift the VAE's latents to about zero mean and unit variance."""
         return (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
 
     def condition(
         self, features: Tensor, dropped: Tensor | None = None, semantics: SemanticTokens | None = None
     ) -> dict:
-        """Arguments that tell the UNet, and a ControlNet, about images.
+        """Make the arguments that tell the UNet, and a ControlNet, about images.
 
         Args:
-            features: (B, width) of the images, not normalised.
+            features: (B, width) features of the images, not normalised.
             dropped: (B,) bool, which of them stay without a condition.
-            semantics: tokens in place of the generator's own.
+            semantics: semantic tokens in place of the generator's own.
+
+        Returns:
+            keyword arguments of the UNet.
         """
-        own = semantics or self.semantics
-        if own is not None:
-            found = {"encoder_hidden_states": own(features, dropped)}
+        tokens = semantics or self.semantics
+        if tokens is not None:
+            arguments = {"encoder_hidden_states": tokens(features, dropped)}
         else:
             kept = features if dropped is None else torch.where(dropped[:, None], 0.0, features)
-            found = {"encoder_hidden_states": self._blank("encoder_hidden_states", len(features))}
-            found["added_cond_kwargs"] = {"image_embeds": [kept[:, None].to(self.unet.dtype)]}
+            arguments = {"encoder_hidden_states": self._blank("encoder_hidden_states", len(features))}
+            arguments["added_cond_kwargs"] = {"image_embeds": [kept[:, None].to(self.unet.dtype)]}
         if "text_embeds" in self.blank:
             sizes = torch.tensor([self.source.image_size, self.source.image_size, 0, 0] + [self.source.image_size] * 2)
-            added = found.setdefault("added_cond_kwargs", {})
+            added = arguments.setdefault("added_cond_kwargs", {})
             added["text_embeds"] = self._blank("text_embeds", len(features))
             added["time_ids"] = sizes.to(added["text_embeds"]).expand(len(features), -1)
-        return found
+        return arguments
 
     def _blank(self, name: str, batch: int) -> Tensor:
         return self.blank[name].expand(batch, *self.blank[name].shape[1:])
@@ -150,11 +155,11 @@ class Generator:
 
 
 def weights_digest(network: nn.Module) -> str:
-    """SHA-256 of a network's weights, by name."""
-    total = hashlib.sha256()
+    """Compute the SHA-256 of a network's weights and their names."""
+    digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
-        total.update(name.encode() + value.detach().float().cpu().numpy().tobytes())
-    return total.hexdigest()
+        digest.update(name.encode() + value.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def open_generator(source: Source, folder: Path | None = None, n_features: int = 1280) -> Generator:
@@ -162,20 +167,20 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
 
     Args:
         source: what its ``generator.json`` says.
-        folder: of that file.
-        n_features: length of the image features, where semantic tokens are made anew.
+        folder: folder of that file.
+        n_features: length of the image features, where semantic tokens are made with random weights.
 
     Raises:
-        InputError: a part of the pipeline is not there, or does not fit.
+        InputError: a part of the pipeline is missing, or does not fit.
     """
-    place = source.pipeline or str(folder)
+    pipeline = source.pipeline or str(folder)
     options = {"local_files_only": not source.download}
 
     def part(cls, name: str, **more):
         try:
-            return cls.from_pretrained(place, subfolder=name, **options, **more)
+            return cls.from_pretrained(pipeline, subfolder=name, **options, **more)
         except (OSError, ValueError) as error:
-            raise InputError(f"{place}/{name}: must be a part of a diffusers pipeline ({error})") from error
+            raise InputError(f"{pipeline}/{name}: must be a part of a diffusers pipeline ({error})") from error
 
     vae, unet = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet")
     text_encoder, scheduler = part(CLIPTextModel, "text_encoder", dtype=torch.float32), part(DDPMScheduler, "scheduler")
@@ -195,11 +200,11 @@ def load_generator(folder: Path, ip_adapter: bool = True) -> Generator:
     """Load the generator of a folder that :meth:`Generator.save` wrote.
 
     Args:
-        folder: the folder.
-        ip_adapter: whether with its IP-Adapter, where it has one; a UNet with one always wants image features.
+        folder: folder with ``generator.json``.
+        ip_adapter: whether to load its IP-Adapter, where it has one; a UNet with one always wants image features.
 
     Raises:
-        InputError: it is not there, or a part of it.
+        InputError: the file, or a part of the generator, is missing.
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder / FILE}: no such file; prepare_generator writes it")
@@ -217,11 +222,11 @@ def _empty_prompt(part, text_encoder: CLIPTextModel, two: bool) -> dict[str, Ten
 
     if not two:
         return {"encoder_hidden_states": text_encoder(ids("tokenizer")).last_hidden_state}
-    second = part(CLIPTextModelWithProjection, "text_encoder_2")
-    first = text_encoder(ids("tokenizer"), output_hidden_states=True).hidden_states[-2]
-    other = second(ids("tokenizer_2"), output_hidden_states=True)
-    states = torch.cat([first, other.hidden_states[-2]], dim=-1)
-    return {"encoder_hidden_states": states, "text_embeds": other.text_embeds}
+    text_encoder_2 = part(CLIPTextModelWithProjection, "text_encoder_2")
+    hidden = text_encoder(ids("tokenizer"), output_hidden_states=True).hidden_states[-2]
+    output_2 = text_encoder_2(ids("tokenizer_2"), output_hidden_states=True)
+    states = torch.cat([hidden, output_2.hidden_states[-2]], dim=-1)
+    return {"encoder_hidden_states": states, "text_embeds": output_2.text_embeds}
 
 
 def _load_ip_adapter(unet: UNet2DConditionModel, path: Path) -> None:
@@ -230,8 +235,8 @@ def _load_ip_adapter(unet: UNet2DConditionModel, path: Path) -> None:
         raise InputError(f"{path}: ip_adapter: must be a safetensors file of IP-Adapter's weights")
     state: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
     for name, value in load_file(path).items():
-        group, _, rest = name.partition(".")
+        group, _, parameter = name.partition(".")
         if group not in state:
             raise InputError(f"{path}: {name}: must begin with image_proj. or ip_adapter.")
-        state[group][rest] = value
+        state[group][parameter] = value
     unet._load_ip_adapter_weights([state])

@@ -1,4 +1,4 @@
-"""Pictures that a small generator learns from, and those of a corpus that it must not know."""
+"""Images that a small generator learns from, and those of a corpus that it must not know."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +12,36 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.images.corpora.image_files import fitted_picture, open_picture, picture_files
 from eegdiffusion.images.epochs.classes import classes_of
+from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_features import ImageFeatures
 from eegdiffusion.images.features.image_networks import NetworkName, load_network
 from eegdiffusion.images.generation.generator import Generator
 
 BATCH = 16
+"""Number of images that are read at a time."""
 
 EXEMPLARS = 3
-"""Of a concept, so that a classifier of EEG is tested on some of them; see ``eegdiffusion.images.epochs.classes``."""
+"""Fewest images of a concept with which an EEG classifier holds some of them out; see
+``eegdiffusion.images.epochs.classes``."""
+
+
+def images_with_files(store: EpochStore) -> np.ndarray:
+    """Say which images of a store have a file, (images,) bool.
+
+    Raises:
+        InputError: none has.
+    """
+    known = store.images["sha256"].notna().to_numpy()
+    if not known.any():
+        raise InputError(f"{store.path}: has no images; what conditions a generator needs them")
+    return known
 
 
 def image_file(images: pandas.DataFrame, row: int) -> Path:
-    """File of an image of a store.
+    """Return the file of an image of a store.
 
     Raises:
-        InputError: it is not the file that ingestion saw.
+        InputError: the file is not the one that ingestion saw.
     """
     path = Path(images["file"][row])
     if not path.is_file() or content_hash(path) != images["sha256"][row]:
@@ -35,12 +50,12 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
 
 
 def image_pixels(images: pandas.DataFrame, rows: np.ndarray, side: int) -> np.ndarray:
-    """Pictures of a store's images: (rows, side, side, 3) uint8; see :func:`image_file`."""
+    """Read images of a store as (rows, side, side, 3) uint8; see :func:`image_file`."""
     return np.stack([fitted_picture(image_file(images, row), side) for row in rows])
 
 
 def held_out_images(images: pandas.DataFrame) -> np.ndarray:
-    """Which images (images,) bool test or validate the decoding of EEG: a generator must not know them."""
+    """Say which images, (images,) bool, test or validate the decoding of EEG, which a generator must not know."""
     held_out = (images["split"] != "train").to_numpy()
     most = images.loc[~held_out, "concept"].value_counts().max()
     if most < EXEMPLARS:
@@ -48,50 +63,59 @@ def held_out_images(images: pandas.DataFrame) -> np.ndarray:
     return held_out | np.isin(classes_of(images, None, seed=0).split, ("validation", "test"))
 
 
-def learned_pictures(
+def generator_training_images(
     folder: Path, images: pandas.DataFrame, features: ImageFeatures, side: int,
     network: tuple[NetworkName, str | None], device: torch.device,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Gather what a small generator learns from: pictures of a folder and of a corpus's training, each once.
+    """Read what a small generator learns from: the images of a folder and of a corpus's training split, each once.
 
     Args:
-        folder: with pictures.
-        images: of the corpus's store.
-        features: of these images.
-        side: of the pictures, in pixels.
-        network: that made the features, and its source.
-        device: where the features of the folder's pictures are computed.
+        folder: folder of images.
+        images: table of the images of the corpus's store.
+        features: features of these images.
+        side: side of the images read, in pixels.
+        network: name and source of the network that made the features.
+        device: device on which the features of the folder's images are computed.
 
     Returns:
-        (n, side, side, 3) uint8, and their features (n, width).
+        (n, side, side, 3) uint8 images, and their (n, width) features.
 
     Raises:
-        InputError: there are none.
+        InputError: there are no such images.
     """
     known, held_out = images["sha256"].notna().to_numpy(), held_out_images(images)
     rows = np.flatnonzero(known & ~held_out)
-    pictures = [fitted_picture(image_file(images, row), side) for row in rows]
-    found = [features.features[row] for row in rows]
-    # Neither a picture that is held out nor one that is there already.
-    seen = set(images.loc[known, "sha256"])
-    files = tqdm(picture_files(folder), desc="more pictures", unit="picture")
-    more = [path for path in files if content_hash(path) not in seen]
-    compute, _ = load_network(*network, device)
-    for k in tqdm(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
-        part = [open_picture(path, side) for path in more[k : k + BATCH]]
-        found.extend(compute(part))
-        pictures += [fitted_picture(path, side) for path in more[k : k + BATCH]]
-    if not pictures:
+    training_images = [fitted_picture(image_file(images, row), side) for row in rows]
+    training_features = [features.features[row] for row in rows]
+    # Of the folder, neither an image that is held out nor one of the corpus's training images.
+    corpus_hashes = set(images.loc[known, "sha256"])
+    files = tqdm(picture_files(folder), desc="more images", unit="image")
+    more = [path for path in files if content_hash(path) not in corpus_hashes]
+    compute_features, _ = load_network(*network, device)
+    for start in tqdm(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
+        batch = more[start : start + BATCH]
+        training_features.extend(compute_features([open_picture(path, side) for path in batch]))
+        training_images += [fitted_picture(path, side) for path in batch]
+    if not training_images:
         raise InputError(f"{folder}: must hold pictures to train a small generator on (found none, nor in the corpus)")
-    return np.stack(pictures), np.stack(found)
+    return np.stack(training_images), np.stack(training_features)
 
 
 def latent_parts(
     generator: Generator, images: pandas.DataFrame, known: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Encode the images of a store, a few at a time: rows, their pictures, their latents."""
+    """Encode the images of a store a few at a time.
+
+    Args:
+        generator: generator whose autoencoder encodes.
+        images: table of the store's images.
+        known: (images,) bool, which images have a file.
+
+    Yields:
+        rows, their images (rows, side, side, 3) uint8, and their latents (rows, c, h, w).
+    """
     rows = np.flatnonzero(known)
-    for k in tqdm(range(0, len(rows), BATCH), desc="latents", unit="batch"):
-        part = rows[k : k + BATCH]
-        pictures = image_pixels(images, part, generator.source.image_size)
-        yield part, pictures, generator.encode(pictures).numpy()
+    for start in tqdm(range(0, len(rows), BATCH), desc="latents", unit="batch"):
+        batch_rows = rows[start : start + BATCH]
+        batch_images = image_pixels(images, batch_rows, generator.source.image_size)
+        yield batch_rows, batch_images, generator.encode(batch_images).numpy()

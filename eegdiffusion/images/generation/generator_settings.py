@@ -6,66 +6,86 @@ from annotated_types import Ge
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Optimisation, Positive
-from eegdiffusion.images.generation.latent_diffusion import Denoising
+from eegdiffusion.images.generation.denoising_settings import Denoising
 
 
 @settings
-class Autoencoder:
-    """The small generator's ``AutoencoderKL``."""
+class AutoencoderSettings:
+    """Sizes and training of the small generator's ``AutoencoderKL``."""
 
     widths: list[Positive]
-    """Channels of its levels; each but the last halves the picture."""
+    """Channels of each level; each level but the last halves the image's side."""
     layers: Positive
+    """Residual blocks of each level."""
     latent_channels: Positive
+    """Channels of a latent."""
     groups: Positive
-    """Of the group norms."""
+    """Groups of the group norms; they must divide every width."""
     kl_weight: Annotated[float, Ge(0)]
-    """Of the divergence per latent unit."""
+    """Weight of the KL divergence per latent unit in the loss."""
     optimisation: Optimisation
+    """Optimiser and stopping rule of the autoencoder's training."""
 
 
 @settings
-class Network:
-    """The small generator's ``UNet2DConditionModel`` and what conditions it."""
+class DenoiserSettings:
+    """Sizes and training of the small generator's ``UNet2DConditionModel`` and of what conditions it."""
 
     widths: list[Positive]
-    """Channels of its levels; all but the first attend to the condition."""
+    """Channels of each level; all levels but the first attend to the condition."""
     layers: Positive
+    """Residual blocks of each level."""
     head_width: Positive
+    """Channels of an attention head."""
     groups: Positive
+    """Groups of the group norms; they must divide every width."""
     tokens: Positive
-    """That stand for the image features."""
+    """Number of tokens that stand for the image features in cross-attention."""
     denoising: Denoising
+    """Loss of the UNet."""
     optimisation: Optimisation
+    """Optimiser and stopping rule of the UNet's training."""
 
 
 @settings
-class TextEncoder:
-    """The small generator's ``CLIPTextModel``, whose weights are drawn and left for EEG-ConDiffusion to train."""
+class TextEncoderSettings:
+    """Sizes of the small generator's ``CLIPTextModel``; its weights stay random until EEG-ConDiffusion trains them."""
 
     layers: Positive
+    """Number of transformer layers."""
     heads: Positive
+    """Number of attention heads of a layer."""
     width: Positive
-    """Also of the UNet's cross-attention."""
+    """Width of the text encoder, and of the UNet's cross-attention."""
     tokens: Positive
+    """Number of positions that the encoder has embeddings for."""
 
 
 @settings
-class Diffusion:
-    """The small generator's noise schedule; the user's pipeline brings its own."""
+class NoiseScheduleSettings:
+    """Noise schedule of the small generator; a pipeline that the user gives brings its own."""
 
     steps: Positive
+    """Number of diffusion steps in training."""
     beta_schedule: Literal["scaled_linear", "linear", "squaredcos_cap_v2"]
+    """How the noise grows over the steps, by diffusers' names."""
     prediction_type: Literal["epsilon", "v_prediction"]
+    """What the UNet predicts: the noise, or the velocity."""
 
 
 @settings
-class SmallGenerator:
-    """All of it."""
+class SmallGeneratorSettings:
+    """Sizes and training of a small image generator."""
 
     image_size: Annotated[int, Ge(8)]
+    """Side of the generated images in pixels."""
     seed: Count
-    diffusion: Diffusion
-    autoencoder: Autoencoder
-    network: Network
-    text_encoder: TextEncoder
+    """Seed of the weights, of the order of images and of all noise in training."""
+    diffusion: NoiseScheduleSettings
+    """Noise schedule."""
+    autoencoder: AutoencoderSettings
+    """Autoencoder, which is trained first."""
+    network: DenoiserSettings
+    """UNet, which is trained on the autoencoder's latents."""
+    text_encoder: TextEncoderSettings
+    """Text encoder, which is not trained here."""

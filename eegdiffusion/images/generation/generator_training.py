@@ -1,5 +1,6 @@
 """Trains a small image generator: an autoencoder, and a UNet on its latents conditioned by image features."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,59 +11,50 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from eegdiffusion.core.training.fit import Fitted, fit
+from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.generation.autoencoder import Autoencoding
-from eegdiffusion.images.generation.dirac_init import carry, sharpen, silence
-from eegdiffusion.images.generation.generator import Generator, Source, to_pixels
-from eegdiffusion.images.generation.generator_settings import Autoencoder, Network, SmallGenerator
+from eegdiffusion.images.generation.dirac_init import dirac_init_, narrow_posterior_init_, zero_init_
+from eegdiffusion.images.generation.generator import Generator, Source
+from eegdiffusion.images.generation.generator_settings import (
+    AutoencoderSettings,
+    DenoiserSettings,
+    SmallGeneratorSettings,
+)
 from eegdiffusion.images.generation.latent_diffusion import Denoiser, GeneratorTraining
+from eegdiffusion.images.generation.pixels import to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
 
-class FlippedPictures:
-    """Pictures as pixels; in training each also left for right.
+class FlippedImages:
+    """A dataset of images as pixels; for training, each also mirrored left to right.
 
     Args:
-        pictures: (n, side, side, 3) uint8.
-        flip: whether items n and beyond are the same pictures left for right.
+        images: (n, side, side, 3) uint8.
+        flip: whether items n and beyond are the same images mirrored.
     """
 
-    def __init__(self, pictures: np.ndarray, flip: bool):
-        self._pictures, self._flip = pictures, flip
+    def __init__(self, images: np.ndarray, flip: bool):
+        self._images, self._flip = images, flip
 
     def __len__(self) -> int:
-        return len(self._pictures) * (2 if self._flip else 1)
+        return len(self._images) * (2 if self._flip else 1)
 
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read items: ``pixels`` (batch, 3, side, side) float32 from -1 to 1."""
-        turned, rows = np.divmod(np.asarray(indices), len(self._pictures))
-        found = self._pictures[rows]
-        found[turned == 1] = found[turned == 1, :, ::-1]
-        return {"pixels": to_pixels(found).numpy()}
+        mirrored, rows = np.divmod(np.asarray(indices), len(self._images))
+        images = self._images[rows]
+        images[mirrored == 1] = images[mirrored == 1, :, ::-1]
+        return {"pixels": to_pixels(images).numpy()}
 
 
-class LatentItems:
-    """Latents and features as items of a dataset.
+def make_autoencoder(settings: AutoencoderSettings, side: int) -> AutoencoderKL:
+    """Make an autoencoder for images of this side in pixels with random weights.
 
-    Args:
-        latents: (n, c, h, w) float32.
-        others: (n, ...) arrays by name.
+    See ``eegdiffusion.images.generation.dirac_init`` for how they begin.
     """
-
-    def __init__(self, latents: np.ndarray, **others: np.ndarray):
-        self._arrays = {"latent": latents} | others
-
-    def __len__(self) -> int:
-        return len(self._arrays["latent"])
-
-    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        return {name: values[indices] for name, values in self._arrays.items()}
-
-
-def make_autoencoder(settings: Autoencoder, side: int) -> AutoencoderKL:
-    """Make an autoencoder with freshly drawn weights; see ``eegdiffusion.images.generation.dirac_init``."""
     levels = len(settings.widths)
-    made = AutoencoderKL(
+    autoencoder = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=tuple(settings.widths),
@@ -73,19 +65,26 @@ def make_autoencoder(settings: Autoencoder, side: int) -> AutoencoderKL:
         mid_block_add_attention=False,
         scaling_factor=1.0,
     )
-    branches = {block.conv2 for block in made.modules() if isinstance(block, ResnetBlock2D)}
-    inner = {block.conv1 for block in made.modules() if isinstance(block, ResnetBlock2D)}
-    for layer in made.modules():
-        if layer in branches:
-            silence(layer)
-        elif isinstance(layer, nn.Conv2d) and layer not in inner:
-            carry(layer)
-    sharpen(made.quant_conv)
-    return made
+    blocks = [module for module in autoencoder.modules() if isinstance(module, ResnetBlock2D)]
+    last_of_block, first_of_block = {block.conv2 for block in blocks}, {block.conv1 for block in blocks}
+    for layer in autoencoder.modules():
+        if layer in last_of_block:
+            zero_init_(layer)
+        elif isinstance(layer, nn.Conv2d) and layer not in first_of_block:
+            dirac_init_(layer)
+    narrow_posterior_init_(autoencoder.quant_conv)
+    return autoencoder
 
 
-def make_unet(settings: Network, channels: int, side: int, condition: int) -> UNet2DConditionModel:
-    """Make a UNet with freshly drawn weights, for latents (channels, side, side) and tokens of width ``condition``."""
+def make_unet(settings: DenoiserSettings, channels: int, side: int, condition: int) -> UNet2DConditionModel:
+    """Make a UNet with random weights.
+
+    Args:
+        settings: sizes of the UNet.
+        channels: channels of a latent.
+        side: side of a latent.
+        condition: width of the tokens that condition it.
+    """
     deeper = len(settings.widths) - 1
     return UNet2DConditionModel(
         sample_size=side,
@@ -101,8 +100,8 @@ def make_unet(settings: Network, channels: int, side: int, condition: int) -> UN
     )
 
 
-def make_generator(settings: SmallGenerator, n_features: int) -> Generator:
-    """Make a small generator with freshly drawn weights, all of them determined by the seed."""
+def make_generator(settings: SmallGeneratorSettings, n_features: int) -> Generator:
+    """Make a small generator for ``n_features`` image features, with random weights that the seed determines."""
     torch.manual_seed(settings.seed)
     auto, network, text = settings.autoencoder, settings.network, settings.text_encoder
     side = settings.image_size // 2 ** (len(auto.widths) - 1)
@@ -137,49 +136,59 @@ def make_generator(settings: SmallGenerator, n_features: int) -> Generator:
     )
 
 
+@dataclass(frozen=True)
+class FittedGenerator:
+    """How the two trainings of a small generator went.
+
+    Attributes:
+        autoencoder: training of the autoencoder.
+        network: training of UNet and semantic tokens.
+    """
+
+    autoencoder: Fitted
+    network: Fitted
+
+
 def train_generator(
-    generator: Generator, pictures: np.ndarray, features: np.ndarray, held_out: np.ndarray, settings: SmallGenerator,
-    hardware: Hardware, work: Path, device: torch.device,
-) -> tuple[Fitted, Fitted]:  # fmt: skip
+    generator: Generator, images: np.ndarray, features: np.ndarray, held_out: np.ndarray,
+    settings: SmallGeneratorSettings, hardware: Hardware, work: Path, device: torch.device,
+) -> FittedGenerator:  # fmt: skip
     """Train the autoencoder, then UNet and semantic tokens on its latents.
 
     Args:
-        generator: from :func:`make_generator`; its networks are trained in place.
-        pictures: (n, side, side, 3) uint8.
-        features: (n, width) of the pictures.
-        held_out: (n,) bool, those that choose the weights and are not trained on.
-        settings: of both.
-        hardware: where to run.
-        work: folder for checkpoints.
-        device: where latents are computed.
-
-    Returns:
-        how both trainings went.
+        generator: generator from :func:`make_generator`, whose networks are trained in place.
+        images: (n, side, side, 3) uint8.
+        features: (n, width) features of the images.
+        held_out: (n,) bool, images that choose the weights and are not trained on.
+        settings: settings of both trainings.
+        hardware: devices to train on.
+        work: folder for checkpoints, from which an interrupted training goes on.
+        device: device on which latents are computed.
     """
     kept = ~held_out
-    module = Autoencoding(
+    autoencoding = Autoencoding(
         generator.vae, settings.autoencoder.optimisation, settings.seed, settings.autoencoder.kl_weight
     )
-    first = fit(
-        module, FlippedPictures(pictures[kept], True), FlippedPictures(pictures[held_out], False),
+    fitted_autoencoder = fit(
+        autoencoding, FlippedImages(images[kept], True), FlippedImages(images[held_out], False),
         monitor="validation_loss", mode="min", hardware=hardware, work=work / "autoencoder",
     )  # fmt: skip
-    generator.vae = module.ema_model
+    generator.vae = autoencoding.ema_model
     generator.to(device)
-    latents = generator.encode(pictures)
+    latents = generator.encode(images)
     generator.vae.register_to_config(scaling_factor=float(1 / latents[torch.from_numpy(kept)].std()))
     latents = generator.scaled(latents).numpy()
-    flipped = generator.encode(pictures[kept][:, :, ::-1]).numpy()
+    flipped = generator.encode(images[kept][:, :, ::-1]).numpy()
     generator.semantics.fit_scale(torch.from_numpy(features[kept]).to(device))
-    pair = Denoiser(generator.unet, generator.semantics).requires_grad_(True).train()
+    denoiser = Denoiser(generator.unet, generator.semantics).requires_grad_(True).train()
     training = GeneratorTraining(
-        pair, [], generator.scheduler, settings.network.denoising, settings.network.optimisation, settings.seed
+        denoiser, [], generator.scheduler, settings.network.denoising, settings.network.optimisation, settings.seed
     )
-    train = LatentItems(np.concatenate([latents[kept], flipped]), features=np.tile(features[kept], (2, 1)))
-    validation = LatentItems(latents[held_out], features=features[held_out])
-    second = fit(
+    train = ArrayDataset(latent=np.concatenate([latents[kept], flipped]), features=np.tile(features[kept], (2, 1)))
+    validation = ArrayDataset(latent=latents[held_out], features=features[held_out])
+    fitted_network = fit(
         training, train, validation, monitor="validation_loss", mode="min", hardware=hardware, work=work / "network"
     )
     generator.unet, generator.semantics = training.ema_model.unet, training.ema_model.semantics
     generator.to(device)
-    return first, second
+    return FittedGenerator(fitted_autoencoder, fitted_network)

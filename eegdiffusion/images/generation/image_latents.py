@@ -1,6 +1,6 @@
-"""A corpus's pictures at the size of a generator, and their latents: encoded once, memory-mapped.
+"""A corpus's images at the size of a generator, and their latents: encoded once, memory-mapped.
 
-``pictures.npy`` takes 3 bytes a pixel, 0.8 MB a picture of 512 x 512; ``latents.npy`` a sixteenth of that or less.
+``pictures.npy`` takes 3 bytes a pixel, 0.8 MB an image of 512 x 512; ``latents.npy`` a sixteenth of that or less.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 
 @dataclass(frozen=True)
 class Encoding:
-    """What latents are of, their ``latents.json``.
+    """What latents were made from, as ``latents.json`` says.
 
     Attributes:
         store: fingerprint of the epoch store whose images they are.
-        generator: digest of the autoencoder's weights.
-        side: of the pictures, in pixels.
-        shape: of a latent.
+        generator: SHA-256 of the autoencoder's weights.
+        side: side of the images in pixels.
+        shape: (channels, height, width) of a latent.
     """
 
     store: str
@@ -31,18 +31,18 @@ class Encoding:
 
 
 class ImageLatents(FingerprintedFolder[Encoding]):
-    """Latents on disk.
+    """Images and their latents on disk, by row of the epoch store's images; see :class:`FingerprintedFolder`.
 
     Args:
-        path: their folder.
-        store: fingerprint of the epoch store that they are to belong to.
+        path: folder that :func:`write_latents` wrote.
+        store: fingerprint of the epoch store that they must belong to.
 
     Raises:
-        InputError: they are of other images.
+        InputError: they belong to another epoch store.
 
     Attributes:
-        latents: (images, c, h, w) float32, means, scaled; zeros where an image has no file.
-        pictures: (images, side, side, 3) uint8; zeros where an image has no file.
+        latents: (images, c, h, w) float32 scaled means; zeros where an image has no file.
+        images: (images, side, side, 3) uint8; zeros where an image has no file.
         known: (images,) bool, which images have a file.
     """
 
@@ -51,28 +51,28 @@ class ImageLatents(FingerprintedFolder[Encoding]):
     def __init__(self, path: Path, store: str):
         super().__init__(path, store)
         self.latents: np.ndarray = np.load(path / "latents.npy", mmap_mode="r")
-        self.pictures: np.ndarray = np.load(path / "pictures.npy", mmap_mode="r")
+        self.images: np.ndarray = np.load(path / "pictures.npy", mmap_mode="r")
         self.known: np.ndarray = np.load(path / "known.npy")
 
 
 def write_latents(
     path: Path, encoding: Encoding, known: np.ndarray, parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> None:
-    """Write latents; see :class:`ImageLatents`.
+    """Write images and latents; see :class:`ImageLatents`.
 
     Args:
         path: folder to make.
-        encoding: what they are of.
-        known: (images,) bool.
-        parts: rows, their pictures and their latents, of a few images at a time.
+        encoding: what the latents are made from.
+        known: (images,) bool, which images have a file.
+        parts: rows, their images and their latents, of a few images at a time.
     """
     path.mkdir(parents=True)
     side = encoding.side
-    pictures = open_memmap(path / "pictures.npy", "w+", np.uint8, (len(known), side, side, 3))
+    images = open_memmap(path / "pictures.npy", "w+", np.uint8, (len(known), side, side, 3))
     latents = open_memmap(path / "latents.npy", "w+", np.float32, (len(known), *encoding.shape))
-    for rows, some_pictures, some_latents in parts:
-        pictures[rows], latents[rows] = some_pictures, some_latents
-    pictures.flush()
+    for rows, row_images, row_latents in parts:
+        images[rows], latents[rows] = row_images, row_latents
+    images.flush()
     latents.flush()
     np.save(path / "known.npy", known)
     ImageLatents.write_sidecar(path, encoding)

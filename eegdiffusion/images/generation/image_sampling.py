@@ -1,19 +1,17 @@
-"""Sampling of a generator: noise to pictures, under conditions, with classifier-free guidance."""
+"""Sampling of a generator: noise to latents of images, under conditions, with classifier-free guidance."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
-from annotated_types import Ge
 from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler
 from torch import Tensor
 from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.settings import settings
-
-Sampler = Literal["unipc", "ddim", "euler_ancestral", "ddpm"]
+from eegdiffusion.images.generation.sampling_settings import Sampler, Sampling
 
 SAMPLERS = {
     "unipc": UniPCMultistepScheduler,
@@ -27,13 +25,46 @@ Denoise = Callable[[Tensor, Tensor, slice, bool], Tensor]
 """(noisy latents, steps, which items, whether without their condition) -> the network's prediction."""
 
 
-@settings
-class Sampling:
-    """How pictures are sampled; see :func:`sample`."""
+@dataclass(frozen=True)
+class SamplingRequest:
+    """What is sampled and how; see :func:`sample`.
 
-    sampler: Sampler
-    steps: Annotated[int, Ge(1)]
-    guidance: Annotated[float, Ge(0)]
+    Attributes:
+        shape: (channels, height, width) of a latent.
+        seeds: seed of the noise of each item.
+        sampler: name of the sampler, a key of :data:`SAMPLERS`.
+        steps: number of steps of the sampler.
+        guidance: scale w of classifier-free guidance, e0 + w (e - e0) (Ho and Salimans 2022, arXiv:2207.12598); 1 means
+            none.
+        start: (items, *shape) scaled latents that are noised and from which sampling begins, as in SDEdit
+            (arXiv:2108.01073); None: sampling begins from noise alone.
+        strength: share of the steps that are taken from ``start`` on; 1: sampling begins from noise alone.
+        batch_size: number of items at a time.
+        desc: label of the progress bar; None shows no bar.
+
+    Raises:
+        InputError: there is no such sampler.
+    """
+
+    shape: tuple[int, ...]
+    seeds: list[int]
+    sampler: Sampler = "unipc"
+    steps: int = 20
+    guidance: float = 1.0
+    start: Tensor | None = None
+    strength: float = 1.0
+    batch_size: int = 32
+    desc: str | None = None
+
+    def __post_init__(self):
+        if self.sampler not in get_args(Sampler):
+            raise InputError(f"sampler: must be one of {', '.join(get_args(Sampler))} (found {self.sampler!r})")
+
+    @classmethod
+    def of(cls, sampling: Sampling, shape: tuple[int, ...], seeds: list[int], **options) -> "SamplingRequest":
+        """Make a request from settings; ``options`` are other attributes, which win over the settings."""
+        values = {"sampler": sampling.sampler, "steps": sampling.steps, "guidance": sampling.guidance}
+        return cls(shape, seeds, **values | options)
 
 
 def noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
@@ -42,66 +73,59 @@ def noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
 
 
 @torch.inference_mode()
-def sample(
-    denoise: Denoise, training: DDPMScheduler, shape: tuple[int, int, int], seeds: list[int], device: torch.device,
-    sampler: Sampler = "unipc", steps: int = 20, guidance: float = 1.0, batch_size: int = 32, desc: str | None = None,
-    start: Tensor | None = None, strength: float = 1.0,
-) -> Tensor:  # fmt: skip
+def sample(denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device) -> Tensor:
     """Sample latents.
 
     Args:
         denoise: the network under its conditions.
-        training: the scheduler that the network was trained with.
-        shape: of a latent.
-        seeds: one an item.
-        device: where the network is.
-        sampler: see :data:`SAMPLERS`.
-        steps: of the sampler.
-        guidance: scale w of classifier-free guidance, e0 + w (e - e0) (Ho and Salimans 2022); 1: none.
-        batch_size: items at a time.
-        desc: of the progress bar; None: no bar.
-        start: (items, *shape) scaled latents from which sampling begins, noised, as in SDEdit (arXiv:2108.01073).
-        strength: share of the steps that are taken from there; 1: sampling begins from noise alone.
+        training: scheduler that the network was trained with.
+        request: what is sampled and how.
+        device: device of the network.
 
     Returns:
-        (items, *shape), scaled latents on the CPU.
-
-    Raises:
-        InputError: there is no such sampler.
+        (items, *shape) scaled latents on the CPU.
     """
-    if sampler not in SAMPLERS:
-        raise InputError(f"sampler: must be one of {', '.join(SAMPLERS)} (found {sampler!r})")
+    size, desc = request.batch_size, request.desc
     parts = []
-    for first in tqdm(range(0, len(seeds), batch_size), desc=desc, unit="batch", disable=desc is None):
-        items = slice(first, min(first + batch_size, len(seeds)))
-        scheduler = SAMPLERS[sampler].from_config(training.config)
-        scheduler.set_timesteps(steps)
-        chosen = seeds[items]
-        latents, timesteps = noise(shape, chosen).to(device), scheduler.timesteps
-        skipped = 0 if start is None else min(round((1 - strength) * len(timesteps)), len(timesteps) - 1)
-        if skipped:
-            timesteps = timesteps[skipped:]
-            if hasattr(scheduler, "set_begin_index"):
-                scheduler.set_begin_index(skipped)
-            latents = scheduler.add_noise(start[items].to(device), latents, timesteps[:1].to(device))
-        else:
-            latents = latents * float(scheduler.init_noise_sigma)
-        random = [torch.Generator().manual_seed(int(seed) + 1) for seed in chosen]
-        for step in timesteps:
-            scaled = scheduler.scale_model_input(latents, step)
-            now = step.to(device).expand(len(chosen))
-            found = denoise(scaled, now, items, False)
-            if guidance != 1.0:
-                without = denoise(scaled, now, items, True)
-                found = without + guidance * (found - without)
-            extra = {} if sampler == "unipc" else {"generator": random}
-            latents = scheduler.step(found.float(), step, latents, **extra).prev_sample
-        parts.append(latents.cpu())
+    for first in tqdm(range(0, len(request.seeds), size), desc=desc, unit="batch", disable=desc is None):
+        items = slice(first, min(first + size, len(request.seeds)))
+        parts.append(_sample_batch(denoise, training, request, items, device).cpu())
     return torch.cat(parts)
 
 
+def _sample_batch(
+    denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, items: slice, device: torch.device
+) -> Tensor:
+    """Sample the latents of some items of a request."""
+    scheduler = SAMPLERS[request.sampler].from_config(training.config)
+    scheduler.set_timesteps(request.steps)
+    seeds = request.seeds[items]
+    latents, timesteps = noise(request.shape, seeds).to(device), scheduler.timesteps
+    skipped = 0
+    if request.start is not None:
+        skipped = min(round((1 - request.strength) * len(timesteps)), len(timesteps) - 1)
+    if skipped:
+        timesteps = timesteps[skipped:]
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(skipped)
+        latents = scheduler.add_noise(request.start[items].to(device), latents, timesteps[:1].to(device))
+    else:
+        latents = latents * float(scheduler.init_noise_sigma)
+    generators = [torch.Generator().manual_seed(int(seed) + 1) for seed in seeds]
+    for step in timesteps:
+        scaled = scheduler.scale_model_input(latents, step)
+        steps = step.to(device).expand(len(seeds))
+        prediction = denoise(scaled, steps, items, False)
+        if request.guidance != 1.0:
+            unconditional = denoise(scaled, steps, items, True)
+            prediction = unconditional + request.guidance * (prediction - unconditional)
+        extra = {} if request.sampler == "unipc" else {"generator": generators}
+        latents = scheduler.step(prediction.float(), step, latents, **extra).prev_sample
+    return latents
+
+
 def seeds_for(items: int, samples: int, seed: int) -> list[int]:
-    """Seeds of (item, sample), item by item: those of a sample do not depend on how many there are."""
+    """Derive the seeds of (item, sample), item by item; those of a sample do not depend on how many there are."""
     return [
         int(np.random.SeedSequence((seed, k, s)).generate_state(1)[0]) for k in range(items) for s in range(samples)
     ]

@@ -9,12 +9,14 @@ from eegdiffusion.core.runtime.errors import InputError
 
 
 class SemanticTokens(ModelMixin, ConfigMixin):
-    """Projects a feature vector to a few tokens, with learned ones for no condition (after IP-Adapter's projection).
+    """Projects a feature vector to a few tokens, with learned tokens for no condition (after IP-Adapter's projection).
+
+    Ye et al. 2023, arXiv:2308.06721.
 
     Args:
         n_features: length of a feature vector.
-        tokens: how many.
-        width: of the generator's cross-attention.
+        tokens: number of tokens.
+        width: width of the generator's cross-attention.
     """
 
     @register_to_config
@@ -32,28 +34,28 @@ class SemanticTokens(ModelMixin, ConfigMixin):
         self.scale.copy_(features.std(0).clamp(min=1e-3))
 
     def forward(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """Project features.
+        """Project features to tokens.
 
         Args:
             features: (B, features), not normalised.
-            dropped: (B,) bool, which of them are replaced by no condition.
+            dropped: (B,) bool, which samples get the tokens for no condition.
 
         Returns:
             (B, tokens, width).
 
         Raises:
-            InputError: the features have another length.
+            InputError: the features do not have ``n_features`` values.
         """
         if features.shape[1:] != self.mean.shape:
             raise InputError(f"features: must be (batch, {len(self.mean)}) (found {tuple(features.shape)})")
-        found = self.projection((features - self.mean) / self.scale).unflatten(1, self.nothing.shape)
-        found = self.norm(found)
-        return found if dropped is None else torch.where(dropped[:, None, None], self.nothing, found)
+        projected = self.projection((features - self.mean) / self.scale).unflatten(1, self.nothing.shape)
+        tokens = self.norm(projected)
+        return tokens if dropped is None else torch.where(dropped[:, None, None], self.nothing, tokens)
 
 
-def fresh_tokens(like: SemanticTokens, features: Tensor) -> SemanticTokens:
-    """Draw the weights of semantic tokens anew, for features (n, width) of the training images."""
+def new_semantic_tokens(like: SemanticTokens, features: Tensor) -> SemanticTokens:
+    """Make semantic tokens of the same sizes with random weights, scaled to features (n, width) of training images."""
     sizes = {name: like.config[name] for name in ("n_features", "tokens", "width")}
-    found = SemanticTokens(**sizes)
-    found.fit_scale(features)
-    return found
+    tokens = SemanticTokens(**sizes)
+    tokens.fit_scale(features)
+    return tokens

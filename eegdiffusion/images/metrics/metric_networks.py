@@ -43,7 +43,7 @@ from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
 LOGITS = "logits"
 """Output of a network that classifies ImageNet."""
 
-SECTION = "params.yaml: reconstruct.metrics.weights"
+WEIGHTS_SECTION = "params.yaml: reconstruct.metrics.weights"
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels."""
@@ -206,7 +206,7 @@ def _lite0(device: torch.device, batch: int, cache: Path) -> FeatureNetwork:
 
 def _torchvision(key: str, spec: _Torchvision, path: Path, device: torch.device, batch: int) -> FeatureNetwork:
     network = spec.make()
-    _load(network, path, spec.unused, f"{SECTION}.{key}: {path}")
+    _load(network, path, spec.unused, f"{WEIGHTS_SECTION}.{key}: {path}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="NOTE: The nodes obtained by tracing")  # of training, not done here
         network = create_feature_extractor(network.eval().requires_grad_(False), spec.nodes).to(device)
@@ -250,8 +250,8 @@ def clip_variant(hidden: int, patch: int, width: int) -> str:
 def _clip(source: str, device: torch.device, batch: int) -> FeatureNetwork:
     # A name on the hub would be downloaded.
     if not Path(source).is_dir():
-        raise InputError(f"{SECTION}.clip: {source}: must be the folder of a CLIP model")
-    model = ClipImages(source, device, f"{SECTION}.clip")
+        raise InputError(f"{WEIGHTS_SECTION}.clip: {source}: must be the folder of a CLIP model")
+    model = ClipImages(source, device, f"{WEIGHTS_SECTION}.clip")
     config = model.model.config
 
     def compute(pictures: np.ndarray) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
-from eegdiffusion.images.generation.image_sampling import Sampling, seeds_for
+from eegdiffusion.images.generation.image_sampling import seeds_for
+from eegdiffusion.images.generation.sampling_settings import Sampling
 
 FULL, ZEROED, SHUFFLED = "full", "zeroed_eeg", "shuffled_eeg"
 

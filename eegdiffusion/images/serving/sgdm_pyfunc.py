@@ -12,7 +12,7 @@ from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.generator import FILE as GENERATOR
 from eegdiffusion.images.generation.generator import load_generator
-from eegdiffusion.images.generation.image_sampling import Sampling
+from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.serving import image_pyfunc
 from eegdiffusion.images.sgdm.sgdm import load_sgdm, read_defaults
 
@@ -36,9 +36,9 @@ class GuidedPictures(image_pyfunc.PictureModel):
     arms = (*image_pyfunc.PictureModel.arms, SEMANTICS, STRUCTURE, RIDGE)
 
     def load_context(self, context) -> None:
-        places = {name: Path(path) for name, path in context.artifacts.items()}
-        self.sgdm = load_sgdm(places["sgdm"], load_generator(places["generator"]))
-        _, _, self.control = read_defaults(places["sgdm"])
+        paths = {name: Path(path) for name, path in context.artifacts.items()}
+        self.sgdm = load_sgdm(paths["sgdm"], load_generator(paths["generator"]))
+        _, _, self.control = read_defaults(paths["sgdm"])
         self.input = self.sgdm.semantics.scale
 
     @torch.inference_mode()
@@ -46,12 +46,12 @@ class GuidedPictures(image_pyfunc.PictureModel):
         eeg = torch.from_numpy(epochs)
         source = self.sgdm.baseline if arm == RIDGE else self.sgdm.semantics
         features = None if arm == STRUCTURE else source(eeg)
-        structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor.typical(eeg)
-        return self.sgdm.pictures(features, structure, seeds, sampling, self.control)
+        structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor.decode_renormalised(eeg)
+        return self.sgdm.generate(features, structure, seeds, sampling, self.control)
 
     @torch.inference_mode()
     def structure(self, epochs: np.ndarray) -> np.ndarray:
-        return draw_maps(self.sgdm.predictor.typical(torch.from_numpy(epochs)).numpy())
+        return draw_maps(self.sgdm.predictor.decode_renormalised(torch.from_numpy(epochs)).numpy())
 
 
 mlflow.models.set_model(GuidedPictures())

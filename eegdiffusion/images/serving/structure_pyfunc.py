@@ -10,10 +10,8 @@ from mlflow.types import Schema, TensorSpec
 
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
-from eegdiffusion.images.structure.structure_from_eeg import VAE, load_structure_predictor
+from eegdiffusion.images.structure.structure_from_eeg import PREDICTOR, VAE, load_structure_predictor
 from eegdiffusion.images.structure.structure_maps import CHANNELS
-
-PREDICTOR = "predictor"
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:

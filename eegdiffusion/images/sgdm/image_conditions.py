@@ -4,47 +4,67 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
-from eegdiffusion.core.training.batches import BatchesInOrder, loader
+from eegdiffusion.core.training.inference import BatchedDataset, batched
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 
 BATCH = 64
+"""Number of epochs that are computed at a time."""
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """Of a dataset of epochs.
+class PredictedConditions:
+    """What was predicted from the epochs of a dataset.
 
     Attributes:
-        features: (epochs, width) float32.
-        structure: (epochs, channels, side, side) float16 from 0 to 1.
+        features: (epochs, width) float32 image features.
+        structure: (epochs, channels, side, side) structure maps from 0 to 1.
     """
 
-    features: np.ndarray
-    structure: np.ndarray
+    features: Tensor
+    structure: Tensor
 
 
-@torch.inference_mode()
 def predict_conditions(
-    semantics: EEGSemantics, structure: StructureFromEEG, data: PairedEpochs, device: torch.device, desc: str
-) -> Conditions:
-    """Predict features and structure maps of all epochs of a dataset, in order."""
+    semantics: EEGSemantics, structure: StructureFromEEG, data: BatchedDataset, device: torch.device, desc: str,
+    structure_dtype: torch.dtype = torch.float32,
+) -> PredictedConditions:  # fmt: skip
+    """Predict features and structure maps of all epochs of a dataset, in order.
+
+    Args:
+        semantics: network from EEG to features.
+        structure: network from EEG to structure.
+        data: dataset of ``eeg`` and ``subject``.
+        device: device to compute on.
+        desc: label of the progress bar.
+        structure_dtype: floating-point type of the structure maps; half precision halves their memory.
+
+    Returns:
+        predictions on the CPU.
+    """
     semantics, structure = semantics.to(device).eval(), structure.to(device).eval()
-    found: tuple[list, list] = ([], [])
-    for batch in tqdm(loader(data, BatchesInOrder(len(data), BATCH)), desc=desc, unit="batch"):
-        eeg, subject = batch["eeg"].to(device), batch["subject"].to(device)
-        found[0].append(semantics(eeg, subject).float().cpu().numpy())
-        found[1].append(structure.typical(eeg, subject).half().cpu().numpy())
-    return Conditions(*map(np.concatenate, found))
+
+    def predict(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        eeg, subject = batch["eeg"], batch["subject"]
+        maps = structure.decode_renormalised(eeg, subject)
+        return {"features": semantics(eeg, subject).float(), "structure": maps.to(structure_dtype)}
+
+    return PredictedConditions(**batched(predict, data, BATCH, device, desc))
+
+
+def predict_features(semantics: EEGSemantics, data: BatchedDataset, device: torch.device) -> Tensor:
+    """Predict the features of all epochs of a dataset, in order: (epochs, width) float32 on the CPU."""
+    semantics = semantics.to(device).eval()
+    return batched(lambda batch: semantics(batch["eeg"], batch["subject"]).float(), data, BATCH, device)
 
 
 def cosines(predicted: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
-    """Mean cosine of predicted and true features (n, width) about the training mean."""
+    """Average the cosine similarity of predicted and true features (n, width) about the training mean (width,)."""
     pair = (torch.from_numpy(values - mean) for values in (predicted, features))
     return float(functional.cosine_similarity(*pair, dim=1).mean())
 
@@ -55,9 +75,9 @@ def fit_baseline(
     """Fit the linear baseline, a ridge regression from epochs to centred features, calibrated as ``semantics`` is.
 
     Args:
-        semantics: gives scale and calibration.
+        semantics: aligned encoder whose scale and calibration the baseline takes.
         parts: epochs of ``train`` and ``validation``.
-        features: (images, width).
+        features: (images, width) features of the store's images.
         alphas: penalties, see :func:`select_ridge`; the best on the validation images is taken.
 
     Returns:

@@ -7,69 +7,57 @@ and losses are this project's, as the paper's were not to be had.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-from annotated_types import Ge, Gt, Le
 from diffusers import ControlNetModel
 from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.settings import settings, validate
+from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_semantics
-from eegdiffusion.images.generation.dirac_init import carry
+from eegdiffusion.images.generation.dirac_init import dirac_init_
 from eegdiffusion.images.generation.generator import Generator
-from eegdiffusion.images.generation.image_sampling import Sampling, sample
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample
+from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
+from eegdiffusion.images.sgdm.control_settings import ControlSettings
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG, load_structure_predictor
 
 WIDTHS = (16, 32, 96, 256)
-"""Of the convolutions that bring a structure map to the size of a latent; the last ones are used."""
-
+"""Channels of the convolutions that bring a structure map to the size of a latent."""
 
 FILE = "sgdm.json"
-"""Where the generator is, and how pictures are drawn unless told otherwise."""
-
-
-@settings
-class Control:
-    """How far the ControlNet takes part in sampling."""
-
-    scale: Annotated[float, Ge(0)]
-    """Of what it adds to the UNet."""
-    end: Annotated[float, Ge(0), Le(1)]
-    """Share of the steps, from the noisiest on, that it takes part in."""
-    strength: Annotated[float, Gt(0), Le(1)]
-    """Share of the steps that are taken, from the noised colours on, where structure is colours (the strength of
-    image-to-image pipelines); 1: sampling begins from noise alone, as it does with any other structure."""
+"""File that says where the generator is, and how images are sampled unless told otherwise."""
 
 
 def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
-    """Make a ControlNet from the UNet's weights, its taps zero: at first it changes nothing (arXiv:2302.05543).
+    """Make a ControlNet from the UNet's weights, its taps zero, so that at first it changes nothing (arXiv:2302.05543).
 
     What embeds structure begins as identities, not at zero: see ``eegdiffusion.images.generation.dirac_init``.
 
     Args:
-        generator: whose UNet it copies.
-        channels: of a structure map.
+        generator: generator whose UNet it copies.
+        channels: channels of a structure map.
     """
     levels = generator.downscale.bit_length()
     widths = WIDTHS if levels == len(WIDTHS) else tuple(16 * 2**k for k in range(levels))
     unet = generator.unet
     # An IP-Adapter's part of the UNet is none of the ControlNet's.
-    kind, processors = unet.config.encoder_hid_dim_type, unet.attn_processors
+    hid_dim_type, processors = unet.config.encoder_hid_dim_type, unet.attn_processors
     unet.register_to_config(encoder_hid_dim_type=None)
     unet.set_attn_processor(AttnProcessor2_0())
-    made = ControlNetModel.from_unet(unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths)
-    unet.register_to_config(encoder_hid_dim_type=kind)
+    controlnet = ControlNetModel.from_unet(
+        unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths
+    )
+    unet.register_to_config(encoder_hid_dim_type=hid_dim_type)
     unet.set_attn_processor(processors)
-    for layer in made.controlnet_cond_embedding.modules():
+    for layer in controlnet.controlnet_cond_embedding.modules():
         if isinstance(layer, nn.Conv2d):
-            carry(layer)
-    return made
+            dirac_init_(layer)
+    return controlnet
 
 
 def guided(
@@ -79,24 +67,27 @@ def guided(
     """Predict with the UNet, guided by a ControlNet where there is one.
 
     Args:
-        generator: with the UNet.
-        controlnet: or None.
-        noisy: (B, c, h, w) latents.
-        steps: (B,).
-        condition: of :meth:`Generator.condition`.
-        structure: (B, channels, side, side) from 0 to 1, of any side.
-        scale: of what the ControlNet adds.
+        generator: generator with the UNet.
+        controlnet: ControlNet, or None for the UNet alone.
+        noisy: (B, c, h, w) noisy latents.
+        steps: (B,) diffusion steps.
+        condition: arguments of :meth:`Generator.condition`.
+        structure: (B, channels, side, side) structure maps from 0 to 1, of any side.
+        scale: factor of what the ControlNet adds.
+
+    Returns:
+        (B, c, h, w) prediction.
     """
     if controlnet is None:
         return generator.unet(noisy, steps, **condition).sample
     side = generator.source.image_size
-    picture = functional.interpolate(structure, (side, side), mode="bilinear", antialias=True)
+    control = functional.interpolate(structure, (side, side), mode="bilinear", antialias=True)
     added = condition.get("added_cond_kwargs", {})
     down, mid = controlnet(
         noisy,
         steps,
         encoder_hidden_states=condition["encoder_hidden_states"],
-        controlnet_cond=picture,
+        controlnet_cond=control,
         conditioning_scale=scale,
         added_cond_kwargs={name: value for name, value in added.items() if name != "image_embeds"} or None,
         return_dict=False,
@@ -111,12 +102,12 @@ class SGDM:
     """A generator and what guides it.
 
     Attributes:
-        generator: frozen.
-        controlnet: trained.
-        tokens: trained with the ControlNet; None: the generator's own, or its IP-Adapter.
-        semantics: EEG -> features.
-        predictor: EEG -> structure.
-        baseline: EEG -> features, linear.
+        generator: frozen generator.
+        controlnet: trained ControlNet.
+        tokens: semantic tokens trained with the ControlNet; None: the generator's own, or its IP-Adapter.
+        semantics: network from EEG to features.
+        predictor: network from EEG to structure.
+        baseline: linear map from EEG to features.
     """
 
     generator: Generator
@@ -135,43 +126,43 @@ class SGDM:
         return self
 
     @torch.inference_mode()
-    def pictures(
-        self, features: Tensor | None, structure: Tensor | None, seeds: list[int], sampling: Sampling, control: Control,
-        desc: str | None = None,
+    def generate(
+        self, features: Tensor | None, structure: Tensor | None, seeds: list[int], sampling: Sampling,
+        control: ControlSettings, desc: str | None = None,
     ) -> np.ndarray:  # fmt: skip
-        """Draw pictures.
+        """Generate images.
 
         Args:
-            features: (n, width), a row for each picture; None: no semantic condition.
+            features: (n, width), a row for each image; None: no semantic condition.
             structure: (n, channels, side, side) from 0 to 1; None: no ControlNet.
-            seeds: (n,) of the noise.
-            sampling, control: how.
-            desc: of the progress bar.
+            seeds: (n,) seeds of the noise.
+            sampling: how images are sampled.
+            control: how far the ControlNet takes part.
+            desc: label of the progress bar; None shows no bar.
 
         Returns:
             (n, side, side, 3) uint8.
         """
         device, blind = self.generator.unet.device, features is None
         total = self.generator.scheduler.config.num_train_timesteps
-        given = torch.zeros(len(seeds), self._width()) if blind else features
+        conditions = torch.zeros(len(seeds), self._width()) if blind else features
 
-        def denoise(noisy: Tensor, steps: Tensor, items: slice, without: bool) -> Tensor:
-            part = given[items].to(device)
-            dropped = torch.full((len(part),), blind or without, device=device)
-            condition = self.generator.condition(part, dropped, self.tokens)
+        def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
+            batch = conditions[items].to(device)
+            dropped = torch.full((len(batch),), blind or unconditional, device=device)
+            condition = self.generator.condition(batch, dropped, self.tokens)
             takes_part = structure is not None and float(steps[0]) >= (1 - control.end) * total
             controlnet, maps = (self.controlnet, structure[items].to(device)) if takes_part else (None, None)
             return guided(self.generator, controlnet, noisy, steps, condition, maps, control.scale)
 
-        latents = sample(
-            denoise, self.generator.scheduler, self.generator.latent_shape, seeds, device, sampling.sampler,
-            sampling.steps, 1.0 if blind else sampling.guidance, desc=desc, start=self._start(structure),
-            strength=control.strength,
+        request = SamplingRequest.of(
+            sampling, self.generator.latent_shape, seeds, guidance=1.0 if blind else sampling.guidance, desc=desc,
+            start=self._start(structure), strength=control.strength,
         )  # fmt: skip
-        return self.generator.decode(latents)
+        return self.generator.decode(sample(denoise, self.generator.scheduler, request, device))
 
     def _start(self, structure: Tensor | None) -> Tensor | None:
-        """Latents of the colours, where structure is colours."""
+        """Encode the colours to latents, where structure is colours."""
         if structure is None or self.predictor.vae.config.structure != "colours":
             return None
         side = self.generator.source.image_size
@@ -179,13 +170,20 @@ class SGDM:
         return self.generator.encode((255 * colours).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def _width(self) -> int:
-        own = self.tokens or self.generator.semantics
-        if own is not None:
-            return own.config.n_features
+        tokens = self.tokens or self.generator.semantics
+        if tokens is not None:
+            return tokens.config.n_features
         return self.generator.unet.encoder_hid_proj.image_projection_layers[0].image_embeds.in_features
 
-    def save(self, folder: Path, generator: Path, sampling: Sampling, control: Control) -> None:
-        """Write all but the generator, whose folder is named."""
+    def save(self, folder: Path, generator: Path, sampling: Sampling, control: ControlSettings) -> None:
+        """Write all parts but the generator.
+
+        Args:
+            folder: folder to make.
+            generator: folder of the generator, which is written down.
+            sampling: how the model samples unless told otherwise.
+            control: how far the ControlNet takes part unless told otherwise.
+        """
         folder.mkdir(parents=True)
         self.controlnet.save_pretrained(folder / "controlnet")
         if self.tokens is not None:
@@ -201,7 +199,7 @@ def load_sgdm(folder: Path, generator: Generator) -> SGDM:
     """Load what :meth:`SGDM.save` wrote, frozen and in evaluation mode.
 
     Raises:
-        InputError: a part is not there.
+        InputError: there is no ControlNet in the folder.
     """
     if not (folder / "controlnet").is_dir():
         raise InputError(f"{folder}/controlnet: no such folder; train_controlnet makes it")
@@ -216,12 +214,12 @@ def load_sgdm(folder: Path, generator: Generator) -> SGDM:
     ).to(generator.unet.device)
 
 
-def read_defaults(folder: Path) -> tuple[Path, Sampling, Control]:
-    """Read the folder of the generator, and how pictures are drawn unless told otherwise."""
-    found = json.loads((folder / FILE).read_text())
-    where = str(folder / FILE)
+def read_defaults(folder: Path) -> tuple[Path, Sampling, ControlSettings]:
+    """Read the folder of the generator, and how images are sampled unless told otherwise."""
+    path = folder / FILE
+    facts = json.loads(path.read_text())
     return (
-        Path(found["generator"]),
-        validate(found["sampling"], Sampling, where),
-        validate(found["control"], Control, where),
+        Path(facts["generator"]),
+        validate(facts["sampling"], Sampling, str(path)),
+        validate(facts["control"], ControlSettings, str(path)),
     )

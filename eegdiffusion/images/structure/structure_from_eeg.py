@@ -16,7 +16,11 @@ from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 
+PREDICTOR = "predictor"
+"""Folder of the predictor in the output of ``train_structural_vae``."""
+
 ENCODER, VAE, READOUT = "encoder", "vae", "readout.safetensors"
+"""Parts of a predictor's folder."""
 
 
 class LatentReadout(nn.Module):
@@ -25,12 +29,12 @@ class LatentReadout(nn.Module):
     An encoder that gives the latents themselves, as one fitted by ridge regression, has no map.
 
     Args:
-        encoder: of EEG.
-        latent_shape: of a latent.
+        encoder: EEG encoder.
+        latent_shape: shape of a latent.
 
     Attributes:
-        mean: (latent_shape), the training images' mean latent.
-        scale: root of the mean variance of their latents.
+        mean: (*latent_shape) mean latent of the training images.
+        scale: square root of the mean variance of their latents.
     """
 
     def __init__(self, encoder: EEGEncoder, latent_shape: tuple[int, ...]):
@@ -62,17 +66,17 @@ class LatentReadout(nn.Module):
         """Undo :meth:`centred`."""
         return centred * self.scale + self.mean
 
-    def typical(self, centred: Tensor) -> Tensor:
-        """Keep the direction of centred latents, and give them the root mean square length of the training images'."""
+    def rescaled_to_prior_norm(self, centred: Tensor) -> Tensor:
+        """Rescale centred latents (B, *latent_shape) to the root mean square norm of the training images' latents."""
         return functional.normalize(centred.flatten(1), dim=1).view_as(centred) * math.sqrt(centred[0].numel())
 
 
 class StructureFromEEG(nn.Module):
-    """Epochs -> structure maps.
+    """Predicts structure maps from epochs: an EEG encoder, then the decoder of a structural VAE.
 
     Args:
-        readout: from EEG to latents.
-        vae: whose latents they are.
+        readout: network from EEG to latents.
+        vae: VAE whose latents they are.
         epoch_input: filter and scale of the epochs.
     """
 
@@ -86,22 +90,25 @@ class StructureFromEEG(nn.Module):
             self.register_buffer(f"_{name}", values, persistent=False)
 
     def _centred(self, eeg: Tensor, subject: Tensor | None) -> Tensor:
-        wanted = (self.readout.encoder.config.n_chans, self.readout.encoder.config.n_times)
-        if eeg.dim() != 3 or tuple(eeg.shape[1:]) != wanted:
-            raise InputError(f"eeg: must be (batch, {wanted[0]}, {wanted[1]}) (found {tuple(eeg.shape)})")
+        config = self.readout.encoder.config
+        if eeg.dim() != 3 or tuple(eeg.shape[1:]) != (config.n_chans, config.n_times):
+            raise InputError(f"eeg: must be (batch, {config.n_chans}, {config.n_times}) (found {tuple(eeg.shape)})")
         filtered = eeg if self._operator is None else eeg @ self._operator
         return self.readout((filtered - self._mean) / self._scale, subject)
 
     def latents(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
-        """Predict the latents of the pictures seen, (B, *latent_shape); see :meth:`forward`."""
+        """Predict the latents of the images seen, (B, *latent_shape); arguments are those of :meth:`forward`."""
         return self.readout.latents(self._centred(eeg, subject))
 
-    def typical(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
-        """Predict structure maps with the contrast of pictures' own; see :meth:`forward`.
+    def decode_renormalised(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
+        """Predict structure maps with the contrast that those of images have; arguments are those of :meth:`forward`.
 
-        What least squares predicts shrinks to the mean latent the less EEG tells: the least error, but no picture.
+        What least squares predicts shrinks to the mean latent the less EEG tells: the least error, but no image. So the
+        predicted latents are rescaled to the norm of the training images' before they are decoded.
         """
-        return self.vae.structure(self.readout.latents(self.readout.typical(self._centred(eeg, subject))))
+        return self.vae.structure(
+            self.readout.latents(self.readout.rescaled_to_prior_norm(self._centred(eeg, subject)))
+        )
 
     def forward(self, eeg: Tensor, subject: Tensor | None = None) -> Tensor:
         """Predict structure maps.
@@ -124,8 +131,8 @@ class StructureFromEEG(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         self.readout.encoder.save_pretrained(folder / ENCODER)
         self.vae.save_pretrained(folder / VAE)
-        rest = {k: v.contiguous() for k, v in self.readout.state_dict().items() if not k.startswith("encoder.")}
-        save_file(rest, folder / READOUT)
+        state = {k: v.contiguous() for k, v in self.readout.state_dict().items() if not k.startswith("encoder.")}
+        save_file(state, folder / READOUT)
         self.epoch_input.save(folder)
 
 

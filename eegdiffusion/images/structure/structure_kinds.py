@@ -50,22 +50,25 @@ def _squared_error(logits: Tensor, maps: Tensor) -> Tensor:
     return (logits - maps).square().mean((1, 2, 3))
 
 
-def dice(found: Tensor, maps: Tensor) -> Tensor:
-    """Soft Dice coefficient 2 <f, m> / (<f, f> + <m, m>) (Milletari et al. 2016, arXiv:1606.04797); the F1 of edges."""
-    return 2 * (found * maps).sum((1, 2, 3)) / (found.square() + maps.square()).sum((1, 2, 3)).clamp(min=1e-8)
+def dice(predicted: Tensor, maps: Tensor) -> Tensor:
+    """Compute the soft Dice coefficient 2 <p, m> / (<p, p> + <m, m>), the F1 of edges.
+
+    Milletari et al. 2016, arXiv:1606.04797.
+    """
+    return 2 * (predicted * maps).sum((1, 2, 3)) / (predicted.square() + maps.square()).sum((1, 2, 3)).clamp(min=1e-8)
 
 
-def piece_iou(found: Tensor, maps: Tensor) -> Tensor:
-    """Intersection over union of the most probable piece, averaged over a tangram's pieces; the ground is none."""
-    chosen = functional.one_hot(found.argmax(1), found.shape[1]).movedim(-1, 1)[:, 1:].bool()
+def piece_iou(predicted: Tensor, maps: Tensor) -> Tensor:
+    """Compute the intersection over union of the most probable piece, averaged over a tangram's pieces."""
+    chosen = functional.one_hot(predicted.argmax(1), predicted.shape[1]).movedim(-1, 1)[:, 1:].bool()
     truth = maps[:, 1:] > 0.5
     both, either = (chosen & truth).sum((2, 3)), (chosen | truth).sum((2, 3))
     return (both / either.clamp(min=1)).mean(1)
 
 
-def correlation(found: Tensor, maps: Tensor) -> Tensor:
-    """Pearson correlation over the pixels of each map; 0 where one is constant."""
-    return functional.cosine_similarity(*(x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (found, maps)))
+def correlation(predicted: Tensor, maps: Tensor) -> Tensor:
+    """Compute the Pearson correlation over the pixels of each pair of maps; 0 where a map is constant."""
+    return functional.cosine_similarity(*(x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (predicted, maps)))
 
 
 _EDGES = StructureKind(

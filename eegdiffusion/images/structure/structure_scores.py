@@ -13,19 +13,19 @@ from eegdiffusion.images.structure.structure_kinds import StructureKind
 
 
 def deviations(maps: Tensor, mean_field: Tensor) -> np.ndarray:
-    """What maps (n, C, H, W) deviate from the mean field, centred over their values: (n, values)."""
-    found = (maps - mean_field).flatten(1)
-    return (found - found.mean(1, keepdim=True)).numpy()
+    """Compute what maps (n, C, H, W) deviate from the mean field, centred over each map's values: (n, values)."""
+    difference = (maps - mean_field).flatten(1)
+    return (difference - difference.mean(1, keepdim=True)).numpy()
 
 
 def structure_table(kind: StructureKind, logits: Tensor, maps: Tensor, mean_field: Tensor) -> pandas.DataFrame:
     """Score predicted maps, a row each.
 
     Args:
-        kind: of the maps.
-        logits: predicted, (n, C, H, W).
-        maps: true ones, of n different images.
-        mean_field: (C, H, W).
+        kind: what fits the kind of the maps.
+        logits: (n, C, H, W) predicted logits.
+        maps: (n, C, H, W) true maps, of n different images.
+        mean_field: (C, H, W) mean map of the training images.
 
     Returns:
         ``loss`` and ``score`` of the kind, those of the mean field (``mean_field_loss``, ``mean_field_score``),
@@ -33,15 +33,15 @@ def structure_table(kind: StructureKind, logits: Tensor, maps: Tensor, mean_fiel
         whose deviations the prediction's correlate with less than with the right ones (0.5 by chance).
     """
     constant = kind.prior(mean_field[None]).expand_as(maps)
-    found = kind.activate(logits)
-    similarity = similarities(deviations(found, mean_field), deviations(maps, mean_field))
+    predicted = kind.activate(logits)
+    similarity = similarities(deviations(predicted, mean_field), deviations(maps, mean_field))
     right = np.diag(similarity)[:, None]
     better = (similarity < right).sum(1) + 0.5 * ((similarity == right).sum(1) - 1)  # a constant is at chance
     return pandas.DataFrame(
         {
             "loss": kind.loss(logits, maps).numpy(),
             "mean_field_loss": kind.loss(constant, maps).numpy(),
-            "score": kind.score(found, maps).numpy(),
+            "score": kind.score(predicted, maps).numpy(),
             "mean_field_score": kind.score(kind.activate(constant), maps).numpy(),
             "correlation": right[:, 0],
             "two_way": better / max(1, len(maps) - 1),
@@ -49,17 +49,17 @@ def structure_table(kind: StructureKind, logits: Tensor, maps: Tensor, mean_fiel
     )
 
 
-def variance_ratio(found: Tensor, maps: Tensor) -> float:
-    """Variance of predicted maps over images, by that of the true ones: 0 where all predictions are one."""
-    return float(found.var(0).mean() / maps.var(0).mean().clamp(min=1e-12))
+def variance_ratio(predicted: Tensor, maps: Tensor) -> float:
+    """Divide the variance of predicted maps over images by that of the true ones; 0 where all predictions are alike."""
+    return float(predicted.var(0).mean() / maps.var(0).mean().clamp(min=1e-12))
 
 
 def structure_metrics(table: pandas.DataFrame, prefix: str) -> dict[str, float]:
-    """Means over rows, with bootstrap intervals over images.
+    """Average the scores of maps, with bootstrap intervals over images.
 
     Args:
-        table: of :func:`structure_table`, with a column ``image``.
-        prefix: of the names.
+        table: table of :func:`structure_table`, with a column ``image``.
+        prefix: what the metrics' names begin with.
 
     Returns:
         score, the mean field's beside it, correlation, two_way, and gain: the share of the mean field's loss that is
@@ -67,12 +67,12 @@ def structure_metrics(table: pandas.DataFrame, prefix: str) -> dict[str, float]:
     """
     images = table["image"].to_numpy()
     gain = (table["mean_field_loss"] - table["loss"]) / table["mean_field_loss"].mean()
-    found = {f"{prefix}_{name}": float(table[name].mean()) for name in ("score", "mean_field_score", "correlation")}
+    metrics = {f"{prefix}_{name}": float(table[name].mean()) for name in ("score", "mean_field_score", "correlation")}
     for name, values in {"gain": gain, "two_way": table["two_way"]}.items():
         score = bootstrap(values.to_numpy(), images)
-        found |= {
+        metrics |= {
             f"{prefix}_{name}": score.mean,
             f"{prefix}_{name}_low": score.low,
             f"{prefix}_{name}_high": score.high,
         }
-    return found
+    return metrics

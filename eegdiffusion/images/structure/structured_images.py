@@ -1,4 +1,4 @@
-"""Pictures of a corpus with maps of their structure: read once into a memory-mapped file, and a dataset of both."""
+"""Images of a corpus with maps of their structure: read once into a memory-mapped file, and a dataset of both."""
 
 import os
 from pathlib import Path
@@ -12,36 +12,39 @@ from eegdiffusion.images.corpora.image_files import fitted_picture
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 
-def cached_pictures(images: pandas.DataFrame, side: int, path: Path) -> np.ndarray:
-    """Read all pictures of a store, (images, side, side, 3) uint8 on disk; zeros where there is no file.
+def cached_images(images: pandas.DataFrame, side: int, path: Path) -> np.ndarray:
+    """Read all images of a store into a file, once.
 
     Args:
-        images: of the store.
-        side: in pixels.
-        path: of the file, which is made unless it is there.
+        images: table of the store's images.
+        side: side in pixels to which they are brought.
+        path: file to keep them in; it is made unless it is there.
+
+    Returns:
+        (images, side, side, 3) uint8, memory-mapped; zeros where an image has no file.
     """
     if not path.exists():
         partial = path.with_name(f"{path.name}.{os.getpid()}")  # each process of a distributed run makes its own
-        found = open_memmap(partial, "w+", np.uint8, (len(images), side, side, 3))
+        pixels = open_memmap(partial, "w+", np.uint8, (len(images), side, side, 3))
         files = images["file"].where(images["sha256"].notna())
-        for row in tqdm(np.flatnonzero(files.notna()), desc="pictures", unit="picture"):
-            found[row] = fitted_picture(Path(files.iloc[row]), side)
-        found.flush()
+        for row in tqdm(np.flatnonzero(files.notna()), desc="images", unit="image"):
+            pixels[row] = fitted_picture(Path(files.iloc[row]), side)
+        pixels.flush()
         os.replace(partial, path)
     return np.load(path, mmap_mode="r")
 
 
-class StructuredPictures:
+class StructuredImages:
     """A dataset: ``pixels`` (3, side, side) float32 from -1 to 1 and ``structure`` (channels, side, side).
 
     Args:
-        pictures: (images, side, side, 3) uint8.
-        maps: their structure.
+        images: (images, side, side, 3) uint8.
+        maps: structure maps of all of them.
         rows: images that are used.
     """
 
-    def __init__(self, pictures: np.ndarray, maps: StructureMaps, rows: np.ndarray):
-        self._pictures, self._maps, self.rows = pictures, maps, rows
+    def __init__(self, images: np.ndarray, maps: StructureMaps, rows: np.ndarray):
+        self._images, self._maps, self.rows = images, maps, rows
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,5 +52,5 @@ class StructuredPictures:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read items, stacked."""
         rows = self.rows[indices]
-        pixels = self._pictures[rows].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        pixels = self._images[rows].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
         return {"pixels": pixels, "structure": self._maps[rows]}

@@ -1,40 +1,29 @@
 """Training of the structural VAE."""
 
-from typing import Annotated
-
 import torch
-from annotated_types import Ge
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics import MeanMetric
 
-from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
+from eegdiffusion.images.structure.structure_settings import VAELoss
 
 TRAINING = 0
-
-
-@settings
-class VAELoss:
-    """Loss of the structural VAE: squared error of the picture + structure + KL divergence, as weighted."""
-
-    beta: Annotated[float, Ge(0)]
-    """Of the KL divergence per latent unit."""
-    structure_weight: Annotated[float, Ge(0)]
-    """Of the loss of the structure maps, as a share of the mean field's."""
+"""Stream of random numbers that training steps draw from."""
 
 
 class StructuralAutoencoding(EMALightningModule):
-    """Trains pictures and structure maps; half of the pictures are turned left for right, maps with them.
+    """Trains to decode images and structure maps; half of the images are mirrored left to right, maps with them.
+
+    A batch has ``pixels`` (B, 3, side, side) from -1 to 1 and ``structure`` (B, channels, side, side) from 0 to 1.
 
     Args:
-        model: centred on the training images' mean field.
-        loss: weights.
-        mean_field_loss: what the mean field itself loses on the training images.
-        optimisation: settings.
-        seed: of the latents' noise and the turns.
+        model: VAE that is centred on the training images' mean field.
+        loss: weights of the loss.
+        mean_field_loss: loss of the mean field itself on the training images' maps.
+        optimisation: settings of the optimiser.
+        seed: seed of the latents' noise and of the mirroring.
     """
 
     def __init__(
@@ -42,12 +31,12 @@ class StructuralAutoencoding(EMALightningModule):
     ):
         super().__init__(model, optimisation, seed)
         self.weights, self.mean_field_loss = loss, mean_field_loss
-        self.validation = torch.nn.ModuleDict({name: MeanMetric() for name in ("loss", "error", "structure", "kl")})
+        self.average_over_validation("loss", "error", "structure", "kl")
 
     def parts(self, network: StructuralVAE, batch: dict[str, Tensor], noise: Tensor | None) -> dict[str, Tensor]:
-        """Loss of a batch and its parts: squared error of the picture, share of the mean field's loss, KL."""
-        pictures, logits, posterior = network(batch["pixels"], noise)
-        error = functional.mse_loss(pictures, batch["pixels"])
+        """Compute the loss of a batch and its parts: squared error of the image, share of the mean field's loss, KL."""
+        decoded, logits, posterior = network(batch["pixels"], noise)
+        error = functional.mse_loss(decoded, batch["pixels"])
         structure = network.kind.loss(logits, batch["structure"]).mean() / self.mean_field_loss
         kl = posterior.kl().mean()
         loss = error + self.weights.structure_weight * structure + self.weights.beta * kl
@@ -56,18 +45,12 @@ class StructuralAutoencoding(EMALightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         random, items = self.generator(TRAINING, self.current_epoch, batch_idx), self.optimisation.batch_size
         noise = self.local_slice(torch.randn((items, *self.model.latent_shape), generator=random))
-        turned = self.local_slice(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
-        batch = {name: torch.where(turned, values.flip(-1), values) for name, values in batch.items()}
+        mirrored = self.local_slice(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
+        batch = {name: torch.where(mirrored, values.flip(-1), values) for name, values in batch.items()}
         parts = self.parts(self.model, batch, noise)
         self.log("train_loss", parts["loss"], on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return parts["loss"]
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        for name, value in self.parts(self.ema_model, batch, None).items():
-            self.validation[name].update(value, len(batch["pixels"]))
-
-    def on_validation_epoch_end(self) -> None:
-        for name, metric in self.validation.items():
-            self.log(f"validation_{name}", metric.compute(), prog_bar=name == "loss")
-            metric.reset()
+        self.update_validation(self.parts(self.ema_model, batch, None), len(batch["pixels"]))

@@ -1,11 +1,13 @@
 """Models in MLflow: logged by the stage that trained them, and pointed to by its ``mlflow.json``."""
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
 import mlflow
+from matplotlib.figure import Figure
 
 import eegdiffusion
 
@@ -50,16 +52,24 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
 
 
 def publish(
-    serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str]
-) -> None:
+    serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str],
+    figures: Mapping[str, Figure] | None = None,
+) -> None:  # fmt: skip
     """End a training: log its figures and its model to the active run, point to both, and say how it went.
 
     Args:
-        serving, name, folder, metrics: see :func:`log`.
-        reference: ``mlflow.json`` to write.
-        warnings: of the corpus.
+        serving: module that loads and runs the model; see :func:`log`.
+        name: name of the model.
+        folder: what the training stage wrote.
+        reference: path of ``mlflow.json``, which is written.
+        metrics: metrics shown beside the model.
+        warnings: what must be said beside every number of the corpus.
+        figures: figures by name, which go to ``figures/`` of the run.
     """
-    mlflow.log_artifacts(folder / "figures", "figures")
+    if figures is None:
+        mlflow.log_artifacts(folder / "figures", "figures")
+    for label, figure in (figures or {}).items():
+        mlflow.log_figure(figure, f"figures/{label}.png")
     info = log(serving, name, folder, metrics)
     for warning in warnings:
         print(f"WARNING: {warning}")

@@ -1,0 +1,209 @@
+"""Trains the ControlNet of SGDM on conditions that EEG predicts, and compares its losses between conditions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from components.train_controlnet.settings import TrainControlNet
+from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.encoders import encoder_results
+from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_aligned
+from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.image_pairs import ALL, split_hash
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
+from eegdiffusion.images.generation.denoising_gain import denoising_gain
+from eegdiffusion.images.generation.generator import Generator, load_generator
+from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.generation.latent_diffusion import losses_by_condition
+from eegdiffusion.images.generation.previews import write_previews
+from eegdiffusion.images.generation.semantic_tokens import new_semantic_tokens
+from eegdiffusion.images.sgdm.controlnet_dataset import ControlNetDataset
+from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
+from eegdiffusion.images.sgdm.image_conditions import cosines, fit_baseline, predict_conditions
+from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
+from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
+from eegdiffusion.images.structure.structure_from_eeg import (
+    PREDICTOR,
+    StructureFromEEG,
+    load_structure_predictor,
+)
+from eegdiffusion.images.structure.structure_maps import StructureMaps
+
+
+@dataclass(frozen=True)
+class ControlNetInputs:
+    """Folders that the stage reads, and what it has opened of them.
+
+    Attributes:
+        store: epoch store of the corpus.
+        features: (images, width) features of its images.
+        structure: structure maps of the images.
+        latents: latents of the images.
+        encoder: folder of the encoder aligned with the features.
+        generator: folder of the generator.
+        predictor: output of ``train_structural_vae``, with the predictor of structure.
+    """
+
+    store: EpochStore
+    features: np.ndarray
+    structure: StructureMaps
+    latents: ImageLatents
+    encoder: Path
+    generator: Path
+    predictor: Path
+
+    @property
+    def subjects(self) -> list[str]:
+        """Names of all subjects, in the order of their numbers."""
+        return sorted(self.store.index["subject"].unique())
+
+    def split(self, name: str) -> np.ndarray:
+        """Say which images are of a split and have a latent, (images,) bool."""
+        return self.latents.known & (self.store.images["split"].to_numpy(str) == name)
+
+
+@dataclass(frozen=True)
+class TrainedControlNet:
+    """What the stage made.
+
+    Attributes:
+        metrics: mean losses by condition, and the gain of the right EEG.
+        warnings: what must be said beside every number of the corpus.
+    """
+
+    metrics: dict[str, float]
+    warnings: list[str]
+
+
+def predict_datasets(
+    inputs: ControlNetInputs, epochs: dict[str, PairedEpochs], semantics: EEGSemantics, predictor: StructureFromEEG,
+    end_to_end: bool, device: torch.device,
+) -> tuple[dict[str, ControlNetDataset], dict[str, float]]:  # fmt: skip
+    """Predict the conditions of all epochs once.
+
+    Args:
+        inputs: what the stage reads.
+        epochs: epochs by split.
+        semantics: network from EEG to features.
+        predictor: network from EEG to structure.
+        end_to_end: whether the predictor is trained, so that structure is not predicted before.
+        device: device to compute on.
+
+    Returns:
+        datasets by split, and the mean cosine of predicted features by split, as ``<split>_cosine``.
+    """
+    datasets, facts = {}, {}
+    mean = semantics.calibration.mean.cpu().numpy()
+    for name, part in epochs.items():
+        predicted = predict_conditions(semantics, predictor, part, device, f"conditions, {name}", torch.float16)
+        features = predicted.features.numpy()
+        facts[f"{name}_cosine"] = cosines(features, inputs.features[part.table["image"]], mean)
+        maps = None if end_to_end else predicted.structure.numpy()
+        datasets[name] = ControlNetDataset(
+            part, inputs.latents.latents, inputs.features, inputs.structure, features, maps
+        )
+    return datasets, facts
+
+
+def make_guide(
+    inputs: ControlNetInputs, generator: Generator, predictor: StructureFromEEG, settings: TrainControlNet
+) -> Guide:
+    """Make what is trained, with new weights that the seed determines.
+
+    Args:
+        inputs: what the stage reads.
+        generator: frozen generator.
+        predictor: network from EEG to structure, which is trained as well where the settings say so.
+        settings: settings of the stage.
+    """
+    torch.manual_seed(settings.seed)
+    tokens = None
+    if generator.semantics is not None and not generator.source.trained:
+        tokens = new_semantic_tokens(generator.semantics, torch.from_numpy(inputs.features[inputs.split("train")]))
+    trained_predictor = predictor.requires_grad_(True) if settings.end_to_end else None
+    return Guide(make_controlnet(generator, inputs.structure.channels), tokens, trained_predictor)
+
+
+def compute(
+    inputs: ControlNetInputs, settings: TrainControlNet, hardware: Hardware, out: Path, work: Path, leader: bool,
+    logger=None,
+) -> TrainedControlNet | None:  # fmt: skip
+    """Train a ControlNet and what goes with it; write SGDM without its generator, curves, metrics and previews.
+
+    Args:
+        inputs: what the stage reads.
+        settings: settings of the stage.
+        hardware: devices to train on.
+        out: folder to make for what is written.
+        work: folder for checkpoints.
+        leader: whether this process writes; the others of a distributed training return None.
+        logger: Lightning logger of the metrics; None logs nothing.
+
+    Raises:
+        InputError: a part of the inputs is missing, or the parts do not fit each other.
+    """
+    keep_freed_memory()
+    device, store, description = device_of(hardware.accelerator), inputs.store, inputs.store.description
+    generator = load_generator(inputs.generator).to(device)
+    predictor = load_structure_predictor(inputs.predictor / PREDICTOR).to(device)
+    averages = {"train": settings.average, "validation": ALL, "test": ALL}
+    epochs = {
+        name: PairedEpochs(store.epochs(None, None, average), {}, inputs.subjects, wanted=inputs.split(name))
+        for name, average in averages.items()
+    }
+    semantics = load_aligned(inputs.encoder, torch.from_numpy(inputs.features[inputs.split("train")]))
+    ridge, ridge_facts = fit_baseline(semantics, epochs, inputs.features, settings.ridge_alphas)
+    datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, settings.end_to_end, device)
+    guide = make_guide(inputs, generator, predictor, settings)
+    module = ControlNetTraining(
+        guide, generator, settings.teacher_forcing_fraction, settings.new_layer_lr_factor, settings.denoising,
+        settings.optimisation, settings.seed,
+    )  # fmt: skip
+    fitted = fit(
+        module, datasets["train"], datasets["validation"], monitor="validation_loss", mode="min", hardware=hardware,
+        work=work, logger=logger,
+    )  # fmt: skip
+    if not leader:
+        return None
+    losses = {}
+    for name in ("validation", "test"):
+        other = datasets[name].with_eeg(mismatched(datasets[name].image, settings.seed))
+        conditions = {"own": (datasets[name], False), "shuffled": (other, False)}
+        losses[name] = losses_by_condition(module, conditions, settings.draws, device)
+    metrics = denoising_gain(losses, datasets["test"].image)
+    averaged = module.ema_model
+    sgdm = SGDM(generator, averaged.controlnet, averaged.tokens, semantics, averaged.predictor or predictor, ridge).to(
+        device
+    )
+    sgdm.save(out, inputs.generator, settings.sampling, settings.control)
+    facts = {"ridge": ridge_facts} | cosine_facts
+    facts |= {
+        "corpus": description.corpus,
+        "layout": description.layout,
+        "warnings": description.warnings,
+        "preprocessing": description.fingerprint,
+        "split_hash": split_hash(store.images, inputs.split("test"), inputs.subjects),
+        "repetitions": int(store.index["repetition"].max()) + 1,
+        "windows": len(epochs["test"]),
+        "seed": settings.seed,
+        "structure": inputs.structure.kind,
+        "end_to_end": settings.end_to_end,
+        "image_size": generator.source.image_size,
+        "parameters": sum(p.numel() for p in guide.parameters()),
+        "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
+        "best_epoch": fitted.best_epoch,
+    }
+    encoder_results.write_results(out, fitted.curves, facts, metrics)
+    write_input_example(out, epochs["test"].__getitems__([0, 1])["eeg"])
+    previews = sgdm_previews(
+        sgdm, epochs["test"], inputs.latents.images, inputs.structure, settings.sampling, settings.control,
+        settings.shown, settings.seed,
+    )  # fmt: skip
+    write_previews(out, **previews)
+    return TrainedControlNet(metrics, description.warnings)

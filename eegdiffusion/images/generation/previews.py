@@ -1,0 +1,26 @@
+"""What a trained model generates of a few test images, kept as arrays so that figures can be drawn at any time."""
+
+from pathlib import Path
+
+import numpy as np
+
+from eegdiffusion.core.runtime.errors import InputError
+
+FILE = "previews.npz"
+
+
+def write_previews(folder: Path, **arrays: np.ndarray) -> None:
+    """Write arrays by name to ``previews.npz`` of a folder that exists; images are (n, side, side, 3) uint8."""
+    np.savez(folder / FILE, **arrays)
+
+
+def read_previews(folder: Path) -> dict[str, np.ndarray]:
+    """Read what :func:`write_previews` wrote.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not (folder / FILE).is_file():
+        raise InputError(f"{folder / FILE}: no such file; the stage that trains the model writes it")
+    with np.load(folder / FILE, allow_pickle=False) as arrays:
+        return dict(arrays)
