@@ -12,6 +12,7 @@ from torch import nn
 
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.ema_module import AveragedModule
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisation
 
@@ -110,3 +111,35 @@ def test_another_seed_gives_other_weights(tmp_path):
         )
         weights.append(module.model.weight)
     assert not torch.equal(*weights)
+
+
+class Regression(AveragedModule):
+    """Predicts the label through a frozen network, and logs means over the validation."""
+
+    def __init__(self, model, frozen):
+        super().__init__(model, optimisation(max_epochs=1, one_cycle=False), 0)
+        self.hold_frozen(frozen)
+        self.average_over_validation("loss", "size", prefix="checked_")
+
+    def error(self, network, batch):
+        return (self.frozen[0](network(batch["signal"]))[:, 0] - batch["label"]).square().mean()
+
+    def training_step(self, batch, batch_idx):
+        return self.error(self.model, batch)
+
+    def validation_step(self, batch, batch_idx):
+        size = torch.tensor(float(len(batch["label"])))
+        self.update_validation({"loss": self.error(self.averaged, batch), "size": size}, len(batch["label"]))
+
+
+def test_frozen_networks_stay_and_validation_means_are_over_samples(tmp_path):
+    torch.manual_seed(0)
+    frozen = nn.Linear(3, 1).requires_grad_(False)
+    before = frozen.weight.clone()
+    module = Regression(nn.Linear(4, 3), frozen)
+    fitted = fit(module, Clouds(64), Clouds(12), monitor="checked_loss", mode="min", hardware=HARDWARE, work=tmp_path)
+    assert torch.equal(frozen.weight, before) and not any("frozen" in name for name in module.state_dict())
+    (row,) = fitted.curves
+    whole = {name: torch.from_numpy(values) for name, values in Clouds(12).__getitems__(list(range(12))).items()}
+    assert row["checked_loss"] == pytest.approx(module.error(module.averaged, whole).item(), rel=1e-5)
+    assert row["checked_size"] == pytest.approx((8 * 8 + 4 * 4) / 12), "batches of 8 and 4 samples weigh by their size"

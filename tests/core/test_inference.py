@@ -1,9 +1,13 @@
+"""Inference a batch at a time gives what all samples at once give, in order, and draws nothing."""
+
 import numpy as np
 import pytest
 import torch
 
 from eegdiffusion.core.storage.subset import Subset
-from eegdiffusion.core.training.inference import batched
+from eegdiffusion.core.training.inference import ArrayDataset, batched
+
+CPU = torch.device("cpu")
 
 
 class Numbers:
@@ -39,3 +43,39 @@ def test_several_outputs_are_concatenated_each():
 def test_an_empty_dataset_is_refused():
     with pytest.raises(ValueError, match="at least one sample"):
         batched(lambda batch: batch["number"], Numbers(0), 2)
+
+
+@pytest.fixture
+def dataset():
+    draw = np.random.default_rng(0)
+    return ArrayDataset(eeg=draw.standard_normal((7, 3, 5)).astype(np.float32), subject=np.arange(7))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_batches_are_joined_in_order(dataset, batch_size):
+    sizes = []
+
+    def double(batch):
+        sizes.append(len(batch["eeg"]))
+        return 2 * batch["eeg"]
+
+    values = batched(double, dataset, batch_size, CPU)
+    whole = dataset.__getitems__(list(range(7)))
+    assert torch.equal(values, 2 * torch.from_numpy(whole["eeg"]))
+    assert sum(sizes) == 7 and max(sizes) == min(batch_size, 7)
+    outputs = batched(lambda batch: {"subject": batch["subject"], "sum": batch["eeg"].sum(2)}, dataset, batch_size, CPU)
+    assert outputs["subject"].tolist() == list(range(7)) and outputs["sum"].shape == (7, 3)
+
+
+def test_it_neither_takes_gradients_nor_random_numbers(dataset):
+    layer = torch.nn.Linear(5, 2)
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    values = batched(lambda batch: layer(batch["eeg"]), dataset, 2, CPU, "linear")
+    assert not values.requires_grad and torch.equal(torch.get_rng_state(), state)
+
+
+def test_arrays_that_are_views_are_read():
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    items = ArrayDataset(images=images[:, :, ::-1]).__getitems__([1])
+    assert np.array_equal(items["images"], images[1:, :, ::-1]) and torch.from_numpy(items["images"]).shape == (1, 3, 4)

@@ -71,11 +71,15 @@ def test_ssim_is_scikit_images():
 @pytest.mark.parametrize(
     ("seen", "found", "message"),
     [
-        (np.zeros((3, 8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), r"found: must have the shape of seen"),
+        (
+            np.zeros((3, 8, 8, 3), np.uint8),
+            np.zeros((2, 8, 8, 3), np.uint8),
+            "reconstructed: must have the shape of seen",
+        ),
         (np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8, 3), np.uint8), r"seen: .*two pictures or more \(found 1"),
         (np.zeros((3, 8, 8, 3)), np.zeros((3, 8, 8, 3)), r"seen: must be uint8 pictures .*\(found float64"),
         (np.zeros((3, 8, 8), np.uint8), np.zeros((3, 8, 8), np.uint8), r"seen: must be uint8 pictures"),
-        (np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 8, 8, 3)), r"found: must be uint8 pictures"),
+        (np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 8, 8, 3)), r"reconstructed: must be uint8 pictures"),
     ],
 )
 def test_bad_pictures_are_refused(seen, found, message):

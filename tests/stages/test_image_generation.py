@@ -23,9 +23,11 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora.image_files import fitted_picture
 from eegdiffusion.images.encoders.trained_classifier import open_classifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.images.generation.generator import load_generator, weights_digest
 from eegdiffusion.images.generation.generator_images import generator_training_images, held_out_images, image_file
 from eegdiffusion.images.generation.image_latents import ImageLatents
+from eegdiffusion.images.generation.previews import read_previews
 from eegdiffusion.images.metrics.reconstruction_scores import read_scores
 from eegdiffusion.images.metrics.reconstructions import read_reconstructions
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
@@ -148,6 +150,24 @@ def test_the_generator_stays_as_it_was_under_what_is_trained_upon_it(workspace):
     taps = [block.weight.abs().max() for block in sgdm.controlnet.controlnet_down_blocks]
     assert max(taps) > 0, "the taps began at zero and were trained"
     assert facts["gain_low"] <= facts["gain"] <= facts["gain_high"]
+
+
+def test_figures_are_drawn_from_stored_arrays(workspace):
+    assert not list(Path("models").glob("[!e]*/things/**/*.png")), "no figure is an output"
+    wanted = {
+        "generator": ("prepare_generator", {"generator", "curves"}),
+        "structural_vae": ("train_structural_vae", {"reconstructions", "structure", "traversals"}),
+        "condiffusion": ("train_condiffusion", {"samples", "curves"}),
+        "controlnet": ("train_controlnet", {"pictures", "curves"}),
+    }
+    for folder, (stage, names) in wanted.items():
+        reference = json.loads(Path(f"models/runs/{folder}/things/mlflow.json").read_text())
+        figures = Path(mlflow.artifacts.download_artifacts(run_id=reference["run_id"], artifact_path="figures"))
+        assert {path.stem for path in figures.iterdir()} == names
+        assert set(draw_model(stage, Path("models", folder, "things"))) == names
+    previews = read_previews(Path("models/generator/things"))
+    assert list(previews) == ["seen", "decoded", "guidance_1", "guidance_2"]
+    assert all(images.shape[1:] == (SIDE, SIDE, 3) and images.dtype == np.uint8 for images in previews.values())
 
 
 def test_reconstructions_have_all_arms_of_the_same_items(store):

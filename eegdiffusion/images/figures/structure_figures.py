@@ -37,8 +37,8 @@ def draw_maps(maps: np.ndarray) -> np.ndarray:
     if channels not in set(CHANNELS.values()):
         raise InputError(f"structure: must have {sorted(set(CHANNELS.values()))} channels (found {channels})")
     maps = np.asarray(maps, np.float32)
-    drawn = np.einsum("nchw,cd->nhwd", maps, PALETTE) if channels == len(PALETTE) else maps.transpose(0, 2, 3, 1)
-    return np.round(255 * np.broadcast_to(drawn, (*drawn.shape[:3], 3)).clip(0, 1)).astype(np.uint8)
+    colours = np.einsum("nchw,cd->nhwd", maps, PALETTE) if channels == len(PALETTE) else maps.transpose(0, 2, 3, 1)
+    return np.round(255 * np.broadcast_to(colours, (*colours.shape[:3], 3)).clip(0, 1)).astype(np.uint8)
 
 
 def _grids(previews: Mapping[str, np.ndarray], map_kind: str, title: str) -> dict[str, Figure]:

@@ -84,8 +84,8 @@ class LatentDiffusion(EMALightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         shape = torch.Size((self.optimisation.batch_size, *batch["latent"].shape[1:]))
-        drawn = map(self.local_slice, self.draw(shape, TRAINING, self.current_epoch, batch_idx))
-        loss = self.losses(self.model, batch, *drawn).mean()
+        steps, noise, dropped = map(self.local_slice, self.draw(shape, TRAINING, self.current_epoch, batch_idx))
+        loss = self.losses(self.model, batch, steps, noise, dropped).mean()
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 

@@ -9,7 +9,7 @@ def to_pixels(images: np.ndarray | Tensor) -> Tensor:
     """Turn images (n, side, side, 3) uint8 into pixels (n, 3, side, side) float32 from -1 to 1."""
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(np.ascontiguousarray(images))
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return images.contiguous().permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def as_uint8(pixels: Tensor) -> Tensor:

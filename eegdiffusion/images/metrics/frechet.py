@@ -7,15 +7,15 @@ from eegdiffusion.images.metrics.image_arrays import check_rows
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with sample covariances (divisor n - 1).
+    """Compute |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with sample covariances (divisor n - 1).
 
     With S = A'A, the trace of (S1 S2)^(1/2) is the sum of the singular values of A1 A2': no root of a matrix is taken,
     which is not well conditioned with fewer pictures than features, and nothing complex or negative appears. Few
     pictures bias the distance upwards: only distances of equal numbers of pictures compare.
 
     Args:
-        first: (n, width).
-        second: (m, width).
+        first: (n, width) feature vectors.
+        second: (m, width) feature vectors.
 
     Returns:
         0 or more.

@@ -5,7 +5,7 @@ import numpy as np
 from eegdiffusion.images.metrics.image_arrays import check_alike, check_rows
 
 TIE = 1e-9
-"""Correlations that are closer are equal."""
+"""Correlations that are closer than this count as equal."""
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -16,8 +16,8 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.where(flat, np.inf, np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def two_way(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Two-way identification: how often a reconstruction is more like the picture seen than like another one.
+def two_way(seen: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
+    """Compute two-way identification: how often a reconstruction is more like the image seen than like another one.
 
     With r[j, i], the correlation of the features of seen picture j and reconstruction i, the share of the j other than
     i with r[j, i] < r[i, i]. The share is of N - 1: ENIGMA's code takes one more off the count, which strict comparison
@@ -26,7 +26,7 @@ def two_way(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
 
     Args:
         seen: (N, width) features of pictures, each picture once.
-        found: (N, width) features of their reconstructions.
+        reconstructed: (N, width) features of their reconstructions.
 
     Returns:
         (N,) in 0..1; chance is 0.5.
@@ -34,23 +34,31 @@ def two_way(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
     Raises:
         InputError: shapes that differ, fewer than two rows, or values that are not finite.
     """
-    _check(seen, found)
-    likeness = _unit(seen) @ _unit(found).T
+    _check(seen, reconstructed)
+    likeness = _unit(seen) @ _unit(reconstructed).T
     margin = np.diagonal(likeness) - likeness
     wins = (margin > TIE) + 0.5 * (np.abs(margin) <= TIE)
     return (wins.sum(0) - 0.5) / (len(seen) - 1)  # a picture ties with itself
 
 
-def correlation_distance(seen: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """One minus Pearson's correlation of the features of each pair: (N,) in 0..2, less is better.
+def correlation_distance(seen: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
+    """Compute one minus Pearson's correlation of the features of each pair, where less is better.
 
-    Arguments and errors as :func:`two_way`.
+    Args:
+        seen: (N, width) features of the images seen.
+        reconstructed: (N, width) features of their reconstructions.
+
+    Returns:
+        (N,) in 0..2.
+
+    Raises:
+        InputError: shapes that differ, fewer than two rows, or values that are not finite.
     """
-    _check(seen, found)
-    return 1 - (_unit(seen) * _unit(found)).sum(1)
+    _check(seen, reconstructed)
+    return 1 - (_unit(seen) * _unit(reconstructed)).sum(1)
 
 
-def _check(seen: np.ndarray, found: np.ndarray) -> None:
+def _check(seen: np.ndarray, reconstructed: np.ndarray) -> None:
     check_rows("seen", seen)
-    check_alike("found", found, "seen", seen)
-    check_rows("found", found)
+    check_alike("reconstructed", reconstructed, "seen", seen)
+    check_rows("reconstructed", reconstructed)

@@ -47,5 +47,5 @@ def check_alike(name: str, array: np.ndarray, other: str, against: np.ndarray) -
 
 def resized(pictures: np.ndarray, side: int, device: torch.device | str = "cpu") -> Tensor:
     """Scale uint8 pictures (n, height, width, 3) to (n, 3, side, side) in 0..1: bilinear, with anti-aliasing."""
-    found = torch.tensor(pictures, device=device).permute(0, 3, 1, 2).float() / 255
-    return functional.interpolate(found, (side, side), mode="bilinear", antialias=True)
+    pixels = torch.tensor(pictures, device=device).permute(0, 3, 1, 2).float() / 255
+    return functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)

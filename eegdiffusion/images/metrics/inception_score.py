@@ -8,7 +8,7 @@ from eegdiffusion.images.metrics.image_arrays import check_rows
 
 
 def inception_score(probabilities: np.ndarray) -> float:
-    """exp of the mean divergence KL(p(class | picture) || p(class)), over all pictures at once, not over splits.
+    """Compute exp of the mean divergence KL(p(class | image) || p(class)) over all images at once, not over splits.
 
     Args:
         probabilities: (pictures, classes), rows that sum to 1.

@@ -44,19 +44,20 @@ LOGITS = "logits"
 """Output of a network that classifies ImageNet."""
 
 WEIGHTS_SECTION = "params.yaml: reconstruct.metrics.weights"
+"""Where the files of weights are named, for errors."""
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pixels."""
+"""Mean and standard deviation of ImageNet's pixels."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that pictures are compared in.
+    """A layer whose features compare images.
 
     Attributes:
-        metric: key of the number.
-        output: of the network.
-        name: of the layer, as the network calls it.
+        metric: key of the metric.
+        output: name of the network's output.
+        name: name of the layer, as the network calls it.
         measure: how features are compared.
     """
 
@@ -72,12 +73,12 @@ class FeatureNetwork:
 
     Attributes:
         key: short name.
-        name: and variant.
-        weights: where they came from.
-        side: of its input in pixels.
-        layers: that pictures are compared in.
-        pooled: output whose Fréchet distance is taken; None: of none.
-        outputs: (n, height, width, 3) uint8 -> output -> (n, width) float32.
+        name: name and variant.
+        weights: where its weights came from.
+        side: side of its input in pixels.
+        layers: layers whose features compare images.
+        pooled: output whose Fréchet distance is taken; None: no distance is taken.
+        outputs: computes from (n, height, width, 3) uint8 images the outputs by name, (n, width) float32.
         classifies: whether ``logits`` are among the outputs.
     """
 
@@ -153,21 +154,21 @@ def load_networks(
     """Load the packaged network and those that weights are given of.
 
     Args:
-        settings: files of weights, and pictures in a forward pass.
-        device: where they run.
-        cache: of packages.
+        settings: files of weights, and number of images in a forward pass.
+        device: device that they run on.
+        cache: folder of packages.
 
     Raises:
         InputError: a file is missing, or does not hold the network's weights.
     """
     weights, batch = settings.weights, settings.batch_size
-    found = [_lite0(device, batch, cache)]
+    networks = [_lite0(device, batch, cache)]
     for key, spec in _TORCHVISION.items():
         if (path := getattr(weights, key)) is not None:
-            found.append(_torchvision(key, spec, Path(path), device, batch))
+            networks.append(_torchvision(key, spec, Path(path), device, batch))
     if weights.clip is not None:
-        found.append(_clip(weights.clip, device, batch))
-    return found
+        networks.append(_clip(weights.clip, device, batch))
+    return networks
 
 
 def _in_batches(compute: Callable[[np.ndarray], dict[str, Tensor]], batch: int):

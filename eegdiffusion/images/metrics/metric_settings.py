@@ -12,25 +12,26 @@ class Weights:
     """Local weights of the networks that the papers measure with; null: the network's numbers are left out."""
 
     alexnet: str | None
-    """File of torchvision's ``alexnet``."""
+    """File of the weights of torchvision's ``alexnet``; null leaves AlexNet out."""
     inception: str | None
-    """File of torchvision's ``inception_v3``."""
+    """File of the weights of torchvision's ``inception_v3``; null leaves Inception-v3 out."""
     clip: str | None
-    """Folder of a CLIP model; the papers' is ViT-L/14."""
+    """Folder of a CLIP model, in the papers ViT-L/14; null leaves CLIP out."""
     effnet_b1: str | None
-    """File of torchvision's ``efficientnet_b1``."""
+    """File of the weights of torchvision's ``efficientnet_b1``; null leaves EfficientNet-B1 out."""
     swav: str | None
-    """File of SwAV's ResNet-50."""
+    """File of the weights of SwAV's ResNet-50; null leaves SwAV out."""
 
 
 @settings
 class ReconstructionMetrics:
-    """Section ``reconstruct.metrics``."""
+    """Section ``reconstruct.metrics``: how reconstructed images are scored."""
 
     weights: Weights
+    """Files of weights of the networks that the papers measure with."""
     ways: Annotated[int, Ge(2)]
-    """Classes of N-way accuracy."""
+    """Number of classes of N-way accuracy, the right one included."""
     top: Annotated[int, Ge(1)]
-    """Places that count in it."""
+    """Number of first ranks that count in N-way accuracy."""
     batch_size: Annotated[int, Ge(1)]
-    """Pictures in a forward pass."""
+    """Number of images in a forward pass of a network."""

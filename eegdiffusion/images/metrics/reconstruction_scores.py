@@ -119,8 +119,8 @@ class Scores:
 
     def difference(self, first: str, second: str, metric: str) -> Difference:
         """Paired difference between two arms, first minus second, whatever direction is better."""
-        one, two = self.items(first, metric), self.items(second, metric)
-        return paired_difference(one["value"].to_numpy(), two["value"].to_numpy(), one["image"].to_numpy())
+        table, other = self.items(first, metric), self.items(second, metric)
+        return paired_difference(table["value"].to_numpy(), other["value"].to_numpy(), table["image"].to_numpy())
 
     def write(self, folder: Path) -> None:
         """Write the files; the folder is made when missing."""

@@ -32,8 +32,8 @@ _FEATURES = {"two_way": _TWO_WAY, "correlation_distance": _DISTANCE}
 
 
 def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
-    """What is measured with these networks."""
-    found = [
+    """Describe what is measured with these networks; ``ways`` and ``top`` are those of N-way accuracy."""
+    metrics = [
         Metric("pixcorr", "PixCorr", "pixcorr", True, None, SIDE),
         Metric("ssim", "SSIM", "ssim", True, None, SIDE),
         *(Metric(key=f"pixels_{kind}", kind=kind, side=PIXELS, **_FEATURES[kind]) for kind in MEASURES),
@@ -42,15 +42,15 @@ def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Me
         source = {"network": network.name, "weights": network.weights, "side": network.side}
         for layer in network.layers:
             kind, beside = layer.measure, f"pixels_{layer.measure}"
-            found.append(
+            metrics.append(
                 Metric(layer.metric, kind=kind, layer=layer.name, baseline=beside, **_FEATURES[kind], **source)
             )
         if network.classifies:
             n_way = {"title": f"{ways}-way top-{top}", "chance": top / ways, "baseline": "pixels_two_way"}
-            found.append(
+            metrics.append(
                 Metric(f"n_way_{network.key}", kind="n_way", higher_is_better=True, layer=LOGITS, **n_way, **source)
             )
-            found.append(
+            metrics.append(
                 Metric(
                     f"inception_score_{network.key}",
                     "Inception Score",
@@ -62,12 +62,12 @@ def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Me
                 )
             )
         if network.pooled:
-            found.append(
+            metrics.append(
                 Metric(
                     f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, layer=network.pooled, **source
                 )
             )
-    return found
+    return metrics
 
 
 def score(
@@ -88,13 +88,14 @@ def score(
     the Fréchet distance is to the pictures seen, each once.
 
     Args:
-        seen: (items, height, width, 3) uint8, the picture that each item shows.
-        arms: arm -> (items, samples, height, width, 3) uint8; numbers of samples may differ.
-        items: ``subject`` and ``image``, a row an item.
-        networks: see ``eegdiffusion.images.metrics.metric_networks.load_networks``.
-        context: of the pictures.
-        ways, top: of N-way accuracy.
-        device: where pixels are compared.
+        seen: (items, height, width, 3) uint8, the image that each item shows.
+        arms: (items, samples, height, width, 3) uint8 by name of the arm; numbers of samples may differ.
+        items: table of ``subject`` and ``image``, a row for each item.
+        networks: networks of ``eegdiffusion.images.metrics.metric_networks.load_networks``.
+        context: how the images were made.
+        ways: number of classes of N-way accuracy.
+        top: number of first ranks that count in it.
+        device: device on which pixels are compared.
 
     Raises:
         InputError: shapes that do not fit, an item that is there twice, or a subject with fewer than two test images.
@@ -117,20 +118,21 @@ def score(
             for metric, values in _pixels(seen[rows], arms[arm][rows, sample], device):
                 take(arm, sample, rows, metric, values)
             bar.update()
-        _, first, place = np.unique(items["image"], return_index=True, return_inverse=True)
+        _, first, position = np.unique(items["image"], return_index=True, return_inverse=True)
         for network in networks:
-            gallery, whole = network.outputs(seen[first]), {arm: [] for arm in arms}
+            gallery, by_arm = network.outputs(seen[first]), {arm: [] for arm in arms}
             for arm, sample, rows in rounds:
-                found = network.outputs(arms[arm][rows, sample])
+                outputs = network.outputs(arms[arm][rows, sample])
                 for layer in network.layers:
-                    pair = gallery[layer.output][place[rows]], found[layer.output]
+                    pair = gallery[layer.output][position[rows]], outputs[layer.output]
                     take(arm, sample, rows, layer.metric, MEASURES[layer.measure](*pair))
                 if network.classifies:
-                    values = n_way_top_k(gallery[LOGITS][place[rows]], found[LOGITS], ways, top)
+                    values = n_way_top_k(gallery[LOGITS][position[rows]], outputs[LOGITS], ways, top)
                     take(arm, sample, rows, f"n_way_{network.key}", values)
-                whole[arm].append({name: found[name] for name in (LOGITS, network.pooled) if name in found})
+                kept = (name for name in (LOGITS, network.pooled) if name in outputs)
+                by_arm[arm].append({name: outputs[name] for name in kept})
                 bar.update()
-            sets += [row for arm, parts in whole.items() for row in _sets(network, arm, parts, gallery)]
+            sets += [row for arm, parts in by_arm.items() for row in _sets(network, arm, parts, gallery)]
     columns = ["arm", "metric", "subject", "image", "sample", "value"]
     return Scores(
         context=context,
@@ -141,22 +143,22 @@ def score(
     )
 
 
-def _pixels(seen: np.ndarray, found: np.ndarray, device: torch.device | str):
-    """Metrics of pixels and their values."""
-    yield from low_level(seen, found, device).items()
-    small = [resized(pictures, PIXELS).flatten(1).numpy() for pictures in (seen, found)]
+def _pixels(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device | str):
+    """Yield metrics of pixels and their values."""
+    yield from low_level(seen, reconstructed, device).items()
+    small = [resized(pictures, PIXELS).flatten(1).numpy() for pictures in (seen, reconstructed)]
     for kind, measure in MEASURES.items():
         yield f"pixels_{kind}", measure(*small)
 
 
 def _sets(network: FeatureNetwork, arm: str, parts: list[dict[str, np.ndarray]], gallery: dict[str, np.ndarray]):
-    """Metrics of all pictures of an arm."""
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    if LOGITS in whole:
-        value = inception_score(softmax(whole[LOGITS].astype(np.float64), axis=1))
-        yield {"arm": arm, "metric": f"inception_score_{network.key}", "pictures": len(whole[LOGITS]), "value": value}
+    """Yield metrics of all images of an arm."""
+    outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if LOGITS in outputs:
+        value = inception_score(softmax(outputs[LOGITS].astype(np.float64), axis=1))
+        yield {"arm": arm, "metric": f"inception_score_{network.key}", "pictures": len(outputs[LOGITS]), "value": value}
     if network.pooled:
-        pictures = whole[network.pooled]
+        pictures = outputs[network.pooled]
         value = frechet_distance(gallery[network.pooled], pictures)
         yield {"arm": arm, "metric": f"frechet_{network.key}", "pictures": len(pictures), "value": value}
 

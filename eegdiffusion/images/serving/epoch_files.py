@@ -25,29 +25,29 @@ def read_epochs(path: Path, shape: tuple[int, int], input_: EpochInput) -> np.nd
         InputError: it holds no epochs of this shape and unit, all finite.
     """
     try:
-        found = np.load(path, allow_pickle=False)
+        epochs = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: file: must be a .npy file of numbers ({error})") from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
-        kind = getattr(found, "dtype", "an archive")
+    if not isinstance(epochs, np.ndarray) or epochs.dtype.kind not in "fiu":
+        kind = getattr(epochs, "dtype", "an archive")
         raise InputError(f"{path}: file: must be a .npy file of real numbers (found {kind})")
-    if found.ndim != 3 or found.shape[1:] != tuple(shape) or not len(found):
+    if epochs.ndim != 3 or epochs.shape[1:] != tuple(shape) or not len(epochs):
         raise InputError(
-            f"{path}: shape: must be (epochs, {shape[0]}, {shape[1]}), as in training (found {found.shape})"
+            f"{path}: shape: must be (epochs, {shape[0]}, {shape[1]}), as in training (found {epochs.shape})"
         )
-    if not np.isfinite(found).all():
-        bad = np.flatnonzero(~np.isfinite(found).all((1, 2)))
+    if not np.isfinite(epochs).all():
+        bad = np.flatnonzero(~np.isfinite(epochs).all((1, 2)))
         raise InputError(f"{path}: samples: must be finite (found NaN or infinity in epochs {_some(bad)})")
-    flat = np.flatnonzero((np.ptp(found, axis=2) == 0).all(1))
+    flat = np.flatnonzero((np.ptp(epochs, axis=2) == 0).all(1))
     if len(flat):
         raise InputError(f"{path}: samples: must not be constant at all electrodes (found epochs {_some(flat)})")
-    share = float(np.median(found.std((0, 2)) / np.asarray(input_.scale)))
+    share = float(np.median(epochs.std((0, 2)) / np.asarray(input_.scale)))
     if not QUIET <= share <= LOUD:
         raise InputError(
             f"{path}: unit: the electrodes' median standard deviation must be {QUIET:g} to {LOUD:g} times that of "
             f"training (found {share:.3g} times); give epochs as the epoch store has them, whitened where it is"
         )
-    return found.astype(np.float32)
+    return epochs.astype(np.float32)
 
 
 def _some(rows: np.ndarray) -> str:

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import mlflow
-from matplotlib.figure import Figure
 
 import eegdiffusion
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 IMPORTED = ("torch", "diffusers", "transformers", "peft", "safetensors", "numpy", "scipy", "pydantic", "pyyaml", "mne")
 
@@ -53,7 +56,7 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
 
 def publish(
     serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str],
-    figures: Mapping[str, Figure] | None = None,
+    figures: "Mapping[str, Figure] | None" = None,
 ) -> None:  # fmt: skip
     """End a training: log its figures and its model to the active run, point to both, and say how it went.
 
