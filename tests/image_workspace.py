@@ -14,14 +14,14 @@ from tests.surrogate_source import CACHE
 def link_packages(path: Path) -> None:
     """Give a workspace the project's packages: stages read contracts and code from where they run."""
     for package in ("components", "eegdiffusion"):
-        (path / package).symlink_to(ROOT / package)
+        if not (path / package).exists():
+            (path / package).symlink_to(ROOT / package)
 
 
 def commit(path: Path) -> None:
     """Make a repository with the stages' contracts and one commit: runs say which they come from."""
     shutil.copy(ROOT / ".gitignore", path)
-    for package in ("components", "eegdiffusion"):
-        (path / package).symlink_to(ROOT / package)
+    link_packages(path)
     who = ["-c", "user.name=t", "-c", "user.email=t@t"]
     for words in (["init", "-q"], ["add", ".gitignore"], [*who, "commit", "-qm", "start"]):
         command(path, "git", *words)
@@ -40,7 +40,6 @@ def entered(path: Path, registry: bool = False) -> Iterator[Path]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         Path("data").mkdir()
         Path("data/cache").symlink_to(CACHE)
-        link_packages(path)
         if registry:
             shutil.copytree(ROOT / "mlflow", "mlflow")
         commit(path)

@@ -59,7 +59,6 @@ def run(path: Path, patch: pytest.MonkeyPatch, corpora: dict, side: int, epochs:
         commit(path)
         Path("data").mkdir()
         Path("data/cache").symlink_to(CACHE)
-        Path("components").symlink_to(ROOT / "components")
     settings(path, corpora, side, epochs, encoder)
     for name in corpora:
         ingest(["--corpus", name])
