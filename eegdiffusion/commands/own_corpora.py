@@ -49,9 +49,9 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
     corpora = document["image_corpora"]
     if things is not None:
         corpora[IMAGES] = {"root": str(things), "layout": layout_of(things), "epochs": "nice"}
-        for study in document.get("image_generation", {}).values():
-            if study["corpus"] == IMAGES:
-                study["pictures"] = str(things)
+        for config in document.get("image_generation", {}).values():
+            if config["corpus"] == IMAGES:
+                config["pictures"] = str(things)
         return
     for name in [name for name, corpus in corpora.items() if corpus["root"].startswith(SURROGATES)]:
         del corpora[name]
