@@ -56,7 +56,7 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
 
 def publish(
     serving: ModuleType, name: str, folder: Path, reference: Path, metrics: dict[str, float], warnings: list[str],
-    figures: "Mapping[str, Figure] | None" = None,
+    figures: "Mapping[str, Figure]",
 ) -> None:  # fmt: skip
     """End a training: log its figures and its model to the active run, point to both, and say how it went.
 
@@ -69,9 +69,7 @@ def publish(
         warnings: what must be said beside every number of the corpus.
         figures: figures by name, which go to ``figures/`` of the run.
     """
-    if figures is None:
-        mlflow.log_artifacts(folder / "figures", "figures")
-    for label, figure in (figures or {}).items():
+    for label, figure in figures.items():
         mlflow.log_figure(figure, f"figures/{label}.png")
     info = log(serving, name, folder, metrics)
     for warning in warnings:
