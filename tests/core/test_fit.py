@@ -12,7 +12,7 @@ from torch import nn
 
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
-from eegdiffusion.core.training.ema_module import AveragedModule
+from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisation
 
@@ -113,7 +113,7 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not torch.equal(*weights)
 
 
-class Regression(AveragedModule):
+class Regression(EMALightningModule):
     """Predicts the label through a frozen network, and logs means over the validation."""
 
     def __init__(self, model, frozen):
@@ -129,7 +129,7 @@ class Regression(AveragedModule):
 
     def validation_step(self, batch, batch_idx):
         size = torch.tensor(float(len(batch["label"])))
-        self.update_validation({"loss": self.error(self.averaged, batch), "size": size}, len(batch["label"]))
+        self.update_validation({"loss": self.error(self.ema_model, batch), "size": size}, len(batch["label"]))
 
 
 def test_frozen_networks_stay_and_validation_means_are_over_samples(tmp_path):
@@ -141,5 +141,5 @@ def test_frozen_networks_stay_and_validation_means_are_over_samples(tmp_path):
     assert torch.equal(frozen.weight, before) and not any("frozen" in name for name in module.state_dict())
     (row,) = fitted.curves
     whole = {name: torch.from_numpy(values) for name, values in Clouds(12).__getitems__(list(range(12))).items()}
-    assert row["checked_loss"] == pytest.approx(module.error(module.averaged, whole).item(), rel=1e-5)
+    assert row["checked_loss"] == pytest.approx(module.error(module.ema_model, whole).item(), rel=1e-5)
     assert row["checked_size"] == pytest.approx((8 * 8 + 4 * 4) / 12), "batches of 8 and 4 samples weigh by their size"
