@@ -27,9 +27,12 @@ env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with
 	echo "Python 3.12 was not found: install it ('pyenv install 3.12' or your system's python3.12 with venv) and run make again." >&2; \
 	exit 1
 
-# --no-deps: the lock is complete, and `pip check` proves it.
+# uv, whose version the lock holds too, installs in a tenth of pip's time; pip does where uv finds no index. --no-deps: the
+# lock is complete, and `pip check` proves it.
 .venv/.installed: requirements.lock | .venv/bin/python
-	$(PY) -m pip install --quiet --no-deps --requirement requirements.lock
+	$(PY) -m pip install --quiet --no-deps "$$(grep '^uv==' $<)"
+	.venv/bin/uv pip install --quiet --python $(PY) --no-deps --requirement $< \
+	  || $(PY) -m pip install --quiet --no-deps --requirement $<
 	$(PY) -m pip check
 	@$(PY) -c 'import hashlib; print(hashlib.sha256(open("$<", "rb").read()).hexdigest())' > $@
 
@@ -77,7 +80,6 @@ lint: env ## ruff, with fixes
 	ruff format --line-length 120 .
 
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
-	$(PY) -m pip install --quiet uv
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
