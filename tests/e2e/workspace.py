@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.warm.fork_server import programs
+
 ROOT = Path(__file__).parents[2]
 
 TINY = [
@@ -31,18 +33,27 @@ TINY = [
 ]
 
 
-def environment() -> dict[str, str]:
-    """Environment of a command: this Python first, no server of the caller's, one thread as files run side by side."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def environment(warm: bool = True) -> dict[str, str]:
+    """Environment of a command: this Python first, no server of the caller's, one thread as files run side by side.
+
+    Args:
+        warm: whether ``dvc`` and the project's modules run in forks that have their libraries (:mod:`tests.warm`); not
+            where processes are known by their command line, or get limits or open files of their own.
+    """
+    path = os.pathsep.join([*([str(programs())] if warm else []), str(Path(sys.executable).parent), os.environ["PATH"]])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "TUEV_"))}
     return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": "1"}
 
 
 def command(workspace: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess:
     """Run a command in the workspace."""
-    done = subprocess.run(words, cwd=workspace, env=environment(), capture_output=True, text=True)
-    assert not check or done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
-    return done
+    variables = environment()
+    program = shutil.which(words[0], path=variables["PATH"]) or words[0]
+    process = subprocess.run([program, *words[1:]], cwd=workspace, env=variables, capture_output=True, text=True)
+    assert not check or process.returncode == 0, (
+        f"{' '.join(words)}\n{process.stdout[-3000:]}\n{process.stderr[-6000:]}"
+    )
+    return process
 
 
 def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
@@ -51,7 +62,7 @@ def module(workspace: Path, name: str, *arguments: str, check: bool = True) -> s
         words = [f"components.{name}"]
     else:
         words = ["eegdiffusion.commands", *name.split(" ")]
-    return command(workspace, sys.executable, "-m", *words, *arguments, check=check)
+    return command(workspace, "python", "-m", *words, *arguments, check=check)
 
 
 def copy(path: Path) -> Path:
