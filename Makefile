@@ -5,11 +5,6 @@ EEG := .venv/bin/eeg
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
-# Waiting threads sleep: two processes that spin on two cores slow each other several times over.
-export OMP_WAIT_POLICY := passive
-# Advice to the authors of libraries, not to users.
-export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation,ignore::FutureWarning:lightning.pytorch.utilities._pytree
-
 .PHONY: help env demo demo-eeg demo-things demo-pictures repro check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets
@@ -83,7 +78,7 @@ lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.l
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
-# Nothing runs beside a benchmark.
+# Nothing runs beside a benchmark: its threads may spin, where programs set them to sleep.
 bench: export OMP_WAIT_POLICY := active
 bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 	$(PY) -m benchmarks

@@ -10,6 +10,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import pytest
 
+from eegdiffusion.core.runtime.threads import set_thread_defaults
+
+set_thread_defaults()  # before anything that computes is loaded
+
 KINDS = {
     "stages": "stage",
     "dags": "service",

@@ -1,21 +1,23 @@
 """Cache latent tokens: ``python -m components.cache_latents --latents base``."""
 
-from components.cache_latents.compute import compute
 from components.cache_latents.settings import CacheLatents
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Accelerator
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.store.window_store import Store
 
 
 @stage("cache_latents")
 def main(run: Stage) -> None:
     settings = run.settings(CacheLatents)
-    device = device_of(run.settings(Accelerator, "hardware.accelerator"))
+    accelerator = run.settings(Accelerator, "hardware.accelerator")
     latents = run.settings(Latents, f"latents.{run.item['latents']}")
+
+    from components.cache_latents.compute import compute
+    from eegdiffusion.core.training.device import device_of
+    from eegdiffusion.events.store.window_store import Store
+
     store, backbone, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
-    compute(store, backbone, settings, latents, device, out, run.work)
+    compute(store, backbone, settings, latents, device_of(accelerator), out, run.work)
 
 
 if __name__ == "__main__":

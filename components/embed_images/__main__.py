@@ -1,21 +1,22 @@
 """Compute frozen features of a corpus's images: ``python -m components.embed_images --corpus NAME``."""
 
-from components.embed_images.compute import compute
 from components.embed_images.settings import EmbedImages
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.training.device import device_of
-from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Accelerator
-from eegdiffusion.images.epochs.epoch_store import EpochStore
 
 
 @stage("embed_images")
 def main(run: Stage) -> None:
+    settings, accelerator = run.settings(EmbedImages), run.settings(Accelerator, "hardware.accelerator")
+
+    from components.embed_images.compute import compute
+    from eegdiffusion.core.training.device import device_of
+    from eegdiffusion.core.training.memory import keep_freed_memory
+    from eegdiffusion.images.epochs.epoch_store import EpochStore
+
     keep_freed_memory()
-    settings = run.settings(EmbedImages)
-    device = device_of(run.settings(Accelerator, "hardware.accelerator"))
     root, store = run.input("corpus"), EpochStore(run.input("store"))
-    embedded = compute(store, settings, run.output("features"), device)
+    embedded = compute(store, settings, run.output("features"), device_of(accelerator))
     if not embedded.present:
         # EEGCVPR40's images are ImageNet's: its EEG can be classified without them.
         absent = f"none of its {embedded.total} images is there"

@@ -1,24 +1,26 @@
 """Train the LFT on cached latents: ``python -m components.finetune_lft --labels recorded --seed 0``."""
 
-import mlflow
-
-from components.finetune_lft.compute import compute
 from components.finetune_lft.settings import FinetuneLFT
-from eegdiffusion.core.observe.tracking import log_model
-from eegdiffusion.core.observe.tracking.datasets import Data
-from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.serving import lft_pyfunc
-from eegdiffusion.events.store.window_store import Store
 
 
 @stage("finetune_lft")
 def main(run: Stage) -> None:
     settings, hardware = run.settings(FinetuneLFT), run.settings(Hardware, "hardware")
     latents = run.settings(Latents, f"latents.{settings.latents}")
+
+    import mlflow
+
+    from components.finetune_lft.compute import compute
+    from eegdiffusion.core.observe.tracking import log_model
+    from eegdiffusion.core.observe.tracking.datasets import Data
+    from eegdiffusion.core.observe.tracking.tracked_run import tracked
+    from eegdiffusion.events.figures import eeg_figures
+    from eegdiffusion.events.serving import lft_pyfunc
+    from eegdiffusion.events.store.window_store import Store
+
     kind, seed = run.item["labels"], run.item["seed"]
     cache, store = run.input("cache"), Store(run.input("store"))
     out, reference = run.output("lft"), run.output("reference")

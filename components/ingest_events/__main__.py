@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from components.ingest_events.compute import compute
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.stage import Stage, stage
@@ -30,6 +29,9 @@ def main(run: Stage) -> None:
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
     layout = run.settings(EventCorpus, f"event_corpora.{name}").layout
+
+    from components.ingest_events.compute import compute
+
     root, out = run.input("corpus"), run.output("index")
     if name == "tuev":
         check_environment(root)

@@ -1,16 +1,18 @@
 """Cut the epochs of a corpus of images and EEG: ``python -m components.ingest_images --corpus NAME``."""
 
-from components.ingest_images.compute import compute
 from components.ingest_images.settings import Epoching, ImageCorpus, IngestImages
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
 @stage("ingest_images")
 def main(run: Stage) -> None:
-    entry = run.settings(ImageCorpus, f"image_corpora.{run.item['corpus']}")
+    settings, entry = run.settings(IngestImages), run.settings(ImageCorpus, f"image_corpora.{run.item['corpus']}")
     cutting = run.settings(Epoching, f"epochs.{entry.epochs}")
+
+    from components.ingest_images.compute import compute
+
     run.input("corpus")  # is the entry's root
-    ingested = compute(entry, run.settings(IngestImages), cutting, run.output("store"), run.shared_work)
+    ingested = compute(entry, settings, cutting, run.output("store"), run.shared_work)
     description, index = ingested.description, ingested.index
     shape = f"{len(description.channels)} channels and {len(description.times)} samples"
     counted = f"{len(ingested.subjects)} subjects, {len(index)} epochs of {shape}, {len(ingested.images)} images"

@@ -1,14 +1,25 @@
 """Write the report: ``python -m components.report``."""
 
-from components.report.compute import ReportInputs, compute
 from components.report.settings import Ablations, EncoderExperiments, Generations, ReportSettings
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.report.page import write_report
 
 
 @stage("report")
 def main(run: Stage) -> None:
     """Read settings and inputs, compare the results, draw and write the page."""
+    settings = ReportSettings(
+        corpus=run.settings(str, "finetune_lft.corpus"),
+        backbones=run.settings(list[str], "matrix.backbones"),
+        seeds=run.settings(list[int], "matrix.seeds"),
+        baselines=run.settings(list[str], "matrix.baselines"),
+        ablations=run.settings(Ablations, "ablations"),
+        eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
+        image_generation=run.settings(Generations, "image_generation"),
+    )
+
+    from components.report.compute import ReportInputs, compute
+    from eegdiffusion.report.page import write_report
+
     inputs = ReportInputs(
         event_corpora=run.input("event_corpora"),
         backbones=run.input("backbones"),
@@ -22,15 +33,6 @@ def main(run: Stage) -> None:
             "ControlNet": run.input("controlnet"),
         },
         reconstructions=run.input("reconstructions"),
-    )
-    settings = ReportSettings(
-        corpus=run.settings(str, "finetune_lft.corpus"),
-        backbones=run.settings(list[str], "matrix.backbones"),
-        seeds=run.settings(list[int], "matrix.seeds"),
-        baselines=run.settings(list[str], "matrix.baselines"),
-        ablations=run.settings(Ablations, "ablations"),
-        eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
-        image_generation=run.settings(Generations, "image_generation"),
     )
     out = run.output("reports")
     write_report(out, compute(inputs, settings, out))

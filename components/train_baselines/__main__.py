@@ -1,22 +1,24 @@
 """Train a baseline on the LFT's windows and splits: ``python -m components.train_baselines --baseline sparcnet``."""
 
-import mlflow
-
-from components.train_baselines.compute import compute
 from components.train_baselines.settings import TrainBaselines
-from eegdiffusion.core.observe.tracking import log_model
-from eegdiffusion.core.observe.tracking.datasets import Data
-from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.serving import baseline_pyfunc
-from eegdiffusion.events.store.window_store import Store
 
 
 @stage("train_baselines")
 def main(run: Stage) -> None:
     settings, hardware = run.settings(TrainBaselines), run.settings(Hardware, "hardware")
     seeds, name = run.settings(list[int], "matrix.seeds"), run.item["baseline"]
+
+    import mlflow
+
+    from components.train_baselines.compute import compute
+    from eegdiffusion.core.observe.tracking import log_model
+    from eegdiffusion.core.observe.tracking.datasets import Data
+    from eegdiffusion.core.observe.tracking.tracked_run import tracked
+    from eegdiffusion.events.serving import baseline_pyfunc
+    from eegdiffusion.events.store.window_store import Store
+
     path, out, reference = run.input("store"), run.output("baseline"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} event windows", path, context) for context in ("training", "testing")]

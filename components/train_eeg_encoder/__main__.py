@@ -2,22 +2,9 @@
 
 import shutil
 
-import mlflow
-
-from components.train_eeg_encoder.compute import compute
 from components.train_eeg_encoder.settings import EncoderExperiment, TrainEEGEncoder
-from eegdiffusion.core.observe.tracking import log_model
-from eegdiffusion.core.observe.tracking.datasets import Data
-from eegdiffusion.core.observe.tracking.tracked_run import tracked
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders.training_folders import ENCODER
-from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.features.image_features import ImageFeatures
-from eegdiffusion.images.figures.encoder_figures import draw_encoder
-from eegdiffusion.images.serving import aligned_pyfunc, classifier_pyfunc
-
-SERVING = {"align": aligned_pyfunc, "classify": classifier_pyfunc}
 
 
 @stage("train_eeg_encoder")
@@ -26,6 +13,19 @@ def main(run: Stage) -> None:
     experiment = run.settings(EncoderExperiment, f"eeg_encoders.{name}")
     settings, hardware = run.settings(TrainEEGEncoder), run.settings(Hardware, "hardware")
     seeds = run.settings(list[int], "matrix.seeds")
+
+    import mlflow
+
+    from components.train_eeg_encoder.compute import compute
+    from eegdiffusion.core.observe.tracking import log_model
+    from eegdiffusion.core.observe.tracking.datasets import Data
+    from eegdiffusion.core.observe.tracking.tracked_run import tracked
+    from eegdiffusion.images.encoders.training_folders import ENCODER
+    from eegdiffusion.images.epochs.epoch_store import EpochStore
+    from eegdiffusion.images.features.image_features import ImageFeatures
+    from eegdiffusion.images.figures.encoder_figures import draw_encoder
+    from eegdiffusion.images.serving import aligned_pyfunc, classifier_pyfunc
+
     store_path, features_path = run.input("store"), run.input("features")
     out, reference = run.output("encoders"), run.output("reference")
     store = EpochStore(store_path)
@@ -45,7 +45,7 @@ def main(run: Stage) -> None:
             mlflow.log_figure(figure, f"figures/{title}.png")
         model = None
         if experiment.registered:
-            serving = SERVING[experiment.objective]
+            serving = {"align": aligned_pyfunc, "classify": classifier_pyfunc}[experiment.objective]
             model = log_model.log(serving, f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
         for warning in store.description.warnings:
             print(f"WARNING: {warning}")

@@ -1,6 +1,5 @@
 """The command ``eeg``: its commands are imported when one of them is used."""
 
-import os
 from importlib import import_module
 from pathlib import Path
 
@@ -59,6 +58,4 @@ def app() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run ``eeg`` with these words (default: those of the process); exits with the command's status."""
-    # Waiting threads sleep: two processes that spin on the same cores slow each other several times over.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     app.main(args=argv, prog_name="eeg", obj=Path.cwd())

@@ -15,6 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.threads import threads_of_each
 
 LOGS = Path(".work") / "stages"
 """Folder of what the stages print, progress bars among it."""
@@ -110,7 +111,7 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
     """
     sorter = TopologicalSorter({name: upstream[name] & set(names) for name in names})
     sorter.prepare()
-    environment = os.environ | {"OMP_NUM_THREADS": str(-(-os.cpu_count() // jobs))}
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads_of_each(jobs))}
     ready: list[str] = []
     running: dict[Future, tuple[str, float]] = {}
     failed = None

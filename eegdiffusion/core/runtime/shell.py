@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,12 @@ def commit(workspace: Path, message: str, *paths: str) -> None:
         output("git", *AUTHOR, "commit", "--quiet", "--message", message, cwd=workspace)
 
 
+def hide_advice_to_developers() -> None:
+    """Do not print warnings by which libraries advise those who write against them, and no user of this project."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.pyfunc\.utils\.data_validation")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\.pytorch\.utilities\._pytree")
+
+
 @contextmanager
 def errors_as_exit_status(name: str) -> Iterator[None]:
     """End the process with a message and no traceback: on bad input with status 65, on an absent service with 75.
@@ -55,5 +62,6 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
 
 def run(name: str, main: Callable[[], int | None]) -> None:
     """Run the body of a command and exit with the status that it returns; see :func:`errors_as_exit_status`."""
+    hide_advice_to_developers()
     with errors_as_exit_status(name):
         raise SystemExit(main() or 0)

@@ -141,6 +141,7 @@ def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:
 
     def decorate(main: Callable[[Stage], None]) -> Callable[[], None]:
         def command(argv: list[str] | None = None) -> None:
+            shell.hide_advice_to_developers()
             with shell.errors_as_exit_status(name):
                 agreed = contract.read(name)
                 run = Stage(agreed, _parse(agreed, argv))
