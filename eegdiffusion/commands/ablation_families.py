@@ -45,7 +45,8 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
         row = {"family": family, "name": name, "latents": base, "test_latents": base, "model": {}}
         row["model"] |= change.get("model", {})
         if "part" in change:
-            row["model"]["layers"] = _part(*change["part"], n_layer)
+            begin, end = change["part"]
+            row["model"]["layers"] = _part(begin, end, n_layer)
             if not row["model"]["layers"]:
                 raise InputError(
                     f"params.yaml: pretrain_ssmdp.model.n_layer: must be at least 4 for the family {family} "

@@ -25,15 +25,15 @@ class Choice(click.Choice):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            error.message = error.message.rstrip(".") + nearest(str(value), map(str, self.choices))
-            raise
+            message = error.message.rstrip(".") + nearest(str(value), map(str, self.choices))
+            raise click.BadParameter(message, ctx, param) from None
 
 
 class SeveralOption(click.Option):
     """An option that takes all the words up to the next option, ``--arms full zeroed``, and may be given repeatedly."""
 
     def __init__(self, *args, **settings):
-        super().__init__(*args, multiple=True, **settings)
+        super().__init__(*args, **settings | {"multiple": True})
 
 
 class Command(click.Command):
@@ -81,7 +81,8 @@ class Group(click.Group):
 
 def _repeated(args: list[str], several: set[str]) -> list[str]:
     """Write ``--arms a b`` as ``--arms a --arms b`` for the options ``several``."""
-    repeated, option = [], None
+    repeated: list[str] = []
+    option: str | None = None
     for position, word in enumerate(args):
         if word == "--":
             return repeated + args[position:]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT
@@ -37,18 +38,19 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
         "window_size": (classifier.window == WINDOW, WINDOW, classifier.window),
         "rescale": (not classifier.rescale, False, classifier.rescale),
     }
-    for field, (holds, rule, found) in rules.items():
+    for field, (holds, rule, value) in rules.items():
         if not holds:
-            raise InputError(f"checkpoint: {field}: must be {rule} (found {found})")
-    latents = Latents(
-        backbone="published",
-        corpus=corpus,
-        step=steps.pop(),
-        noise=classifier.noise,
-        kind=classifier.kind,
-        statistic=classifier.statistic,
-        codec="float32",
-    )
+            raise InputError(f"checkpoint: {field}: must be {rule} (found {value})")
+    recipe = {
+        "backbone": "published",
+        "corpus": corpus,
+        "step": steps.pop(),
+        "noise": classifier.noise,
+        "kind": classifier.kind,
+        "statistic": classifier.statistic,
+        "codec": "float32",
+    }
+    latents = validate(recipe, Latents, "checkpoint: latents")
     classifier.lft.save_pretrained(folder / "lft")
     shutil.copytree(backbone, folder / "backbone")
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}, indent=2))

@@ -1,5 +1,7 @@
 """Gate the challengers of the registry: ``eeg promote``."""
 
+from typing import Literal
+
 import click
 
 from eegdiffusion.commands.command_line import Command
@@ -29,7 +31,7 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
         (name,) = select_models([retire])
         print(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
         return 0
-    mode = "propose" if propose else "approved" if approved else "promote"
+    mode: Literal["promote", "propose", "approved"] = "propose" if propose else "approved" if approved else "promote"
     verb = "proposed" if propose else "promoted"
     passed = 0
     for name, entry in select_models(list(models)).items():

@@ -83,7 +83,8 @@ def _page(markdown: str, folder: Path) -> str:
     """Render Markdown as a self-contained HTML page: figures embedded, a table of contents from the headings."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
-    title, contents = "", []
+    title = ""
+    contents: list[tuple[str, str]] = []
     for opening, inline in itertools.pairwise(tokens):
         if opening.type == "heading_open":
             if opening.tag == "h1":
@@ -93,7 +94,7 @@ def _page(markdown: str, folder: Path) -> str:
                 contents.append((f"section-{len(contents) + 1}", inline.content))
         for token in inline.children or ():
             if token.type == "image":
-                png = (folder / token.attrs["src"]).read_bytes()
+                png = (folder / str(token.attrs["src"])).read_bytes()
                 width = int.from_bytes(png[16:20])  # of the PNG's header
                 token.attrSet("src", f"data:image/png;base64,{base64.b64encode(png).decode()}")
                 token.attrSet("width", str(round(width * CSS_DPI / DPI)))

@@ -1,7 +1,7 @@
 """Results of the encoders of EEG recorded while images are seen, read training by training."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,11 @@ class EncoderRun:
     facts: dict
     table: pandas.DataFrame
     folder: Path
+
+
+def band_key(band: Sequence[float] | None) -> tuple[float, float] | None:
+    """Return a band of the settings, (low, high) in Hz, in the form in which results are compared by it."""
+    return None if band is None else (band[0], band[1])
 
 
 @dataclass(frozen=True)
@@ -195,7 +200,7 @@ def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds:
         rows = pandas.read_parquet(require_file(path.with_name(table)))
         run = EncoderRun(protocol, band, facts["fold"]["name"], seed, facts, rows, path.parent)
         runs.setdefault((protocol, band), []).append(run)
-    wanted = [(protocol, band and tuple(band)) for protocol in experiment.protocols for band in experiment.bands]
+    wanted = [(protocol, band_key(band)) for protocol in experiment.protocols for band in experiment.bands]
     for key in wanted:
         wanted_seeds = seeds_of(experiment, key[0], seeds)
         if sorted({run.seed for run in runs.get(key, [])}) != sorted(wanted_seeds):

@@ -10,7 +10,7 @@ from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.encoders.retrieval_control import FEWEST, permutation_p
 from eegdiffusion.images.epochs.protocols import MEANING
 from eegdiffusion.report import encoder_tables
-from eegdiffusion.report.encoder_runs import EncoderCorpus, EncoderResults
+from eegdiffusion.report.encoder_runs import EncoderCorpus, EncoderResults, band_key
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def pairing_controls(corpus: EncoderCorpus) -> list[PairingControl]:
 
 def _first_band(results: list[EncoderResults]) -> list[EncoderResults]:
     """Return the results of each experiment's first band; the others stand in the table of bands."""
-    first = {id(result): result.experiment.bands[0] for result in results}
-    return [result for result in results if result.band == (first[id(result)] and tuple(first[id(result)]))]
+    return [result for result in results if result.band == band_key(result.experiment.bands[0])]
 
 
 def averaged_results(corpus: EncoderCorpus) -> list[EncoderResults]:

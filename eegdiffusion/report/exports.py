@@ -39,7 +39,7 @@ def flat_event_metrics(
     Returns:
         name -> value.
     """
-    metrics = {
+    metrics: dict[str, str | float | bool] = {
         "corpus": corpus,
         "test_windows": len(comparison.lft.labels),
         "control_interval_contains_chance": comparison.control_at_chance,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
@@ -66,7 +67,7 @@ def draw_classifiers(comparison: ClassifierComparison, classes: Sequence[str], c
         ``metrics``, ``confusion``, ``learning_curves``.
     """
     lft = comparison.lft
-    counts = sum(confusion_matrix(lft.labels, predicted, len(classes)) for predicted in lft.predicted)
+    counts = np.sum([confusion_matrix(lft.labels, predicted, len(classes)) for predicted in lft.predicted], axis=0)
     return {
         "metrics": metrics_by_model(comparison.summaries, METRIC_NAMES, f"Test metrics by model ({corpus} data)"),
         "confusion": eeg_figures.confusion(counts, classes, f"LFT, confusion matrix ({corpus} data)"),

@@ -31,7 +31,8 @@ def control_verdicts(scores: Scores, system: System) -> list[ControlVerdict]:
     """Compare the full arm with the controls on every two-way identification."""
     verdicts = []
     for control in system.controls:
-        above, not_above = [], []
+        above: list[str] = []
+        not_above: list[str] = []
         for metric in _two_way(scores):
             difference = scores.difference(system.full, control, metric.key)
             words = f"{tables.metric_label(metric)} {tables.format_mean_difference(difference)}"

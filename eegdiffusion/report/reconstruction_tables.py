@@ -28,7 +28,7 @@ def metric_label(metric: Metric) -> str:
     if metric.kind in ("pixcorr", "ssim"):
         where = f"at {metric.side} px"
     if metric.kind in ("n_way", "inception_score"):
-        where = metric.network
+        where = str(metric.network)
     return f"{metric.title}, {where} {'↑' if metric.higher_is_better else '↓'}"
 
 

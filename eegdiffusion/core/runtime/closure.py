@@ -47,7 +47,7 @@ def _imported_names(source: str) -> frozenset[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module:
             modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
@@ -109,8 +109,8 @@ def code_hash(*modules: str, root: Path = ROOT) -> str:
     Raises:
         ValueError: one of them is not a module of the project.
     """
-    files = {name: module_file(name, root) for name in modules}
-    if unknown := [name for name, path in files.items() if path is None]:
+    files = {name: path for name in modules if (path := module_file(name, root))}
+    if unknown := [name for name in modules if name not in files]:
         raise ValueError(f"{', '.join(unknown)}: not a module of {' or '.join(PACKAGES)}")
     return _hash(_deciding(closure(*files.values(), root=root)), root)
 

@@ -1,6 +1,7 @@
 """The contract of a stage, ``components/<stage>/component.yaml``."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,8 +42,8 @@ class Contract:
     description: str
     image: Literal["data", "train"]
     command: list[str]
-    arguments: list[Argument] = ()
-    inputs: list[Artifact] = ()
+    arguments: Sequence[Argument] = ()
+    inputs: Sequence[Artifact] = ()
     outputs: list[Artifact]
     params: list[str]
     """Sections and fields of ``params.yaml`` that decide the result; those of :data:`.settings.RUN_SECTION` that are

@@ -1,11 +1,13 @@
 """Typed settings, read from ``params.yaml`` once, at the edge of a stage."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import dataclass_transform, get_args
+from typing import Any, cast, dataclass_transform, get_args
 
 import pydantic
 import yaml
 from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
 
@@ -21,7 +23,7 @@ DVC watches only those of its fields that a stage's contract declares, as they c
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def settings[T](cls: type[T]) -> type[T]:
     """Make a class a frozen, keyword-only, validated dataclass that refuses unknown fields."""
-    return dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
+    return cast("type[T]", dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))(cls))
 
 
 def load(path: Path | str = PARAMS) -> dict:
@@ -95,7 +97,7 @@ def validate[T](values, cls: type[T], where: str) -> T:
         raise InputError("\n".join(_message(problem, cls, where) for problem in error.errors())) from error
 
 
-def _message(problem: dict, cls: type, where: str) -> str:
+def _message(problem: ErrorDetails, cls: type, where: str) -> str:
     """Return the line that tells of one of Pydantic's errors."""
     *parents, field = problem["loc"] or ("",)
     suggestion = ""
@@ -105,7 +107,7 @@ def _message(problem: dict, cls: type, where: str) -> str:
     return f"{name}: {problem['msg']} (found {problem['input']!r}){suggestion}"
 
 
-def _fields_at(cls: type, location: list[str | int]) -> list[str]:
+def _fields_at(cls: type, location: Sequence[str | int]) -> list[str]:
     """Return the names of the fields that a settings class has at a location within it."""
     classes = _settings_classes(cls)
     for part in location:
@@ -115,7 +117,7 @@ def _fields_at(cls: type, location: list[str | int]) -> list[str]:
     return [name for kind in classes for name in kind.__pydantic_fields__]
 
 
-def _settings_classes(annotation: object) -> list[type]:
+def _settings_classes(annotation: Any) -> list[Any]:
     """Return the settings classes that an annotation is made of, e.g. of ``dict[str, Latents] | None``."""
     if hasattr(annotation, "__pydantic_fields__"):
         return [annotation]

@@ -23,6 +23,6 @@ class Summary:
 
 def summarise_seeds(values: Sequence[float]) -> Summary:
     """Summarise a metric over training seeds, one value a seed."""
-    values = np.asarray(values, dtype=float)
-    sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return Summary(float(values.mean()), sd, len(values))
+    scores = np.asarray(values, dtype=float)
+    sd = float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
+    return Summary(float(scores.mean()), sd, len(scores))

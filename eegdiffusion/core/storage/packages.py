@@ -50,7 +50,10 @@ def fetch(package: Package, cache: Path = CACHE) -> Path:
         return _check(package, wheel)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as partial:
         _download(package, Path(partial))
-        wheel = _check(package, _find(package, Path(partial)))
+        downloaded = _find(package, Path(partial))
+        if downloaded is None:
+            raise InputError(f"{package}: pip brought no wheel of it")
+        wheel = _check(package, downloaded)
         return wheel.replace(cache / wheel.name)
 
 

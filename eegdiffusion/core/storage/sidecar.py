@@ -6,12 +6,15 @@ The word is BIDS': a JSON file beside the data that says what they are.
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from eegdiffusion.core.runtime.errors import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-class FingerprintedFolder[D]:
+
+class FingerprintedFolder[D: "DataclassInstance"]:
     """Base of folders that belong to an epoch store, which a subclass names the sidecar of.
 
     Args:

@@ -27,7 +27,7 @@ def parameter_groups(
         weight_decay: of the decayed ones.
         factor: name of a parameter -> factor of its rate.
     """
-    groups = {(True, 1.0): [], (False, 1.0): []}
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): [], (False, 1.0): []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             decayed = parameter.ndim > 1 and name.rpartition(".")[2] not in NO_DECAY

@@ -76,8 +76,7 @@ class Header:
         """Read some data records of an EDF file's signals that share a rate: (signals, samples) in microvolts."""
         with self.path.open("rb") as file:
             file.seek(self.size + first * self.record_bytes)
-            raw = np.frombuffer(file.read(count * self.record_bytes), "<i2")
-        raw = raw.reshape(-1, self.record_bytes // 2)
+            raw = np.frombuffer(file.read(count * self.record_bytes), "<i2").reshape(-1, self.record_bytes // 2)
         ends = np.cumsum(self.channels["samples"])
         signals_uv = []
         for k in signals:
@@ -113,9 +112,10 @@ def read_header(path: Path) -> Header:
         text = file.read(256 * max(count, 0)).decode("latin-1")
     if count < 1 or len(text) < 256 * count:
         raise InputError(f"{path}: header: ends within the description of its {count} signals")
-    channels, at = {}, 0
+    channels: dict[str, list] = {}
+    at = 0
     for field, width in _FIELDS.items():
-        values = [text[at + k * width : at + (k + 1) * width].strip() for k in range(count)]
+        values: list = [text[at + k * width : at + (k + 1) * width].strip() for k in range(count)]
         if field.startswith(("physical", "digital")):
             values = [number(field, value, float) for value in values]
         elif field == "samples":

@@ -234,7 +234,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
         events = tuev.read_rec(root / rec)
     except (InputError, OSError) as error:
         note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
-    if usable:
+    if header is not None and usable:
         rate = header.rates[tuev.needed_signals(header)[0]]
         samples = round(header.duration_s * rate)
         note(check_rate(rate, filtering.high_hz))
@@ -242,7 +242,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
         if events is not None:
             resampled = resampled_length(samples, rate, filtering)
             note(check_events(events, header.duration_s, resampled, filtering.rate_hz), rec)
-    if failed():
+    if header is None or events is None or failed():
         return None, problems
     partition, subject = subject_of(path)
     code = header.patient.split(" ")[0]
@@ -266,14 +266,15 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
 
 def check_corpus(recordings: list[CheckedRecording]) -> list[Problem]:
     """Check recordings against each other: the same data twice, a subject in both partitions."""
-    problems, first = [], {}
+    problems: list[Problem] = []
+    first: dict[str, str] = {}
     for recording in recordings:
         same = first.setdefault(recording.data_sha256, recording.path)
         if same != recording.path:
             problems.append(Problem(recording.path, "duplicate", "samples", f"are those of {same}"))
     trained = {key for r in recordings if r.partition == "train" for key in (r.subject, r.code) if key}
     for recording in recordings:
-        keys = {recording.code, recording.subject.removeprefix("eval/")}
+        keys = {key for key in (recording.code, recording.subject.removeprefix("eval/")) if key}
         if recording.partition == "eval" and (shared := keys & trained):
             message = f"{', '.join(shared)} must not stand in train/ and eval/"
             problems.append(Problem(recording.path, "leakage", "subject", message))

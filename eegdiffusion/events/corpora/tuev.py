@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -172,7 +173,7 @@ def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | Non
     return start - round(CONTEXT_S * rate_hz) if length == round(WINDOW_S * rate_hz) else None
 
 
-def window_starts(events: list[Event] | list[Span], samples: int, rate_hz: float, where: str) -> list[int]:
+def window_starts(events: Sequence[Event | Span], samples: int, rate_hz: float, where: str) -> list[int]:
     """First sample of each event's window (see :func:`window_start`).
 
     Args:
@@ -182,13 +183,15 @@ def window_starts(events: list[Event] | list[Span], samples: int, rate_hz: float
     Raises:
         InputError: an event has no window; the message names it and the rule.
     """
-    starts = [window_start(event, samples, rate_hz) for event in events]
-    for event, start in zip(events, starts, strict=True):
+    starts = []
+    for event in events:
+        start = window_start(event, samples, rate_hz)
         if start is None:
             raise InputError(
                 f"{where}: start, stop: an event must last one second and lie within the recording of "
                 f"{samples / rate_hz:g} s (found {event.start_s:.10g} to {event.stop_s:.10g})"
             )
+        starts.append(start)
     return starts
 
 

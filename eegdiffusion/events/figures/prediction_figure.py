@@ -25,7 +25,7 @@ def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, 
     """
     length = min(EXCERPT_S, duration_s)
     kept = events[events["label"] != UNUSABLE].sort_values("probability", ascending=False).drop_duplicates("label")
-    starts = []
+    starts: list[float] = []
     for event in kept.itertuples():
         centre = event.onset + min(event.duration, EXCERPT_S) / 2
         start = min(max(centre - length / 2, 0), duration_s - length)
@@ -112,5 +112,12 @@ def _shade(ax: Axes, events: pandas.DataFrame, start: float, end: float, colours
         ax.axvspan(low, high, color=colours[event.label], alpha=0.25, linewidth=0)
         text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f}"
         last = low > end - LABEL_S
-        position = {"x": end if last else low, "ha": "right" if last else "left", "y": 1 + 0.02 * (k % LABEL_ROWS)}
-        ax.text(s=text, transform=ax.get_xaxis_transform(), fontsize=9, va="bottom", **position)
+        ax.text(
+            end if last else low,
+            1 + 0.02 * (k % LABEL_ROWS),
+            text,
+            transform=ax.get_xaxis_transform(),
+            fontsize=9,
+            ha="right" if last else "left",
+            va="bottom",
+        )

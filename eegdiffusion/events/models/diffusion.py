@@ -55,7 +55,7 @@ def velocity_loss(model, schedule: DDPMScheduler, x: Tensor, step: Tensor, chann
 
 
 def forward_process(
-    signals: Tensor, step: int, noise: str, schedule: DDPMScheduler, generator: torch.Generator | None = None
+    signals: Tensor, step: int | None, noise: str, schedule: DDPMScheduler, generator: torch.Generator | None = None
 ) -> Tensor:
     """Signals as the latents' ablations feed them to the backbone, same shape.
 
@@ -69,8 +69,12 @@ def forward_process(
         raise InputError(f"noise: must be one of {', '.join(NOISES)} (found {noise!r})")
     if noise == "none":
         return signals
+    if step is None:
+        raise InputError(f"step: must be given for noise {noise!r} (found None)")
     if noise == "scaled":
         draw = torch.zeros_like(signals)
+    elif generator is None:
+        raise InputError("generator: must be given for noise 'random' (found None)")
     else:
         draw = torch.randn(signals.shape, generator=generator, device=generator.device).to(signals)
     return schedule.add_noise(signals, draw, torch.full((len(signals),), step, device=signals.device))

@@ -145,7 +145,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         skips = 0
         for i, layer in enumerate(self.layers):
             drive = layer.drive(hidden, condition)
-            if frozen:
+            if spectra is not None:
                 gate, filtered = gates(drive, spectra[i], fft_length(length))
                 inter = gate.mul_(filtered)
             else:
@@ -283,10 +283,10 @@ class SSMDP(ModelMixin, ConfigMixin):
 
     def _per_channel(self, name: str, values: Sequence[int], count: int) -> Tensor:
         """Turn one integer per channel into a (C, 1) tensor."""
-        values = torch.as_tensor(values, device=self.device).flatten()
-        if len(values) != count:
-            raise InputError(f"{name}: must hold an integer for each of the {count} channels (found {len(values)})")
-        return values.long()[:, None]
+        indices = torch.as_tensor(values, device=self.device).flatten()
+        if len(indices) != count:
+            raise InputError(f"{name}: must hold an integer for each of the {count} channels (found {len(indices)})")
+        return indices.long()[:, None]
 
 
 def _embedding_network(d_in: int, d_out: int) -> nn.Sequential:

@@ -66,7 +66,7 @@ def usable(recording: ElectrodeRecording, signals: np.ndarray, preprocessing: Pr
     # Rounding of the resampled length may ask for a sample beyond the recording's last.
     recorded = np.minimum(recorded, recording.signals.shape[1] - recorded_length)
     names = [*ELECTRODES, *derivations(preprocessing.montage_sign)]
-    faulty_parts = {"constant": [], "clipped": []}
+    faulty_parts: dict[str, list[np.ndarray]] = {"constant": [], "clipped": []}
     for some in _batches(0, len(firsts), 256):
         kinds = zip(
             faults(torch.from_numpy(_cut(recording.signals, recorded[some], recorded_length).copy())),

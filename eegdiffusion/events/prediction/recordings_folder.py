@@ -21,8 +21,8 @@ def find_recordings(folder: Path) -> dict[Path, Path]:
     """
     names = {}
     for path in sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()):
-        if ending_of(path) and not path.name.startswith("."):
-            names[path] = path.with_name(path.name[: -len(ending_of(path))])
+        if (ending := ending_of(path)) and not path.name.startswith("."):
+            names[path] = path.with_name(path.name[: -len(ending)])
     if not names:
         raise InputError(f"{folder}: folder: must hold recordings that can be read (found none)")
     times = Counter(names.values())

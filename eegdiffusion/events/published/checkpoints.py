@@ -120,7 +120,7 @@ def load_published_classifier(
     _check_options(source, options, _CLASSIFIER_RULES)
     window = options.get("window_size", 200)
     _check_options(source, options, {"window_step": window})
-    parts = {"extractor.model.": {}, "extractor.": {}, "": {}}
+    parts: dict[str, dict[str, Tensor]] = {"extractor.model.": {}, "extractor.": {}, "": {}}
     for name, value in state.items():
         prefix = next(prefix for prefix in parts if name.startswith(prefix))
         parts[prefix][name.removeprefix(prefix)] = value
@@ -183,7 +183,7 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
     else:
         source, document = str(checkpoint), read_checkpoint(Path(checkpoint))
     state = {name: value for name, value in document["state_dict"].items() if isinstance(value, Tensor)}
-    hyper = document.get("hyper_parameters") or {}
+    hyper = dict(document.get("hyper_parameters") or {})
     present = [prefix for prefix in PREFIXES.values() if any(name.startswith(prefix) for name in state)]
     if not present:
         return source, state, hyper

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas
@@ -49,8 +50,8 @@ class StoreDescription:
     classes: list[str]
     fingerprint: str
     splits: dict[str, str]
-    filtering: dict[str, object]
-    montage_sign: str
+    filtering: dict[str, Any]
+    montage_sign: Literal["eegdm", "tuh"]
     unit: str = UNIT
 
 

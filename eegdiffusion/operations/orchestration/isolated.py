@@ -175,6 +175,7 @@ def main() -> int | None:
         case "after":
             pull(clone, options.folder)
             os.execvp(options.command[0], options.command)
+    return None
 
 
 if __name__ == "__main__":

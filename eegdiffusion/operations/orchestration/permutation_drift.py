@@ -102,8 +102,8 @@ def _divisions(known: int, new: int, rng: np.random.Generator) -> np.ndarray:
 
 def _means(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means over the subjects left and over those chosen: (subjects, ...) -> two (divisions, ...)."""
-    parts = ~chosen, chosen
-    return tuple(np.tensordot(part / part.sum(axis=1, keepdims=True), values, 1) for part in parts)
+    left, taken = (np.tensordot(part / part.sum(axis=1, keepdims=True), values, 1) for part in (~chosen, chosen))
+    return left, taken
 
 
 def _histogram_scores(values: list[list[np.ndarray]], chosen: np.ndarray) -> np.ndarray:
@@ -150,11 +150,14 @@ def compare(corpus: list[Profile], drop: list[Profile], limit: float, seed: int 
         return np.stack([np.mean([feature(recording) for recording in recordings], axis=0) for recordings in subjects])
 
     names, means, scores = [], [], []
-    histograms = {f"{band} power": lambda p, k=k: p.bands[:, k] for k, band in enumerate(BANDS)}
-    for name, feature in (histograms | {"amplitude": lambda p: p.amplitude}).items():
+    histograms = {
+        f"{band} power": [[recording.bands[:, k] for recording in recordings] for recordings in subjects]
+        for k, band in enumerate(BANDS)
+    }
+    histograms["amplitude"] = [[recording.amplitude for recording in recordings] for recordings in subjects]
+    for name, values in histograms.items():
         names.append(name)
-        means.append(subject_means(lambda p, feature=feature: feature(p).mean())[:, None])
-        values = [[feature(recording) for recording in recordings] for recordings in subjects]
+        means.append(np.stack([np.mean([value.mean() for value in of_one], axis=0) for of_one in values])[:, None])
         scores.append(_histogram_scores(values, chosen)[:, None])
     names += [f"electrode {name}" for name in corpus[0].electrodes]
     means.append(subject_means(lambda p: p.electrode_power))

@@ -47,7 +47,7 @@ def run_stage(name: str, *options: str) -> int:
         # As a container's first process, it gets the signal alone.
         signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
         bad_input = False
-        for line in process.stderr:
+        for line in process.stderr or ():
             sys.stderr.write(line)
             sys.stderr.flush()
             bad_input |= bool(line.startswith("ERROR") and _BAD_INPUT.search(line))

@@ -140,4 +140,4 @@ def rerun_stage(record: RecordedVersion, workspace: Path) -> tuple[dict[str, flo
         raise RuntimeError(f"{' '.join(words)}: exit status {status}")
     metrics = json.loads((workspace / record.result / provenance.METRICS).read_text())
     origin = provenance.find_origin((workspace / "dvc.lock").read_text(), record.result)
-    return {name: metrics[name] for name in record.scores}, origin.hash == record.hash
+    return {name: metrics[name] for name in record.scores}, origin is not None and origin.hash == record.hash

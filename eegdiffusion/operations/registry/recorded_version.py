@@ -95,6 +95,6 @@ def read_recorded_version(uri: str) -> RecordedVersion:
 
 def _read_artifact(folder: Path, name: str, uri: str) -> bytes:
     path = folder / name
-    if not path.is_read_artifact():
+    if not path.is_file():
         raise InputError(f"{uri}: {name} is not among its artifacts {folder.name}/")
     return path.read_bytes()

@@ -68,7 +68,9 @@ def log_result(
     return log_model.log(import_module(f"eegdiffusion.{config.serving}"), name, folder, metrics)
 
 
-def add_version(name: str, config: RegisteredModelConfig, uri: str, run_id: str, tags: dict[str, str]) -> ModelVersion:
+def add_version(
+    name: str, config: RegisteredModelConfig, uri: str, run_id: str | None, tags: dict[str, str]
+) -> ModelVersion:
     """Make a logged model a version of a registered one, which is created when missing."""
     client = mlflow.MlflowClient()
     try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from annotated_types import Gt
@@ -137,7 +137,7 @@ def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     document = load()
 
     def is_configured(section_name: str | None) -> bool:
-        value = document
+        value: Any = document
         for part in section_name.split(".") if section_name else ():
             value = (value or {}).get(part)
         return value is not None

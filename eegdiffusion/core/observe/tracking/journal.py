@@ -147,7 +147,8 @@ class Journal:
 
     def _unsent(self) -> tuple[list[Metric], int]:
         """Metrics of the next lines, at least ``BATCH`` where there are so many, and where those lines end."""
-        metrics, end = [], self._sent
+        metrics: list[Metric] = []
+        end = self._sent
         with self.path.open("rb") as file:
             file.seek(self._sent)
             for line in file:

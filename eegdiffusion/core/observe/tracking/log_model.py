@@ -25,9 +25,13 @@ CODE = Path(eegdiffusion.__file__).parent
 def write_reference(path: Path, folder: Path, run_id: str, model: mlflow.models.model.ModelInfo | None) -> None:
     """Write ``mlflow.json``: the run, and the folder and id of the model when one was logged."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {"run_id": run_id, "folder": folder.as_posix()}
-    found |= {"model_id": model and model.model_id, "model_uri": model and model.model_uri}
-    path.write_text(json.dumps(found, indent=2))
+    reference = {
+        "run_id": run_id,
+        "folder": folder.as_posix(),
+        "model_id": model and model.model_id,
+        "model_uri": model and model.model_uri,
+    }
+    path.write_text(json.dumps(reference, indent=2))
 
 
 def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float]) -> mlflow.models.model.ModelInfo:

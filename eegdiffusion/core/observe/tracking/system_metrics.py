@@ -46,10 +46,10 @@ class SystemMetrics:
 
     def _sample(self) -> None:
         while not self._stop.wait(PERIOD_S):
-            found = {}
+            metrics: dict[str, float] = {}
             for probe in self._probes:
                 probe.collect_metrics()
-                found |= probe.aggregate_metrics()
+                metrics |= probe.aggregate_metrics()
                 probe.clear_metrics()
             step = round((time.time() - self._start_s) / PERIOD_S)
-            self._journal.log({f"system/{name}": value for name, value in found.items()}, step)
+            self._journal.log({f"system/{name}": value for name, value in metrics.items()}, step)

@@ -1,10 +1,11 @@
 """A stage's run in MLflow: opened, or taken up again after an interruption."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
@@ -16,16 +17,19 @@ from eegdiffusion.core.observe.tracking.run_logger import RunLogger
 from eegdiffusion.core.observe.tracking.system_metrics import SystemMetrics
 from eegdiffusion.core.runtime.stage import Stage
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 def flat(settings: dict, prefix: str = "") -> dict[str, object]:
     """Flatten nested settings into dotted names."""
-    found = {}
+    flattened: dict[str, object] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            flattened[f"{prefix}{name}"] = value
+    return flattened
 
 
 def _resumable(reference: Path) -> str | None:
@@ -54,7 +58,9 @@ def _end(status: str) -> None:
 
 
 @contextmanager
-def tracked(stage: Stage, *settings: object, corpus: str, data: list[Data] = ()) -> Iterator[RunLogger | None]:
+def tracked(
+    stage: Stage, *settings: "DataclassInstance", corpus: str, data: Sequence[Data] = ()
+) -> Iterator[RunLogger | None]:
     """Track a stage: experiment named like it, parameters, tags, datasets, system metrics.
 
     The server must answer before the block and, for as long as ``RunLogger.drain`` waits, at its end; in between it

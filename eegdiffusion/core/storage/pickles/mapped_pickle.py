@@ -9,7 +9,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class _DType:
 
     __slots__ = ("name", "order")
 
+    order: Literal["<", ">", "|", "="]
+
     def __init__(self, name: str, *_unused):
         self.name, self.order = name, "="
 
@@ -51,6 +53,8 @@ class _Array:
 
     __slots__ = ("state",)
 
+    state: tuple | None
+
     def __init__(self, *_unused):
         self.state = None
 
@@ -58,6 +62,8 @@ class _Array:
         self.state = state[-4:]
 
     def resolve(self, mapped: np.ndarray):
+        if self.state is None:
+            raise pickle.UnpicklingError("an array has no state")
         shape, dtype, fortran, data = self.state
         return _array(mapped, data, dtype.resolve(), shape, "F" if fortran else "C")
 
@@ -83,7 +89,7 @@ class _Scalar:
         return _array(mapped, self.data, self.dtype.resolve(), (), "C").item()
 
 
-def _array(mapped: np.ndarray, data, dtype: np.dtype, shape: tuple, order: str):
+def _array(mapped: np.ndarray, data, dtype: np.dtype, shape: tuple, order: Literal["C", "F"]):
     """Build an array over the mapped file, or over bytes that were read; one of objects becomes its value or list."""
     if dtype.hasobject:
         values = resolve_arrays(data, mapped)
@@ -131,7 +137,12 @@ class Unpickler(pickle._Unpickler):
         mapped: whether large values stay in the file.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    # What Python's own has, and its stub does not tell of.
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+    _unframer: Any
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, names: dict[tuple[str, str], Callable] = NAMES, mapped: bool = True):
         super().__init__(file, encoding="latin1")

@@ -7,8 +7,9 @@ EEGCVPR40 is published. Its 3 GB stay on disk; ``torch.load`` would hold them.
 import io
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -54,10 +55,9 @@ class _Tensor:
         )
 
 
-_NAMES = NAMES | {
+_TENSORS: dict[tuple[str, str], Callable] = {
     ("torch._utils", "_rebuild_tensor"): _Tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
-    **{("torch", name): _Kind(dtype) for name, dtype in STORAGES.items()},
 }
 
 
@@ -65,7 +65,8 @@ class _TensorUnpickler(Unpickler):
     """Also notes the bytes of each storage that is referred to."""
 
     def __init__(self, file: BinaryIO, places: dict[str, int], mapped: bool):
-        super().__init__(file, _NAMES, mapped)
+        kinds: dict[tuple[str, str], Any] = {("torch", name): _Kind(dtype) for name, dtype in STORAGES.items()}
+        super().__init__(file, NAMES | _TENSORS | kinds, mapped)
         self.sizes: dict[str, int] = {}
         self._places = places
 
