@@ -1,6 +1,7 @@
 """Models of the workflow; names are loaded on first use, so that a module is read only by the stages that need it."""
 
 from importlib import import_module
+from typing import Any
 
 _MODULES = {
     "SSMDP": "events.models.ssmdp",
@@ -11,7 +12,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -35,7 +35,7 @@ class Epoching:
     band: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] | None = None
     """Filter of the continuous recordings before epochs are cut, (low, high) in Hz; null: none."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.tmax_s <= self.tmin_s:
             raise ValueError(f"tmax_s must exceed tmin_s (found {self.tmin_s:g} to {self.tmax_s:g})")
         if self.baseline and not self.tmin_s <= 0 <= self.tmax_s:

@@ -7,26 +7,30 @@ not. Works on NumPy arrays and PyTorch tensors of any shape, keeping type, preci
 
 import math
 import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MU = 255.0
 
 
-def mulaw(x, mu: float = MU):
+def mulaw[Array: (numpy.ndarray, "Tensor")](x: Array, mu: float = MU) -> Array:
     """Compress: sign(x) ln(1 + mu |x|) / ln(1 + mu) where |x| > 1, x elsewhere."""
     lib = _library(x)
     size = abs(x)
     return lib.where(size > 1, lib.sign(x) * lib.log1p(mu * size) / math.log1p(mu), x)
 
 
-def inverse_mulaw(u, mu: float = MU):
+def inverse_mulaw[Array: (numpy.ndarray, "Tensor")](u: Array, mu: float = MU) -> Array:
     """Undo :func:`mulaw`: sign(u) ((1 + mu)^|u| - 1) / mu where |u| > 1, u elsewhere."""
     lib = _library(u)
     size = abs(u)
     return lib.where(size > 1, lib.sign(u) * lib.expm1(math.log1p(mu) * size) / mu, u)
 
 
-def _library(x):
-    """NumPy for its arrays; otherwise PyTorch, which whoever made the tensor has imported."""
+def _library(x: object) -> Any:
+    """Return NumPy for its arrays; otherwise PyTorch, which whoever made the tensor has imported."""
     return numpy if isinstance(x, numpy.ndarray) else sys.modules["torch"]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
+
 
 def spread(size: int, wanted: int) -> np.ndarray:
     """Choose ``min(wanted, size)`` indices spread evenly over 0 .. size - 1."""
@@ -11,7 +13,7 @@ def spread(size: int, wanted: int) -> np.ndarray:
 class Subset:
     """The samples of ``data`` at ``indices``, read through its batched ``__getitems__``."""
 
-    def __init__(self, data, indices: np.ndarray):
+    def __init__(self, data: BatchedDataset, indices: np.ndarray):
         self.data, self.indices = data, np.asarray(indices)
 
     def __len__(self) -> int:

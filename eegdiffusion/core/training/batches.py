@@ -1,12 +1,13 @@
 """The order in which samples are seen: a function of seed and round alone, however many devices share the work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 
 
 class ShuffledBatches(Sampler[list[int]]):
@@ -67,12 +68,19 @@ class BatchesInOrder(Sampler[list[int]]):
             yield list(range(first, min(first + self.batch_size, self.samples)))
 
 
-def _tensors(batch: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+def _tensors(batch: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
-def loader(data, batches: Sampler[list[int]], workers: int = 0, pin_memory: bool = False) -> DataLoader:
-    """Load batches of ``data``, whose ``__getitems__(indices)`` returns a dictionary of stacked NumPy arrays."""
+def loader(data: BatchedDataset, batches: Sampler[list[int]], workers: int = 0, pin_memory: bool = False) -> DataLoader:
+    """Make a loader of batches, each a dictionary of tensors (batch, ...) by field.
+
+    Args:
+        data: the dataset.
+        batches: indices of the samples of each batch, in the order in which the batches are seen.
+        workers: processes that read ahead; 0 reads in this one.
+        pin_memory: whether batches are put into page-locked memory, from which a GPU copies faster.
+    """
     return DataLoader(
         data,
         batch_sampler=batches,

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Optimisation
@@ -57,7 +58,12 @@ class Classification(EMALightningModule):
 
 
 def probabilities(
-    model: nn.Module, data, inputs: str | tuple[str, ...], batch_size: int, device: torch.device, **options
+    model: nn.Module,
+    data: BatchedDataset,
+    inputs: str | tuple[str, ...],
+    batch_size: int,
+    device: torch.device,
+    **options: object,
 ) -> Tensor:
     """Classify a whole dataset in order.
 

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, loader
 from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.ema_module import EMALightningModule
@@ -55,8 +56,8 @@ class Fitted:
 
 def fit(
     module: EMALightningModule,
-    train,
-    validation,
+    train: BatchedDataset,
+    validation: BatchedDataset,
     *,
     monitor: str,
     mode: Literal["min", "max"],

@@ -1,22 +1,13 @@
 """A function over a whole dataset, batch by batch, in order and without gradients."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-
-class BatchedDataset(Protocol):
-    """A dataset that reads the samples of a batch at once."""
-
-    def __len__(self) -> int: ...
-
-    def __getitems__(self, indices: list[int]) -> Mapping[str, np.ndarray]:
-        """Read samples, stacked, by name."""
-        ...
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 
 
 class ArrayDataset:

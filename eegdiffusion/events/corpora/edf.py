@@ -95,7 +95,7 @@ def read_header(path: Path) -> Header:
         InputError: the file is no EDF file; the message names file, field and rule.
     """
 
-    def number(field: str, text: str, kind: type):
+    def number[Number: (int, float)](field: str, text: str, kind: type[Number]) -> Number:
         try:
             return kind(text)
         except ValueError:

@@ -2,7 +2,7 @@
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -38,7 +38,9 @@ def noise_scheduler(
     )
 
 
-def velocity_loss(model, schedule: DDPMScheduler, x: Tensor, step: Tensor, channel: Tensor, noise: Tensor) -> Tensor:
+def velocity_loss(
+    model: nn.Module, schedule: DDPMScheduler, x: Tensor, step: Tensor, channel: Tensor, noise: Tensor
+) -> Tensor:
     """Mean squared error between the predicted and the true velocity.
 
     Args:
@@ -82,9 +84,14 @@ def forward_process(
 
 @torch.no_grad()
 def sample(
-    model, channel: Tensor, length: int, generator: torch.Generator, sampler: str = "ddpm", clip_sample: bool = True,
+    model: nn.Module,
+    channel: Tensor,
+    length: int,
+    generator: torch.Generator,
+    sampler: str = "ddpm",
+    clip_sample: bool = True,
     steps: int = 10,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Generate EEG by the reverse process of the model's own schedule.
 
     Args:

@@ -8,6 +8,7 @@ batched product of two small real matrices: ``Re(C' P Q) = Re(C' P) Re(Q) - Im(C
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ class _Vandermonde(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, gain: Tensor, x: Tensor, y: Tensor, length: int) -> Tensor:
+    def forward(ctx: Any, gain: Tensor, x: Tensor, y: Tensor, length: int) -> Tensor:
         channels, directions, _ = gain.shape
         # The backward pass holds about eight times as many values per coarse step and direction as per fine step. The
         # fine steps are themselves split, which saves most of the exponentials.
@@ -62,7 +63,7 @@ class _Vandermonde(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         gain, coarse_real, coarse_imag, *fine = ctx.saved_tensors
         channels, directions, length = grad.shape
         blocks, block = coarse_real.shape[1], fine[0].shape[1]
@@ -116,7 +117,7 @@ class _GatedConvolution(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, signal: Tensor, response: Tensor) -> Tensor:
+    def forward(ctx: Any, signal: Tensor, response: Tensor) -> Tensor:
         n = response.shape[-1]
         spectrum = torch.fft.rfft(response)
         gate, filtered, inter = signal.new_empty(3, signal.shape[0], signal.shape[1] // 2, signal.shape[2])
@@ -132,7 +133,7 @@ class _GatedConvolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         signal, spectrum, gate, filtered = ctx.saved_tensors
         adjoint, width, length = spectrum.conj().resolve_conj(), gate.shape[1], signal.shape[2]
         grad_signal, grad_spectrum = torch.empty_like(signal), torch.zeros_like(spectrum)
@@ -234,7 +235,7 @@ class Spectra:
     At most four (length, step factor) pairs are kept.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._parameters = torch.empty(0)
         self._spectra: dict[tuple[int, float], list[Tensor]] = {}
 

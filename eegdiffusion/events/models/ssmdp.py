@@ -1,7 +1,7 @@
 """SSMDP: the structured state-space diffusion model of EEGDM (arXiv:2508.14086), backbone and latents."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 import torch
@@ -225,7 +225,18 @@ class SSMDP(ModelMixin, ConfigMixin):
         return tokens.permute(0, 2, 3, 1, 4)
 
     @torch.no_grad()
-    def _activity(self, check, signals, kind, step, channels, factor, part, window, reduce) -> Tensor:
+    def _activity(
+        self,
+        check: bool,
+        signals: Tensor,
+        kind: str,
+        step: int | Sequence[int] | None,
+        channels: Sequence[int] | None,
+        factor: float,
+        part: int,
+        window: int,
+        reduce: Callable[[Tensor], Tensor],
+    ) -> Tensor:
         """Run every channel through the layers, a few at a time; ``reduce`` maps (m, H, l) to (m, l // window, H).
 
         Returns:
@@ -237,15 +248,16 @@ class SSMDP(ModelMixin, ConfigMixin):
             raise InputError(f"signals: must have shape (batch, channels, samples) (found {tuple(signals.shape)})")
         _check_finite("signals", signals)
         batch, count, length = signals.shape
-        channels = self._per_channel("channels", range(self.config.n_class) if channels is None else channels, count)
-        _check_range("channels", channels, self.config.n_class)
+        ids = self._per_channel("channels", range(self.config.n_class) if channels is None else channels, count)
+        _check_range("channels", ids, self.config.n_class)
+        steps = None
         if step is not None:
-            step = self._per_channel("step", [step] * count if isinstance(step, int) else step, count)
-            _check_range("step", step, self.config.num_train_timesteps)
-            step = step.repeat(batch, 1)
+            steps = self._per_channel("step", [step] * count if isinstance(step, int) else step, count)
+            _check_range("step", steps, self.config.num_train_timesteps)
+            steps = steps.repeat(batch, 1)
         if check:
             check_channels("signals", signals)
-        conditions = self._condition(step, channels.repeat(batch, 1))
+        conditions = self._condition(steps, ids.repeat(batch, 1))
 
         rows = signals.reshape(batch * count, length, 1)
         pieces = part_slices(length, part)

@@ -8,6 +8,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,16 +27,16 @@ _BUILTINS = {"dict": dict, "list": list, "set": set, "int": int, "long": int, "f
 class _Placeholder:
     """Stands for an object that is not to be built: takes what a pickle does to it and keeps the state."""
 
-    def __init__(self, *_args):
-        self.state = None
+    def __init__(self, *_args: object):
+        self.state: Any = None
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: object, value: object) -> None:
         pass
 
-    def append(self, value):
+    def append(self, value: object) -> None:
         pass
 
 
@@ -44,14 +45,14 @@ class _RebuildTensor:
 
     __slots__ = ()
 
-    def __call__(self, storage: Tensor, offset: int, size: tuple, stride: tuple, *_unused) -> Tensor:
+    def __call__(self, storage: Tensor, offset: int, size: tuple, stride: tuple, *_unused: object) -> Tensor:
         return torch.as_strided(storage, size, stride, offset)
 
 
 class _RebuildParameter:
     __slots__ = ()
 
-    def __call__(self, data: Tensor, *_unused) -> Tensor:
+    def __call__(self, data: Tensor, *_unused: object) -> Tensor:
         return data
 
 
@@ -70,7 +71,7 @@ class _Unpickler(pickle.Unpickler):
         self.archive, self.root = archive, root
         self.storages: dict[str, Tensor] = {}
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         return _GLOBALS.get((module, name), _Placeholder)
 
     def persistent_load(self, reference: tuple) -> Tensor:
@@ -105,7 +106,7 @@ def read_checkpoint(path: Path) -> dict:
     return {"state_dict": state, "hyper_parameters": hyper_parameters}
 
 
-def _plain(value):
+def _plain(value: object) -> Any:
     """Unwrap OmegaConf: containers hold items in ``_content``, leaves a value in ``_val``; others become None."""
     if isinstance(value, _Placeholder):
         state = value.state if isinstance(value.state, dict) else {}
