@@ -121,7 +121,8 @@ def subject(images: int = 800) -> Row:
 
         written, expected = ours(), plain()
         mapped, row = epoch_store.MappedEpochs(path / "sub-01.arrow"), np.empty(SHAPE, np.float32)
-        assert written.channels == things_eeg2.CHANNELS and len(written.index) == len(expected)
+        assert written.channels == things_eeg2.CHANNELS
+        assert len(written.index) == len(expected)
         for k in (0, len(expected) - 1):
             mapped.read(k, row)
             assert np.allclose(row, expected[k], atol=0.01)

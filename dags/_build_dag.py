@@ -1,5 +1,6 @@
 """Builds Airflow's tasks, groups and edges from a plan, within the current DAG."""
 
+import itertools
 import re
 
 from _operators import operator
@@ -48,7 +49,7 @@ def build_tasks(
         operators[upstream] >> operators[downstream]
     head, tail = [build(task) for task in before], [build(task) for task in after]
     for chain in (head, tail):
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in itertools.pairwise(chain):
             first >> second
     for name in stages.first:
         head[-1] >> operators[name]

@@ -22,7 +22,8 @@ def wait_for(url: str, process: subprocess.Popen, seconds: float = 240) -> None:
     """Wait until a server answers."""
     deadline = time.monotonic() + seconds
     while True:
-        assert process.poll() is None and time.monotonic() < deadline, url
+        assert process.poll() is None, url
+        assert time.monotonic() < deadline, url
         try:
             if requests.get(url, timeout=2).ok:
                 return

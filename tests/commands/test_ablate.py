@@ -28,7 +28,8 @@ def test_every_row_of_the_paper_has_one_here_and_the_same_default():
     published = yaml.safe_load(PUBLISHED.read_text())["ablations"]
     assert published.keys() == FAMILIES.keys()
     for family, rows in published.items():
-        assert set(rows) <= set(FAMILIES[family]) and next(iter(rows)) == next(iter(FAMILIES[family]))
+        assert set(rows) <= set(FAMILIES[family])
+        assert next(iter(rows)) == next(iter(FAMILIES[family]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -41,7 +42,8 @@ def test_rows_are_valid_settings_that_differ_from_the_default(document, family):
         row = validate(values, AblationRow, key)
         model = validate(document["finetune_lft"]["model"] | row.model, LFTArchitecture, key)
         used = [validate(latents.get(name, base), Latents, name) for name in (row.latents, row.test_latents)]
-        assert key.isidentifier() and (model, used) not in seen
+        assert key.isidentifier()
+        assert (model, used) not in seen
         seen.append((model, used))
     assert (
         validate(document["finetune_lft"]["model"], LFTArchitecture, ""),
@@ -54,7 +56,7 @@ def test_layers_are_the_papers_halves_and_quarters(document):
     assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20))
     assert rows["layers_third_quarter"]["model"]["layers"] == list(range(10, 15))
     document["pretrain_ssmdp"]["model"]["n_layer"] = 3
-    with pytest.raises(InputError, match="n_layer: must be at least 4 for the family layers .found 3"):
+    with pytest.raises(InputError, match=r"n_layer: must be at least 4 for the family layers .found 3"):
         entries("layers", document)
 
 
@@ -75,9 +77,11 @@ def test_families_are_added_and_removed(document):
     assert document["latents"]["pretraining_linear"]["backbone"] == "linear"
     assert set(document["matrix"]["backbones"]) == {"base", "linear", "nolaw"}
     row = document["ablations"]["rate_190_Hz_reference_convention"]
-    assert row["latents"] == "base" and document["latents"][row["test_latents"]]["rate"] == 0.95
+    assert row["latents"] == "base"
+    assert document["latents"][row["test_latents"]]["rate"] == 0.95
     change(document, ["pretraining", "rate"], remove=True)
-    assert document["ablations"] == {} and document["latents"] == before["latents"]
+    assert document["ablations"] == {}
+    assert document["latents"] == before["latents"]
 
 
 def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypatch):
@@ -87,4 +91,5 @@ def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypat
     command.main(["--no-run", "fusion"], standalone_mode=False)
     assert set(load()["ablations"]) == {"fusion_none", "fusion_mean"}
     command.main(["--no-run", "--remove", "fusion"], standalone_mode=False)
-    assert load() == yaml.safe_load(text) and "# Settings of every stage" in (tmp_path / "params.yaml").read_text()
+    assert load() == yaml.safe_load(text)
+    assert "# Settings of every stage" in (tmp_path / "params.yaml").read_text()

@@ -74,15 +74,20 @@ def clone(tmp_path):
 
 def test_the_list_of_commands_costs_half_a_second():
     status, seconds, imported = timed("--help")
-    assert status == 0 and not imported and seconds < 0.5
+    assert status == 0
+    assert not imported
+    assert seconds < 0.5
 
 
 @pytest.mark.parametrize("words", command_paths(), ids=" ".join)
 def test_help_of_every_command_comes_at_once(words):
     status, seconds, imported = timed(*words, "--help")
-    assert status == 0 and not imported and seconds < 1
+    assert status == 0
+    assert not imported
+    assert seconds < 1
     printed = CliRunner().invoke(app, [*words, "--help"], prog_name="eeg").output
-    assert printed.startswith(f"Usage: eeg {' '.join(words)} ") and len(printed.splitlines()) > 4
+    assert printed.startswith(f"Usage: eeg {' '.join(words)} ")
+    assert len(printed.splitlines()) > 4
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,9 @@ def test_help_of_every_command_comes_at_once(words):
 )
 def test_an_error_of_an_argument_comes_before_anything_heavy(words, status):
     code, seconds, imported = timed(*words)
-    assert code == status and not {"torch", "mlflow"} & set(imported) and seconds < 1
+    assert code == status
+    assert not {"torch", "mlflow"} & set(imported)
+    assert seconds < 1
 
 
 @pytest.mark.parametrize(
@@ -121,17 +128,20 @@ def test_an_error_of_an_argument_comes_before_anything_heavy(words, status):
 )
 def test_a_typo_is_answered_with_the_nearest_word(words, near):
     result = CliRunner().invoke(app, words, prog_name="eeg")
-    assert result.exit_code == 2 and f"did you mean {near!r}?" in result.output.lower()
+    assert result.exit_code == 2
+    assert f"did you mean {near!r}?" in result.output.lower()
 
 
 def test_a_typo_in_a_field_is_answered_with_the_nearest(clone):
     done = eeg("params", "set", "finetune_lft.optimisaton.learning_rate=1", cwd=clone)
-    assert done.returncode == 65 and "did you mean 'finetune_lft.optimisation.learning_rate" in done.stderr
+    assert done.returncode == 65
+    assert "did you mean 'finetune_lft.optimisation.learning_rate" in done.stderr
 
 
 def test_the_nearest_folder_upward_with_a_graph_is_acted_on(clone):
     done = eeg("params", "set", "hardware.devices=3", cwd=clone / "deep" / "er")
-    assert done.returncode == 0 and "devices: 3" in (clone / "params.yaml").read_text(), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "devices: 3" in (clone / "params.yaml").read_text(), done.stderr
     assert "devices: 3" not in (ROOT / "params.yaml").read_text()
 
 
@@ -144,7 +154,8 @@ def test_paths_are_relative_to_where_the_user_stands(clone):
 
 def test_outside_of_a_clone_a_command_that_needs_one_says_so(tmp_path):
     done = eeg("register", cwd=tmp_path)
-    assert done.returncode == 65 and done.stderr.count("\n") == 1
+    assert done.returncode == 65
+    assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"register: {tmp_path}: no folder from here upward holds dvc.yaml")
 
 
@@ -152,7 +163,9 @@ def test_outside_of_a_clone_a_command_that_needs_one_says_so(tmp_path):
 def test_outside_of_a_clone_the_registry_must_be_named(tmp_path, words):
     (tmp_path / "r.edf").touch()
     done = eeg(*words, cwd=tmp_path)
-    assert done.returncode == 65 and "set MLFLOW_TRACKING_URI" in done.stderr and not (tmp_path / "mlruns").exists()
+    assert done.returncode == 65
+    assert "set MLFLOW_TRACKING_URI" in done.stderr
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_a_clone_with_another_library_is_refused(clone):
@@ -160,7 +173,8 @@ def test_a_clone_with_another_library_is_refused(clone):
     code = "from eegdiffusion.commands.app import main; main(['params', 'set', 'hardware.devices=3'])"
     settings = environment() | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}  # as an installed script is started
     done = subprocess.run([sys.executable, "-c", code], cwd=clone, env=settings, capture_output=True, text=True)
-    assert done.returncode == 65 and "devices: 3" not in (clone / "params.yaml").read_text()
+    assert done.returncode == 65
+    assert "devices: 3" not in (clone / "params.yaml").read_text()
     for part in (clone / "eegdiffusion", ROOT / "eegdiffusion", clone / ".venv/bin/eeg", "make env"):
         assert str(part) in done.stderr
 
@@ -219,4 +233,5 @@ def test_an_option_takes_several_words_and_ends_at_the_next():
 
 def test_every_command_is_in_the_list_once_with_a_sentence():
     for target, sentence in COMMANDS.values():
-        assert sentence.endswith(".") and (Path("eegdiffusion/commands") / f"{target.partition(':')[0]}.py").is_file()
+        assert sentence.endswith(".")
+        assert (Path("eegdiffusion/commands") / f"{target.partition(':')[0]}.py").is_file()

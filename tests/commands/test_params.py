@@ -72,10 +72,12 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
     main(["profile", "paper"])
     pretraining, lft = read("pretrain_ssmdp", PretrainSSMDP), read("finetune_lft", FinetuneLFT)
     assert (pretraining.optimisation.batch_size, pretraining.optimisation.max_epochs) == (108, 100)
-    assert pretraining.optimisation.betas == (0.9, 0.999) and pretraining.optimisation.learning_rate == 1e-4
+    assert pretraining.optimisation.betas == (0.9, 0.999)
+    assert pretraining.optimisation.learning_rate == 1e-4
     assert lft.optimisation.batch_size * lft.optimisation.accumulate_batches == 256
     assert (lft.optimisation.min_epochs, lft.optimisation.patience, lft.label_smoothing) == (20, 3, 0.1)
-    assert lft.model.token_scale == 1 and read("latents.base", Latents).step == 1
+    assert lft.model.token_scale == 1
+    assert read("latents.base", Latents).step == 1
     nice = read("train_eeg_encoder", TrainEEGEncoder).align.optimisation
     assert (nice.batch_size, nice.max_epochs, nice.learning_rate, nice.betas) == (1000, 200, 2e-4, (0.5, 0.999))
     document = yaml.safe_load(params.read_text())
@@ -95,7 +97,8 @@ def test_setting_a_field_keeps_the_comments(params):
     before = params.read_text()
     main(["set", "hardware.devices=2", "preprocess_events.scheduler=tcp://a:1", "matrix.seeds=[7]"])
     after = yaml.safe_load(params.read_text())
-    assert after["hardware"]["devices"] == 2 and after["matrix"]["seeds"] == [7]
+    assert after["hardware"]["devices"] == 2
+    assert after["matrix"]["seeds"] == [7]
     assert params.read_text().count("null") == before.count("null") - 1, "the address has taken the place of one"
     assert after["preprocess_events"]["scheduler"] == "tcp://a:1"
     assert [line for line in before.splitlines() if line.startswith("#")] == [

@@ -50,15 +50,19 @@ def test_stages_run_side_by_side_in_the_graphs_order_and_are_not_run_again(repos
 def test_what_is_left_out_takes_what_follows_with_it(repository):
     done = start(repository, "--without", "sides")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (repository / "short.txt").exists() and (repository / "first.txt").exists()
-    assert not (repository / "a.txt").exists() and not (repository / "last.txt").exists()
+    assert (repository / "short.txt").exists()
+    assert (repository / "first.txt").exists()
+    assert not (repository / "a.txt").exists()
+    assert not (repository / "last.txt").exists()
 
 
 def test_a_stage_that_fails_shows_what_it_said_and_stops_what_follows(repository):
     text = STAGES.replace("echo x > short.txt", "echo the disk is full; exit 3").replace("sleep 2", "false")
     (repository / "dvc.yaml").write_text(text)
     done = start(repository)
-    assert done.returncode != 0 and "failed to run" in done.stderr and not (repository / "last.txt").exists()
+    assert done.returncode != 0
+    assert "failed to run" in done.stderr
+    assert not (repository / "last.txt").exists()
 
 
 def test_long_ways_come_first():
@@ -70,9 +74,11 @@ def test_long_ways_come_first():
 
 def test_an_unknown_stage_is_refused(repository):
     done = start(repository, "--without", "shirt")
-    assert done.returncode == 65 and "there is no stage shirt; did you mean 'short'?" in done.stderr
+    assert done.returncode == 65
+    assert "there is no stage shirt; did you mean 'short'?" in done.stderr
 
 
 def test_no_jobs_are_refused(repository):
     done = start(repository, "--jobs", "0")
-    assert done.returncode == 2 and "'--jobs': 0 is not in the range x>=1" in done.stderr
+    assert done.returncode == 2
+    assert "'--jobs': 0 is not in the range x>=1" in done.stderr

@@ -23,7 +23,8 @@ def test_every_setting_is_written_by_up_and_no_secret_stands_in_the_file():
     used = set(re.findall(r"\$\{([A-Z0-9_]+)(?=\})", COMPOSE.read_text() + GPU.read_text()))
     used |= set(re.findall(r"\$\{([A-Z0-9_]+):\?", COMPOSE.read_text() + GPU.read_text()))
     written = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / "docker" / "up.sh").read_text(), re.MULTILINE))
-    assert used and used <= written
+    assert used
+    assert used <= written
     for service in SERVICES.values():
         for name, value in (service.get("environment") or {}).items():
             if re.search(r"PASSWORD|SECRET|FERNET", name):
@@ -73,13 +74,16 @@ def test_up_writes_settings_once(up, tmp_path):
     starts = []
     for _ in range(2):
         done = start()
-        assert done.returncode == 0 and "up --detach --wait" in done.stdout, done.stderr
+        assert done.returncode == 0, done.stderr
+        assert "up --detach --wait" in done.stdout, done.stderr
         written = (repository / "docker" / ".env").read_text()
         values = dict(line.split("=", 1) for line in written.splitlines() if not line.startswith("#"))
         assert values["EEG_REPOSITORY"] == str(repository)
-        assert values["EEG_MOUNTS"] == f"{tmp_path}/storage" and (tmp_path / "storage").is_dir()
+        assert values["EEG_MOUNTS"] == f"{tmp_path}/storage"
+        assert (tmp_path / "storage").is_dir()
         secrets = [values[name] for name in values if re.search(r"PASSWORD|SECRET|FERNET", name)]
-        assert len(set(secrets)) == len(secrets) == 6 and min(map(len, secrets)) > 40
+        assert len(set(secrets)) == len(secrets) == 6
+        assert min(map(len, secrets)) > 40
         starts.append(written)
     assert starts[0] == starts[1], "a second start keeps the secrets"
     assert (repository / "docker" / ".env").stat().st_mode & 0o077 == 0
@@ -89,7 +93,8 @@ def test_up_writes_no_settings_when_it_could_not_ask_dvc(up, tmp_path):
     repository, start = up
     (tmp_path / "bin" / "dvc").unlink()
     done = start()
-    assert done.returncode != 0 and "dvc: command not found" in done.stderr
+    assert done.returncode != 0
+    assert "dvc: command not found" in done.stderr
     assert not (repository / "docker" / ".env").exists()
 
 
@@ -133,7 +138,8 @@ def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(eng
         token = post(f"{address}/auth/token", {"username": "admin", "password": "-let me in"})["access_token"]
         request = urllib.request.Request(f"{address}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
         pools = {pool["name"]: pool["slots"] for pool in json.load(urllib.request.urlopen(request))["pools"]}
-        assert pools["gpu"] == 3 and pools["cpu"] == 5
+        assert pools["gpu"] == 3
+        assert pools["cpu"] == 5
         with pytest.raises(urllib.error.HTTPError, match="401"):
             post(f"{address}/auth/token", {"username": "admin", "password": "guess"})
     finally:

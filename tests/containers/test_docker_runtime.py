@@ -62,7 +62,8 @@ def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp
 
     workspace = airflow.workspace()
     table = pandas.read_parquet(workspace / "data" / "events" / "tuev" / "index" / "recordings.parquet")
-    assert len(table) and list((workspace / "data" / "events" / "tuev" / "store").glob("*"))
+    assert len(table)
+    assert list((workspace / "data" / "events" / "tuev" / "store").glob("*"))
     assert (workspace / "data" / "events" / "tuev" / "index").stat().st_uid == os.getuid(), "files are the caller's"
     recorded = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
 
@@ -118,7 +119,8 @@ def test_a_killed_worker_leaves_one_container_which_the_next_try_adopts(engine, 
         said += line
         if "Adopting container" in line:
             (tmp_path / "go").touch()
-    assert second.wait() == 0 and "the end" in said.partition("Adopting container")[2], said[-4000:]
+    assert second.wait() == 0, said[-4000:]
+    assert "the end" in said.partition("Adopting container")[2], said[-4000:]
     assert (tmp_path / "ran.log").read_text() == "started\ndone\n", "it was done once"
     assert not containers(engine, run)
 
@@ -128,5 +130,6 @@ def test_bad_input_in_a_container_fails_at_once(engine, image, ready, tmp_path):
     repository = small(tmp_path, BAD)
     airflow = Airflow(ready.home, repository)
     found = airflow.dag("eeg_retrain", date="2026-02-02T00:00:00+00:00", **settings(engine, repository))
-    assert found["tasks"]["slow"] == "failed" and found["tries"]["slow"] == 1, found["log"][-6000:]
+    assert found["tasks"]["slow"] == "failed", found["log"][-6000:]
+    assert found["tries"]["slow"] == 1, found["log"][-6000:]
     assert found["tasks"]["finalize"] == "upstream_failed"

@@ -179,7 +179,8 @@ def test_the_administrator_sees_dags_and_pools_and_nobody_else_does(stack):
     assert stack.api("importErrors")["total_entries"] == 0
     assert {dag["dag_id"] for dag in stack.api("dags")["dags"]} == {"eeg_ingest", "eeg_promote", "eeg_retrain"}
     pools = {pool["name"]: pool["slots"] for pool in stack.api("pools")["pools"]}
-    assert pools["cpu"] == int(stack.settings["EEG_CPUS"]) and "gpu" in pools
+    assert pools["cpu"] == int(stack.settings["EEG_CPUS"])
+    assert "gpu" in pools
     with pytest.raises(HTTPError, match="401"):
         stack.call("/auth/token", {"username": "admin", "password": "guess"})
 
@@ -200,7 +201,8 @@ def test_a_run_lies_in_the_database_and_the_store_and_outlives_the_server(stack)
 def test_the_store_refuses_who_has_not_its_key(stack):
     words = ["python", "-c", "import boto3; boto3.client('s3').list_buckets()"]
     done = stack.containers()["mlflow"].exec_run(words, environment={"AWS_SECRET_ACCESS_KEY": "guess"})
-    assert done.exit_code != 0 and b"SignatureDoesNotMatch" in done.output, done.output.decode()[-500:]
+    assert done.exit_code != 0, done.output.decode()[-500:]
+    assert b"SignatureDoesNotMatch" in done.output, done.output.decode()[-500:]
 
 
 def test_a_task_is_a_container_beside_the_services(stack):
@@ -217,7 +219,8 @@ def test_a_task_is_a_container_beside_the_services(stack):
         time.sleep(2)
     assert state == "success", log_of(stack, run)
     kept = stack.repository / "runs" / ".corpus-tuev.json"
-    assert kept.stat().st_uid == USER and kept.stat().st_gid == USER
+    assert kept.stat().st_uid == USER
+    assert kept.stat().st_gid == USER
     assert {event["name"] for event in stack.api("assets/events")["asset_events"]} == {"eeg_corpus"}
 
 

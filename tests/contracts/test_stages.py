@@ -59,7 +59,8 @@ def test_every_stage_has_a_component_and_the_other_way_round(dvc_stages):
 
 def _item(agreed: contract.Contract, command: str) -> dict:
     prefix, *words = shlex.split(command)
-    assert prefix == "PATH=$PWD/.venv/bin:$PATH" and words[:3] == agreed.command, command
+    assert prefix == "PATH=$PWD/.venv/bin:$PATH", command
+    assert words[:3] == agreed.command, command
     values = dict(zip(words[3::2], words[4::2], strict=True))
     assert list(values) == [f"--{argument.name}" for argument in agreed.arguments], command
     return {name.removeprefix("--"): value for name, value in values.items()}
@@ -68,7 +69,8 @@ def _item(agreed: contract.Contract, command: str) -> dict:
 @pytest.mark.parametrize("name", STAGES)
 def test_component_agrees_with_dvc(name, dvc_stages, document):
     agreed = contract.read(name)
-    assert agreed.name == name and agreed.command == ["python", "-m", f"components.{name}"]
+    assert agreed.name == name
+    assert agreed.command == ["python", "-m", f"components.{name}"]
     for stage in dvc_stages[name]:
         item = _item(agreed, stage.cmd)
         declared = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}

@@ -19,7 +19,8 @@ def test_an_epoch_sees_each_sample_at_most_once_in_a_new_order(rounds):
     first, second = _epoch(order, 0, rounds), _epoch(order, 1, rounds)
     assert len(first) == 12 // rounds * rounds == len(order) * rounds
     seen = np.concatenate(first)
-    assert len(set(seen)) == len(seen) and first != second
+    assert len(set(seen)) == len(seen)
+    assert first != second
 
 
 def test_the_order_depends_on_seed_and_round_alone():
@@ -34,13 +35,14 @@ def test_devices_share_the_global_batch():
     whole = list(ShuffledBatches(64, 8, seed=0))
     parts = [list(ShuffledBatches(64, 8, seed=0, rank=rank, world=2)) for rank in (0, 1)]
     for batch, first, second in zip(whole, *parts, strict=True):
-        assert batch[0::2] == first and batch[1::2] == second
+        assert batch[0::2] == first
+        assert batch[1::2] == second
 
 
 def test_impossible_batches_are_refused():
-    with pytest.raises(InputError, match="batch_size.*multiple.*3"):
+    with pytest.raises(InputError, match=r"batch_size.*multiple.*3"):
         ShuffledBatches(64, 8, seed=0, world=3)
-    with pytest.raises(InputError, match="batch_size.*exceed the 7 training samples"):
+    with pytest.raises(InputError, match=r"batch_size.*exceed the 7 training samples"):
         ShuffledBatches(7, 8, seed=0)
 
 

@@ -73,5 +73,5 @@ def test_a_circle_of_imports_ends(tmp_path):
 
 
 def test_an_unknown_module_is_refused():
-    with pytest.raises(ValueError, match="eegdiffusion.core.nowhere: not a module of"):
+    with pytest.raises(ValueError, match=r"eegdiffusion\.core\.nowhere: not a module of"):
         code_hash("eegdiffusion.core.nowhere")

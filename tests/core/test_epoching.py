@@ -34,7 +34,8 @@ def test_one_product_gives_what_mne_gives(sfreq, tmax, rate, keep, samples):
     epoching = dataclasses.replace(NICE, tmax_s=tmax, rate_hz=rate, keep_from_s=keep)
     operator = epoch_operator(epoching, sfreq)
     times, starts = operator.times, onsets + operator.first
-    assert operator.matrix.shape == (operator.length, samples) and samples == len(times)
+    assert operator.matrix.shape == (operator.length, samples)
+    assert samples == len(times)
     found = np.stack([signals[:, start : start + operator.length] for start in starts]) @ operator.matrix
     place = np.argmin(np.abs(epochs.times - times[0]))
     expected = epochs.get_data(verbose="ERROR")[:, :, place : place + samples]
@@ -99,7 +100,8 @@ def test_a_stretch_of_a_filtered_recording_is_that_of_the_whole_one(band):
     cut = np.stack([signals[:, onset - 10 : onset + 190] for onset in onsets[1:4]])
     alone = sosfiltfilt(sections, cut, axis=2, padlen=min(199, round(sfreq / band[0])))
     assert np.abs(alone - expected_of(whole, onsets[1:4])).max() > 0.1 * whole.std(), "edges of cut epochs do matter"
-    assert trials.inside(-10, 200).tolist() == [True] * 5 and not trials.inside(-20, 200)[0]
+    assert trials.inside(-10, 200).tolist() == [True] * 5
+    assert not trials.inside(-20, 200)[0]
     with pytest.raises(InputError, match="half the sampling rate"):
         trials.filtered(55, 95, 100.0)
 

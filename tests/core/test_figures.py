@@ -95,7 +95,8 @@ def test_confusion_shows_shares_and_counts_and_leaves_a_missing_class_empty():
     assert np.allclose(shown[:2], [[0.75, 0.25, 0], [0, 1, 0]])
     # An image masks what is NaN.
     assert np.ma.getmaskarray(shown)[2].all()
-    assert [text.get_text() for text in ax.texts[:2]] == ["75%\n3", "25%\n1"] and len(ax.texts) == 6
+    assert [text.get_text() for text in ax.texts[:2]] == ["75%\n3", "25%\n1"]
+    assert len(ax.texts) == 6
 
 
 def test_traces_share_their_scale_and_name_it():
@@ -107,7 +108,8 @@ def test_traces_share_their_scale_and_name_it():
     assert np.allclose(drawn + spacing * np.arange(6)[:, None], real[:, :2].reshape(6, -1))
     assert [label.get_text() for label in left.get_yticklabels()] == ["FP1-F7"] * 2 + ["A1-T3"] * 2 + ["C3-P3"] * 2
     bar = right.lines[-1].get_ydata()
-    assert right.texts[-1].get_text() == f"{bar[1] - bar[0]:g} µV" and bar[1] - bar[0] <= spacing
+    assert right.texts[-1].get_text() == f"{bar[1] - bar[0]:g} µV"
+    assert bar[1] - bar[0] <= spacing
 
 
 def test_learning_curves_draw_each_seed_and_name_each_model_once():
@@ -127,7 +129,8 @@ def test_bars_are_means_and_whiskers_sds():
 def test_spectra_show_the_bands_of_preprocessing():
     figure = _spectra()
     for ax, channel in zip(figure.axes, CHANNELS, strict=True):
-        assert ax.get_title() == channel and len(ax.lines) == 4
+        assert ax.get_title() == channel
+        assert len(ax.lines) == 4
         frequencies = ax.lines[0].get_xdata()
         assert (frequencies.min(), frequencies.max()) == (0.5, 75)
 

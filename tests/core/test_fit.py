@@ -72,8 +72,10 @@ def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "killed" / "last.safetensors").exists()
     resumed, again = train(tmp_path / "killed", validations_per_epoch=rounds)
-    assert again.resumed and not outcome.resumed
-    assert again.curves == outcome.curves and again.best_epoch == outcome.best_epoch
+    assert again.resumed
+    assert not outcome.resumed
+    assert again.curves == outcome.curves
+    assert again.best_epoch == outcome.best_epoch
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
@@ -82,7 +84,8 @@ def test_an_ended_fit_is_not_trained_further(tmp_path):
     _, first = train(tmp_path, max_epochs=30, patience=2)
     assert len(first.curves) < 30  # stopped early
     _, second = train(tmp_path, max_epochs=30, patience=2)
-    assert second.curves == first.curves and second.best_score == first.best_score
+    assert second.curves == first.curves
+    assert second.best_score == first.best_score
 
 
 def test_it_learns_and_keeps_the_best_weights(tmp_path):

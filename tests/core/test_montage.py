@@ -5,8 +5,11 @@ from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar, deriv
 
 
 def test_the_montage_is_tcps():
-    assert len(BIPOLAR) == 22 and len(ELECTRODES) == 19
-    assert BIPOLAR[0] == "FP1-F7" and BIPOLAR[8] == "A1-T3" and BIPOLAR[21] == "P4-O2"
+    assert len(BIPOLAR) == 22
+    assert len(ELECTRODES) == 19
+    assert BIPOLAR[0] == "FP1-F7"
+    assert BIPOLAR[8] == "A1-T3"
+    assert BIPOLAR[21] == "P4-O2"
 
 
 def test_bipolar_subtracts_by_name_whatever_the_order():
@@ -31,4 +34,5 @@ def test_filters_pass_ten_hertz_and_stop_drift_and_mains():
     found = filtered(np.array(parts), 250.0, EEGDM)
     assert found.shape == (4, 200 * 60)
     middle = found[:, 2000:-2000].std(axis=1)
-    assert abs(middle[0] - np.sqrt(0.5)) < 0.01 and (middle[1:] < 0.1).all()
+    assert abs(middle[0] - np.sqrt(0.5)) < 0.01
+    assert (middle[1:] < 0.1).all()

@@ -97,5 +97,5 @@ def test_extract_keeps_what_is_whole_and_mends_what_is_not(tmp_path):
 
 
 def test_extract_names_a_missing_member(tmp_path):
-    with pytest.raises(InputError, match="no member 'absent.csv'"):
+    with pytest.raises(InputError, match=r"no member 'absent\.csv'"):
         extract(make_wheel(tmp_path), ["absent.csv"], tmp_path)

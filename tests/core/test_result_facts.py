@@ -18,7 +18,8 @@ def test_facts_and_metrics_lie_side_by_side_and_are_read_again(tmp_path):
         "split_hash": "def", "split": "test", "classes": ["a", "b"], "labels": "shuffled", "cohen_kappa": 0.25,
     }  # fmt: skip
     read = read_result_facts(tmp_path / "seed-0")
-    assert read.data == DATA and (read.parameters, read.seed, read.best_epoch, read.windows) == (12, 0, 1.5, 7)
+    assert read.data == DATA
+    assert (read.parameters, read.seed, read.best_epoch, read.windows) == (12, 0, 1.5, 7)
     assert read.more == {"labels": "shuffled", "cohen_kappa": 0.25}
     assert pandas.read_csv(tmp_path / "seed-0/curves.csv")["train_loss"].tolist() == [0.5]
 
@@ -31,8 +32,8 @@ def test_a_fact_is_stated_once(tmp_path):
 
 
 def test_results_without_facts_are_refused(tmp_path):
-    with pytest.raises(InputError, match="metrics.json: no such file"):
+    with pytest.raises(InputError, match=r"metrics\.json: no such file"):
         read_result_facts(tmp_path)
     (tmp_path / "metrics.json").write_text(json.dumps({"corpus": "surrogate", "parameters": 1}))
-    with pytest.raises(InputError, match="metrics.json: preprocessing, split_hash: must be there"):
+    with pytest.raises(InputError, match=r"metrics\.json: preprocessing, split_hash: must be there"):
         read_result_facts(tmp_path)

@@ -51,4 +51,6 @@ def test_an_error_names_file_field_and_rule(tmp_path, text, field, rule):
     with pytest.raises(InputError) as error:
         read("s", Outer, path)
     message = str(error.value)
-    assert str(path) in message and field in message and rule.lower() in message.lower()
+    assert str(path) in message
+    assert field in message
+    assert rule.lower() in message.lower()

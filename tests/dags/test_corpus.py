@@ -45,10 +45,12 @@ def test_only_new_content_counts(corpus, capsys):
     os.utime(root / KNOWN)
     assert announce(root, state) == 99, "another time, the same content"
     arrive(root)
-    assert announce(root, state) == 0 and "2 files are new" in capsys.readouterr().out
+    assert announce(root, state) == 0
+    assert "2 files are new" in capsys.readouterr().out
     (root / NEW).unlink()
     (root / NEW).with_suffix(".rec").unlink()
-    assert announce(root, state) == 0 and announce(root, state) == 99
+    assert announce(root, state) == 0
+    assert announce(root, state) == 99
 
 
 def test_what_was_announced_and_never_recorded_is_announced_again(corpus, capsys):
@@ -56,7 +58,8 @@ def test_what_was_announced_and_never_recorded_is_announced_again(corpus, capsys
     announce(root, state)
     arrive(root)
     assert look(root, state, 0) == 0  # and the worker dies
-    assert look(root, state, 0) == 0 and "announcing it again" in capsys.readouterr().out
+    assert look(root, state, 0) == 0
+    assert "announcing it again" in capsys.readouterr().out
     confirm(state)
     confirm(state)
     assert look(root, state, 0) == 99
@@ -66,16 +69,19 @@ def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, caps
     root, state = corpus
     assert announce(root, state, 0.8) == 0, "there is nothing yet to drift from"
     arrive(root)
-    assert announce(root, state, 0.8) == 99 and "nothing follows" in capsys.readouterr().out
+    assert announce(root, state, 0.8) == 99
+    assert "nothing follows" in capsys.readouterr().out
     assert look(root, state, 0, 0.8) == 99
-    assert NEW.as_posix() in load(state).valid and NEW.as_posix() not in load(state).announced
+    assert NEW.as_posix() in load(state).valid
+    assert NEW.as_posix() not in load(state).announced
     for name in FAR:
         arrive(root, name, amplitude_uv=60.0)
     assert look(root, state, 0, 0.8) == 0
     printed = capsys.readouterr().out
     assert "6 new recordings from 8" in printed, "the one that waited counts"
     (run,) = mlflow.search_runs(experiment_names=["eeg_ingest"], max_results=1, output_format="list")
-    assert run.data.params["new_recordings"] == "6" and run.data.metrics["largest_score"] > 0.8
+    assert run.data.params["new_recordings"] == "6"
+    assert run.data.metrics["largest_score"] > 0.8
     found = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/drift.json")
     assert "delta power" in [row[0] for row in found["data"] if row[-1]]
     assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/recordings.txt").splitlines() == [
@@ -84,7 +90,8 @@ def test_recordings_within_the_drift_limit_wait_for_those_beyond_it(corpus, caps
     ]
     assert look(root, state, 0, 0.8) == 0, "not yet confirmed"
     confirm(state)
-    assert load(state).announced == load(state).valid and look(root, state, 0, 0.8) == 99
+    assert load(state).announced == load(state).valid
+    assert look(root, state, 0, 0.8) == 99
 
 
 def test_a_state_of_before_confirmations_is_read(corpus):
@@ -110,7 +117,8 @@ def test_unchanged_files_are_not_read_again(corpus):
 
 def test_files_that_still_arrive_are_left_for_later(corpus):
     root, state = corpus
-    assert look(root, state, 3600) == 99 and look(root, state, 0) == 0
+    assert look(root, state, 3600) == 99
+    assert look(root, state, 0) == 0
 
 
 def test_a_broken_recording_is_refused_until_it_is_mended(corpus, capsys):

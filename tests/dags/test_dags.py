@@ -84,11 +84,9 @@ def test_retrain_has_the_stages_and_edges_of_dvc(parsed):
     edges = {(upstream, task) for task, all_upstream in tasks.items() for upstream in all_upstream}
     around = {"open_run", "finalize", "register"}
     assert {edge for edge in edges if not around & set(edge)} == {(names[a], names[b]) for a, b in graph.edges}
-    assert (
-        ("open_run", "ingest_events.tuev") in edges
-        and ("report", "finalize") in edges
-        and ("finalize", "register") in edges
-    )
+    assert ("open_run", "ingest_events.tuev") in edges
+    assert ("report", "finalize") in edges
+    assert ("finalize", "register") in edges
 
 
 def test_promotion_waits_for_a_person_only_when_it_is_told_to(parsed, tmp_path):

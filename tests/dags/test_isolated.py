@@ -164,7 +164,8 @@ def test_data_that_could_not_be_pushed_leave_no_fragment(cluster, tmp_path):
     storage = cluster.root / "pods" / "dvc-storage"
     storage.write_text("a file is in the way")
     process = cluster.start("retrain/r1", "stage", "one")
-    assert "push" in process.communicate()[0] and process.returncode == 1
+    assert "push" in process.communicate()[0]
+    assert process.returncode == 1
     assert cluster.refs() == []
 
 
@@ -197,7 +198,8 @@ def test_training_goes_on_where_a_lost_pod_was(cluster):
     process.wait()
     done = len(lossy.ran())
     lossy.pod("retrain/r1", "stage", "train")
-    assert 2 <= done < 6 and lossy.ran() == ["1", "2", "3", "4", "5", "6"], "no step was done twice"
+    assert 2 <= done < 6, "no step was done twice"
+    assert lossy.ran() == ["1", "2", "3", "4", "5", "6"], "no step was done twice"
 
 
 @pytest.mark.parametrize(

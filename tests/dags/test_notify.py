@@ -33,10 +33,15 @@ def test_a_slow_run_is_told_of_once_and_a_failed_task_with_its_error(airflow):
     assert found["tasks"]["two"] == "failed", found["log"][-6000:]
     by_event = {event: [m for m in messages if m["event"] == event] for event in ("slow", "failed")}
     (slow,), (failed,) = by_event["slow"], by_event["failed"]
-    assert len(messages) == 2 and found["log"].count("NOTIFY") == 2
-    assert slow["dag"] == failed["dag"] == "eeg_retrain" and slow["run"] == failed["run"] == found["run_id"]
-    assert "takes longer than 0.0003 h" in slow["text"] and slow["task"] in ("open_run", "one")
-    assert failed["task"] == "two" and failed["try"] == 1 and "exit status 65" in failed["error"]
+    assert len(messages) == 2
+    assert found["log"].count("NOTIFY") == 2
+    assert slow["dag"] == failed["dag"] == "eeg_retrain"
+    assert slow["run"] == failed["run"] == found["run_id"]
+    assert "takes longer than 0.0003 h" in slow["text"]
+    assert slow["task"] in ("open_run", "one")
+    assert failed["task"] == "two"
+    assert failed["try"] == 1
+    assert "exit status 65" in failed["error"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "no address"])
@@ -46,7 +51,9 @@ def test_a_receiver_that_is_not_there_changes_nothing_else(monkeypatch, caplog, 
     monkeypatch.setenv("EEG_NOTIFY_WEBHOOK", url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     notify.failed({"task_instance": instance, "exception": ValueError("broken")})
-    assert "NOTIFY" in caplog.text and '"error": "broken"' in caplog.text and "EEG_NOTIFY_WEBHOOK: " in caplog.text
+    assert "NOTIFY" in caplog.text
+    assert '"error": "broken"' in caplog.text
+    assert "EEG_NOTIFY_WEBHOOK: " in caplog.text
 
 
 def test_a_run_within_its_time_is_not_told_of(tmp_path):

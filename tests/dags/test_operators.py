@@ -71,9 +71,11 @@ def test_every_runtime_bounds_what_a_stage_takes(built, runtime, name):
     wanted = stage.resources
     assert made.pool == ("gpu" if wanted.gpus else "cpu")
     assert made.pool_slots == (wanted.gpus or wanted.cpus) <= POOLS[made.pool]["slots"]
-    assert made.retries == wanted.retries and made.retry_exponential_backoff == 2.0
+    assert made.retries == wanted.retries
+    assert made.retry_exponential_backoff == 2.0
     assert made.execution_timeout == timedelta(minutes=wanted.timeout_min)
-    assert made.on_failure_callback and not made.do_xcom_push
+    assert made.on_failure_callback
+    assert not made.do_xcom_push
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -89,9 +91,13 @@ def test_docker(built, name):
     made, stage = built["docker"][name]
     assert made.command == ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", name]
     assert made.image == f"eeg-workflow-{contract.read(stage.base).image}"
-    assert made.shm_size == stage.resources.shm_gb * GIB and made.mem_limit == f"{stage.resources.memory_gb}g"
-    assert made.gpus == stage.resources.gpus and made.gpu_ids == ["4", "5", "6"]
-    assert not made.mount_tmp_dir and not made.retrieve_output and made.auto_remove == "force"
+    assert made.shm_size == stage.resources.shm_gb * GIB
+    assert made.mem_limit == f"{stage.resources.memory_gb}g"
+    assert made.gpus == stage.resources.gpus
+    assert made.gpu_ids == ["4", "5", "6"]
+    assert not made.mount_tmp_dir
+    assert not made.retrieve_output
+    assert made.auto_remove == "force"
     mounts = {mount["Target"]: mount["Source"] for mount in made.mounts}
     assert mounts == {path: path for path in (str(ROOT), f"{ROOT}/runs", "/data/tuev")}
     assert "working_dir" in made.template_fields
@@ -106,7 +112,9 @@ def test_docker_names_a_container_after_run_and_stage():
 
 def test_docker_asks_for_gpus_by_id():
     (request,) = importlib.import_module("_docker").device_requests(["5", "6"])
-    assert request["DeviceIDs"] == ["5", "6"] and request["Count"] == 0 and request["Capabilities"] == [["gpu"]]
+    assert request["DeviceIDs"] == ["5", "6"]
+    assert request["Count"] == 0
+    assert request["Capabilities"] == [["gpu"]]
     assert importlib.import_module("_docker").device_requests([]) == []
 
 
@@ -117,7 +125,8 @@ def test_kubernetes_pods(built, name):
 
     made, stage = built["kubernetes"][name]
     pod = made.build_pod_request_obj()
-    assert isinstance(pod, V1Pod) and pod.metadata.name.startswith(f"eeg-{stage.base.replace('_', '-')}")
+    assert isinstance(pod, V1Pod)
+    assert pod.metadata.name.startswith(f"eeg-{stage.base.replace('_', '-')}")
     (container,) = pod.spec.containers
     assert isinstance(container.resources, k8s.V1ResourceRequirements)
     gpus = {"nvidia.com/gpu": str(stage.resources.gpus)} if stage.resources.gpus else {}
@@ -133,7 +142,8 @@ def test_kubernetes_pods(built, name):
         "work": str(ROOT.parent),
         "shm": "/dev/shm",
     }
-    assert container.args[-1] == name and made.random_name_suffix
+    assert container.args[-1] == name
+    assert made.random_name_suffix
     # What the API would be sent can be read back as its own types.
     document = ApiClient().sanitize_for_serialization(pod)
     reply = type("Reply", (), {"data": json.dumps(document)})()
@@ -161,15 +171,16 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
         "pretrain_ssmdp@base",
     ]
     variables = {variable.name: variable.value for variable in container.env}
-    assert variables["EEG_GIT_URL"] == url and variables["EEG_CHECKPOINTS"] == "/state/checkpoints"
+    assert variables["EEG_GIT_URL"] == url
+    assert variables["EEG_CHECKPOINTS"] == "/state/checkpoints"
     claims = {v.name: v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim}
     assert claims == {"state": "kept", "data-0": "tuev"}
     mounts = {mount.mount_path: mount.read_only for mount in container.volume_mounts}
     assert mounts == {"/dev/shm": False, "/workspace": False, "/state": False, "/data/tuev": True}
-    assert pod.spec.security_context.run_as_non_root and pod.spec.tolerations[0].key == "nvidia.com/gpu"
-    assert (
-        container.security_context.capabilities.drop == ["ALL"] and container.resources.limits["nvidia.com/gpu"] == "1"
-    )
+    assert pod.spec.security_context.run_as_non_root
+    assert pod.spec.tolerations[0].key == "nvidia.com/gpu"
+    assert container.security_context.capabilities.drop == ["ALL"]
+    assert container.resources.limits["nvidia.com/gpu"] == "1"
     assert pod.metadata.labels["app.kubernetes.io/part-of"] == "eeg-workflow"
 
 

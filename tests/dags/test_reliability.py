@@ -43,7 +43,8 @@ def wait_until(condition, process: subprocess.Popen):
     """Wait until a condition is true, and return its value; the process has to run meanwhile."""
     deadline = time.monotonic() + 300
     while not (found := condition()):
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.05)
     return found
 
@@ -79,12 +80,14 @@ def test_1_a_full_disk_costs_the_recording_that_was_being_written(eeg):
     assert "File too large" in printed, printed[-6000:]
     assert not (eeg / "data" / "events" / "tuev" / "store").exists()
     left = [path for path in (eeg / ".work" / "preprocess_events").rglob("*") if path.is_file()]
-    assert left and {path.suffix for path in left} == {".arrow"}, "half a recording takes no space on the full disk"
+    assert left, "half a recording takes no space on the full disk"
+    assert {path.suffix for path in left} == {".arrow"}, "half a recording takes no space on the full disk"
     times = {path.stat().st_mtime_ns for path in left}
 
     assert f"{len(left)}/9" in finish(stage(eeg, "preprocess_events@tuev"))
     done = list((eeg / "data" / "events" / "tuev" / "store" / "recordings").glob("*.arrow"))
-    assert len(done) == 9 and times < {path.stat().st_mtime_ns for path in done}, "what was there was not made again"
+    assert len(done) == 9, "what was there was not made again"
+    assert times < {path.stat().st_mtime_ns for path in done}, "what was there was not made again"
 
 
 def training(workspace: Path) -> list[psutil.Process]:
@@ -114,7 +117,8 @@ def test_2_a_killed_worker_leaves_its_training_and_a_killed_training_goes_on(eeg
     printed = finish(retry)
     mlflow.set_tracking_uri(f"sqlite:///{eeg}/mlruns/mlflow.db")
     runs = mlflow.search_runs(experiment_names=["pretrain_ssmdp"])
-    assert list(runs["tags.resumed"]) == ["True"] and list(runs["status"]) == ["FINISHED"], printed[-3000:]
+    assert list(runs["tags.resumed"]) == ["True"], printed[-3000:]
+    assert list(runs["status"]) == ["FINISHED"], printed[-3000:]
 
     # A run that nothing disturbs ends with the same weights.
     resumed = load_file(eeg / "models/ssmdp/base/backbone/diffusion_pytorch_model.safetensors")
@@ -182,7 +186,7 @@ def test_a_remote_that_cannot_be_reached_fails_finalize_and_nothing_else(tmp_pat
     (tmp_path / "dvc-storage").write_text("not a folder")
     monkeypatch.setattr(time, "sleep", lambda _: None)  # between its attempts
     monkeypatch.setattr(os, "environ", environment())
-    with pytest.raises(RuntimeError, match="(?s)dvc --wait-for-lock push: exit status .*Not a directory.*dvc-storage"):
+    with pytest.raises(RuntimeError, match=r"(?s)dvc --wait-for-lock push: exit status .*Not a directory.*dvc-storage"):
         finalize.finalize_run(path)
     assert capsys.readouterr().out.count("Again in") == 3
     assert not git(repository, "branch", "--list", "retrain/*"), "no branch promises data that are not there"
@@ -215,8 +219,10 @@ def test_a_corrupt_recording_is_announced_to_nobody_until_it_is_gone(airflow_hom
         write_rec(path.with_suffix(".rec"), EVENTS)
     path.write_bytes(path.read_bytes()[:5000])
     found, events = ingest()
-    assert found["tasks"] == {"check_corpus": "failed", "confirm": "upstream_failed"} and events == before
-    assert "aaaaaaaz_00000000.edf" in found["log"] and "1 of 7 recordings are unusable" in found["log"]
+    assert found["tasks"] == {"check_corpus": "failed", "confirm": "upstream_failed"}
+    assert events == before
+    assert "aaaaaaaz_00000000.edf" in found["log"]
+    assert "1 of 7 recordings are unusable" in found["log"]
     assert found["tries"]["check_corpus"] == 1
     told = {line.partition("NOTIFY ")[2] for line in found["log"].splitlines() if "NOTIFY" in line}
     assert len([message for message in told if "check_corpus failed" in message]) == 1, told
@@ -224,5 +230,6 @@ def test_a_corrupt_recording_is_announced_to_nobody_until_it_is_gone(airflow_hom
     path.unlink()
     path.with_suffix(".rec").unlink()
     found, events = ingest()
-    assert found["state"] == "success" and events == before + 1, found["log"][-6000:]
+    assert found["state"] == "success", found["log"][-6000:]
+    assert events == before + 1, found["log"][-6000:]
     assert "2 files are new" in found["log"]

@@ -42,7 +42,8 @@ def test_a_run_trains_finalizes_and_registers(airflow):
     (branch,) = git(repository, "branch", "--list", "--format=%(refname:short)", "retrain/*").split()
     assert branch == f"retrain/{workspace.name}"
     lock = yaml.safe_load(git(repository, "show", f"{branch}:dvc.lock"))["stages"]
-    assert len(lock) == 10 and "finetune_lft@recorded-0" in lock
+    assert len(lock) == 10
+    assert "finetune_lft@recorded-0" in lock
     recorded = yaml.safe_load(git(repository, "show", f"{branch}:params.yaml"))
     assert recorded == params
 
@@ -56,7 +57,8 @@ def test_a_run_trains_finalizes_and_registers(airflow):
 
 def test_a_version_leads_back_to_the_finalized_revision(airflow):
     done = module(airflow.repository, "reproduce", "models:/ssmdp@challenger", "--no-training")
-    assert "uncommitted" not in done.stdout and "are those of dvc.lock: data/events/tuev/store" in done.stdout
+    assert "uncommitted" not in done.stdout
+    assert "are those of dvc.lock: data/events/tuev/store" in done.stdout
 
 
 def test_promotion_moves_the_champion(airflow):

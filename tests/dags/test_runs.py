@@ -67,7 +67,8 @@ def test_bad_configuration_fails_at_once_and_keeps_the_workspace(airflow):
     assert found["state"] == "failed"
     assert {found["tasks"][f"two.{seed}"] for seed in (0, 1)} == {"failed"}, found["log"][-6000:]
     assert found["tries"]["two.0"] == found["tries"]["two.1"] == 1, "bad input is not retried"
-    assert found["tasks"]["finalize"] == "upstream_failed" and "NOTIFY" in found["log"]
+    assert found["tasks"]["finalize"] == "upstream_failed"
+    assert "NOTIFY" in found["log"]
     assert (workspace(airflow) / "data" / "one").read_text() == "signals"
     assert not git(airflow.repository, "branch", "--list", "retrain/*")
 
@@ -75,7 +76,8 @@ def test_bad_configuration_fails_at_once_and_keeps_the_workspace(airflow):
 def test_other_failures_are_retried(airflow):
     (airflow.repository / "runs" / "break").touch()
     found = airflow.dag("eeg_retrain", date="2026-01-02T00:00:00+00:00")
-    assert found["tasks"]["two.0"] == "failed" and found["tries"]["two.0"] == 3, found["log"][-6000:]
+    assert found["tasks"]["two.0"] == "failed", found["log"][-6000:]
+    assert found["tries"]["two.0"] == 3, found["log"][-6000:]
     assert ran(airflow) == ["one"] + 3 * ["two-0"] + 3 * ["two-1"]
 
 
@@ -106,7 +108,8 @@ def test_a_run_finds_what_the_repository_has_cached(airflow):
     command(airflow.repository, "env", f"EEG_RUNS={airflow.repository}/runs", "dvc", "repro", "one")
     open_run(airflow, "r1")
     assert repro(airflow, "r1", "one").returncode == 0
-    assert ran(airflow) == ["one"] and (workspace(airflow) / "data" / "one").read_text() == "signals"
+    assert ran(airflow) == ["one"]
+    assert (workspace(airflow) / "data" / "one").read_text() == "signals"
 
 
 def test_one_stage_runs_once_however_often_it_is_started(airflow):
@@ -128,7 +131,8 @@ def test_finalizing_refuses_a_run_that_is_not_done(airflow):
         "eegdiffusion.operations.orchestration.finalize",
         check=False,
     )
-    assert done.returncode == 1 and "out of date" in done.stderr
+    assert done.returncode == 1
+    assert "out of date" in done.stderr
     assert not git(airflow.repository, "branch", "--list", "retrain/*")
 
 
@@ -142,7 +146,8 @@ def test_finalizing_refuses_a_run_that_is_not_done(airflow):
 )
 def test_what_a_run_cannot_be_opened_with_is_named(airflow, more, message):
     done = open_run(airflow, "r1", *more, check=False)
-    assert done.returncode == 65 and message in done.stderr, done.stderr
+    assert done.returncode == 65, done.stderr
+    assert message in done.stderr, done.stderr
     assert not (airflow.repository / "runs" / "r1").exists()
 
 
@@ -151,7 +156,8 @@ def test_a_workspace_belongs_to_one_run(airflow):
     path = airflow.repository / "runs" / "r1" / ".git" / "eeg-run.json"
     path.write_text(json.dumps({"run": "another"}))
     done = open_run(airflow, "r1", check=False)
-    assert done.returncode == 65 and "is the workspace of the run another" in done.stderr
+    assert done.returncode == 65
+    assert "is the workspace of the run another" in done.stderr
 
 
 def test_a_revision_brings_its_own_settings(airflow):

@@ -77,7 +77,8 @@ class Server:
             with suppress(OSError):  # no answer, or a late one
                 if found := condition():
                     return found
-            assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()[-5000:]
+            assert time.monotonic() < deadline, self.log.read_text()[-5000:]
+            assert self.process.poll() is None, self.log.read_text()[-5000:]
             time.sleep(0.5)
 
     def stage(self, name: str) -> psutil.Process | None:
@@ -165,7 +166,8 @@ def test_1_the_page_shows_the_graph_and_starts_a_run_that_succeeds(server, tmp_p
     tasks = server.tasks(run)
     assert {state for state, _ in tasks.values()} == {"success"}
     # Stages took 15 s, tokens live for 10 s; the one whose worker was killed had another try.
-    assert tasks["train.0"][1] == 2 and all(n == 1 for name, (_, n) in tasks.items() if name != "train.0")
+    assert tasks["train.0"][1] == 2
+    assert all(n == 1 for name, (_, n) in tasks.items() if name != "train.0")
     assert server.ran() == ["0", "1"], "nothing ran twice"
 
 
@@ -201,7 +203,8 @@ def test_2_a_run_that_waited_succeeds_too_and_each_was_told_of_once_as_slow(serv
 def test_3_pools_have_the_size_of_the_machine(server):
     token = server.call("/auth/token", {"username": "admin", "password": server.password})["access_token"]
     found = {pool["name"]: pool["slots"] for pool in server.call("/api/v2/pools", token=token)["pools"]}
-    assert found["cpu"] == len(os.sched_getaffinity(0)) and found["gpu"] == 1
+    assert found["cpu"] == len(os.sched_getaffinity(0))
+    assert found["gpu"] == 1
     (prepare,) = [t for t in server.api("dagRuns/second/taskInstances")["task_instances"] if t["task_id"] == "prepare"]
     assert prepare["pool_slots"] == found["cpu"], "it asks for 64 cores"
 
@@ -212,7 +215,8 @@ def test_4_ending_the_server_ends_all_of_its_processes_and_keeps_the_workspace(s
     stage = server.wait(lambda: server.stage("train@1"))
     server.wait(lambda: server.ran().count("1") == 2)
     running = psutil.Process(server.process.pid).children(recursive=True)
-    assert stage in running and len(running) > 8
+    assert stage in running
+    assert len(running) > 8
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(60) == 128 + signal.SIGTERM
     assert not [process for process in running if process.is_running()]

@@ -31,7 +31,8 @@ def test_what_is_run_instead_is_the_same_program_and_has_a_reason():
             next(word for word in row[key].split() if "=" not in word).replace("pre-commit", "python")
             for key in ("command", "run")
         ]
-        assert programs[0] == programs[1] and len(row["why"]) > 10, row
+        assert programs[0] == programs[1], row
+        assert len(row["why"]) > 10, row
 
 
 @pytest.mark.parametrize("row", TABLE["tested"], ids=lambda row: row["command"])
@@ -136,7 +137,8 @@ def test_python_examples_run(clone, monkeypatch):
             exec(compile(example, str(path), "exec"), namespace)
             if "probabilities" in namespace:
                 probabilities = np.asarray(namespace["probabilities"])
-                assert probabilities.shape == (2, 6) and np.allclose(probabilities.sum(1), 1, atol=1e-5)
+                assert probabilities.shape == (2, 6)
+                assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
             if "tokens" in namespace:
                 assert torch.isfinite(namespace["tokens"]).all()
     finally:

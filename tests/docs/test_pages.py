@@ -28,7 +28,8 @@ def test_the_graph_has_every_stage_and_no_shortcut():
     drawn = reduced(pairs)
     assert {stage for pair in drawn for stage in pair} == STAGES == set(read_stages(ROOT / "dvc.yaml"))
     assert drawn < pairs
-    assert ("preprocess_events", "pretrain_ssmdp") in drawn and ("reconstruct", "report") in drawn
+    assert ("preprocess_events", "pretrain_ssmdp") in drawn
+    assert ("reconstruct", "report") in drawn
     assert reduced({("a", "b"), ("b", "c"), ("a", "c")}) == {("a", "b"), ("b", "c")}
 
 
@@ -101,8 +102,10 @@ def test_the_settings_page_says_what_the_classes_say():
         nested = field.type if is_dataclass(field.type) else None
         assert nested or field.name in listed
         assert all(f"{field.name}.{inner.name}" in listed for inner in (fields(nested) if nested else ()))
-    assert "at least 1" in listed["batch_size"].kind and "above 0" in listed["learning_rate"].kind
-    assert listed["accumulate_batches"].default == "`1`" and listed["one_cycle"].default == "`false`"
+    assert "at least 1" in listed["batch_size"].kind
+    assert "above 0" in listed["learning_rate"].kind
+    assert listed["accumulate_batches"].default == "`1`"
+    assert listed["one_cycle"].default == "`false`"
 
 
 def _classes(name: str):

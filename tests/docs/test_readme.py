@@ -27,7 +27,8 @@ def test_make_targets_exist(target):
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_modules_exist(module):
     spec = find_spec(module)
-    assert spec and (spec.submodule_search_locations is None or find_spec(f"{module}.__main__"))
+    assert spec
+    assert spec.submodule_search_locations is None or find_spec(f"{module}.__main__")
 
 
 def test_ci_runs_the_test_commands_of_the_readme():
@@ -58,11 +59,14 @@ def test_the_licence_is_apaches_and_its_holder_is_named_in_one_way():
     import tomllib
 
     licence = (ROOT / "LICENSE").read_text()
-    assert "Apache License" in licence and "Version 2.0, January 2004" in licence and len(licence.splitlines()) == 202
+    assert "Apache License" in licence
+    assert "Version 2.0, January 2004" in licence
+    assert len(licence.splitlines()) == 202
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     holder = "The EEG Diffusion Workflow authors"
-    assert project["authors"] == [{"name": holder}] and citation["authors"] == [{"name": holder}]
+    assert project["authors"] == [{"name": holder}]
+    assert citation["authors"] == [{"name": holder}]
     assert project["license"] == citation["license"] == "Apache-2.0"
     assert project["version"] == citation["version"]
     assert f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()

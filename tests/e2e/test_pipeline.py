@@ -39,11 +39,13 @@ def test_every_stage_leaves_its_results(workspace):
         for seed in (0, 1):
             folder = workspace / "models" / "lft" / kind / f"seed-{seed}"
             metrics, table = _metrics(folder), pandas.read_parquet(folder / "predictions.parquet")
-            assert metrics["corpus"] == "surrogate" and metrics["windows"] == len(windows) == len(table)
+            assert metrics["corpus"] == "surrogate"
+            assert metrics["windows"] == len(windows) == len(table)
             labels, predicted = table["label"].to_numpy(), table.filter(regex=r"^p\d$").to_numpy().argmax(1)
             assert metrics["cohen_kappa"] == pytest.approx(cohen_kappa_score(labels, predicted))
             loss = pandas.read_csv(folder / "curves.csv")["train_loss"]
-            assert np.isfinite(loss).all() and (kind == "shuffled" or loss.iloc[-1] < loss.iloc[0])
+            assert np.isfinite(loss).all()
+            assert kind == "shuffled" or loss.iloc[-1] < loss.iloc[0]
             if kind == "shuffled":  # within what labels that are shifted in time, and so have nothing to say, give
                 shifts = range(1, len(labels))
                 chance = [cohen_kappa_score(np.roll(labels, shift), predicted) for shift in shifts]
@@ -59,13 +61,15 @@ def test_no_subject_crosses_the_splits(workspace):
     assert (recordings.groupby("subject")["split"].nunique() == 1).all()
     windows = pandas.read_parquet(workspace / "data/events/tuev/store/windows.parquet")
     split = recordings.set_index("recording")["split"]
-    assert (windows["recording"].map(split) == windows["split"]).all() and windows["split"].nunique() == 3
+    assert (windows["recording"].map(split) == windows["split"]).all()
+    assert windows["split"].nunique() == 3
 
 
 def test_a_second_repro_runs_nothing(workspace):
     before = (workspace / "dvc.lock").read_bytes()
     printed = command(workspace, "dvc", "repro").stdout
-    assert "Running stage" not in printed and "up to date" in printed
+    assert "Running stage" not in printed
+    assert "up to date" in printed
     assert (workspace / "dvc.lock").read_bytes() == before
 
 
@@ -83,7 +87,8 @@ def test_datasets_carry_dvcs_hash_and_runs_lead_back(workspace):
     reference = json.loads((workspace / "models/runs/lft/recorded/seed-0/mlflow.json").read_text())
     run = mlflow.get_run(reference["run_id"])
     assert {item.dataset.digest for item in run.inputs.dataset_inputs} == {digests["data/latents/base"]}
-    assert run.data.tags["dvc.stage"] == "finetune_lft@recorded-0" and run.data.tags["corpus"] == "surrogate"
+    assert run.data.tags["dvc.stage"] == "finetune_lft@recorded-0"
+    assert run.data.tags["corpus"] == "surrogate"
     assert len(run.data.tags["git.revision"].removesuffix("-dirty")) == 40
     assert run.info.status == "FINISHED"
     metrics = _metrics(workspace / "models/lft/recorded/seed-0")
@@ -99,7 +104,8 @@ def test_models_are_registered_once_and_give_the_predictions_of_the_stage(worksp
     del document["baseline-sparcnet"]  # not trained in this workspace
     registry.write_text(yaml.safe_dump(document))
     first = module(workspace, "register").stdout
-    assert "models:/lft/1 " in first and "models:/ssmdp/1 " in first
+    assert "models:/lft/1 " in first
+    assert "models:/ssmdp/1 " in first
     assert module(workspace, "register").stdout == first
 
     mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
@@ -130,7 +136,8 @@ def test_pretraining_that_is_killed_ends_with_the_same_weights(workspace):
     )
     deadline = time.monotonic() + 300
     while not list((workspace / ".work").rglob("last.safetensors")):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -90,7 +90,8 @@ def test_a_card_says_what_the_version_is(workspace, client):
         version.tags["dvc.lock"],
     ):
         assert part in card, f"{part}\n{card}"
-    assert len(card) <= DESCRIPTION_LIMIT and version.tags["split_hash"] == seeds[0]["split_hash"]
+    assert len(card) <= DESCRIPTION_LIMIT
+    assert version.tags["split_hash"] == seeds[0]["split_hash"]
     assert version.tags["dvc.stage"].startswith("finetune_lft@recorded-")
 
 
@@ -107,7 +108,9 @@ def test_cards_figures_and_origin_are_artifacts_of_model_and_run(client):
         wanted = {"lft": {"confusion", "learning_curves"}, "ssmdp": {"generated", "learning_curves"}}[name]
         assert figures == {f"model_card/figures/{figure}.png" for figure in wanted}
         info = mlflow.models.get_model_info(f"models:/{name}/1")
-        assert info.signature.inputs and info.signature.outputs and info.saved_input_example_info
+        assert info.signature.inputs
+        assert info.signature.outputs
+        assert info.saved_input_example_info
 
 
 def test_the_card_loads_the_model(client):
@@ -116,7 +119,8 @@ def test_the_card_loads_the_model(client):
     done = subprocess.run([sys.executable, "-c", code], cwd="/", env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = re.findall(r"\[([^\[\]]+)\]", done.stdout)
-    assert len(rows) == 2 and all(abs(sum(map(float, row.split())) - 1) < 1e-3 for row in rows), done.stdout
+    assert len(rows) == 2, done.stdout
+    assert all(abs(sum(map(float, row.split())) - 1) < 1e-3 for row in rows), done.stdout
 
 
 def test_the_gate_let_one_through_and_told_the_other(client):
@@ -139,7 +143,8 @@ def test_a_version_is_made_again_from_an_uncommitted_tree(workspace, client):
     assert "the same within 0.01" in tags["reproduced"]
     again = workspace / "runs" / "reproduce-lft-1"
     assert (again / tags["result"] / "lft" / "diffusion_pytorch_model.safetensors").is_file()
-    assert (again / "params.yaml").read_text() == then and (again / "eegdiffusion" / "new.py").is_file()
+    assert (again / "params.yaml").read_text() == then
+    assert (again / "eegdiffusion" / "new.py").is_file()
     assert len(mlflow.search_runs(experiment_names=["finetune_lft"])) == runs, (
         "the registry's experiments have no copies"
     )
@@ -148,7 +153,8 @@ def test_a_version_is_made_again_from_an_uncommitted_tree(workspace, client):
 def test_metrics_that_differ_are_not_the_same():
     assert compare({"a": 0.5, "b": 1.0}, {"a": 0.504, "b": 1.0}, 0.01)[1]
     table, same = compare({"a": 0.5, "b": 1.0}, {"a": 0.52, "b": 1.0}, 0.01)
-    assert not same and "0.02" in table
+    assert not same
+    assert "0.02" in table
     assert not compare({"a": 0.5}, {"a": float("nan")}, 0.01)[1]
 
 
@@ -213,9 +219,8 @@ def server(registered):
             urllib.request.urlopen(f"{address}/health", timeout=5).close()
             break
         except (urllib.error.URLError, OSError):
-            assert process.poll() is None and time.monotonic() < deadline, (registered / "server.log").read_text()[
-                -3000:
-            ]
+            assert process.poll() is None, (registered / "server.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, (registered / "server.log").read_text()[-3000:]
             time.sleep(0.2)
     yield address
     os.killpg(process.pid, signal.SIGTERM)  # it has workers

@@ -45,7 +45,9 @@ def workspace(tmp_path_factory):
 def test_figures_that_training_has_not_seen_are_retrieved(workspace):
     (folder,) = (workspace / "models/eeg_encoders/tangrams").rglob("seed-0")
     facts = json.loads((folder / "metrics.json").read_text())
-    assert facts["corpus"] == "surrogate tangrams" and facts["layout"] == "kilogram" and facts["images"] == 10
+    assert facts["corpus"] == "surrogate tangrams"
+    assert facts["layout"] == "kilogram"
+    assert facts["images"] == 10
     ranks = pandas.read_parquet(folder / "ranks.parquet")
     whole = ranks[ranks["repetitions"] == ranks["repetitions"].max()]["rank"]
     assert whole.mean() < 0.35 * 9, "guessing has a mean rank of 4.5"
@@ -54,8 +56,10 @@ def test_figures_that_training_has_not_seen_are_retrieved(workspace):
 
 def test_masks_of_the_pieces_come_with_the_features(workspace):
     store = EpochStore(workspace / "data/images/tangrams")
-    assert len(store.description.channels) == 23 and "Oz" in store.description.channels, "EDF's 'EEG Oz' is Oz"
+    assert len(store.description.channels) == 23, "EDF's 'EEG Oz' is Oz"
+    assert "Oz" in store.description.channels, "EDF's 'EEG Oz' is Oz"
     found = ImageFeatures(workspace / "data/image_features/tangrams", store.description.fingerprint)
     maps = StructureMaps(workspace / "data/image_features/tangrams", store.description.fingerprint)
-    assert found.features.shape == (50, 1280) and (maps.kind, len(maps)) == ("pieces", 50)
+    assert found.features.shape == (50, 1280)
+    assert (maps.kind, len(maps)) == ("pieces", 50)
     assert maps[np.arange(50)].any((2, 3)).all(), "the background and all seven pieces"

@@ -41,7 +41,8 @@ def test_loss_is_the_error_of_the_velocity(golden, name):
     loss = velocity_loss(model, noise_scheduler(name), x, STEPS[:, None], channel, noise)
     assert float(loss) == pytest.approx(0.25, rel=1e-5)
     torch.testing.assert_close(seen[0][0], noised)
-    assert torch.equal(seen[0][1], STEPS[:, None]) and torch.equal(seen[0][2], channel)
+    assert torch.equal(seen[0][1], STEPS[:, None])
+    assert torch.equal(seen[0][2], channel)
 
 
 def test_forward_process():
@@ -50,7 +51,8 @@ def test_forward_process():
     scale = schedule.alphas_cumprod[2].sqrt()
     torch.testing.assert_close(forward_process(signals, 2, "scaled", schedule), scale * signals)
     draws = [forward_process(signals, 2, "random", schedule, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
-    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
     assert (draws[0] - scale * signals).std() == pytest.approx(float((1 - scale**2).sqrt()), rel=0.05)
     with pytest.raises(InputError, match="noise: must be one of none, scaled, random"):
         forward_process(signals, 2, "zero", schedule)
@@ -71,7 +73,8 @@ def test_sampling_walks_the_steps_and_is_seeded(backbone, sampler, calls, last):
     assert steps[:calls] == sorted(steps[:calls], reverse=True)
     assert (len(steps), steps[0], steps[calls - 1]) == (3 * calls, 49, last)
     assert draws[0].shape == (2, 1, 60)
-    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
 
 
 class _Oracle:

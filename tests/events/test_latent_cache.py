@@ -42,7 +42,7 @@ def test_float32_is_exact_and_float16_close(tokens):
 
 
 def test_uint8_refuses_what_it_cannot_hold(tokens):
-    with pytest.raises(InputError, match="uint8.*0 to 1"):
+    with pytest.raises(InputError, match=r"uint8.*0 to 1"):
         encode(tokens - 0.5, "uint8")
 
 
@@ -50,7 +50,8 @@ def test_windows_are_read_in_any_order_across_shards(cache, tokens):
     found = LatentCache(cache, "test", RECIPE)
     order = [39, 0, 16, 17, 3]
     batch = found.__getitems__(order)
-    assert len(found) == 40 and found.shape == SHAPE
+    assert len(found) == 40
+    assert found.shape == SHAPE
     assert np.array_equal(batch["tokens"], decode(encode(tokens[[19, 0, 8, 8, 1]], "uint8")))
     assert batch["label"].tolist() == [i % 6 for i in order]
     other = copy.deepcopy(found)  # without the open maps, as a loader's worker gets it
@@ -69,7 +70,8 @@ def test_relabelled_keeps_tokens_and_the_original(cache):
 def test_another_recipe_is_refused_by_field(cache, change):
     with pytest.raises(InputError) as error:
         LatentCache(cache, "test", RECIPE | change)
-    assert next(iter(change)) in str(error.value) and "cache.json" in str(error.value)
+    assert next(iter(change)) in str(error.value)
+    assert "cache.json" in str(error.value)
 
 
 def test_a_quarter_of_float32(cache, tokens):

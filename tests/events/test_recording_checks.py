@@ -31,7 +31,8 @@ def test_a_sound_recording(root):
 
 def test_eval_without_t1_t2_and_with_an_extra_channel_is_usable(root):
     recording, findings, problems = _check(root, "eval/001/bckg_001_a_.edf")
-    assert recording.subject == "eval/001" and findings == {("channels", "channels", "warning")}
+    assert recording.subject == "eval/001"
+    assert findings == {("channels", "channels", "warning")}
     assert "EKG1" in problems[0].message
 
 
@@ -116,7 +117,8 @@ def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
     path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
     _defect(name, root, path)
     recording, findings, problems = _check(root)
-    assert recording is None and finding in findings
+    assert recording is None
+    assert finding in findings
     assert all(problem.path.startswith("train/aaaaaaab/") and problem.message for problem in problems)
 
 
@@ -154,7 +156,9 @@ def test_oddities_are_warned_of_and_kept(root):
         ("events", "label", "warning"),
     }
     messages = " ".join(problem.message for problem in problems)
-    assert "256" in messages and "flat: F7" in messages and "[5, 6]" in messages
+    assert "256" in messages
+    assert "flat: F7" in messages
+    assert "[5, 6]" in messages
 
 
 def test_the_same_data_twice_and_a_subject_on_both_sides(root):
@@ -169,7 +173,8 @@ def test_the_same_data_twice_and_a_subject_on_both_sides(root):
     found = {(p.check, p.path) for p in recording_checks.check_corpus(recordings)}
     assert ("duplicate", "train/aaaaaaac/copy.edf") in found
     assert ("duplicate", "train/aaaaaaae/aaaaaaae_00000000.edf") in found  # the test partition keeps its copy
-    assert ("leakage", "eval/aaaaaaad/bckg_009_a_.edf") in found and len(found) == 3
+    assert ("leakage", "eval/aaaaaaad/bckg_009_a_.edf") in found
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(("make", "rule"), [((), "no such folder"), (("train",), "train/ and eval/")])
@@ -188,4 +193,5 @@ def test_samples_are_read_as_mne_reads_them(root):
     found = header.read(3, 4, [header.labels.index("EEG O1-REF"), 0])
     raw = mne.io.read_raw_edf(path, verbose="error")
     expected = raw.get_data(["EEG O1-REF", header.labels[0]], start=750, stop=1750) * 1e6
-    assert np.allclose(found, expected, atol=1e-6) and len(ELECTRODES) == 19
+    assert np.allclose(found, expected, atol=1e-6)
+    assert len(ELECTRODES) == 19

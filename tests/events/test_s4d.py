@@ -54,7 +54,8 @@ def test_diag_lin_initialisation():
     torch.testing.assert_close(kernel.A_imag[7], torch.pi * torch.arange(8.0))
     torch.testing.assert_close(kernel.B[0, 3, 5], torch.tensor([1.0, 0.0]))
     assert kernel.C.square().sum(-1).mean() == pytest.approx(1, abs=0.02)
-    assert kernel.inv_dt.exp().min() >= 1e-3 and kernel.inv_dt.exp().max() <= 1e-1
+    assert kernel.inv_dt.exp().min() >= 1e-3
+    assert kernel.inv_dt.exp().max() <= 1e-1
     assert kernel.inv_dt.mean() == pytest.approx(math.log(1e-2), abs=0.1)
 
 

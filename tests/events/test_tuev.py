@@ -19,7 +19,8 @@ def golden():
 @pytest.mark.parametrize("stem", STEMS)
 def test_event_windows_are_those_of_the_public_implementation(golden, stem):
     signal, labels, channels = tuev.event_windows(GOLDEN / "tuev_mini/edf" / STEMS[stem] / f"{stem}.edf")
-    assert signal.dtype == np.float32 and signal.shape == (15, 22, 1000)
+    assert signal.dtype == np.float32
+    assert signal.shape == (15, 22, 1000)
     assert labels.tolist() == golden[f"{stem}/event/label"].tolist()
     assert channels.tolist() == golden[f"{stem}/event/offending_channel"].tolist()
     expected = golden[f"{stem}/event/signal"]
@@ -67,8 +68,10 @@ def test_windows_wrap_around_the_recording(tmp_path):
 def test_of_two_rows_for_one_channel_and_window_the_last_counts(tmp_path):
     rows = [(3, 4.0, 5.0, 1), (2, 8.0, 9.0, 4), (3, 4.0, 5.0, 2)]
     _, channels, labels = tuev.pretraining_windows(_recording(tmp_path, events=rows))
-    assert len(labels) == 44 and channels.tolist() == 2 * list(range(22))
-    assert labels.nonzero()[0].tolist() == [3, 22 + 2] and labels[[3, 24]].tolist() == [2, 4]
+    assert len(labels) == 44
+    assert channels.tolist() == 2 * list(range(22))
+    assert labels.nonzero()[0].tolist() == [3, 22 + 2]
+    assert labels[[3, 24]].tolist() == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,8 @@ def test_a_malformed_row_is_named(tmp_path, row, field):
     path.write_text(f"1,2.0,3.0,1\n{row}\n")
     with pytest.raises(InputError) as error:
         tuev.read_rec(path)
-    assert f"{path}, line 2: " in str(error.value) and field in str(error.value)
+    assert f"{path}, line 2: " in str(error.value)
+    assert field in str(error.value)
 
 
 def test_a_single_row_and_a_missing_file(tmp_path):

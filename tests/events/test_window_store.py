@@ -60,24 +60,29 @@ def test_event_windows_wrap_and_keep_the_scale(made, recordings):
     signals = recordings["train/a/x"]
     for found, start in zip(batch["signal"], (170, -20, -20), strict=True):
         assert (np.abs(found - _expected(signals, start)) <= _tolerance(signals)).all()
-    assert batch["signal"].dtype == np.float32 and batch["label"].tolist() == [5, 0, 1]
-    assert np.array_equal(windows[2]["signal"], batch["signal"][0]) and len(windows) == 3
+    assert batch["signal"].dtype == np.float32
+    assert batch["label"].tolist() == [5, 0, 1]
+    assert np.array_equal(windows[2]["signal"], batch["signal"][0])
+    assert len(windows) == 3
 
 
 def test_rows_that_share_a_window_are_known(made):
     distinct, window = made.event_windows("train").distinct()
-    assert distinct.tolist() == [0, 2] and window.tolist() == [0, 0, 1]
+    assert distinct.tolist() == [0, 2]
+    assert window.tolist() == [0, 0, 1]
 
 
 def test_pretraining_samples_are_views_of_single_channels(made, recordings):
     samples = made.pretraining_samples("train")
-    assert len(samples) == 8 and samples.channels.tolist() == [0, 1, 2, 3] * 2
+    assert len(samples) == 8
+    assert samples.channels.tolist() == [0, 1, 2, 3] * 2
     batch = samples.__getitems__([6, 1])
     signals = recordings["train/a/x"]
     for found, (channel, start) in zip(batch["signal"], [(2, 170), (1, -20)], strict=True):
         assert found.shape == (1, WINDOW)
         assert (np.abs(found[0] - _expected(signals, start)[channel]) <= _tolerance(signals)[channel]).all()
-    assert batch["channel"].tolist() == [2, 1] and batch["label"].tolist() == [5, 1]
+    assert batch["channel"].tolist() == [2, 1]
+    assert batch["label"].tolist() == [5, 1]
 
 
 def test_loaders_with_worker_processes_read_the_same(made):
@@ -86,7 +91,8 @@ def test_loaders_with_worker_processes_read_the_same(made):
     assert not copy.copy(windows)._recordings.__getstate__()["_open"]
     options = {"batch_size": 3, "num_workers": 1, "multiprocessing_context": "spawn", "collate_fn": _as_it_is}
     (there,) = DataLoader(windows, **options)
-    assert np.array_equal(here["signal"], there["signal"]) and np.array_equal(here["label"], there["label"])
+    assert np.array_equal(here["signal"], there["signal"])
+    assert np.array_equal(here["label"], there["label"])
 
 
 def test_recordings_are_stored_once_in_two_bytes_a_sample(made, recordings):
@@ -104,10 +110,10 @@ def test_what_cannot_be_stored_is_refused(tmp_path):
 
 def test_a_split_that_does_not_exist_is_named(made):
     for read in (made.event_windows, made.pretraining_samples):
-        with pytest.raises(InputError, match="split: must be one of train, validation, test .found 'valid'"):
+        with pytest.raises(InputError, match=r"split: must be one of train, validation, test .found 'valid'"):
             read("valid")
 
 
 def test_a_folder_that_is_no_store_is_named(tmp_path):
-    with pytest.raises(InputError, match="store.json.*preprocess_events"):
+    with pytest.raises(InputError, match=r"store\.json.*preprocess_events"):
         window_store.Store(tmp_path)

@@ -48,23 +48,29 @@ def tags(client, version):
 
 def test_the_best_becomes_champion_and_a_refused_one_says_why(client, capsys):
     challenge(client, 0.1)
-    assert main(["lft"]) == 0 and champion(client) is None
-    assert "cohen_kappa threshold = 0.2" in tags(client, 1)["gate"] and tags(client, 1)["gate.decision"] == "refused"
+    assert main(["lft"]) == 0
+    assert champion(client) is None
+    assert "cohen_kappa threshold = 0.2" in tags(client, 1)["gate"]
+    assert tags(client, 1)["gate.decision"] == "refused"
     challenge(client, 0.5)
     main(["lft"])
-    assert str(champion(client)) == "2" and tags(client, 2)["gate.decision"] == "promoted"
+    assert str(champion(client)) == "2"
+    assert tags(client, 2)["gate.decision"] == "promoted"
     challenge(client, 0.505)
     main(["lft"])
-    assert str(champion(client)) == "2" and "minimum absolute change" in tags(client, 3)["gate"]
+    assert str(champion(client)) == "2"
+    assert "minimum absolute change" in tags(client, 3)["gate"]
     challenge(client, 0.9, split="s2")
     main(["lft"])
-    assert str(champion(client)) == "2" and "another split" in tags(client, 4)["gate"]
+    assert str(champion(client)) == "2"
+    assert "another split" in tags(client, 4)["gate"]
     challenge(client, 0.4, corpus="TUEV", split="s3")
     main(["lft"])
     assert str(champion(client)) == "5", "real data come first"
     challenge(client, 0.9)
     main(["lft"])
-    assert str(champion(client)) == "5" and "trained on surrogate data" in tags(client, 6)["gate"]
+    assert str(champion(client)) == "5"
+    assert "trained on surrogate data" in tags(client, 6)["gate"]
     assert tags(client, 2)["champion.until"] == tags(client, 5)["champion.since"]
     assert capsys.readouterr().out.count("promoted") == 2
 
@@ -75,8 +81,10 @@ def test_a_rollback_restores_the_former_champion_and_keeps_the_history(client):
         main(["lft"])
     main(["--rollback", "lft"])
     assert str(champion(client)) == "2"
-    assert "to version 2" in tags(client, 3)["rolled_back"] and "champion.until" in tags(client, 3)
-    assert "from version 3" in tags(client, 2)["restored"] and "champion.until" not in tags(client, 2)
+    assert "to version 2" in tags(client, 3)["rolled_back"]
+    assert "champion.until" in tags(client, 3)
+    assert "from version 3" in tags(client, 2)["restored"]
+    assert "champion.until" not in tags(client, 2)
     main(["lft"])
     assert str(champion(client)) == "2", "what was rolled back does not come back by itself"
     assert "was rolled back" in tags(client, 3)["gate"]
@@ -91,7 +99,7 @@ def test_a_former_champion_that_is_gone_is_named(client):
         challenge(client, kappa)
         main(["lft"])
     client.delete_model_version("lft", "1")
-    with pytest.raises(InputError, match="lft: version 1, the former champion: .*not found"):
+    with pytest.raises(InputError, match=r"lft: version 1, the former champion: .*not found"):
         main(["--rollback", "lft"])
     assert str(champion(client)) == "2"
 
@@ -101,7 +109,8 @@ def test_after_a_champion_is_retired_the_floor_alone_decides(client):
     main(["lft"])
     challenge(client, 0.3, split="s2")
     main(["--retire", "lft"])
-    assert champion(client) is None and "retired" in tags(client, 1)
+    assert champion(client) is None
+    assert "retired" in tags(client, 1)
     with pytest.raises(InputError, match="there is no champion"):
         main(["--retire", "lft"])
     main(["lft"])
@@ -111,9 +120,11 @@ def test_after_a_champion_is_retired_the_floor_alone_decides(client):
 def test_only_what_was_proposed_is_promoted_after_approval(client):
     assert main(["--propose", "lft"]) == 99, "nothing to approve"
     challenge(client, 0.1)
-    assert main(["--propose", "lft"]) == 99 and tags(client, 1)["gate.decision"] == "refused"
+    assert main(["--propose", "lft"]) == 99
+    assert tags(client, 1)["gate.decision"] == "refused"
     challenge(client, 0.5)
-    assert main(["--propose", "lft"]) == 0 and champion(client) is None
+    assert main(["--propose", "lft"]) == 0
+    assert champion(client) is None
     client.set_registered_model_alias("lft", "challenger", "1")
     assert main(["--propose", "lft"]) == 99  # the answer about version 2 was no, or never came
     main(["--approved", "lft"])
@@ -122,9 +133,11 @@ def test_only_what_was_proposed_is_promoted_after_approval(client):
     assert main(["--propose", "lft"]) == 0
     challenge(client, 0.6)  # came in while a person was looking at version 2
     main(["--approved", "lft"])
-    assert str(champion(client)) == "2" and tags(client, 2)["gate.decision"] == "promoted"
+    assert str(champion(client)) == "2"
+    assert tags(client, 2)["gate.decision"] == "promoted"
     main(["--approved", "lft"])
-    assert str(champion(client)) == "2" and "proposed" not in client.get_registered_model("lft").aliases
+    assert str(champion(client)) == "2"
+    assert "proposed" not in client.get_registered_model("lft").aliases
 
 
 def test_a_server_that_does_not_answer_is_no_registry_without_champion(monkeypatch):

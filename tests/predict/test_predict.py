@@ -53,7 +53,8 @@ def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     good = classify_windows.usable(found, derived, PREPROCESSING)
     assert good.all()
     probabilities = classify_windows.classify(derived, good, PREPROCESSING, loaded.predict, 4)
-    assert len(probabilities) == mapped.samples // 200 - 4 and np.abs(probabilities.sum(1) - 1).max() < 1e-5
+    assert len(probabilities) == mapped.samples // 200 - 4
+    assert np.abs(probabilities.sum(1) - 1).max() < 1e-5
     assert np.ptp(probabilities, axis=0).max() > 0.01, "the model tells windows apart"
     for k in range(len(probabilities)):
         window = np.empty((1, 22, 1000), np.float32)
@@ -64,22 +65,26 @@ def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     starts = [tuev.window_start(e, derived.shape[1], 200.0) for e in tuev.read_rec(EDF.with_suffix(".rec"))]
     inside = [k for k, start in enumerate(starts) if 0 <= start <= derived.shape[1] - 1000]
     ours = np.stack([derived[:, starts[k] : starts[k] + 1000] for k in inside]).astype(np.float32)
-    assert len(inside) > 5 and np.array_equal(ours, expected[inside])
+    assert len(inside) > 5
+    assert np.array_equal(ours, expected[inside])
 
 
 def test_table_annotations_and_figure_agree(predicted):
     folder, printed = predicted
     table = pandas.read_csv(folder / "events.csv")
     assert list(table.columns) == ["onset", "duration", "label", "probability"]
-    assert table["label"].nunique() > 1 and table["duration"].sum() < 20, "of 20 seconds some are background"
-    assert set(table["label"]) <= set(tuev.CLASSES) - {"bckg"} and table["probability"].between(1 / 6, 1).all()
+    assert table["label"].nunique() > 1, "of 20 seconds some are background"
+    assert table["duration"].sum() < 20, "of 20 seconds some are background"
+    assert set(table["label"]) <= set(tuev.CLASSES) - {"bckg"}
+    assert table["probability"].between(1 / 6, 1).all()
     raw = mne.io.read_raw_edf(folder / "events.edf", preload=True, verbose="error")
     assert raw.annotations.onset.tolist() == pytest.approx(table["onset"].tolist())
     assert raw.annotations.duration.tolist() == pytest.approx(table["duration"].tolist())
     assert raw.annotations.description.tolist() == table["label"].tolist()
     assert np.abs(raw.get_data() * 1e4 - tuev.derive(EDF)[:, : raw.n_times]).max() < 1e-3
     assert (folder / "events.png").read_bytes()[:4] == b"\x89PNG"
-    assert "trained on surrogate data" in printed and "times faster than real time" in printed
+    assert "trained on surrogate data" in printed
+    assert "times faster than real time" in printed
 
 
 def test_neighbours_of_one_class_are_one_event_and_background_is_none():
@@ -87,7 +92,8 @@ def test_neighbours_of_one_class_are_one_event_and_background_is_none():
     rows = [[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 0.3, 0.7], [0, 0.9, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3, [0.9, 0.1, 0]]
     found = event_list.merge_windows(np.array(rows), classes, "bckg", 1, 2, 0.55)
     assert found["label"].tolist() == ["a", "b", "unusable", "a"]
-    assert found["onset"].tolist() == [2, 5, 7, 8] and found["duration"].tolist() == [2, 1, 1, 1]
+    assert found["onset"].tolist() == [2, 5, 7, 8]
+    assert found["duration"].tolist() == [2, 1, 1, 1]
     assert found["probability"].tolist() == pytest.approx([0.7, 0.9, np.nan, 0.9], nan_ok=True)
 
 
@@ -186,7 +192,8 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
     with pytest.raises(InputError) as refused:
         found = recording.read_recording(tmp_path / name, 75.0, {})
         classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
-    assert str(tmp_path / name) in str(refused.value) and message in str(refused.value)
+    assert str(tmp_path / name) in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
@@ -195,7 +202,8 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
     found = recording.read_recording(tmp_path / "r.edf", 75.0, {})
     good = classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
-    assert not good[:2].any() and good[6:].all()
+    assert not good[:2].any()
+    assert good[6:].all()
     probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
     assert event_list.merge_windows(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
 
@@ -203,10 +211,13 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
 def test_the_command_refuses_with_status_65_and_writes_nothing(registered, tmp_path):
     write_edf(tmp_path / "short.edf", seconds=4)
     done = _predict(registered, "short.edf", "--out", "events.csv", cwd=tmp_path)
-    assert done.returncode == 65 and "predict: short.edf: duration: must be 5 s" in done.stderr
-    assert "Traceback" not in done.stderr and not list(tmp_path.glob("events*"))
+    assert done.returncode == 65
+    assert "predict: short.edf: duration: must be 5 s" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("events*"))
     done = _predict(registered, "short.edf", "--out", "short.csv", cwd=tmp_path)
-    assert done.returncode == 65 and "would be overwritten" in done.stderr
+    assert done.returncode == 65
+    assert "would be overwritten" in done.stderr
 
 
 def test_the_served_model_gives_the_same_probabilities_over_http(registered, loaded, tmp_path):
@@ -228,7 +239,8 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         assert answer.ok, answer.text
         assert np.abs(np.array(answer.json()["predictions"]) - loaded.predict(found)).max() < 1e-5
         refused = requests.post(url, json={"inputs": found[:, :21].tolist()}, timeout=60)
-        assert refused.status_code == 400 and "22" in refused.text
+        assert refused.status_code == 400
+        assert "22" in refused.text
     finally:
         stop(server)
 
@@ -242,7 +254,8 @@ def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(re
     _raw(NAMES).save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
     write_edf(source / "short.edf", seconds=4)
     done = _predict(registered, source, "--out", out, cwd=tmp_path)
-    assert done.returncode == 65 and "1 of 5 recordings were refused" in done.stderr, done.stderr[-3000:]
+    assert done.returncode == 65, done.stderr[-3000:]
+    assert "1 of 5 recordings were refused" in done.stderr, done.stderr[-3000:]
     assert "short.edf: duration: must be 5 s" in done.stdout
     table = pandas.read_csv(out / "recordings.csv").set_index("recording")
     assert table["status"].to_dict() == dict.fromkeys(("a.edf", "a.fif", "a_raw.fif", "ward/b.edf"), "done") | {
@@ -262,10 +275,12 @@ def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(re
     capsys.readouterr()
     predict_all(source, out, classifier)
     printed = capsys.readouterr().out
-    assert "5 of 5 recordings are done" in printed and "a.edf" not in printed
+    assert "5 of 5 recordings are done" in printed
+    assert "a.edf" not in printed
     assert pandas.read_csv(out / "ward/b.csv").equals(found)
     again = {path for path in before if path.stat().st_mtime_ns != before[path]}
-    assert again == {out / "recordings.csv"} and (out / "short.csv").is_file()
+    assert again == {out / "recordings.csv"}
+    assert (out / "short.csv").is_file()
 
     with pytest.raises(InputError, match="must be a folder outside"):
         predict_all(source, source / "results", classifier)

@@ -49,7 +49,8 @@ def test_ingestion_indexes_a_sound_corpus(workspace):
     assert done.returncode == 0, done.stderr
     index = workspace / "data/events/tuev/index"
     recordings = pandas.read_parquet(index / "recordings.parquet").set_index("recording")
-    assert len(recordings) == 8 and (recordings["split"] == "validation").sum() >= 1
+    assert len(recordings) == 8
+    assert (recordings["split"] == "validation").sum() >= 1
     assert recordings.loc["eval/000/bckg_000_a_", "split"] == "test"
     events = pandas.read_parquet(index / "events.parquet")
     rec = workspace / "corpus/edf/train/aaaaaaaa/aaaaaaaa_00000001.rec"
@@ -59,7 +60,8 @@ def test_ingestion_indexes_a_sound_corpus(workspace):
     ]
     assert json.loads((index / "corpus.json").read_text())["corpus"] == "TUEV"
     manifest = json.loads((index / "split.json").read_text())
-    assert len(manifest["hash"]) == 64 and manifest["seed"] == 4523
+    assert len(manifest["hash"]) == 64
+    assert manifest["seed"] == 4523
 
 
 def test_bad_recordings_are_listed_and_skipped_below_the_threshold(workspace):
@@ -78,15 +80,20 @@ def test_bad_recordings_are_listed_and_skipped_below_the_threshold(workspace):
 def test_too_many_bad_recordings_stop_the_run_and_leave_the_list(workspace):
     write_edf(workspace / "corpus/edf/train/aaaaaaab/aaaaaaab_00000000.edf", rate=100)
     done = _run(workspace, "ingest_events")
-    assert done.returncode == 65 and "max_bad_fraction" in done.stderr and "1 of 8" in done.stderr
+    assert done.returncode == 65
+    assert "max_bad_fraction" in done.stderr
+    assert "1 of 8" in done.stderr
     (listed,) = workspace.glob(".work/**/problems.csv")
-    assert "sampling rate" in listed.read_text() and str(listed.relative_to(workspace)) in done.stderr
+    assert "sampling rate" in listed.read_text()
+    assert str(listed.relative_to(workspace)) in done.stderr
     assert not (workspace / "data/events/tuev/index").exists()
 
 
 def test_a_root_in_the_environment_that_contradicts_the_settings_is_refused(workspace):
     done = _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "other"))
-    assert done.returncode == 65 and "TUEV_ROOT" in done.stderr and "eeg params set" in done.stderr
+    assert done.returncode == 65
+    assert "TUEV_ROOT" in done.stderr
+    assert "eeg params set" in done.stderr
     assert _run(workspace, "ingest_events", TUEV_ROOT=str(workspace / "corpus" / "edf")).returncode == 0
 
 
@@ -101,7 +108,8 @@ def test_the_store_holds_the_windows_that_tuev_defines(workspace):
         signals, labels, channels = tuev.event_windows(workspace / "corpus/edf" / f"{name}.edf")
         row = windows.table["row"][k]
         assert np.abs(batch["signal"][k] - signals[row]).max() < 1e-3
-        assert batch["label"][k] == labels[row] - 1 and windows.table["channel"][k] == channels[row]
+        assert batch["label"][k] == labels[row] - 1
+        assert windows.table["channel"][k] == channels[row]
     samples = store.pretraining_samples("train")
     name = "train/aaaaaaaa/aaaaaaaa_00000001"
     table = pandas.read_parquet(store.path / "pretraining.parquet")
@@ -110,7 +118,8 @@ def test_the_store_holds_the_windows_that_tuev_defines(workspace):
     signals, channels, labels = tuev.pretraining_windows(workspace / "corpus/edf" / f"{name}.edf")
     found = samples.__getitems__(list(range(first, first + len(labels))))
     assert np.abs(found["signal"][:, 0] - signals).max() < 1e-3
-    assert found["channel"].tolist() == channels.tolist() and (found["label"] + 1).tolist() == labels.tolist()
+    assert found["channel"].tolist() == channels.tolist()
+    assert (found["label"] + 1).tolist() == labels.tolist()
     assert not (workspace / ".work/preprocess_events/shared-tuev").exists()
 
 
@@ -127,7 +136,8 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while len(finished := list(workspace.glob(".work/**/*.arrow"))) < 3:
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -136,7 +146,8 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
     done = _run(workspace, "preprocess_events")
     assert done.returncode == 0, done.stderr[-3000:]
     stored = {path.stat().st_mtime_ns for path in (workspace / "data/events/tuev/store/recordings").iterdir()}
-    assert len(stored) == 20 and set(finished.values()) <= stored  # moved, not made again
+    assert len(stored) == 20
+    assert set(finished.values()) <= stored
 
 
 def test_the_store_may_lie_on_another_file_system(workspace):
@@ -157,7 +168,8 @@ def test_events_that_the_index_of_another_filtering_lets_through_cost_no_recordi
     events.loc[0, "stop_s"] += 0.5
     events.to_parquet(path, index=False)
     done = _run(workspace, "preprocess_events")
-    assert done.returncode == 65 and "must last one second" in done.stderr
+    assert done.returncode == 65
+    assert "must last one second" in done.stderr
     assert len(list(workspace.glob(".work/**/*.arrow"))) == 8
 
 

@@ -94,10 +94,15 @@ def test_pictures_get_soft_edges(workspace, tmp_path):
     maps = _maps(store)
     assert (maps.kind, maps.channels, maps.side, len(maps)) == ("edges", 1, 40, 16)
     edges = maps[np.array([2])][0, 0]
-    assert edges.dtype == np.float32 and edges.max() > 0.8
+    assert edges.dtype == np.float32
+    assert edges.max() > 0.8
     strong = np.argwhere(edges > 0.4)
-    assert strong.min() >= 8 and strong.max() <= 31, "the square's outline, 10 to 30"
-    assert edges[20, 10] > 0.4 and edges[10, 20] > 0.4 and edges[20, 20] < 0.01 and edges[2, 2] < 0.01
+    assert strong.min() >= 8, "the square's outline, 10 to 30"
+    assert strong.max() <= 31, "the square's outline, 10 to 30"
+    assert edges[20, 10] > 0.4
+    assert edges[10, 20] > 0.4
+    assert edges[20, 20] < 0.01
+    assert edges[2, 2] < 0.01
     assert len(np.unique(edges)) > 10, "soft"
     with pytest.raises(InputError, match="store: must be 'other'"):
         StructureMaps(Path("data/image_features/one"), "other")
@@ -122,18 +127,21 @@ def test_pictures_get_the_colours_of_their_cells(workspace, tmp_path):
 
 def test_a_blank_picture_has_no_edges():
     noise = np.random.default_rng(0).integers(127, 129, (64, 64, 3)).astype(np.uint8)
-    assert soft_edges(np.full((64, 64, 3), 200, np.uint8)).max() == 0 and soft_edges(noise).max() < 0.2
+    assert soft_edges(np.full((64, 64, 3), 200, np.uint8)).max() == 0
+    assert soft_edges(noise).max() < 0.2
 
 
 def test_tangrams_get_the_masks_of_their_pieces(workspace, tmp_path):
     root = write_kilogram(tmp_path / "corpus")
     store, found = _embed(root, "kilogram", "nice", {"structure_size": 32})
     maps = _maps(store)
-    assert found.features.shape == (6, 1280) and (maps.kind, maps.channels) == ("pieces", 8)
+    assert found.features.shape == (6, 1280)
+    assert (maps.kind, maps.channels) == ("pieces", 8)
     for row, file in enumerate(store.images["file"]):
         mask = tangrams.piece_mask(tangrams.read_tangram(Path(file)), 32)
         (one_hot,) = maps[np.array([row])]
-        assert one_hot.shape == (8, 32, 32) and np.array_equal(one_hot.argmax(0), mask)
+        assert one_hot.shape == (8, 32, 32)
+        assert np.array_equal(one_hot.argmax(0), mask)
         assert (one_hot.sum(0) == 1).all()
 
 
@@ -148,7 +156,8 @@ def test_hed_finds_edges_by_the_weights_in_a_file(workspace, tmp_path):
     assert set(weights) >= {"norm", "block1.convs.1.weight", "block5.projection.bias"}
     picture = Image.effect_noise((64, 64), 60).convert("RGB")
     found = hed_edges(loaded, [picture], 32)
-    assert found.shape == (1, 32, 32) and 0 < found.min() < found.max() < 1
+    assert found.shape == (1, 32, 32)
+    assert 0 < found.min() < found.max() < 1
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     for source, rule in ((tmp_path / "no.pth", "must be a file"), (root / "image_set/image_metadata.npy", "HED's")):
         with pytest.raises(InputError, match=rule):
@@ -162,7 +171,8 @@ def test_hed_finds_contours_by_the_packaged_weights(workspace, tmp_path):
     picture = np.where((radius < 150)[..., None], [40, 60, 200], [190, 110, 40]).astype(np.uint8)
     (found,) = hed_edges(load_packaged_hed(CACHE), [Image.fromarray(picture)], 512)
     contour = np.abs(radius - 150) < 3
-    assert found[contour].mean() > 0.6 and found[radius < 120].max() < 0.01
+    assert found[contour].mean() > 0.6
+    assert found[radius < 120].max() < 0.01
     away = (np.abs(radius - 150) > 30) & (np.abs(rows - 255.5) < 230) & (np.abs(columns - 255.5) < 230)
     assert found[away].mean() < 0.001
 
@@ -193,8 +203,10 @@ def test_depth_of_a_model_in_a_folder(workspace, tmp_path):
     store, _ = _embed(root, "things_eeg2_preprocessed", "official", settings)
     maps = _maps(store)
     found = maps[np.arange(16)]
-    assert maps.kind == "depth" and found.shape == (16, 1, 16, 16)
-    assert np.allclose(found.min((1, 2, 3)), 0) and np.allclose(found.max((1, 2, 3)), 1)
+    assert maps.kind == "depth"
+    assert found.shape == (16, 1, 16, 16)
+    assert np.allclose(found.min((1, 2, 3)), 0)
+    assert np.allclose(found.max((1, 2, 3)), 1)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +224,8 @@ def test_structure_that_cannot_be_made_is_refused(workspace, tmp_path, capsys, s
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     with pytest.raises(SystemExit) as stop:
         _embed(root, "things_eeg2_preprocessed", "official", settings)
-    assert stop.value.code == 65 and rule in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert rule in capsys.readouterr().err
 
 
 def test_clip_from_a_folder_gives_projected_features(workspace, tmp_path):
@@ -228,7 +241,8 @@ def test_clip_from_a_folder_gives_projected_features(workspace, tmp_path):
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     settings = {"model": "clip", "source": str(tmp_path / "clip")}
     store, found = _embed(root, "things_eeg2_preprocessed", "official", settings)
-    assert found.features.shape == (16, 12) and found.description.model == "clip"
+    assert found.features.shape == (16, 12)
+    assert found.description.model == "clip"
     picture = Image.open(store.images.loc[3, "file"])
     with torch.inference_mode():
         expected = model.eval()(**processor(images=[picture], return_tensors="pt")).image_embeds[0]
@@ -244,14 +258,18 @@ def test_a_model_that_is_not_there_is_refused(workspace, tmp_path, capsys, setti
     root = write_preprocessed(tmp_path / "corpus", bare=False)
     with pytest.raises(SystemExit) as stop:
         _embed(root, "things_eeg2_preprocessed", "official", settings)
-    assert stop.value.code == 65 and rule in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert rule in capsys.readouterr().err
 
 
 def test_images_that_are_not_distributed_have_no_features(workspace, tmp_path, capsys):
     root = write_eegcvpr40(tmp_path / "corpus", legacy=False)
     files = {"signals": "eeg_5_95_std.pth", "splits": "block_splits_by_image_all.pth"}
     _, found = _embed(root, "eegcvpr40", "eegcvpr40", entry={"eegcvpr40": files})
-    assert "WARNING" in (printed := capsys.readouterr().out) and "none of its 80 images is there" in printed
-    assert found.features.shape == (80, 0) and found.description.width == 0
+    assert "WARNING" in (printed := capsys.readouterr().out)
+    assert "none of its 80 images is there" in printed
+    assert found.features.shape == (80, 0)
+    assert found.description.width == 0
     maps = StructureMaps(Path("data/image_features/one"), found.description.store)
-    assert len(maps) == 80 and maps[np.arange(80)].max() == 0
+    assert len(maps) == 80
+    assert maps[np.arange(80)].max() == 0

@@ -41,11 +41,13 @@ def test_a_backbone_can_stand_in_for_a_pretrained_one(workspace):
     backbone, embedded = signal_transform.load(Path("models/ssmdp/paper/backbone"))
     expected = load_file(PUBLISHED / "published_expected.safetensors")
     found = backbone(expected["x"], expected["diffusion_step"], expected["channel"])
-    assert (found - expected["prediction_ema"]).abs().max() < 1e-4 and embedded.mu_law
+    assert (found - expected["prediction_ema"]).abs().max() < 1e-4
+    assert embedded.mu_law
     assert Path("models/ssmdp/paper.dvc").is_file()
     version = mlflow.MlflowClient().get_model_version("ssmdp", "1")
     facts = json.loads(Path("models/ssmdp/paper/imported.json").read_text())
-    assert facts["corpus"] == "TUEV" and facts["imported.file"] == "backbone.ckpt"
+    assert facts["corpus"] == "TUEV"
+    assert facts["imported.file"] == "backbone.ckpt"
     assert version.tags == facts | {"card": "model_card/README.md"}
     for part in ("Not measured here", "Neural Engineering Data Consortium", facts["imported.sha256"]):
         assert part in version.description
@@ -72,6 +74,7 @@ def test_a_damaged_checkpoint_changes_nothing(workspace, tmp_path):
     state.pop("ema.ema_model.in_layer.0.bias")
     state["ema.ema_model.label_embed.weight"] = torch.zeros(22, 5)
     torch.save({"state_dict": state}, tmp_path / "x.ckpt")
-    with pytest.raises(InputError, match="missing weights: .*in_layer.0.bias.*misshapen weights: .*label_embed"):
+    with pytest.raises(InputError, match=r"missing weights: .*in_layer.0\.bias.*misshapen weights: .*label_embed"):
         main([str(tmp_path / "x.ckpt")])
-    assert not Path("models").exists() and not Path("mlflow.db").exists()
+    assert not Path("models").exists()
+    assert not Path("mlflow.db").exists()

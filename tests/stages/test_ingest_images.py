@@ -101,10 +101,12 @@ def test_raw_epochs_are_those_of_the_authors_scripts(
     workspace, things, epochs, names, tmax, rate, drop, over, partitions
 ):
     store = _ingest(things, "things_eeg2_raw", epochs)
-    assert store.description.channels == names and len(store.description.channels) in (63, 17)
+    assert store.description.channels == names
+    assert len(store.description.channels) in (63, 17)
     assert store.shape[1] == (250 if epochs == "nice" else 100) == len(store.description.times)
     assert store.description.times[0] == pytest.approx(0.0 if epochs == "nice" else -0.2)
-    assert store.description.unit == "whitened" and store.description.corpus == "THINGS-EEG2"
+    assert store.description.unit == "whitened"
+    assert store.description.corpus == "THINGS-EEG2"
     expected = _expected(things, "sub-01", [2], names, tmax, rate, drop, over, partitions)
     index = store.index[store.index["subject"] == "sub-01"]
     assert len(index) == 4 * (24 + 20)
@@ -122,31 +124,36 @@ def test_raw_epochs_are_those_of_the_authors_scripts(
 def test_index_images_and_checks(workspace, things):
     store = _ingest(things, "things_eeg2_raw", settings={"validation_fraction": 0.2})
     images, index = store.images, store.index
-    assert len(images) == 16 and images["sha256"].notna().all()
+    assert len(images) == 16
+    assert images["sha256"].notna().all()
     assert images["split"].value_counts().to_dict() == {"train": 10, "validation": 2, "test": 4}
     assert (images.groupby("concept")["split"].nunique() == 1).all()
-    assert images.loc[12, "concept"] == "00101_gate" and "test_images/00001_gate" in images.loc[12, "file"]
+    assert images.loc[12, "concept"] == "00101_gate"
+    assert "test_images/00001_gate" in images.loc[12, "file"]
     assert set(index) == {"subject", "session", "image", "concept", "repetition", "split", "row"}
     one = index[(index["subject"] == "sub-01") & (index["image"] == 12)]
-    assert (
-        one["repetition"].tolist() == list(range(20)) and one["session"].tolist() == np.repeat([1, 2, 3, 4], 5).tolist()
-    )
+    assert one["repetition"].tolist() == list(range(20))
+    assert one["session"].tolist() == np.repeat([1, 2, 3, 4], 5).tolist()
     assert (index["split"] == index["image"].map(images["split"])).all()
     problems = pandas.read_parquet("data/images/one/problems.parquet")
-    assert problems["check"].tolist() == ["sessions"] * 2 and "session 4" in problems["message"][0]
-    assert set(problems["severity"]) == {"warning"} and len(store.description.fingerprint) == 64
+    assert problems["check"].tolist() == ["sessions"] * 2
+    assert "session 4" in problems["message"][0]
+    assert set(problems["severity"]) == {"warning"}
+    assert len(store.description.fingerprint) == 64
     assert not os.path.exists(".work/ingest_images/shared-one")
 
 
 def test_averages_are_those_of_the_trials(workspace, things):
     store = _ingest(things, "things_eeg2_raw", "official")
     single, averaged = store.epochs("test", ["sub-01"]), store.epochs("test", ["sub-01"], average=80)
-    assert len(single) == 80 and len(averaged) == 4
+    assert len(single) == 80
+    assert len(averaged) == 4
     trials = single.__getitems__(list(range(80)))
     for k, item in enumerate(averaged.table.itertuples()):
         rows = single.table["image"].to_numpy() == item.image
         expected = trials["eeg"][rows].mean(0)
-        assert np.abs(averaged[k]["eeg"] - expected).max() < 1e-4 and averaged[k]["image"] == item.image
+        assert np.abs(averaged[k]["eeg"] - expected).max() < 1e-4
+        assert averaged[k]["image"] == item.image
     assert len(store.epochs("test", ["sub-01"], average=3)) == 4 * 7
     assert len(store.epochs("test", ["sub-01"], average=3, at_most=6)) == 4 * 2
     assert len(store.epochs("test")) == 80 + 60
@@ -155,7 +162,8 @@ def test_averages_are_those_of_the_trials(workspace, things):
 def test_repetitions_above_the_limit_are_left_out(workspace, things):
     store = _ingest(things, "things_eeg2_raw", settings={"repetitions": {"training": 1, "test": 3}})
     counts = store.index[store.index["subject"] == "sub-01"].groupby("split").size()
-    assert counts["test"] == 4 * 3 * 4 and counts["train"] == 12 * 4
+    assert counts["test"] == 4 * 3 * 4
+    assert counts["train"] == 12 * 4
 
 
 def test_whitening_with_the_training_partition_does_not_see_the_test(workspace, things, tmp_path):
@@ -176,9 +184,11 @@ def test_whitening_with_the_training_partition_does_not_see_the_test(workspace, 
 def test_preprocessed_containers_are_taken_as_they_are(workspace, tmp_path, bare):
     root = write_preprocessed(tmp_path / "corpus", bare)
     store = _ingest(root, "things_eeg2_preprocessed", "nice" if bare else "official")
-    assert store.shape == ((63, 250) if bare else (17, 100)) and store.description.unit == "as delivered"
+    assert store.shape == ((63, 250) if bare else (17, 100))
+    assert store.description.unit == "as delivered"
     assert store.description.times[0] == pytest.approx(0.0 if bare else -0.2, abs=1e-6)
-    assert store.index["session"].isna().all() and len(store.epochs("test")) == 32
+    assert store.index["session"].isna().all()
+    assert len(store.epochs("test")) == 32
     path = root / "Preprocessed_data_250Hz/sub-01/preprocessed_eeg_test.npy"
     document = np.load(path, allow_pickle=True)
     data = (document if bare else document.item())["preprocessed_eeg_data"]
@@ -199,13 +209,15 @@ def test_preprocessed_at_another_rate_is_refused(workspace, tmp_path, capsys):
 def test_things_eeg1_in_seconds_and_in_milliseconds(workspace, tmp_path, milliseconds):
     root = write_things_eeg1(tmp_path / "corpus", milliseconds)
     store = _ingest(root, "things_eeg1", settings={"validation_fraction": 0.0}, entry={"whitening": "none"})
-    assert len(store.epochs("train")) == 12 and len(store.epochs("test")) == 6  # without the target
+    assert len(store.epochs("train")) == 12
+    assert len(store.epochs("test")) == 6
     assert store.images.loc[store.images["split"] == "test", "name"].tolist() == ["aardvark_09s", "boat_09s"]
     assert store.description.unit == "uV"
     problems = pandas.read_parquet("data/images/one/problems.parquet")
     assert "2 of 2 test concepts are trained on too" in problems.set_index("check").loc["concepts", "message"]
     item = store.epochs("test")
-    assert item.table["repetition"].tolist() == [0, 0, 1, 1, 2, 2] and np.abs(item[0]["eeg"]).max() > 1
+    assert item.table["repetition"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert np.abs(item[0]["eeg"]).max() > 1
 
 
 def test_onsets_beyond_the_recording_in_either_unit_are_refused(workspace, tmp_path, capsys):
@@ -222,7 +234,8 @@ def test_kilogram_layout(workspace, tmp_path):
     root = write_kilogram(tmp_path / "corpus")
     store = _ingest(root, "kilogram", settings={"validation_fraction": 0.25})
     assert store.images["split"].value_counts().to_dict() == {"train": 3, "test": 2, "validation": 1}
-    assert store.images["file"].str.endswith(".svg").all() and store.images["sha256"].notna().all()
+    assert store.images["file"].str.endswith(".svg").all()
+    assert store.images["sha256"].notna().all()
     # 18 trials; two of a session are kept of a training tangram, and the last lies 0.3 s before the end.
     assert store.index.groupby("split").size().to_dict() == {"test": 6, "train": 6, "validation": 2}
     assert store.index["session"].unique().tolist() == [1]
@@ -237,7 +250,8 @@ def test_eegcvpr40_by_the_rules_of_its_loader(workspace, tmp_path, legacy, singl
     store = _ingest(
         root, "eegcvpr40", "eegcvpr40", eegcvpr40=files, settings={"repetitions": {"training": 9, "test": 9}}
     )
-    assert store.shape == (128, 440) and store.description.unit == "as delivered"
+    assert store.shape == (128, 440)
+    assert store.description.unit == "as delivered"
     assert any("in one block" in warning for warning in store.description.warnings)
     dataset = torch.load(root / "eeg_5_95_std.pth", weights_only=True)["dataset"]
     kept = {(e["subject"], e["image"]): e["eeg"] for e in dataset if 450 <= e["eeg"].shape[1] <= 600}
@@ -273,9 +287,11 @@ def test_a_missing_and_a_repeated_image_are_found(workspace, things, tmp_path):
     shutil.copy(folder / "00003_cup/cup_01b.jpg", folder / "00003_cup/cup_99x.jpg")
     store = _ingest(root, "things_eeg2_raw", settings={"max_bad_fraction": 0.1})
     problems = pandas.read_parquet("data/images/one/problems.parquet").groupby("check")["message"].apply(" ".join)
-    assert "not on disk" in problems["images"] and "1 images on disk are not in the index" in problems["images"]
+    assert "not on disk" in problems["images"]
+    assert "1 images on disk are not in the index" in problems["images"]
     assert "in training and test" in problems["repeated images"]
-    assert 0 not in set(store.index["image"]) and 1 in set(store.index["image"])
+    assert 0 not in set(store.index["image"])
+    assert 1 in set(store.index["image"])
 
 
 def test_too_many_missing_images_stop_the_run(workspace, things, tmp_path, capsys):
@@ -283,7 +299,8 @@ def test_too_many_missing_images_stop_the_run(workspace, things, tmp_path, capsy
     shutil.copytree(things, root)
     shutil.rmtree(root / "image_set/training_images/00001_aardvark")
     message = _refused(capsys, root, "things_eeg2_raw")
-    assert "2 of 16 images" in message and "max_bad_fraction" in message
+    assert "2 of 16 images" in message
+    assert "max_bad_fraction" in message
 
 
 def _damage(path, **changes):
@@ -323,7 +340,8 @@ def test_a_flat_channel_is_reported(workspace, things, tmp_path):
     _damage(path, raw_eeg_data=np.load(path, allow_pickle=True).item()["raw_eeg_data"] * (np.arange(64) != 5)[:, None])
     _ingest(root, "things_eeg2_raw")
     problems = pandas.read_parquet("data/images/one/problems.parquet").set_index("check")
-    assert "flat: TP10" in problems.loc["channels", "message"] and "ses-02" in problems.loc["channels", "path"]
+    assert "flat: TP10" in problems.loc["channels", "message"]
+    assert "ses-02" in problems.loc["channels", "path"]
 
 
 def test_concepts_in_blocks_are_a_warning_that_stays(workspace, tmp_path):
@@ -368,7 +386,8 @@ def test_an_interrupted_run_keeps_the_subjects_that_were_done(workspace, things,
     )
     seen = []
     store = _ingest(things, "things_eeg2_raw")
-    assert seen == ["sub-02"] and len(store.index) == 4 * 44 + 3 * 44
+    assert seen == ["sub-02"]
+    assert len(store.index) == 4 * 44 + 3 * 44
 
 
 def test_a_subject_is_never_held_whole(workspace, tmp_path):

@@ -205,7 +205,8 @@ def test_numbers_are_those_of_the_predictions(report, model, key, folder):
     low, high = (metrics[f"{key}_balanced_accuracy_{end}"] for end in ("low", "high"))
     assert low < metrics[f"{key}_balanced_accuracy_mean"] < high
     assert row["95 % interval of balanced accuracy"] == f"{low:.3f} to {high:.3f}"
-    assert row["seeds"] == "3" and row["parameters"] == "12,345"
+    assert row["seeds"] == "3"
+    assert row["parameters"] == "12,345"
 
 
 def test_the_control_is_answered_plainly(report):
@@ -252,7 +253,8 @@ def test_every_title_names_the_corpus(report):
     ]
     numbers = re.findall(r"^\*\*Table (\d+)\.", text, re.M)
     assert numbers == [str(k + 1) for k in range(len(numbers))]
-    assert "surrogate" in text.splitlines()[0] and json.loads((report / "metrics.json").read_text())["corpus"]
+    assert "surrogate" in text.splitlines()[0]
+    assert json.loads((report / "metrics.json").read_text())["corpus"]
 
 
 def test_html_needs_nothing_else(report):
@@ -274,7 +276,8 @@ def test_html_needs_nothing_else(report):
 
 def test_plots_hold_what_the_figures_show(report):
     rows = pandas.read_csv(report / "plots" / "confusion.csv")
-    assert len(rows) == 3 * 150 and set(rows["actual"]) == {name.upper() for name in CLASSES}
+    assert len(rows) == 3 * 150
+    assert set(rows["actual"]) == {name.upper() for name in CLASSES}
     accuracy = (rows["actual"] == rows["predicted"]).mean()
     assert accuracy == pytest.approx(np.mean(_scores(report, "models/lft/recorded", sklearn.metrics.accuracy_score)))
     kappa = pandas.read_csv(report / "plots" / "validation_kappa.csv")
@@ -288,7 +291,8 @@ def test_tuev_is_not_called_surrogate(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     build(tmp_path, corpus="TUEV")
     text = (tmp_path / "reports" / "report.md").read_text()
-    assert "urrogate" not in text and "(TUEV data)" in text
+    assert "urrogate" not in text
+    assert "(TUEV data)" in text
 
 
 def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, capsys):
@@ -301,7 +305,7 @@ def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, 
     _write_classifier(Path("a"), test.iloc[1:], 0.5, 1)
     with pytest.raises(InputError, match="a: all seeds must be tested on the same windows"):
         read_classifiers({"A": Path("a")}, [0, 1])
-    with pytest.raises(InputError, match="a/seed-2/predictions.parquet: no such file, but params.yaml: matrix"):
+    with pytest.raises(InputError, match=r"a/seed-2/predictions\.parquet: no such file, but params\.yaml: matrix"):
         read_classifiers({"A": Path("a")}, [0, 2])
     assert read_classifiers({"A": Path("a")}, [0])["A"].seeds == [0]  # what an earlier matrix left is not read
 
@@ -311,7 +315,8 @@ def test_a_missing_input_stops_the_stage(tmp_path, monkeypatch, capsys):
     _write_repository(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         main([])
-    assert stopped.value.code == EXIT_BAD_INPUT and "event_corpora" in capsys.readouterr().err
+    assert stopped.value.code == EXIT_BAD_INPUT
+    assert "event_corpora" in capsys.readouterr().err
 
 
 def test_ablations_stand_beside_the_published_numbers(tmp_path):

@@ -124,7 +124,8 @@ def _rows(text: str, caption: str) -> dict[str, list[str]]:
 
 def test_the_figure_of_repetitions_shows_the_scores_and_chance(drawn, corpora):
     panels = drawn[0]["curves"].axes
-    assert [ax.get_ylabel() for ax in panels] == ["top-1", "top-5"] and drawn[1]["curves"] is None
+    assert [ax.get_ylabel() for ax in panels] == ["top-1", "top-5"]
+    assert drawn[1]["curves"] is None
     results = {f"{result.label}, {result.protocol}": result for result in corpora[0].aligned}
     for ax, score, guess in zip(panels, ("top1", "top5"), (1 / 40, 5 / 40), strict=True):
         lines = {container.get_label(): container for container in ax.containers}
@@ -142,7 +143,8 @@ def test_the_figure_of_repetitions_shows_the_scores_and_chance(drawn, corpora):
 
 def test_what_a_stage_stored_is_drawn(drawn):
     (shown,) = drawn[0]["encoder"]
-    assert shown.name == "eeg1_retrieved" and shown.caption.endswith("; aligned, joint")
+    assert shown.name == "eeg1_retrieved"
+    assert shown.caption.endswith("; aligned, joint")
     assert shown.figure.axes[0].lines[0].get_ydata().tolist() == [0, 1, 2, 3, 4, 5]
 
 
@@ -153,24 +155,34 @@ def test_every_number_stands_beside_its_protocol(text, corpora):
     row = rows["aligned joint"]
     ranks = corpora[0].aligned[0].table.query("repetitions == 80")["rank"]
     assert row["top-1, % (interval)"].startswith(f"{100 * (ranks == 0).mean():.1f} (")
-    assert row["repetitions averaged"] == "80" and row["candidates"] == "40" and row["chance, %"] == "2.5 / 12.5"
+    assert row["repetitions averaged"] == "80"
+    assert row["candidates"] == "40"
+    assert row["chance, %"] == "2.5 / 12.5"
     for name in ("`joint`, trained on all subjects", "`leave_one_out`, trained on all other subjects"):
         assert name in text
     fewer = _rows(text, "Top-1 in % among fewer candidates")["aligned joint"]
     values = [float(fewer[f"{ways}-way"]) for ways in (2, 4, 10, 40)]
-    assert values == sorted(values, reverse=True) and values[0] > 85
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 85
     each = _rows(text, "Top-1 / top-5 in % of each test subject")["ridge within"]
     assert list(each) == ["encoder", "protocol", *SUBJECTS, "mean"]
 
 
 def test_the_control_is_judged(text, corpora):
     (control,) = encoder_sections.pairing_controls(corpora[0])
-    assert control.trainings == 12 and control.candidates == 40 and control.at_chance
-    assert control.two_way.low < 0.5 < control.two_way.high and control.top1.low < 1 / 40 < control.top1.high
+    assert control.trainings == 12
+    assert control.candidates == 40
+    assert control.at_chance
+    assert control.two_way.low < 0.5 < control.two_way.high
+    assert control.top1.low < 1 / 40 < control.top1.high
     (compared,) = control.compared
-    assert compared.label == "linear, joint" and compared.p == pytest.approx(1 / 13) and compared.two_way > 0.6
+    assert compared.label == "linear, joint"
+    assert compared.p == pytest.approx(1 / 13)
+    assert compared.two_way > 0.6
     shown = text[text.index("**Permuted-pairing control** (permuted, joint, 12 trainings") :].partition("\n- ")[0]
-    assert "**Yes.**" in shown and "(linear, joint)" in shown and "p = 0.077" in shown
+    assert "**Yes.**" in shown
+    assert "(linear, joint)" in shown
+    assert "p = 0.077" in shown
     score = _rows(text, "Retrieval of the image seen")["permuted (permuted pairs) joint"]["top-1, % (interval)"]
     assert score == encoder_tables.format_score(control.top1), "its interval is over trainings there, too"
 
@@ -211,7 +223,9 @@ def test_surrogate_and_published_are_marked(text):
 def test_the_leakage_warning_follows_every_number(text):
     part = text[text.index("### EEGCVPR40") : text.rindex("**Table", 0, text.index("Published 200-way"))]
     tables = part.count("**Table")
-    assert tables == 1 and part.count(f"**Warning: {LEAKS}.**") == tables and f"> **Warning:** {LEAKS}." in part
+    assert tables == 1
+    assert part.count(f"**Warning: {LEAKS}.**") == tables
+    assert f"> **Warning:** {LEAKS}." in part
     surrogate = text[: text.index("### EEGCVPR40")]
     assert LEAKS not in surrogate
     rows = _rows(text, "Classification into 4 concepts")

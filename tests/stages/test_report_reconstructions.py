@@ -114,7 +114,8 @@ def test_figures_show_what_was_stored(generations, drawn):
     assert shown.figure.axes[0].lines[0].get_ydata().tolist() == [0, 1, 2, 3, 4, 5]
     grid = drawn[0]["grids"]["SGDM"]
     columns = 2 + len(SYSTEMS[0].arms)
-    assert len(grid.axes) == 8 * columns and drawn[1]["models"] == []
+    assert len(grid.axes) == 8 * columns
+    assert drawn[1]["models"] == []
     rows = page_figures.drawn_items(generations[0].systems[0].reconstructions.items, 8)
     results = next(results for results in generations[0].systems if results.system.name == "SGDM")
     for row, axes in zip(rows, np.array(grid.axes).reshape(8, columns), strict=True):
@@ -136,8 +137,10 @@ def test_arms_stand_with_intervals_and_the_pixels_beside(text, generations):
     assert {pixels, network, "PixCorr, at 425 px ↑", "50-way top-1, EfficientNet-lite0 ↑"} <= set(rows["full"])
     mean, low, high = map(float, re.fullmatch(r"(\S+) \((\S+) to (\S+)\)", rows["full"][network]).groups())
     values = generations[0].systems[0].scores.values.query("arm == 'full' and metric == 'cells'")["value"]
-    assert mean == pytest.approx(values.mean(), abs=1e-3) and low <= mean <= high
-    assert rows["chance"][network] == "0.500" and rows["chance"]["50-way top-1, EfficientNet-lite0 ↑"] == "0.020"
+    assert mean == pytest.approx(values.mean(), abs=1e-3)
+    assert low <= mean <= high
+    assert rows["chance"][network] == "0.500"
+    assert rows["chance"]["50-way top-1, EfficientNet-lite0 ↑"] == "0.020"
     assert rows["full"]["pictures an item"] == "2"
 
 
@@ -147,7 +150,9 @@ def test_differences_are_paired(text, generations):
     assert columns == ["metric", *(f"full − {arm}" for arm in (*SYSTEMS[0].controls, *SYSTEMS[0].others))]
     cell = rows["PixCorr, at 425 px ↑"]["full − oracle_structure"]
     found = generations[0].systems[0].scores.difference("full", "oracle_structure", "pixcorr")
-    assert cell.startswith(f"{found.mean:+.3f} (") and found.high < 0 and cell.endswith("p 0.002")
+    assert cell.startswith(f"{found.mean:+.3f} (")
+    assert found.high < 0
+    assert cell.endswith("p 0.002")
 
 
 def test_a_full_arm_that_is_not_above_its_controls_is_said_to_be(text):
@@ -164,9 +169,11 @@ def test_numbers_for_machines(generations):
     found = reconstruction_sections.flat_reconstruction_metrics(generations)
     assert found["images_demo_full_above_zeroed_eeg"] is True
     assert found["images_demo_condiffusion_above_condiffusion_zeroed"] is False
-    assert found["images_demo_corpus"] == "surrogate images" and found["images_blocks_corpus"] == "EEGCVPR40"
+    assert found["images_demo_corpus"] == "surrogate images"
+    assert found["images_blocks_corpus"] == "EEGCVPR40"
     low, mean, high = (found[f"images_demo_full_cells{end}"] for end in ("_low", "", "_high"))
-    assert low <= mean <= high and found["images_demo_full_frechet_cells"] > 0
+    assert low <= mean <= high
+    assert found["images_demo_full_frechet_cells"] > 0
     json.dumps(found)
 
 
@@ -189,9 +196,11 @@ def test_surrogate_published_and_leaking_numbers_are_marked(text):
     part = text[text.index("### EEGCVPR40") : text.rindex("**Table", 0, text.index("Published reconstruction"))]
     shown = part.count("**Table") + part.count("**Figure")
     verdicts = 1
-    assert part.count(f"**Warning: {LEAKS}.**") == shown + verdicts and LEAKS not in text[: text.index("### EEGCVPR40")]
+    assert part.count(f"**Warning: {LEAKS}.**") == shown + verdicts
+    assert LEAKS not in text[: text.index("### EEGCVPR40")]
     published = _rows(text, "Published reconstruction")
-    assert published["ATM"]["AlexNet(2)"] == "0.776" and published["SGDM"]["PixCorr"] == "–"
+    assert published["ATM"]["AlexNet(2)"] == "0.776"
+    assert published["SGDM"]["PixCorr"] == "–"
     assert published["Perceptogram"]["PixCorr"] == "0.24–0.29"
     assert "no evidence of decoding" in text
 

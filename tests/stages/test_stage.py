@@ -85,7 +85,8 @@ def test_a_missing_input_says_what_to_do(toy, capsys):
     (toy / "params.yaml").write_text("toy: {root: elsewhere, sizes: {size: 1}}")
     with pytest.raises(SystemExit):
         stage("toy")(_use_all)(["--seed", "7"])
-    assert "elsewhere" in (message := capsys.readouterr().err) and "dvc repro" in message
+    assert "elsewhere" in (message := capsys.readouterr().err)
+    assert "dvc repro" in message
 
 
 def test_the_work_folder_is_keyed_by_settings_input_and_item_and_goes_on_success(toy):
@@ -160,7 +161,7 @@ def test_what_a_run_costs_is_read_and_is_no_part_of_its_key(trained):
 
 def test_a_declared_field_of_the_machine_must_be_used(trained):
     trained()
-    with pytest.raises(AssertionError, match="not used: settings hardware.precision"):
+    with pytest.raises(AssertionError, match=r"not used: settings hardware\.precision"):
         stage("toy")(lambda run: (run.settings(int, "hardware.devices"), _use_all(run)))(["--seed", "7"])
 
 

@@ -95,8 +95,11 @@ def test_every_protocol_band_and_fold_is_trained(workspace):
     within, across = (facts(workspace, f"ridge/{p}/all/sub-01") for p in ("within", "leave_one_out"))
     assert within["fold"] == {"name": "sub-01", "train": ["sub-01"], "test": ["sub-01"]}
     assert across["fold"] == {"name": "sub-01", "train": ["sub-02"], "test": ["sub-01"]}
-    assert within["split_hash"] == across["split_hash"] and within["corpus"] == "surrogate images"
-    assert within["images"] == 20 and within["repetitions"] == 12 and within["seed"] == 0
+    assert within["split_hash"] == across["split_hash"]
+    assert within["corpus"] == "surrogate images"
+    assert within["images"] == 20
+    assert within["repetitions"] == 12
+    assert within["seed"] == 0
 
 
 def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspace, corpus):
@@ -104,10 +107,14 @@ def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspac
     chance = 1 / 20
     for key in (("ridge", "within", None), ("aligned", "joint", None)):
         score = studies[key].retrieval(20, 1)
-        assert score.mean > 3 * chance and score.low > chance, (key, score)
+        assert score.mean > 3 * chance, (key, score)
+        assert score.low > chance, (key, score)
     (control,) = pairing_controls(corpus)
-    assert control.trainings == 8 and control.candidates == 20 and control.at_chance
-    assert control.top1.mean < 2 * chance and [one.p for one in control.compared] == [pytest.approx(1 / 9)]
+    assert control.trainings == 8
+    assert control.candidates == 20
+    assert control.at_chance
+    assert control.top1.mean < 2 * chance
+    assert [one.p for one in control.compared] == [pytest.approx(1 / 9)]
     train_concepts = set(EpochStore(workspace / "data/images/demo").index.query("split == 'train'")["concept"])
     shown = EpochStore(workspace / "data/images/demo").images.query("split == 'test'")["concept"]
     assert not train_concepts & set(shown)
@@ -143,11 +150,14 @@ def test_the_logged_models_predict_what_the_stage_did(workspace):
             encoder = load_encoder(folder / "encoder")
             plain = encoder(torch.from_numpy(EpochInput.load(folder)(epochs).astype(np.float32)))
         if row == "eegnet":
-            assert np.allclose(found, plain.softmax(-1), atol=1e-5) and np.allclose(found.sum(1), 1, atol=1e-5)
+            assert np.allclose(found, plain.softmax(-1), atol=1e-5)
+            assert np.allclose(found.sum(1), 1, atol=1e-5)
         else:
-            assert not np.allclose(found, plain) and np.allclose((found - plain.numpy()).std(0), 0, atol=1e-4)
+            assert not np.allclose(found, plain)
+            assert np.allclose((found - plain.numpy()).std(0), 0, atol=1e-4)
     run = mlflow.get_run(reference["run_id"])
-    assert run.data.tags["corpus"] == "surrogate images" and "joint.all.all.accuracy" in run.data.metrics
+    assert run.data.tags["corpus"] == "surrogate images"
+    assert "joint.all.all.accuracy" in run.data.metrics
     assert {item.dataset.name for item in run.inputs.dataset_inputs} == {
         "surrogate images epochs", "surrogate images image features",
     }  # fmt: skip
@@ -156,20 +166,24 @@ def test_the_logged_models_predict_what_the_stage_did(workspace):
 def test_the_model_is_inspected_and_drawn_from_what_is_stored(workspace):
     (path,) = (workspace / "models/eeg_encoders/aligned").rglob("inspection.npz")
     inspection, store = EncoderInspection.load(path.parent), EpochStore(workspace / "data/images/demo")
-    assert inspection.seen.shape == (6, 128, 128, 3) and inspection.retrieved.shape == (6, 5, 128, 128, 3)
-    assert inspection.evoked.shape == store.shape and inspection.importance.shape == store.shape[:1]
+    assert inspection.seen.shape == (6, 128, 128, 3)
+    assert inspection.retrieved.shape == (6, 5, 128, 128, 3)
+    assert inspection.evoked.shape == store.shape
+    assert inspection.importance.shape == store.shape[:1]
     assert inspection.right.sum(1).max() <= 1  # an image is retrieved once
     for row, place in zip(*np.nonzero(inspection.right), strict=True):
         assert np.array_equal(inspection.retrieved[row, place], inspection.seen[row])
     assert set(inspection.concepts) <= {
         name.lstrip("0123456789_").replace("_", " ") for name in store.images["concept"]
     }
-    assert np.abs(inspection.importance).max() > 0 and inspection.channels.tolist() == store.description.channels
+    assert np.abs(inspection.importance).max() > 0
+    assert inspection.channels.tolist() == store.description.channels
     sizes = {}
     for name, figure in draw_encoder(path.parent).items():
         figure.savefig(workspace / "figure.png")
         sizes[name] = Image.open(workspace / "figure.png").size
-    assert set(sizes) == {"retrieved", "evoked", "importance"} and all(min(size) > 300 for size in sizes.values())
+    assert set(sizes) == {"retrieved", "evoked", "importance"}
+    assert all(min(size) > 300 for size in sizes.values())
     assert not draw_encoder(workspace / "models/eeg_encoders/permuted/joint/all/all/seed-0"), "it is a control"
     run_id = json.loads((workspace / "models/runs/eeg_encoders/aligned/mlflow.json").read_text())["run_id"]
     mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
@@ -180,7 +194,8 @@ def test_the_model_is_inspected_and_drawn_from_what_is_stored(workspace):
 
 def test_flat_metrics(corpus):
     found = flat_encoder_metrics([corpus])
-    assert found["eeg_aligned_joint_corpus"] == "surrogate images" and found["eeg_aligned_joint_candidates"] == 20
+    assert found["eeg_aligned_joint_corpus"] == "surrogate images"
+    assert found["eeg_aligned_joint_candidates"] == 20
     assert found["eeg_ridge_within_5_40Hz_top1_low"] <= found["eeg_ridge_within_5_40Hz_top1"]
     assert {"eeg_eegnet_joint_accuracy", "eeg_eegnet_joint_cohen_kappa"} <= found.keys()
 
@@ -201,10 +216,13 @@ def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypa
     train(["--encoder", "lstm"])
     assert "WARNING" in capsys.readouterr().out
     found = facts(tmp_path, "lstm/joint/all/all")
-    assert found["warnings"] and "block" in found["warnings"][0] and 0 <= found["accuracy"] <= 1
+    assert found["warnings"]
+    assert "block" in found["warnings"][0]
+    assert 0 <= found["accuracy"] <= 1
     with pytest.raises(SystemExit) as stop:
         train(["--encoder", "no"])
-    assert stop.value.code == 65 and "has no images to align with" in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert "has no images to align with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -228,4 +246,5 @@ def test_bad_rows_are_refused(workspace, capsys, change, rule):
             train(["--encoder", "bad"])
     finally:
         (workspace / "params.yaml").write_text(before)
-    assert stop.value.code == 65 and rule in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert rule in capsys.readouterr().err

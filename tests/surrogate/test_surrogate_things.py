@@ -37,27 +37,35 @@ def figures(tmp_path_factory):
 
 def test_layout_is_that_of_things_eeg2(root):
     corpus = things_eeg2.open_raw(root, None)
-    assert list(corpus.files) == ["sub-01", "sub-02"] and corpus.problems == []
+    assert list(corpus.files) == ["sub-01", "sub-02"]
+    assert corpus.problems == []
     assert corpus.images["partition"].value_counts().to_dict() == {"training": 16, "test": 4}
     training, test = (
         set(corpus.images.loc[corpus.images["partition"] == part, "concept"]) for part in ("training", "test")
     )
-    assert len(training) == 8 and len(test) == 4 and not training & test
+    assert len(training) == 8
+    assert len(test) == 4
+    assert not training & test
     assert all(Image.open(file).size == (scenes.SIZE,) * 2 for file in corpus.images["file"])
     blocks = corpus.read("sub-01")
     seen = pandas.Series(np.concatenate([block.image for block in blocks])).value_counts()
-    assert (seen[seen.index < 16] == 4).all() and (seen[seen.index >= 16] == 8).all()
+    assert (seen[seen.index < 16] == 4).all()
+    assert (seen[seen.index >= 16] == 8).all()
     per_session = [set(b.image) for b in blocks if "training" in b.source]
-    assert all(len(shown) == 8 for shown in per_session) and per_session[0].isdisjoint(per_session[1])
-    assert blocks[0].channels == things_eeg2.CHANNELS and blocks[0].sfreq == 250
+    assert all(len(shown) == 8 for shown in per_session)
+    assert per_session[0].isdisjoint(per_session[1])
+    assert blocks[0].channels == things_eeg2.CHANNELS
+    assert blocks[0].sfreq == 250
     raw = np.load(root / "eeg_dataset/raw_data/sub-01/ses-01/raw_eeg_training.npy", allow_pickle=True).item()
-    assert (raw["raw_eeg_data"][-1] == things_eeg2.TARGET).sum() == 1 and raw["raw_eeg_data"].dtype == np.float64
+    assert (raw["raw_eeg_data"][-1] == things_eeg2.TARGET).sum() == 1
+    assert raw["raw_eeg_data"].dtype == np.float64
 
 
 def test_amplitudes_are_those_of_scalp_eeg(root):
     block = things_eeg2.open_raw(root, None).read("sub-02")[0]
     epochs = block.trials.read(np.arange(8), -50, 250)
-    assert 3 < np.median(epochs.std(-1)) < 60 and np.abs(epochs).max() < 2000
+    assert 3 < np.median(epochs.std(-1)) < 60
+    assert np.abs(epochs).max() < 2000
 
 
 def test_images_of_one_kind_evoke_alike_and_the_ratio_is_kept(root):
@@ -106,7 +114,8 @@ def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
         areas = np.bincount(mask.ravel(), minlength=8)[1:].astype(float)
         assert np.allclose(areas / areas.sum() * 8, [2, 2, 1, 0.5, 0.5, 1, 1], atol=0.2)
     block = corpus.read("sub-01")[0]
-    assert len(block.channels) == 63 and len(block.image) == 4 * 2 + 2 * 20
+    assert len(block.channels) == 63
+    assert len(block.image) == 4 * 2 + 2 * 20
     assert block.trials.inside(-50, 300).all()
     assert 3 < np.median(block.trials.read(np.arange(10), -50, 250).std(-1)) < 60
 
@@ -114,7 +123,8 @@ def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
 def test_corpora_describe_themselves(root, figures):
     for folder, word in ((root, "THINGS-EEG2"), (figures, "Kilogram")):
         described = json.loads((folder / "corpus.json").read_text())
-        assert described["corpus"].startswith("surrogate ") and word in described["layout"]
+        assert described["corpus"].startswith("surrogate ")
+        assert word in described["layout"]
         assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
             "corpus.json", *described["files"]
         }  # fmt: skip
@@ -127,13 +137,16 @@ def test_same_settings_same_bytes_and_a_second_run_touches_nothing(root, tmp_pat
     assert first == second
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     things_demo.build("objects", root, CACHE, SMALL)
-    assert "in place" in capsys.readouterr().out and before == {p: p.stat().st_mtime_ns for p in root.rglob("*")}
+    assert "in place" in capsys.readouterr().out
+    assert before == {p: p.stat().st_mtime_ns for p in root.rglob("*")}
 
 
 def test_more_concepts_than_there_are_drawings_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["surrogate", "things", "--concepts", "2000", "--out", str(tmp_path / "corpus"), "--cache", str(CACHE)])
-    assert stop.value.code == 65 and "there are drawings of" in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert "there are drawings of" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["surrogate", "things", "--snr", "0", "--out", str(tmp_path / "corpus")])
-    assert stop.value.code == 65 and "snr" in capsys.readouterr().err
+    assert stop.value.code == 65
+    assert "snr" in capsys.readouterr().err

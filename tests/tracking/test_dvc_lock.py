@@ -46,7 +46,8 @@ def test_a_file_that_is_being_written_is_read_whole(repository):
         seen.add(lineage.dvc_hash(Path("data/9")))
         time.sleep(0.005)
     assert torn > 3, "a reader without the lock met half a file"
-    assert len(seen) > 3 and all(len(digest) == 32 and digest.isdigit() for digest in seen)
+    assert len(seen) > 3
+    assert all(len(digest) == 32 and digest.isdigit() for digest in seen)
 
 
 def test_dvc_gets_its_lock_while_others_read(repository):

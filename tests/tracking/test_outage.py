@@ -49,7 +49,8 @@ class Stage:
     def wait(self, condition):
         deadline = time.monotonic() + 120
         while not condition():
-            assert self.process.is_alive() and time.monotonic() < deadline, self.log[-3000:]
+            assert self.process.is_alive(), self.log[-3000:]
+            assert time.monotonic() < deadline, self.log[-3000:]
             time.sleep(0.02)
 
     def wait_for_lines(self, count):
@@ -73,7 +74,8 @@ def _check_complete(workspace, server):
     """All of the stage's parameters and curves are in the run, and its results and model."""
     run, client = _run(server), mlflow.MlflowClient()
     curves = pandas.read_csv(workspace / "models/ssmdp/base/curves.csv")
-    assert run.info.status == "FINISHED" and len(curves) == ROUNDS
+    assert run.info.status == "FINISHED"
+    assert len(curves) == ROUNDS
     assert run.data.params["PretrainSSMDP.optimisation.max_epochs"] == "4"
     for name in ("validation_loss", "train_loss_epoch"):
         history = sorted(client.get_metric_history(run.info.run_id, name), key=lambda metric: metric.step)
@@ -90,7 +92,8 @@ def _check_complete(workspace, server):
 
 def test_a_server_that_is_away_at_the_start_is_named(workspace, server, tmp_path):
     log = Stage(workspace, server, tmp_path / "log", wait_s=2).ends_with(75)
-    assert f"MLFLOW_TRACKING_URI: {server.uri} did not answer within 2 s" in log and "Traceback" not in log
+    assert f"MLFLOW_TRACKING_URI: {server.uri} did not answer within 2 s" in log
+    assert "Traceback" not in log
 
 
 def test_training_goes_on_while_the_server_is_away_and_nothing_is_lost(workspace, server, tmp_path):
@@ -102,7 +105,8 @@ def test_training_goes_on_while_the_server_is_away_and_nothing_is_lost(workspace
     stage.wait_for_lines(12)  # ten rounds without a server
     server.start()
     log = stage.ends_with(0)
-    assert "MLflow does not take metrics" in log and "MLflow answers again" in log
+    assert "MLflow does not take metrics" in log
+    assert "MLflow answers again" in log
     _check_complete(workspace, server)
 
 
@@ -115,8 +119,10 @@ def test_a_server_that_stays_away_ends_the_stage_and_the_same_command_completes_
     server.stop()
     log = stage.ends_with(75)
     (kept,) = workspace.glob(f".work/*/*/{journal.NAME}")
-    assert str(kept.relative_to(workspace)) in log and "run the same command again" in log
-    assert "Traceback" not in log and len(_lines(workspace)) == ROUNDS
+    assert str(kept.relative_to(workspace)) in log
+    assert "run the same command again" in log
+    assert "Traceback" not in log
+    assert len(_lines(workspace)) == ROUNDS
     server.start()
     left = _run(server)
     assert left.info.status == "RUNNING"
@@ -127,4 +133,5 @@ def test_a_server_that_stays_away_ends_the_stage_and_the_same_command_completes_
     assert len(mlflow.MlflowClient().get_metric_history(left.info.run_id, "validation_loss")) == ROUNDS
     Stage(workspace, server, tmp_path / "again", wait_s=60).ends_with(0)
     run = _check_complete(workspace, server)
-    assert run.info.run_id == left.info.run_id and run.data.tags["resumed"] == "True"
+    assert run.info.run_id == left.info.run_id
+    assert run.data.tags["resumed"] == "True"
