@@ -94,6 +94,7 @@ def _growth(found: dict) -> str:
 
 
 def main() -> None:
+    """Print the tables of all benchmarks, or with a name on the command line the numbers of that one as JSON."""
     if len(sys.argv) > 1:
         print(json.dumps(_here(sys.argv[1])))
         return

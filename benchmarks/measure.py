@@ -52,9 +52,12 @@ def compare(
     """Time both in turn, after one call of each that does not count.
 
     Args:
-        what, sizes, against: for the table.
-        ours, plain: to call.
-        rounds: of both.
+        what: what is measured, in words, for the table.
+        sizes: sizes of the measured thing, in words, for the table.
+        ours: function of this project; it is called without arguments.
+        plain: function that it is compared with; it is called without arguments.
+        against: what the plain function does, in words, for the table.
+        rounds: how often both are timed in turn.
         ours_each: calls of ours in a round, so that a call of milliseconds has enough samples.
     """
     ours()

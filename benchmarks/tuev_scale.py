@@ -74,6 +74,7 @@ def size_gb(path: Path) -> float:
 
 
 def main() -> None:
+    """Ingest and preprocess a corpus of the asked size, and print its time, memory and disk."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", type=int, default=500)
     parser.add_argument("--minutes", type=int, default=20)

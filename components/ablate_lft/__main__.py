@@ -10,6 +10,7 @@ from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 
 @stage("ablate_lft")
 def main(run: Stage) -> None:
+    """Train and test the row over all seeds, track the runs and log the learning curves."""
     key = run.item["row"]
     row = run.settings(AblationRow, f"ablations.{key}")
     settings, hardware = run.settings(LFTTraining, "finetune_lft"), run.settings(Hardware, "hardware")

@@ -8,6 +8,7 @@ from eegdiffusion.events.models.latent_settings import Latents
 
 @stage("cache_latents")
 def main(run: Stage) -> None:
+    """Compute the tokens of every split and track the run."""
     settings = run.settings(CacheLatents)
     accelerator = run.settings(Accelerator, "hardware.accelerator")
     latents = run.settings(Latents, f"latents.{run.item['latents']}")

@@ -35,7 +35,8 @@ def encode_windows(
     Args:
         windows: of a split.
         rows: (windows,), rows of it.
-        backbone, transform: from :func:`.signal_transform.load`.
+        backbone: frozen backbone, from :func:`.signal_transform.load`.
+        transform: what the backbone's signals have to pass first, from the same function.
         latents: which latents, and how they are encoded.
         batch_size: windows that go through the backbone at once.
         noise: source of the noise where ``latents.noise`` is ``random``.

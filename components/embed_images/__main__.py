@@ -7,6 +7,7 @@ from eegdiffusion.core.training.settings import Accelerator
 
 @stage("embed_images")
 def main(run: Stage) -> None:
+    """Compute features and structure maps, and track the run."""
     settings, accelerator = run.settings(EmbedImages), run.settings(Accelerator, "hardware.accelerator")
 
     from components.embed_images.compute import compute

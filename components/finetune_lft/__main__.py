@@ -8,6 +8,7 @@ from eegdiffusion.events.models.latent_settings import Latents
 
 @stage("finetune_lft")
 def main(run: Stage) -> None:
+    """Train and test a classifier, log its figures and publish the model."""
     settings, hardware = run.settings(FinetuneLFT), run.settings(Hardware, "hardware")
     latents = run.settings(Latents, f"latents.{settings.latents}")
 

@@ -26,6 +26,7 @@ def check_environment(root: Path) -> None:
 
 @stage("ingest_events")
 def main(run: Stage) -> None:
+    """Check the corpus, write its tables and split, and track the run."""
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
     layout = run.settings(EventCorpus, f"event_corpora.{name}").layout

@@ -75,9 +75,10 @@ def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int
 
     Args:
         root: the corpus.
-        problems: a row for each.
-        bad, total: number of unusable recordings, and of all.
-        limit: largest share of unusable ones.
+        problems: a row for each problem.
+        bad: number of unusable recordings.
+        total: number of all recordings.
+        limit: largest share of unusable recordings, 0 to 1.
         work: folder where the list of problems is left.
 
     Raises:

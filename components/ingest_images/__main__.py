@@ -6,6 +6,7 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 
 @stage("ingest_images")
 def main(run: Stage) -> None:
+    """Cut the epochs of every subject and track the run."""
     settings, entry = run.settings(IngestImages), run.settings(ImageCorpus, f"image_corpora.{run.item['corpus']}")
     cutting = run.settings(Epoching, f"epochs.{entry.epochs}")
 

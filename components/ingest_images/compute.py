@@ -131,7 +131,7 @@ def _corpus_name(root: Path, entry: ImageCorpus) -> str:
 
 
 def _unit(entry: ImageCorpus, cutting: Epoching) -> str:
-    if cutting.whitening == "none" and entry.layout == "eegcvpr40" or entry.layout == "things_eeg2_preprocessed":
+    if (cutting.whitening == "none" and entry.layout == "eegcvpr40") or entry.layout == "things_eeg2_preprocessed":
         return "as delivered"
     return "uV" if cutting.whitening == "none" else "whitened"
 

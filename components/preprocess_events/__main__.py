@@ -6,6 +6,7 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 
 @stage("preprocess_events")
 def main(run: Stage) -> None:
+    """Preprocess every recording and print what the store holds."""
     settings = run.settings(PreprocessEvents)
 
     from components.preprocess_events.compute import compute

@@ -40,9 +40,13 @@ def hash_split(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: s
     """Hash the windows of a split, the recordings that they lie in, and the preprocessing.
 
     Args:
-        recordings, windows: tables of all splits.
+        recordings: table of the recordings of all splits.
+        windows: table of the windows of all splits.
         split: one of ``SPLITS``.
         processing: fingerprint of the preprocessing.
+
+    Returns:
+        the SHA-256 in hexadecimal digits.
     """
     sources = recordings.loc[recordings["split"] == split, ["recording", "sha256"]].sort_values("recording")
     members = windows[windows["split"] == split].drop(columns="split")

@@ -8,6 +8,7 @@ from eegdiffusion.events.training.pretraining_settings import BackboneVariant
 
 @stage("pretrain_ssmdp")
 def main(run: Stage) -> None:
+    """Pretrain the backbone, log its figures and publish the model."""
     settings = run.settings(PretrainSSMDP)
     hardware = run.settings(Hardware, "hardware")
     variant = run.settings(BackboneVariant, f"backbones.{run.item['backbone']}")

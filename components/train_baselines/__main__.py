@@ -7,6 +7,7 @@ from eegdiffusion.core.training.settings import Hardware
 
 @stage("train_baselines")
 def main(run: Stage) -> None:
+    """Train and test a baseline over all seeds, log its figures and publish the models."""
     settings, hardware = run.settings(TrainBaselines), run.settings(Hardware, "hardware")
     seeds, name = run.settings(list[int], "matrix.seeds"), run.item["baseline"]
 

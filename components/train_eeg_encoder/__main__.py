@@ -9,6 +9,7 @@ from eegdiffusion.core.training.settings import Hardware
 
 @stage("train_eeg_encoder")
 def main(run: Stage) -> None:
+    """Train and test the encoder under each protocol, log its figures and publish the models."""
     name = run.item["encoder"]
     experiment = run.settings(EncoderExperiment, f"eeg_encoders.{name}")
     settings, hardware = run.settings(TrainEEGEncoder), run.settings(Hardware, "hardware")

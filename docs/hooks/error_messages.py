@@ -9,7 +9,7 @@ import builtins
 import re
 from pathlib import Path
 
-ERRORS = ("InputError", "Unavailable")
+ERRORS = ("InputError", "UnavailableError")
 MARK = re.compile(r"<!-- messages: ([^>]*?) -->")
 
 

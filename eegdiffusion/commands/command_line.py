@@ -22,6 +22,7 @@ class Choice(click.Choice):
     """One of several words; a typo is answered with the nearest."""
 
     def convert(self, value, param, ctx):
+        """Return the word that was chosen, or raise an error that names the nearest."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
@@ -50,6 +51,7 @@ class Command(click.Command):
         self._clone = clone if callable(clone) else lambda _: clone
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, of which some options take several words."""
         several = {name for param in self.params if isinstance(param, SeveralOption) for name in param.opts}
         return super().parse_args(ctx, _repeated(args, several))
 

@@ -46,7 +46,7 @@ def load_classifier(model: str) -> tuple["mlflow.pyfunc.PyFuncModel", "Preproces
 
     Raises:
         InputError: there is no such model, or it carries no preprocessing.
-        Unavailable: the server is away for too long.
+        UnavailableError: the server is away for too long.
     """
     require_registry(model)
     from eegdiffusion.core.runtime.settings import validate

@@ -22,7 +22,7 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], jobs: int)
             ended += seconds is not None
             event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
             print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
-    except side_by_side.Failed as failure:
+    except side_by_side.StageFailedError as failure:
         log = (side_by_side.LOGS / f"{failure}.log").read_text()
         print(log, f"{failure} has failed", sep="\n", file=sys.stderr)
         return 1

@@ -24,7 +24,7 @@ type Upstream = Mapping[str, frozenset[str]]
 """stage -> the stages that it waits for."""
 
 
-class Failed(Exception):
+class StageFailedError(Exception):
     """A stage ended with an error; it has the stage's name."""
 
 
@@ -107,7 +107,7 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
         each stage as it begins, with None, and as it ends, with the seconds that it has taken.
 
     Raises:
-        Failed: a stage did; those that ran beside it have ended, and no other was begun.
+        StageFailedError: a stage did; those that ran beside it have ended, and no other was begun.
     """
     sorter = TopologicalSorter({name: upstream[name] & set(names) for name in names})
     sorter.prepare()
@@ -131,7 +131,7 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
                 sorter.done(name)
                 yield name, time.monotonic() - begun
     if failed:
-        raise Failed(failed)
+        raise StageFailedError(failed)
 
 
 def _repro(name: str, environment: dict[str, str]) -> int:

@@ -129,7 +129,7 @@ def test_troubleshooting_has_a_place_for_every_message():
 def test_messages_are_read_as_they_are_worded(tmp_path):
     (tmp_path / "m.py").write_text(
         'raise InputError(f"{path}: no such {a.kind}" + " file")\n'
-        'raise InputError(str(error))\nraise Unavailable("away")\n'
+        'raise InputError(str(error))\nraise UnavailableError("away")\n'
     )
     assert messages_of(tmp_path / "m.py") == ["<path>: no such <kind> file", "away"]
 

@@ -189,9 +189,13 @@ REFUSED = {
 def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_path):
     name, make, message = REFUSED[case]
     make(tmp_path / name)
+
+    def read_and_check() -> None:
+        signals = recording.read_recording(tmp_path / name, 75.0, {})
+        classify_windows.usable(signals, classify_windows.derived(signals, PREPROCESSING), PREPROCESSING)
+
     with pytest.raises(InputError) as refused:
-        found = recording.read_recording(tmp_path / name, 75.0, {})
-        classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
+        read_and_check()
     assert str(tmp_path / name) in str(refused.value)
     assert message in str(refused.value)
 

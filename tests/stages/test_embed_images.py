@@ -90,7 +90,7 @@ def test_pictures_get_soft_edges(workspace, tmp_path):
     square[25:75, 45:95] = [40, 40, 200]  # in the middle of the part that is shown
     store = ingested(root, "things_eeg2_preprocessed", "official")
     Image.fromarray(square).save(store.images.loc[2, "file"])
-    store, found = _embed(root, "things_eeg2_preprocessed", "official", {"structure": "edges", "structure_size": 40})
+    store, _ = _embed(root, "things_eeg2_preprocessed", "official", {"structure": "edges", "structure_size": 40})
     maps = _maps(store)
     assert (maps.kind, maps.channels, maps.side, len(maps)) == ("edges", 1, 40, 16)
     edges = maps[np.array([2])][0, 0]

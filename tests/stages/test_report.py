@@ -258,18 +258,18 @@ def test_every_title_names_the_corpus(report):
 
 
 def test_html_needs_nothing_else(report):
-    class Links(HTMLParser):
-        found: list[str] = []
+    links: list[str] = []
 
+    class Links(HTMLParser):
         def handle_starttag(self, tag, attrs):
-            self.found += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+            links.extend(value for name, value in attrs if name in ("src", "href", "srcset", "data", "action"))
             assert tag not in ("script", "link", "iframe")
 
     page = (report / "report.html").read_text()
     Links().feed(page)
-    pictures = [link for link in Links.found if link.startswith("data:image/png;base64,")]
+    pictures = [link for link in links if link.startswith("data:image/png;base64,")]
     assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 7
-    assert all(f'id="{link[1:]}"' in page for link in Links.found if link not in pictures)
+    assert all(f'id="{link[1:]}"' in page for link in links if link not in pictures)
     assert not re.search(r"url\(|@import|https?://", page)
     assert page.count("<table>") == len(re.findall(r"^\*\*Table", (report / "report.md").read_text(), re.M))
 

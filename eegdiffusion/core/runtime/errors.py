@@ -20,7 +20,7 @@ class InputError(ValueError):
     """
 
 
-class Unavailable(RuntimeError):
+class UnavailableError(RuntimeError):
     """A service did not answer for as long as was agreed: the message names it, and what is kept until it does.
 
     A stage that meets one stops with exit status 75 and prints the message alone; a later try goes on from there.

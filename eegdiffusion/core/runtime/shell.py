@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE, InputError, Unavailable
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE, InputError, UnavailableError
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
@@ -55,7 +55,7 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT) from error
-    except Unavailable as error:
+    except UnavailableError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
 

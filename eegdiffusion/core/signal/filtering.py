@@ -30,11 +30,12 @@ def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
 
 
 def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
-    """Band-pass, notch and resample.
+    """Band-pass, notch and resample signals.
 
     Args:
-        signals: (channels, samples) float64.
+        signals: (channels, samples) float64, in any unit.
         rate_hz: their sampling rate; more than twice ``high_hz``.
+        filtering: edges of the band, frequency of the notch, and the rate to resample to.
 
     Returns:
         (channels, resampled_length(samples, rate_hz, filtering)) float64.

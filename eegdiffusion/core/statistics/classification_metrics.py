@@ -75,7 +75,8 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     """Count windows by label (rows) and prediction (columns).
 
     Args:
-        labels, predicted: (windows,), 0-based.
+        labels: (windows,), 0-based.
+        predicted: (windows,), 0-based.
         classes: number of classes; those that do not occur have empty rows.
 
     Returns:
@@ -91,7 +92,8 @@ def per_class(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str])
     that is never predicted, the F1 of one that is neither.
 
     Args:
-        labels, predicted: (windows,), 0-based.
+        labels: (windows,), 0-based.
+        predicted: (windows,), 0-based.
         classes: names, in the order of the labels.
 
     Returns:

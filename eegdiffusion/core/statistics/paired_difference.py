@@ -43,7 +43,8 @@ def paired_difference(
     images. The interval is about other images of these subjects, not about other subjects.
 
     Args:
-        first, second: (items,) scores, in the same order.
+        first: (items,) scores of one arm.
+        second: (items,) scores of the other, in the same order.
         images: (items,) number of the test image of each item.
         level: nominal coverage.
         replicates: number of bootstrap replicates; the draws are the same at every call.

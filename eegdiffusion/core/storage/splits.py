@@ -19,9 +19,13 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
     """Divide subjects as EEGDM does.
 
     Args:
-        train, test: subjects of the corpus's train/ and eval/.
-        fraction: of the training subjects that validate.
-        seed: of the draw.
+        train: subjects of the corpus's folder train/.
+        test: subjects of its folder eval/.
+        fraction: share of the training subjects that validate, 0 to 1.
+        seed: seed of the draw.
+
+    Returns:
+        the subjects of each split, by its name.
 
     Raises:
         InputError: a split would be empty.
@@ -67,7 +71,8 @@ def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction:
     Args:
         splits: subjects of each split.
         recordings: content hash of each recording.
-        fraction, seed: what made the split.
+        fraction: share of the training subjects that validate.
+        seed: seed of their draw.
 
     Returns:
         rule, seed, fraction, subjects of each split, and a hash over the subjects and the recordings' content.

@@ -56,6 +56,7 @@ class SafetensorsCheckpointIO(CheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint, which takes the place of an older one once it is complete."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors: dict[str, torch.Tensor] = {}
@@ -67,8 +68,10 @@ class SafetensorsCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
+        """Read a checkpoint; all tensors come on the CPU."""
         with safe_open(path, framework="pt") as file:
             return _unpack(json.loads(file.metadata()["structure"]), file)
 
     def remove_checkpoint(self, path: str | Path) -> None:
+        """Delete a checkpoint, if there is one."""
         Path(path).unlink(missing_ok=True)

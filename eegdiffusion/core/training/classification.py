@@ -41,15 +41,18 @@ class Classification(EMALightningModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the cross-entropy of a batch, and log it as ``train_loss``."""
         logits = self.model(*_model_inputs(batch, self.inputs))
         loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Keep the logits of a batch under the averaged weights, and its labels."""
         self._validated.append((self.ema_model(*_model_inputs(batch, self.inputs)).float().cpu(), batch["label"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
+        """Log the metrics and the loss of the whole split, each as ``validation_<name>``."""
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
         metrics = prediction_metrics(labels.numpy(), logits.softmax(-1).numpy().argmax(-1))

@@ -111,6 +111,7 @@ class EMALightningModule(LightningModule):
         return torch.Generator().manual_seed(self.derive_seed(*numbers))
 
     def on_train_batch_start(self, batch, batch_idx: int) -> None:
+        """Seed the global generator by the round, the batch and the device."""
         # Dropout draws from the global state; a resumed run must draw what an uninterrupted one does.
         torch.manual_seed(self.derive_seed(self.current_epoch, batch_idx, self.global_rank))
 
@@ -123,6 +124,7 @@ class EMALightningModule(LightningModule):
         return 1.0
 
     def configure_optimizers(self):
+        """Return AdamW over the parameter groups, and its one-cycle schedule where the settings ask for one."""
         rate, betas = self.optimisation.learning_rate, self.optimisation.betas
         groups = parameter_groups(self.model, rate, self.optimisation.weight_decay, self.rate_factor)
         # One pass over the parameters; with a gradient scaler Lightning could not clip.
@@ -137,5 +139,6 @@ class EMALightningModule(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def optimizer_step(self, *args, **kwargs) -> None:
+        """Take a step, and update the averaged weights."""
         super().optimizer_step(*args, **kwargs)
         self.ema.update()

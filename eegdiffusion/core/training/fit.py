@@ -26,14 +26,17 @@ class Curves(Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: EMALightningModule) -> None:
+        """Add the row of the round that ends."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if not name.endswith("_step")}
         epoch = (trainer.current_epoch + 1) / module.optimisation.validations_per_epoch
         self.rows.append({"step": trainer.global_step, "epoch": epoch, **metrics})
 
     def state_dict(self) -> dict:
+        """Return the rows, which a checkpoint keeps."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict) -> None:
+        """Take up the rows of a checkpoint."""
         self.rows = state_dict["rows"]
 
 
@@ -72,12 +75,17 @@ def fit(
     a CPU with the same number of threads.
 
     Args:
-        module: what to fit.
-        train, validation: datasets with ``__len__`` and ``__getitems__(indices) -> dict of stacked arrays``.
-        monitor, mode: the validation metric that chooses the best round and stops early.
-        hardware: where to run.
-        work: folder for checkpoints.
-        logger: a Lightning logger.
+        module: the network, its loss and its optimisation.
+        train: dataset of the training split.
+        validation: dataset of the validation split.
+        monitor: validation metric that chooses the best round and stops early.
+        mode: whether the smallest or the largest value of the metric is best.
+        hardware: devices, precision and loader workers.
+        work: folder for checkpoints, from which an interrupted fit goes on.
+        logger: a Lightning logger; None logs nothing.
+
+    Returns:
+        the learning curves, and the round whose weights were kept.
     """
     optimisation = module.optimisation
     rounds = optimisation.validations_per_epoch

@@ -88,19 +88,34 @@ class Header:
         return np.array(signals_uv)
 
 
+def _read_number[Number: (int, float)](path: Path, field: str, text: str, kind: type[Number]) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"{path}: {field}: must be a number (found {text!r})") from None
+
+
+def _read_channels(path: Path, text: str, count: int) -> dict[str, list]:
+    """Return the fields of ``count`` signals by name, one value a signal, from the header's second part."""
+    channels: dict[str, list] = {}
+    at = 0
+    for field, width in _FIELDS.items():
+        values: list = [text[at + k * width : at + (k + 1) * width].strip() for k in range(count)]
+        if field.startswith(("physical", "digital")):
+            values = [_read_number(path, field, value, float) for value in values]
+        elif field == "samples":
+            values = [_read_number(path, "samples per record", value, int) for value in values]
+        channels[field] = values
+        at += width * count
+    return channels
+
+
 def read_header(path: Path) -> Header:
     """Read the header of an EDF or BDF file.
 
     Raises:
         InputError: the file is no EDF file; the message names file, field and rule.
     """
-
-    def number[Number: (int, float)](field: str, text: str, kind: type[Number]) -> Number:
-        try:
-            return kind(text)
-        except ValueError:
-            raise InputError(f"{path}: {field}: must be a number (found {text!r})") from None
-
     if not path.is_file():
         raise InputError(f"{path}: file: there is no such file")
     with path.open("rb") as file:
@@ -108,27 +123,18 @@ def read_header(path: Path) -> Header:
         bdf = fixed[:8] == "\xffBIOSEMI"
         if len(fixed) < 256 or not (bdf or fixed[:8].strip() == "0"):
             raise InputError(f"{path}: header: must begin with EDF's version 0 and hold 256 bytes")
-        count = number("number of signals", fixed[252:256], int)
+        count = _read_number(path, "number of signals", fixed[252:256], int)
         text = file.read(256 * max(count, 0)).decode("latin-1")
     if count < 1 or len(text) < 256 * count:
         raise InputError(f"{path}: header: ends within the description of its {count} signals")
-    channels: dict[str, list] = {}
-    at = 0
-    for field, width in _FIELDS.items():
-        values: list = [text[at + k * width : at + (k + 1) * width].strip() for k in range(count)]
-        if field.startswith(("physical", "digital")):
-            values = [number(field, value, float) for value in values]
-        elif field == "samples":
-            values = [number("samples per record", value, int) for value in values]
-        channels[field] = values
-        at += width * count
+    channels = _read_channels(path, text, count)
     header = Header(
         path,
         fixed[8:88].strip(),
         fixed[192:197].strip(),
-        number("header size", fixed[184:192], int),
-        number("number of records", fixed[236:244], int),
-        number("record duration", fixed[244:252], float),
+        _read_number(path, "header size", fixed[184:192], int),
+        _read_number(path, "number of records", fixed[236:244], int),
+        _read_number(path, "record duration", fixed[244:252], float),
         channels,
         3 if bdf else 2,
     )

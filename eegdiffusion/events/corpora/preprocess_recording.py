@@ -18,8 +18,9 @@ def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, pro
     Args:
         path: EDF file.
         target: Arrow file to write.
-        filtering, sign: settings.
-        processing: their fingerprint, kept in the file.
+        filtering: band, notch and sampling rate.
+        sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
+        processing: fingerprint of both, kept in the file.
     """
     # Recordings share the cores; a filter that spreads over all of them would slow the others.
     with threadpool_limits(1):
@@ -34,8 +35,9 @@ def window_tables(
     """Index the event windows and the pretraining windows of preprocessed recordings.
 
     Args:
-        recordings, events: tables of ingestion.
-        samples: length of each preprocessed recording.
+        recordings: table of the recordings, as ingestion writes it.
+        events: table of the events, as ingestion writes it.
+        samples: length of each preprocessed recording in samples, by its name.
         rate_hz: their sampling rate.
 
     Returns:

@@ -144,9 +144,13 @@ def check_events(
     """Check the events against the recording's length and against each other.
 
     Args:
-        events: of the recording.
-        duration_s: its length.
-        samples, rate_hz: its length and sampling rate once it is resampled: an event that has no window then is wrong.
+        events: events of the recording.
+        duration_s: length of the recording in seconds.
+        samples: its length in samples once it is resampled: an event that has no window then is wrong.
+        rate_hz: its sampling rate then.
+
+    Yields:
+        check, field, message and severity of each finding.
     """
     for event in events:
         times = f"{event.start_s:.10g} to {event.stop_s:.10g} s"

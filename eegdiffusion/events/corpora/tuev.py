@@ -66,6 +66,26 @@ def electrode(label: str) -> str | None:
     return match and match[1]
 
 
+def _read_event(where: str, row: list[str]) -> Event:
+    """Read a row of a .rec file; ``where`` names the file and the line in errors."""
+    if len(row) != 4:
+        raise InputError(f"{where}: must be channel,start,stop,label (found {','.join(row)!r})")
+    numbers = []
+    for field, text in zip(("channel", "start", "stop", "label"), row, strict=True):
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise InputError(f"{where}: {field}: must be a number (found {text!r})") from None
+    channel, start, stop, label = numbers
+    if channel not in range(len(BIPOLAR)):
+        raise InputError(f"{where}: channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
+    if label - FIRST_CODE not in range(len(CLASSES)):
+        raise InputError(f"{where}: label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
+    if not 0 <= start < stop < np.inf:
+        raise InputError(f"{where}: start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
+    return Event(int(channel), start, stop, int(label) - FIRST_CODE)
+
+
 def read_rec(path: Path) -> list[Event]:
     """Read the events of a recording.
 
@@ -79,25 +99,8 @@ def read_rec(path: Path) -> list[Event]:
     events = []
     # Bytes that are no text become characters that no number has, so that the row is named like any other bad row.
     for line, row in enumerate(csv.reader(path.read_text(errors="replace").splitlines()), 1):
-        if not row:  # a blank line, which the reference skips too
-            continue
-        where = f"{path}, line {line}"
-        if len(row) != 4:
-            raise InputError(f"{where}: must be channel,start,stop,label (found {','.join(row)!r})")
-        numbers = []
-        for field, text in zip(("channel", "start", "stop", "label"), row, strict=True):
-            try:
-                numbers.append(float(text))
-            except ValueError:
-                raise InputError(f"{where}: {field}: must be a number (found {text!r})") from None
-        channel, start, stop, label = numbers
-        if channel not in range(len(BIPOLAR)):
-            raise InputError(f"{where}: channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
-        if label - FIRST_CODE not in range(len(CLASSES)):
-            raise InputError(f"{where}: label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
-        if not 0 <= start < stop < np.inf:
-            raise InputError(f"{where}: start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
-        events.append(Event(int(channel), start, stop, int(label) - FIRST_CODE))
+        if row:  # the reference skips a blank line too
+            events.append(_read_event(f"{path}, line {line}", row))
     if not events:
         raise InputError(f"{path}: must hold at least one event")
     return events
@@ -137,6 +140,8 @@ def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, s
     Args:
         signals: (19, samples) float64 in volts, in the order of ``ELECTRODES``.
         rate_hz: their sampling rate.
+        filtering: band, notch and the rate to resample to.
+        sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
 
     Returns:
         (22, samples) float64 in units of 100 uV.
@@ -174,11 +179,16 @@ def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | Non
 
 
 def window_starts(events: Sequence[Event | Span], samples: int, rate_hz: float, where: str) -> list[int]:
-    """First sample of each event's window (see :func:`window_start`).
+    """Return the first sample of each event's window (see :func:`window_start`).
 
     Args:
-        events, samples, rate_hz: of a recording, resampled.
+        events: events of a recording.
+        samples: length of the recording in samples, once it is resampled.
+        rate_hz: its sampling rate then.
         where: name of the recording or its file, for the error.
+
+    Returns:
+        a first sample for each event; it may be negative, as a window at the start goes on at the recording's end.
 
     Raises:
         InputError: an event has no window; the message names it and the rule.

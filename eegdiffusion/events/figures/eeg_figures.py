@@ -58,11 +58,15 @@ def traces(
     """Draw real signals beside generated ones on the same scale.
 
     Args:
-        real, generated: (channels, signals, samples), uV.
-        channels: names.
-        rate_hz: sampling rate.
-        title: of the figure.
+        real: (channels, signals, samples) in microvolts.
+        generated: the same of generated signals.
+        channels: names of the channels.
+        rate_hz: sampling rate of both.
+        title: title of the figure.
         each: signals that are shown of each channel.
+
+    Returns:
+        a figure of two columns.
     """
     real, generated = (array[:, :each].reshape(-1, array.shape[-1]) for array in (real, generated))
     # 99.5 % of both kinds of signal stay within their row, and one large wave does not flatten the others.

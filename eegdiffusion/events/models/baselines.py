@@ -36,7 +36,8 @@ class Baseline(nn.Module):
 
     Args:
         model: the model, built for one feature ``signal`` of shape (channels, samples) and one label ``label``.
-        channels, samples: shape of a window.
+        channels: channels of a window.
+        samples: samples of a window.
     """
 
     def __init__(self, model: BaseModel, channels: int, samples: int):
@@ -62,7 +63,8 @@ def build_baseline(name: str, channels: int, samples: int, classes: int) -> Base
 
     Args:
         name: ``sparcnet`` or ``contrawr``.
-        channels, samples: shape of a window.
+        channels: channels of a window.
+        samples: samples of a window.
         classes: number of classes.
 
     Raises:

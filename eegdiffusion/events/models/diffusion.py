@@ -41,7 +41,7 @@ def noise_scheduler(
 def velocity_loss(
     model: nn.Module, schedule: DDPMScheduler, x: Tensor, step: Tensor, channel: Tensor, noise: Tensor
 ) -> Tensor:
-    """Mean squared error between the predicted and the true velocity.
+    """Return the mean squared error between the predicted and the true velocity (Salimans & Ho, arXiv:2202.00512).
 
     Args:
         model: SSMDP, or anything with its forward.
@@ -59,13 +59,20 @@ def velocity_loss(
 def forward_process(
     signals: Tensor, step: int | None, noise: str, schedule: DDPMScheduler, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Signals as the latents' ablations feed them to the backbone, same shape.
+    """Make the signals that the ablations of the latents feed to the backbone (EEGDM, arXiv:2508.14086).
 
     Args:
-        signals: (B, ...).
-        step: 0-based diffusion step.
+        signals: clean signals, (B, ...).
+        step: 0-based diffusion step; it may be None where ``noise`` is ``none``.
         noise: ``none``: as they are; ``scaled``: the forward process with zero noise; ``random``: the forward process.
-        generator: for ``random``.
+        schedule: noise schedule, from :func:`noise_scheduler`.
+        generator: source of the noise where ``noise`` is ``random``; the noise is drawn on its device.
+
+    Returns:
+        signals of the same shape.
+
+    Raises:
+        InputError: ``noise`` is none of the three, or lacks the step or the generator that it needs.
     """
     if noise not in NOISES:
         raise InputError(f"noise: must be one of {', '.join(NOISES)} (found {noise!r})")
@@ -102,6 +109,7 @@ def sample(
         sampler: ``ddpm`` walks t = T - 1 .. 1 and, like the public implementation, leaves out t = 0; ``ddim`` walks
             ``steps`` evenly spaced steps.
         clip_sample: see :func:`noise_scheduler`.
+        steps: steps of ``ddim``; ``ddpm`` takes no notice of it.
 
     Returns:
         (B, 1, L) in the embedded units of the training data.

@@ -84,11 +84,12 @@ class _Vandermonde(torch.autograd.Function):
 def s4d_kernel(
     inv_dt: Tensor, A_real: Tensor, A_imag: Tensor, B: Tensor, C: Tensor, length: int, step_factor: float = 1.0
 ) -> Tensor:
-    """Zero-order-hold S4D kernels, one per channel and direction.
+    """Return zero-order-hold S4D kernels, one per channel and direction (Gu et al. 2022, arXiv:2206.11893).
 
     Args:
         inv_dt: log of the time step, (H, 1).
-        A_real, A_imag: A = -exp(A_real) - i A_imag, (H, N).
+        A_real: log of the negated real part of the diagonal state matrix, A = -exp(A_real) - i A_imag, (H, N).
+        A_imag: negated imaginary part of A, (H, N).
         B: real and imaginary part of the input vector, (1, H, N, 2).
         C: real and imaginary part of the output vector, (S, H, N, 2), S directions.
         length: L, samples.

@@ -60,12 +60,15 @@ def tokens(
     """Transform signals, take them through the forward process that ``latents`` names, and pool the latents.
 
     Args:
+        backbone: the frozen backbone.
+        transform: what its signals have to pass first.
+        latents: which latents to take, and what enters the backbone.
         signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
-        generator: of the noise where ``latents.noise`` is ``random``.
+        generator: source of the noise where ``latents.noise`` is ``random``.
         check: refuse constant and clipped channels.
 
     Returns:
-        (batch, layers, pools, channels, width)
+        (batch, layers, pools, channels, width) float32.
     """
     if latents.rate != 1:
         resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)

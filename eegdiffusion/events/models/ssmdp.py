@@ -121,10 +121,14 @@ class SSMDP(ModelMixin, ConfigMixin):
             x: noisy signals, (B, 1, L).
             step: 0-based diffusion step, (B, 1), integer.
             channel: montage index, (B, 1), integer.
-            rate, rate_convention: see :func:`step_factor`.
+            rate: sampling rate relative to that of training (0.95 for 190 Hz).
+            rate_convention: ``physical`` or ``reference``, see :func:`step_factor`.
 
         Returns:
-            (B, 1, L)
+            the velocity, (B, 1, L).
+
+        Raises:
+            InputError: a shape or a value breaks its rule; the message names both.
         """
         if x.dim() != 3 or x.shape[1] != 1:
             raise InputError(f"x: must have shape (batch, 1, samples) (found {tuple(x.shape)})")
@@ -166,7 +170,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         part: int | None = None,
         check: bool = True,
     ) -> Tensor:
-        """Latent activity of every layer for multi-channel EEG.
+        """Return the latent activity of every layer for multi-channel EEG (EEGDM, arXiv:2508.14086, section 4).
 
         Args:
             signals: (B, C, L); the signal goes in as it is, without noise.
@@ -201,16 +205,26 @@ class SSMDP(ModelMixin, ConfigMixin):
         part: int | None = None,
         check: bool = True,
     ) -> Tensor:
-        """Pooled latents, layer by layer: the same numbers as :func:`pool_latents` of :meth:`latents`.
+        """Return pooled latents, layer by layer: the same numbers as :func:`pool_latents` of :meth:`latents`.
 
         Args:
+            signals: (B, C, L); the signal goes in as it is, without noise.
             window: samples to a pool; None: one second, that is 200 samples times ``rate``. Under the ``reference``
                 convention it is 200 samples at any rate, and samples that fill no window are dropped.
             statistic: ``std`` (unbiased) or ``mean``.
-            signals, kind, step, channels, rate, rate_convention, part, check: as in :meth:`latents`.
+            kind: ``gate``, ``filter`` or ``inter``, their product.
+            step: 0-based diffusion step, for all channels or one each; None leaves it out of the conditioning.
+            channels: montage index of each channel; None: all channels of the montage in order.
+            rate: sampling rate relative to that of training (0.95 for 190 Hz).
+            rate_convention: ``physical`` or ``reference``, see :func:`step_factor`.
+            part: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
+            check: refuse constant and clipped channels.
 
         Returns:
             (B, n, p, C, H) float32, p pools.
+
+        Raises:
+            InputError: an argument breaks its rule; the message names both.
         """
         factor = step_factor(rate, rate_convention)
         reference = rate_convention == "reference"

@@ -163,10 +163,14 @@ def load_published(checkpoint: Path | str | Mapping, weights: str = "ema") -> SS
     """Make whichever of the two a published checkpoint holds.
 
     Args:
-        checkpoint, weights: as in :func:`load_published_backbone`.
+        checkpoint: path of a Lightning checkpoint, or a state dict whose names may carry a prefix.
+        weights: ``ema`` or ``online``.
+
+    Returns:
+        the backbone or the classifier, in evaluation mode.
 
     Raises:
-        InputError: as there.
+        InputError: not such a file; weights are missing, unknown or misshapen (all named); an option is not supported.
     """
     _, state, _ = _open(checkpoint, weights)
     classifier = any(name.startswith(("extractor.", "decoder.", "classifier.")) for name in state)

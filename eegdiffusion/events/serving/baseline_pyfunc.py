@@ -32,6 +32,7 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
     """
 
     def load_context(self, context) -> None:
+        """Read the baseline from the model's artifacts."""
         folder = Path(context.artifacts["baseline"])
         self.preprocessing = asdict(read_preprocessing(folder / PREPROCESSING))
         self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
@@ -39,6 +40,7 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
+        """Return the probabilities of windows (n, 22, 1000) in 100 uV: (n, classes) float32."""
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         return self.model(signals).softmax(-1).numpy()
 

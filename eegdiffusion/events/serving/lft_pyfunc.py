@@ -35,6 +35,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
     """
 
     def load_context(self, context) -> None:
+        """Read backbone, LFT, latents and preprocessing from the model's artifacts."""
         self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
         self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
@@ -43,6 +44,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
+        """Return the probabilities of windows (n, 22, 1000) in 100 uV: (n, classes) float32."""
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         tokens = signal_transform.tokens(
             self.backbone, self.transform, self.latents, signals, torch.Generator().manual_seed(0)

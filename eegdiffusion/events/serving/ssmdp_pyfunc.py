@@ -29,10 +29,12 @@ class Velocity(mlflow.pyfunc.PythonModel):
     """Predicts the diffusion velocity."""
 
     def load_context(self, context) -> None:
+        """Read the backbone from the model's artifacts."""
         self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
+        """Return the velocity (n, 1, samples) of ``x`` (n, 1, samples) at ``step`` and ``channel``, (n, 1) each."""
         x, step, channel = (torch.as_tensor(np.asarray(model_input[name])) for name in ("x", "step", "channel"))
         return self.backbone(x, step, channel).numpy()
 

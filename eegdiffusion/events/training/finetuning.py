@@ -87,13 +87,17 @@ def train_lft(
     """Train an LFT from a seed.
 
     Args:
-        train, validation: tokens and labels.
-        settings: sizes and optimisation.
-        classes: number of labels.
-        seed: of weights and order.
-        hardware: where to run.
+        train: tokens and labels of the training split.
+        validation: tokens and labels of the validation split.
+        settings: sizes of the LFT and how it is optimised.
+        classes: number of classes.
+        seed: seed of the weights and of the order of the samples.
+        hardware: devices, precision and loader workers.
         work: folder for checkpoints, from which an interrupted training goes on.
-        logger: a Lightning logger.
+        logger: a Lightning logger; None logs nothing.
+
+    Returns:
+        the classifier with the averaged weights of the best validation.
     """
     n_layer, n_pool, n_channel, d_model = validation.shape
     torch.manual_seed(seed)

@@ -41,6 +41,7 @@ class Pretraining(EMALightningModule):
         return steps, torch.randn((samples, 1, length), generator=generator)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the velocity loss of a batch at random steps, and log it as ``train_loss``."""
         length = batch["signal"].shape[-1]
         key = TRAINING, self.current_epoch, batch_idx
         steps, noise = self._steps_and_noise(self.optimisation.batch_size, length, *key)
@@ -49,11 +50,13 @@ class Pretraining(EMALightningModule):
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add the velocity loss of a batch under the averaged weights, at steps and noise that are always the same."""
         samples, _, length = batch["signal"].shape
         steps, noise = self._steps_and_noise(samples, length, VALIDATION, batch_idx)
         loss = self._loss(self.ema_model, batch, steps.to(self.device), noise.to(self.device))
         self.validation_loss.update(loss, samples)
 
     def on_validation_epoch_end(self) -> None:
+        """Log the mean loss of the split as ``validation_loss``."""
         self.log("validation_loss", self.validation_loss.compute(), prog_bar=True)
         self.validation_loss.reset()

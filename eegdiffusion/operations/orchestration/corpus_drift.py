@@ -27,9 +27,13 @@ def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pan
     """Compare new recordings of a corpus with the known ones (see :func:`.permutation_drift.compare`).
 
     Args:
-        root: the corpus.
-        known, new: EDF files relative to it, valid ones.
+        root: folder of the corpus.
+        known: valid EDF files of the corpus, relative to it.
+        new: valid EDF files that arrived, relative to it.
         limit: scores above it count as drift.
+
+    Returns:
+        a row for each feature, see :func:`.permutation_drift.compare`.
     """
     profiles = {path: _profile(root, path) for path in tqdm([*known, *new], desc="drift", unit="recording")}
     return compare([profiles[path] for path in known], [profiles[path] for path in new], limit)
@@ -39,7 +43,7 @@ def log(table: pandas.DataFrame, known: list[Path], new: list[Path], limit: floa
     """Keep a comparison as a run of the experiment ``eeg_ingest``; return the run's id.
 
     Raises:
-        Unavailable: the server is away.
+        UnavailableError: the server is away.
     """
     server.experiment(EXPERIMENT)
     with mlflow.start_run(run_name=f"drift of {len(new)} recordings") as run:

@@ -210,6 +210,7 @@ def confirm(state_path: Path) -> None:
 
 
 def main() -> int | None:
+    """Look at every corpus, or take what was announced as known; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m eegdiffusion.operations.orchestration.corpus_watch", description=__doc__
     )

@@ -150,6 +150,7 @@ def _keep_checkpoints(clone: Path, run: str) -> None:
 
 
 def main() -> int | None:
+    """Open a run's branch, run a stage in a clone, close the run, or run a command after a pull of data."""
     parser = argparse.ArgumentParser(prog="python -m eegdiffusion.operations.orchestration.isolated")
     actions = parser.add_subparsers(dest="action", required=True)
     opening = actions.add_parser("open")

@@ -99,6 +99,7 @@ def check_stages(actual: set[str], expected: list[str]) -> None:
 
 
 def main() -> None:
+    """Open a run's workspace, and remove those of the oldest finished runs."""
     parser = argparse.ArgumentParser(
         prog="python -m eegdiffusion.operations.orchestration.open_run", description=__doc__
     )

@@ -131,9 +131,10 @@ def compare(corpus: list[Profile], drop: list[Profile], limit: float, seed: int 
     """Compare a drop of recordings with the corpus.
 
     Args:
-        corpus, drop: a profile for each recording, at least one in both; the same electrodes in all.
+        corpus: a profile for each known recording, at least one.
+        drop: a profile for each new recording, at least one, of the same electrodes.
         limit: scores above it, and beyond chance, count as drift. For the index 0.1 is called small, 0.25 large.
-        seed: of the divisions that are drawn, where there are more than ``DIVISIONS``.
+        seed: seed of the divisions that are drawn, where there are more than ``DIVISIONS``.
 
     Returns:
         a row for each band (log10 of the power) and the amplitude (log10): ``score`` is the population stability index

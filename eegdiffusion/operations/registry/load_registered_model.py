@@ -13,7 +13,7 @@ def load_registered_model(uri: str) -> mlflow.pyfunc.PyFuncModel:
 
     Raises:
         InputError: there is no such model.
-        Unavailable: the server is away for too long.
+        UnavailableError: the server is away for too long.
     """
     server.wait()
     # Advice to the authors of models.

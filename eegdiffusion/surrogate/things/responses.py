@@ -113,10 +113,11 @@ def low_level_features(images: list[Image.Image]) -> np.ndarray:
 
 
 def strengths(low: np.ndarray, high: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """Strength of each component for each image: principal components of the features, of unit variance.
+    """Return the strength of each component for each image: principal components of the features, of unit variance.
 
     Args:
-        low, high: features of all images, (images, features) each.
+        low: low-level features of all images, (images, features).
+        high: high-level features of all images, (images, features).
         fitted: (images,) bool, those that the components are fitted to: the training images.
 
     Returns:
@@ -209,10 +210,11 @@ def recording(
         onsets: (trials,) samples.
         images: (trials,) row of the responses, or -1 where a trial has none.
         responses: (images, 63, samples).
-        samples: of the recording.
+        samples: length of the recording in samples.
+        rng: source of all randomness.
 
     Returns:
-        (63, samples) microvolts.
+        (63, samples) in microvolts.
     """
     signals = stretch(rest, samples, rng)
     length = responses.shape[2]

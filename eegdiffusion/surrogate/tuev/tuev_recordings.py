@@ -187,8 +187,10 @@ def add_events(
 
     Args:
         background: (electrodes, samples), volts, at :data:`SFREQ`.
-        electrodes: TUEV's names.
-        snr: see :class:`SurrogateTuev`.
+        electrodes: TUEV's names of the electrodes.
+        subject: how the subject's events look.
+        snr: strength of the events over the background, see :class:`SurrogateTuev`.
+        rng: source of all randomness.
 
     Returns:
         (electrodes, samples), volts, and the table of events; see :class:`Recording`.
@@ -260,8 +262,10 @@ def _involved(label: str, seen: np.ndarray, rng: np.random.Generator) -> list[in
     """Choose the channels that an event is marked on.
 
     Args:
+        label: class of the event.
         seen: (pairs,), peak to peak in this second: of what was added, or of the background for BCKG, which is marked
             on quiet channels because the real EEG has artefacts of its own.
+        rng: source of all randomness.
     """
     most = rng.integers(1, MOST_CHANNELS[label], endpoint=True)
     order = np.argsort(seen, kind="stable")

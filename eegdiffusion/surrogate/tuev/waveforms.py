@@ -53,10 +53,14 @@ def electrode_pop(t: np.ndarray, decay: float) -> np.ndarray:
 
 
 def muscle_burst(rng: np.random.Generator, channels: int, samples: int, sfreq: float, band) -> np.ndarray:
-    """Band-limited noise under a tapered envelope, independent on each channel, of standard deviation about 1.
+    """Draw band-limited noise under a tapered envelope, independent on each channel, of standard deviation about 1.
 
     Args:
-        band: lower and upper edge, Hz.
+        rng: source of all randomness.
+        channels: number of channels.
+        samples: length in samples.
+        sfreq: sampling rate in Hz.
+        band: lower and upper edge of the band in Hz.
 
     Returns:
         (channels, samples)

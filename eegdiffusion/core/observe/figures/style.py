@@ -40,10 +40,12 @@ def figure_with_axes(
     """Make a figure with a grid of axes without upper and right spines.
 
     Args:
-        title: of the figure.
-        width, height: of the figure, in inches.
-        rows, columns: of the grid.
-        options: passed to :meth:`matplotlib.figure.Figure.subplots`.
+        title: title of the figure.
+        width: width of the figure in inches.
+        height: height of the figure in inches.
+        rows: rows of the grid.
+        columns: columns of the grid.
+        **options: passed to :meth:`matplotlib.figure.Figure.subplots`.
 
     Returns:
         the figure, and its axes row by row.

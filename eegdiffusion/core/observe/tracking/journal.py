@@ -18,7 +18,7 @@ from mlflow.utils.proto_json_utils import message_to_json
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from eegdiffusion.core.observe.tracking import server
-from eegdiffusion.core.runtime.errors import EXIT_UNAVAILABLE, Unavailable
+from eegdiffusion.core.runtime.errors import EXIT_UNAVAILABLE, UnavailableError
 
 NAME = "metrics.jsonl"
 BATCH = 1000
@@ -100,10 +100,10 @@ class Journal:
         """Wait until everything is sent.
 
         Raises:
-            Unavailable: it was not within ``EEG_TRACKING_WAIT_SECONDS``; the file keeps it.
+            UnavailableError: it was not within ``EEG_TRACKING_WAIT_SECONDS``; the file keeps it.
         """
         if not self._wait(server.patience_s()):
-            raise Unavailable(
+            raise UnavailableError(
                 f"{server.uri()}: MLflow did not take this run's metrics within {server.patience_s():g} s "
                 f"({self._error or 'no answer yet'}). {self.path} keeps them, and the training its checkpoints: run "
                 "the same command again, or send the metrics alone with "
@@ -172,6 +172,6 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except Unavailable as error:
+    except UnavailableError as error:
         print(f"journal: {error}", file=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error

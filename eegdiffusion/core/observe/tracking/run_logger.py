@@ -19,10 +19,12 @@ class RunLogger(Logger):
 
     @property
     def name(self) -> str:
+        """Name of the logger, which Lightning asks for."""
         return "mlflow"
 
     @property
     def version(self) -> str:
+        """MLflow's id of the run."""
         return self.run_id
 
     def log_hyperparams(self, params, *args, **kwargs) -> None:

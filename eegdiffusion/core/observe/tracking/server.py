@@ -9,7 +9,7 @@ import mlflow
 import requests
 from filelock import FileLock
 
-from eegdiffusion.core.runtime.errors import Unavailable
+from eegdiffusion.core.runtime.errors import UnavailableError
 
 LOCAL = Path("mlruns")
 
@@ -50,12 +50,12 @@ def wait() -> None:
     """Wait for the server.
 
     Raises:
-        Unavailable: it did not answer within ``EEG_TRACKING_WAIT_SECONDS``.
+        UnavailableError: it did not answer within ``EEG_TRACKING_WAIT_SECONDS``.
     """
     deadline, told = time.monotonic() + patience_s(), False
     while not answers():
         if time.monotonic() >= deadline:
-            raise Unavailable(
+            raise UnavailableError(
                 f"MLFLOW_TRACKING_URI: {uri()} did not answer within {patience_s():g} s; start the server, or unset "
                 "the variable to use the local store"
             )
@@ -69,7 +69,7 @@ def experiment(name: str) -> None:
     """Make an experiment the active one, created when missing.
 
     Raises:
-        Unavailable: see :func:`wait`.
+        UnavailableError: see :func:`wait`.
     """
     wait()
     mlflow.set_tracking_uri(uri())

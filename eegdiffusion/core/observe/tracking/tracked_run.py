@@ -70,7 +70,7 @@ def tracked(
         the logger of the run's metrics, for Lightning and for the stage; ``None`` in followers of a distributed run.
 
     Raises:
-        Unavailable: the server is away too long; the same command started again goes on with the same run.
+        UnavailableError: the server is away too long; the same command started again goes on with the same run.
     """
     if not stage.is_rank_zero:
         yield None

@@ -22,7 +22,7 @@ LARGE = 1 << 16
 class Span:
     """Bytes that were left in the file."""
 
-    __slots__ = ("offset", "length")
+    __slots__ = ("length", "offset")
 
     def __init__(self, offset: int, length: int):
         self.offset, self.length = offset, length
@@ -80,7 +80,7 @@ class _Buffer(_Array):
 class _Scalar:
     """A NumPy number."""
 
-    __slots__ = ("dtype", "data")
+    __slots__ = ("data", "dtype")
 
     def __init__(self, dtype: _DType, data=b""):
         self.dtype, self.data = dtype, data
@@ -149,6 +149,7 @@ class Unpickler(pickle._Unpickler):
         self._opened, self._names, self._mapped = file, names, mapped
 
     def find_class(self, module: str, name: str):
+        """Return what a global stands for, or raise ``UnpicklingError`` where it is not in the list."""
         if (module, name) not in self._names:
             raise pickle.UnpicklingError(f"names {module}.{name}, which no such data set needs")
         return self._names[module, name]

@@ -36,7 +36,7 @@ class _Kind:
 class _Tensor:
     """A view of a storage; ``places`` tells where in the file the storages begin."""
 
-    __slots__ = ("storage", "first", "shape", "strides", "places")
+    __slots__ = ("first", "places", "shape", "storage", "strides")
 
     def __init__(self, storage: tuple, first: int, shape: tuple, strides: tuple, *_unused):
         self.storage, self.first, self.shape, self.strides = storage, first, shape, strides
