@@ -31,10 +31,10 @@ def _here(name: str) -> dict:
     if name not in _rows() or name in models.ROWS:
         keep_freed_memory()
     if name in ("limit", "growth"):
-        found = getattr(limits, name)()
-        return asdict(found) | {"bound_s": found.bound_s} if name == "limit" else found
-    found = _rows()[name]()
-    return asdict(found) | {"ratio": found.ratio}
+        result = getattr(limits, name)()
+        return asdict(result) | {"bound_s": result.bound_s} if name == "limit" else result
+    result = _rows()[name]()
+    return asdict(result) | {"ratio": result.ratio}
 
 
 def _apart(name: str) -> dict:
@@ -43,13 +43,13 @@ def _apart(name: str) -> dict:
     if kept.exists():
         return json.loads(kept.read_text())
     print(name, file=sys.stderr)
-    done = subprocess.run([sys.executable, "-m", "benchmarks", name], stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise SystemExit(f"benchmarks: {name} failed with status {done.returncode}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run([sys.executable, "-m", "benchmarks", name], stdout=subprocess.PIPE, text=True)
+    if process.returncode:
+        raise SystemExit(f"benchmarks: {name} failed with status {process.returncode}")
+    result = json.loads(process.stdout.splitlines()[-1])
     WORK.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(found))
-    return found
+    kept.write_text(json.dumps(result))
+    return result
 
 
 def _machine() -> str:
@@ -74,20 +74,20 @@ def _table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _limits(found: dict) -> str:
+def _limits(limit: dict) -> str:
     return (
-        f"A training step of batch 8 takes {found['step_s']:.2f} s. Its linear maps and transforms are "
-        f"{found['gflop']:.0f} GFLOP, its activations and their gradients {found['gbyte']:.1f} GB. At the rates that "
-        f"the same run measured ({found['gflops']:.0f} GFLOP/s for a matrix product, {found['gbytes']:.1f} GB/s for a "
-        f"copy) that is {found['bound_s']:.2f} s: the step reaches {found['bound_s'] / found['step_s']:.0%} of the "
+        f"A training step of batch 8 takes {limit['step_s']:.2f} s. Its linear maps and transforms are "
+        f"{limit['gflop']:.0f} GFLOP, its activations and their gradients {limit['gbyte']:.1f} GB. At the rates that "
+        f"the same run measured ({limit['gflops']:.0f} GFLOP/s for a matrix product, {limit['gbytes']:.1f} GB/s for a "
+        f"copy) that is {limit['bound_s']:.2f} s: the step reaches {limit['bound_s'] / limit['step_s']:.0%} of the "
         f"bound. Transforms do not run at the rate of a matrix product, so the bound itself cannot be reached."
     )
 
 
-def _growth(found: dict) -> str:
+def _growth(growth: dict) -> str:
     names = {"batch": "training step, batch", "layers": "forward + backward, layers", "windows": "tokens, windows"}
     lines = ["| | " + "size: seconds (seconds for each) |", "|---|---|"]
-    for key, points in found.items():
+    for key, points in growth.items():
         cells = ", ".join(f"{size}: {s:.2f} ({s / size:.3f})" for size, s in points)
         lines.append(f"| {names[key]} | {cells} |")
     return "\n".join(lines)

@@ -42,22 +42,22 @@ def main() -> None:
     stages = parser.parse_args().stages
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        whole = stub(root / "whole" / "repository", graph(stages), "{}\n")
+        graph_at_once = stub(root / "whole" / "repository", graph(stages), "{}\n")
         single = stub(root / "single" / "repository", graph(stages), "{}\n")
         airflow = start(root / "home", stub(root / "dag" / "repository", graph(stages), "{}\n"))
-        at_once = timed(whole, "dvc", "repro")
+        at_once = timed(graph_at_once, "dvc", "repro")
         one_by_one = [timed(single, "dvc", "repro", "--single-item", f"stage{n}") for n in range(stages)]
-        found = airflow.dag("eeg_retrain")
-        if found["state"] != "success":
-            raise RuntimeError(found["log"])
-    tasks = [seconds for name, seconds in found["seconds"].items() if name.startswith("stage")]
+        dag_run = airflow.dag("eeg_retrain")
+        if dag_run["state"] != "success":
+            raise RuntimeError(dag_run["log"])
+    tasks = [seconds for name, seconds in dag_run["seconds"].items() if name.startswith("stage")]
     print(f"| {stages} trivial stages in a chain | total (s) | per stage (s) |\n|---|---:|---:|")
     print(f"| `dvc repro` | {at_once:.1f} | {at_once / stages:.2f} |")
     print(
         f"| `dvc repro --single-item`, one after another | {sum(one_by_one):.1f} | {statistics.mean(one_by_one):.2f} |"
     )
     print(f"| tasks of `eeg_retrain` (`process`) | {sum(tasks):.1f} | {statistics.mean(tasks):.2f} |")
-    span = found["span"]
+    span = dag_run["span"]
     print(f"| from the first stage's start to the last one's end | {span:.1f} | {span / stages:.2f} |")
 
 

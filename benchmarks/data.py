@@ -67,17 +67,17 @@ def reading(windows: int = 2000, batch: int = 32) -> Row:
     """Shuffled event windows in batches; the page cache is warm for both."""
     rng = np.random.default_rng(0)
     with folder() as path:
-        found = _store(path / "store", rng, windows)
+        store = _store(path / "store", rng, windows)
         (path / "pickles").mkdir()
         for k in range(windows):
-            sample = found[k]
+            sample = store[k]
             (path / "pickles" / f"{k}.pkl").write_bytes(pickle.dumps(sample, protocol=pickle.HIGHEST_PROTOCOL))
         order = rng.permutation(windows).tolist()
         batches = [order[first : first + batch] for first in range(0, windows, batch)]
 
         def ours():
             for members in batches:
-                found.__getitems__(members)
+                store.__getitems__(members)
 
         def plain():
             for members in batches:
@@ -147,10 +147,10 @@ def stored_bytes(windows: int, channels: int) -> Row:
         channels: that show the event of each, on average; each is a row, and a pickle of the window in the plain way.
     """
     with folder() as path:
-        found = _store(path / "store", np.random.default_rng(0), windows)
+        store = _store(path / "store", np.random.default_rng(0), windows)
         (path / "pickles").mkdir()
         for k in range(windows):
-            sample = found[k]
+            sample = store[k]
             for row in range(channels):
                 (path / "pickles" / f"{k}-row-{row}.pkl").write_bytes(pickle.dumps(sample))
             for channel, signal in enumerate(sample["signal"]):
@@ -169,8 +169,8 @@ def cached_bytes(windows: int = 256) -> Row:
         (path / "pickles").mkdir()
         tokens = rng.random((windows, 20, 5, 22, 128), dtype=np.float32) ** 2
         latent_cache.write_shard(path / "shard.arrow", latent_cache.encode(tokens, "uint8"))
-        for k, one in enumerate(tokens):
-            (path / "pickles" / f"{k}.pkl").write_bytes(pickle.dumps({"data": one, "label": 0}))
+        for k, window_tokens in enumerate(tokens):
+            (path / "pickles" / f"{k}.pkl").write_bytes(pickle.dumps({"data": window_tokens, "label": 0}))
         ours = (path / "shard.arrow").stat().st_size / windows / 1e6
         plain = _bytes(path / "pickles") / windows / 1e6
     sizes = f"{windows} windows, 20 layers, 5 pools, 22 channels, 128 wide, one event a window"

@@ -37,8 +37,8 @@ OPTIMISATION = Optimisation(
 
 def _demo() -> Generator:
     """The demo's generator with weights as they are drawn."""
-    made = make_generator(read("prepare_generator", PrepareGenerator), efficientnet_lite.WIDTH)
-    return made.to(torch.device("cpu"))
+    generator = make_generator(read("prepare_generator", PrepareGenerator), efficientnet_lite.WIDTH)
+    return generator.to(torch.device("cpu"))
 
 
 def cached(batch: int = 32) -> Row:
@@ -56,8 +56,8 @@ def cached(batch: int = 32) -> Row:
 
     def step(latents: torch.Tensor, features: torch.Tensor) -> None:
         optimiser.zero_grad()
-        found = guided(generator, controlnet, latents, steps, generator.condition(features), structure)
-        found.square().mean().backward()
+        predicted = guided(generator, controlnet, latents, steps, generator.condition(features), structure)
+        predicted.square().mean().backward()
         optimiser.step()
 
     return compare(
@@ -87,7 +87,7 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
         request = SamplingRequest(generator.latent_shape, seeds, steps=steps, guidance=2.0, batch_size=batch_size)
         generator.decode(sample(denoise, generator.scheduler, request, torch.device("cpu")))
 
-    found = compare(
+    row = compare(
         "pictures from conditions, UniPC with guidance and ControlNet",
         f"{pictures} pictures of {side} x {side}, {steps} steps, the demo's generator",
         lambda: run(32),
@@ -95,7 +95,7 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
         "one picture at a time",
         rounds=3,
     )
-    return replace(found, ours=found.ours / pictures, plain=found.plain / pictures, unit="s/picture")
+    return replace(row, ours=row.ours / pictures, plain=row.plain / pictures, unit="s/picture")
 
 
 def stable_diffusion() -> Generator:
@@ -130,8 +130,8 @@ def sd15_step(checkpointing: bool) -> dict[str, float]:
     for _ in range(2):
         begin = time.perf_counter()
         optimiser.zero_grad()
-        drawn = (part.to(device) for part in module.draw(batch["latent"].shape, 0))
-        module.losses(guide, batch, *drawn).mean().backward()
+        noise = (part.to(device) for part in module.draw(batch["latent"].shape, 0))
+        module.losses(guide, batch, *noise).mean().backward()
         optimiser.step()
         module.ema.update()
         if device.type == "cuda":
@@ -143,17 +143,17 @@ def sd15_step(checkpointing: bool) -> dict[str, float]:
 
 def memory() -> Row:
     """Peak memory of a process that trains a ControlNet at Stable Diffusion 1.5's size, with and without."""
-    found = {}
+    usage = {}
     for checkpointing in (True, False):
         code = f"import json; from benchmarks import generation as g; print(json.dumps(g.sd15_step({checkpointing})))"
-        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-        found[checkpointing] = json.loads(done.stdout.splitlines()[-1])
+        process = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+        usage[checkpointing] = json.loads(process.stdout.splitlines()[-1])
     return Row(
         "memory of a ControlNet training step, gradient checkpointing",
-        f"batch 1, 512 x 512, shapes of Stable Diffusion 1.5, random weights; {found[True]['seconds']:.0f} s against "
-        f"{found[False]['seconds']:.0f} s a step",
-        found[True]["gib"],
-        found[False]["gib"],
+        f"batch 1, 512 x 512, shapes of Stable Diffusion 1.5, random weights; {usage[True]['seconds']:.0f} s against "
+        f"{usage[False]['seconds']:.0f} s a step",
+        usage[True]["gib"],
+        usage[False]["gib"],
         "activations kept",
         unit="GiB",
     )

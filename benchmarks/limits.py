@@ -95,12 +95,12 @@ def growth() -> dict[str, list[tuple[int, float]]]:
         return lambda: model.tokens(signals)
 
     def points(make, sizes) -> list[tuple[int, float]]:
-        found = []
+        measured = []
         for size in sizes:
             call = make(size)
             call()
-            found.append((size, median(seconds(call) for _ in range(3))))
-        return found
+            measured.append((size, median(seconds(call) for _ in range(3))))
+        return measured
 
     return {
         "batch": points(training, (4, 8, 16)),

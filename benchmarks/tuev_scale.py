@@ -51,9 +51,9 @@ def measure(workspace: Path, stage: str) -> tuple[float, float]:
     def watch() -> None:
         while not ended.wait(0.5):
             total = 0
-            for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+            for member in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
                 try:
-                    total += one.memory_full_info().pss
+                    total += member.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             peak[0] = max(peak[0], total / 2**30)

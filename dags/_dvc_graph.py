@@ -197,8 +197,8 @@ def _fill(value: object, scope: dict, where: str) -> object:
         return [_fill(entry, scope, where) for entry in value]
     if not isinstance(value, str):
         return value
-    if whole := _EXPRESSION.fullmatch(value):
-        return _lookup(whole[1], scope, where)
+    if expression := _EXPRESSION.fullmatch(value):
+        return _lookup(expression[1], scope, where)
     return _EXPRESSION.sub(lambda match: _text(_lookup(match[1], scope, where), where), value)
 
 

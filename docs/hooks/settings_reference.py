@@ -85,10 +85,10 @@ def _kind(node: ast.expr, path: Path, root: Path) -> str:
     if isinstance(node, ast.Constant):
         return "null" if node.value is None else f"`{node.value}`"
     if isinstance(node, ast.Name):
-        found = _find(node.id, path, root)
-        if found is None:
+        definition = _find(node.id, path, root)
+        if definition is None:
             return WORDS.get(node.id, f"`{node.id}`")
-        return f"a block `{node.id}`" if isinstance(found[0], ast.ClassDef) else _kind(*found, root)
+        return f"a block `{node.id}`" if isinstance(definition[0], ast.ClassDef) else _kind(*definition, root)
     if isinstance(node, ast.BinOp):
         return f"{_kind(node.left, path, root)} or {_kind(node.right, path, root)}"
     if isinstance(node, ast.Subscript):
@@ -124,9 +124,9 @@ def fields_of(node: ast.ClassDef, path: Path, root: Path, prefix: str = "") -> l
     """
     fields = []
     for base in node.bases:
-        found = _find(getattr(base, "id", ""), path, root)
-        if found and isinstance(found[0], ast.ClassDef):
-            fields += fields_of(*found, root, prefix)
+        definition = _find(getattr(base, "id", ""), path, root)
+        if definition and isinstance(definition[0], ast.ClassDef):
+            fields += fields_of(*definition, root, prefix)
     for position, statement in enumerate(node.body):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
@@ -172,9 +172,9 @@ def sections_of(root: Path = Path()) -> dict[str, tuple[ast.ClassDef, Path]]:
     sections = {}
     for path in sorted(root.glob("components/*/__main__.py")):
         for name, kind in _asked_for(path):
-            found = _find(getattr(kind, "id", ""), path, root)
-            if found and _is_settings(found[0]):
-                sections[name] = found
+            definition = _find(getattr(kind, "id", ""), path, root)
+            if definition and _is_settings(definition[0]):
+                sections[name] = definition
     for path in sorted([*root.glob("eegdiffusion/**/*.py"), *root.glob("components/*/settings.py")]):
         for node in _module(path).classes.values():
             words = re.search(r"[Ss]ection ``([a-z_]+)``", ast.get_docstring(node) or "")
@@ -183,8 +183,8 @@ def sections_of(root: Path = Path()) -> dict[str, tuple[ast.ClassDef, Path]]:
                 sections.setdefault(f"{words[1]}.<entry>" if entry else words[1], (node, path))
     # A part that one stage asks for stands in the table of the whole.
     return {
-        name: found
-        for name, found in sections.items()
+        name: definition
+        for name, definition in sections.items()
         if not any(name != other and name.startswith(f"{other}.") for other in sections)
     }
 

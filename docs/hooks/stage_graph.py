@@ -38,11 +38,11 @@ def edges(stages: dict[str, dict]) -> set[tuple[str, str]]:
     """Return the pairs (stage, stage that takes what it makes)."""
     return {
         (maker, taker)
-        for maker, made in stages.items()
-        for taker, taken in stages.items()
+        for maker, upstream in stages.items()
+        for taker, downstream in stages.items()
         if maker != taker
-        for output in _paths(made, "outs")
-        for dependency in _paths(taken, "deps")
+        for output in _paths(upstream, "outs")
+        for dependency in _paths(downstream, "deps")
         if _overlap(output, dependency)
     }
 

@@ -24,9 +24,9 @@ def check_fit(carried: "Preprocessing", stored: "Preprocessing", model: str, sto
     Raises:
         InputError: filters, montage, window, unit or classes differ.
     """
-    wanted, found = asdict(carried), asdict(stored)
-    for field in wanted.keys() - {"corpus"}:
-        expected, given = (list(v[field]) if field == "classes" else v[field] for v in (wanted, found))
+    trained_on, offered = asdict(carried), asdict(stored)
+    for field in trained_on.keys() - {"corpus"}:
+        expected, given = (list(v[field]) if field == "classes" else v[field] for v in (trained_on, offered))
         if expected != given:
             raise InputError(f"{store}: {field}: must be {expected}, as {model} was trained (found {given})")
 

@@ -142,12 +142,12 @@ def _encoder_figures(corpus: EncoderCorpus, number: int) -> list[PageFigure]:
         if result.experiment.pairs != "recorded":
             continue
         for run in result.runs:  # one of them, the best on the validation split, is kept to be drawn
-            drawn = draw_model("train_eeg_encoder", run.folder)
-            if drawn:
+            figures = draw_model("train_eeg_encoder", run.folder)
+            if figures:
                 return [
-                    PageFigure(drawn[name], f"eeg{number}_{name}", f"{caption}; {result.label}, {result.protocol}")
+                    PageFigure(figures[name], f"eeg{number}_{name}", f"{caption}; {result.label}, {result.protocol}")
                     for name, caption in ENCODER_CAPTIONS.items()
-                    if name in drawn
+                    if name in figures
                 ]
     return []
 

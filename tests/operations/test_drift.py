@@ -76,7 +76,7 @@ def stretches():
     """Real EEG at rest, eyes closed, in stretches that do not overlap: (stretches, 19, samples) in uV."""
     source = source_recordings()
     rows = [source.electrodes.index(SOURCE[name]) for name in ELECTRODES]
-    rest = signal.resample_poly(1e6 * source.rest["EC"][rows], 1, round(source.sfreq / RATE), axis=1)
+    rest = signal.resample_poly(1e6 * source.resting["EC"][rows], 1, round(source.sfreq / RATE), axis=1)
     length = round(SECONDS * RATE)
     count = rest.shape[1] // length
     rest = rest[:, : count * length].reshape(len(rows), count, length).transpose(1, 0, 2)

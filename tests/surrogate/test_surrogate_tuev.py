@@ -43,9 +43,9 @@ def contents(root):
 
 def test_source_is_real_eeg():
     source = source_recordings()
-    assert {task: data.shape for task, data in source.rest.items()} == {"EO": (32, 311510), "EC": (32, 310996)}
+    assert {task: data.shape for task, data in source.resting.items()} == {"EO": (32, 311510), "EC": (32, 310996)}
     power = {}
-    for task, data in source.rest.items():
+    for task, data in source.resting.items():
         psd, freqs = mne.time_frequency.psd_array_welch(
             data[source.electrodes.index("O1")], source.sfreq, 1, 20, n_fft=2000, verbose="ERROR"
         )
@@ -100,7 +100,7 @@ def test_no_two_recordings_share_a_stretch(options):
     ]
     assert len(taken) == options.train_subjects + options.repeat_subjects + options.eval_recordings
     for i, (task, start, stop) in enumerate(taken):
-        assert stop <= source_recordings().rest[task].shape[1] / source_recordings().sfreq
+        assert stop <= source_recordings().resting[task].shape[1] / source_recordings().sfreq
         for other, begin, end in taken[:i]:
             assert task != other or stop <= begin or end <= start
 

@@ -72,7 +72,7 @@ def fit_input(eeg: np.ndarray, sfreq: float, band: tuple[float, float] | None) -
         InputError: the band does not fit the sampling rate.
     """
     electrodes, samples = eeg.shape[1:]
-    plain = EpochInput(sfreq, samples, band, [0.0] * electrodes, [1.0] * electrodes)(eeg)
-    scale = plain.std((0, 2))
+    unscaled = EpochInput(sfreq, samples, band, [0.0] * electrodes, [1.0] * electrodes)(eeg)
+    scale = unscaled.std((0, 2))
     scale[scale == 0] = 1.0
-    return EpochInput(sfreq, samples, band, plain.mean((0, 2)).tolist(), scale.tolist())
+    return EpochInput(sfreq, samples, band, unscaled.mean((0, 2)).tolist(), scale.tolist())

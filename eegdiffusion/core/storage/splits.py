@@ -31,10 +31,10 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
         InputError: a split would be empty.
     """
     subjects = sorted(set(train))
-    drawn = np.random.RandomState(seed).choice(subjects, int(fraction * len(subjects)), replace=False).tolist()
+    validation = np.random.RandomState(seed).choice(subjects, int(fraction * len(subjects)), replace=False).tolist()
     splits = {
-        "train": [subject for subject in subjects if subject not in drawn],
-        "validation": sorted(drawn),
+        "train": [subject for subject in subjects if subject not in validation],
+        "validation": sorted(validation),
         "test": sorted(set(test)),
     }
     for name, members in splits.items():

@@ -192,13 +192,13 @@ def sample_segments(header: edf.Header) -> np.ndarray:
 
 def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
     """SHA-256 of a file and of what follows its header."""
-    whole, data = hashlib.sha256(), hashlib.sha256()
+    file_hash, data_hash = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
-        whole.update(file.read(header_bytes))
+        file_hash.update(file.read(header_bytes))
         while block := file.read(1 << 20):
-            whole.update(block)
-            data.update(block)
-    return whole.hexdigest(), data.hexdigest()
+            file_hash.update(block)
+            data_hash.update(block)
+    return file_hash.hexdigest(), data_hash.hexdigest()
 
 
 def subject_of(path: Path) -> tuple[str, str]:

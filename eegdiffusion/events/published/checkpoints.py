@@ -148,8 +148,8 @@ def load_published_classifier(
     classifier = PublishedClassifier(
         backbone,
         lft,
-        kind=_one(source, options, "query", "gate", KINDS),
-        statistic=_one(source, options, "reduce", "std", STATISTICS),
+        kind=_single_option(source, options, "query", "gate", KINDS),
+        statistic=_single_option(source, options, "reduce", "std", STATISTICS),
         window=window,
         channels=channels,
         steps=steps,
@@ -246,10 +246,10 @@ def _take(source: str, state: dict[str, Tensor], prefix: str, name: str, dims: i
 
 def _count(names: Mapping, pattern: str) -> int:
     """Return one more than the largest index that names carry."""
-    return 1 + max((int(found[1]) for name in names if (found := re.match(pattern, name))), default=-1)
+    return 1 + max((int(match[1]) for name in names if (match := re.match(pattern, name))), default=-1)
 
 
-def _one(source: str, options: Mapping, name: str, default: str, admitted: tuple[str, ...]) -> str:
+def _single_option(source: str, options: Mapping, name: str, default: str, admitted: tuple[str, ...]) -> str:
     """Return an option that is a name or a list of one."""
     value = options.get(name, default)
     values = [value] if isinstance(value, str) else value

@@ -89,20 +89,20 @@ def draw_card_figures(card: CardData) -> dict[str, Figure]:
     All of it is drawn from tables and arrays that the stage stored; no figure of a stage is read.
     """
     folders = [result.folder for result in card.results]
-    drawn = {}
+    figures = {}
     if folders and all((folder / "predictions.parquet").is_file() for folder in folders):
-        drawn["confusion"] = _confusion(card, folders)
+        figures["confusion"] = _confusion(card, folders)
     if folders and all((folder / "curves.csv").is_file() for folder in folders):
-        drawn["learning_curves"] = _learning_curves(card, folders)
+        figures["learning_curves"] = _learning_curves(card, folders)
     if (card.folder / "generated").is_dir():
         backbone = read_backbone(card.folder)
         title = f"Real and generated EEG, {card.title}"
-        drawn["generated"] = eeg_figures.traces(
+        figures["generated"] = eeg_figures.traces(
             backbone.real, backbone.generated, backbone.channels, backbone.rate_hz, title
         )
     stored = draw_model(card.config.stage, card.folder) if card.results else {}
     # Of a model of one seed these are the learning curves once more.
-    return drawn | {name: figure for name, figure in stored.items() if name != "curves"}
+    return figures | {name: figure for name, figure in stored.items() if name != "curves"}
 
 
 def _confusion(card: CardData, folders: Sequence[Path]) -> Figure:
@@ -172,10 +172,10 @@ def write_card(card: CardData, folder: Path) -> str:
     Returns:
         the card without figures, cut to what a description can hold.
     """
-    drawn = draw_card_figures(card)
-    save_figures(drawn, folder)
-    (folder / CARD_FILE).write_text(render_card(card, list(drawn), standalone=True))
-    return truncate_card(render_card(card, list(drawn), standalone=False))
+    figures = draw_card_figures(card)
+    save_figures(figures, folder)
+    (folder / CARD_FILE).write_text(render_card(card, list(figures), standalone=True))
+    return truncate_card(render_card(card, list(figures), standalone=False))
 
 
 def truncate_card(text: str, limit: int = DESCRIPTION_LIMIT) -> str:

@@ -40,14 +40,14 @@ def draw(cache: Path, options: SurrogateThings, rng: np.random.Generator) -> tup
     wanted = options.concepts + options.test_concepts
     if wanted > len(names):
         raise InputError(f"concepts: {wanted} concepts were asked for; there are drawings of {len(names)}")
-    drawn = scenes.drawings(font(cache), [list(names)[k] for k in rng.permutation(len(names))[:wanted]])
-    characters = list(drawn)
+    drawings = scenes.drawings(font(cache), [list(names)[k] for k in rng.permutation(len(names))[:wanted]])
+    characters = list(drawings)
     if len(characters) < wanted:
         raise InputError(f"concepts: {wanted} concepts were asked for; the font has {len(characters)} of them")
     test = sorted(characters[: options.test_concepts], key=names.__getitem__)
     training = sorted(characters[options.test_concepts :], key=names.__getitem__)
-    pictures = [(names[c], scenes.scene(drawn[c], rng)) for c in training for _ in range(options.exemplars)]
-    pictures += [(names[c], scenes.scene(drawn[c], rng)) for c in test]
+    pictures = [(names[c], scenes.scene(drawings[c], rng)) for c in training for _ in range(options.exemplars)]
+    pictures += [(names[c], scenes.scene(drawings[c], rng)) for c in test]
     return pictures, len(training) * options.exemplars
 
 
@@ -60,13 +60,13 @@ def write_pictures(root: Path, pictures: list[tuple[str, Image.Image]], training
         lists = {kind: document.setdefault(f"{part}_{kind}", []) for kind in _KINDS}
         counts: dict[str, int] = {}
         for name, picture in chosen:
-            place = f"{local.setdefault(name, len(local) + 1):05d}_{name}"
+            folder_name = f"{local.setdefault(name, len(local) + 1):05d}_{name}"
             counts[name] = counts.get(name, 0) + 1
             file = f"{name}_{counts[name]:02d}s.jpg"
-            path = root / f"{folder}_images" / place / file
+            path = root / f"{folder}_images" / folder_name / file
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path, quality=92)
-            for kind, value in zip(_KINDS, (place, f"{numbers[name]:05d}_{name}", file), strict=True):
+            for kind, value in zip(_KINDS, (folder_name, f"{numbers[name]:05d}_{name}", file), strict=True):
                 lists[kind].append(value)
     np.save(root / "image_metadata.npy", np.array(document, dtype=object))
 
@@ -77,8 +77,8 @@ _KINDS = ("img_concepts", "img_concepts_THINGS", "img_files")
 def session_trials(images: np.ndarray, repetitions: int, rng: np.random.Generator) -> np.ndarray:
     """Order the trials of a session: every image so many times, and a catch trial (-1) in each sequence."""
     order = rng.permutation(np.repeat(images, repetitions))
-    places = np.arange(SEQUENCE // 2, len(order) + 1, SEQUENCE)
-    return np.insert(order, places, -1)
+    positions = np.arange(SEQUENCE // 2, len(order) + 1, SEQUENCE)
+    return np.insert(order, positions, -1)
 
 
 def write(root: Path, cache: Path, options: SurrogateThings) -> None:
@@ -88,7 +88,7 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
     write_pictures(root / "image_set", pictures, training)
     fitted = np.arange(len(pictures)) < training
     simulated = subjects_of([picture for _, picture in pictures], fitted, cache, options)
-    for number, (rest, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+    for number, (resting_eeg, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
         own = np.random.default_rng([options.seed, 2, number])
         halves = own.permutation(training) % 2
         for session in range(1, SESSIONS + 1):
@@ -101,7 +101,9 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
                 onsets = np.round((MARGIN_S + STEP_S * np.arange(len(trials))) * options.sfreq).astype(int)
                 samples = onsets[-1] + round(MARGIN_S * options.sfreq)
                 signals = np.zeros((64, samples))
-                signals[:63] = 1e-6 * surrogate_responses.recording(rest, onsets, trials, responses, samples, own)
+                signals[:63] = 1e-6 * surrogate_responses.recording(
+                    resting_eeg, onsets, trials, responses, samples, own
+                )
                 signals[63, onsets] = np.where(trials < 0, TARGET, trials - first + 1)
                 folder = root / f"eeg_dataset/raw_data/sub-{number:02d}/ses-{session:02d}"
                 folder.mkdir(parents=True, exist_ok=True)

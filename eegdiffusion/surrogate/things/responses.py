@@ -46,8 +46,8 @@ class Background:
 
 def positions(names: list[str]) -> np.ndarray:
     """Positions of electrodes on the head: (electrodes, 3), in metres."""
-    found = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
-    return np.stack([found[name] for name in names])
+    by_name = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
+    return np.stack([by_name[name] for name in names])
 
 
 def background(source: Source, sfreq: float) -> Background:
@@ -60,7 +60,7 @@ def background(source: Source, sfreq: float) -> Background:
     missing = [name for name in CHANNELS if name not in source.electrodes]
     names = [*source.electrodes, *missing]
     parts = []
-    for signals in source.rest.values():
+    for signals in source.resting.values():
         low = mne.filter.filter_data(
             signals, source.sfreq, HIGH_PASS_HZ, 0.4 * min(sfreq, source.sfreq), verbose="ERROR"
         )
@@ -74,19 +74,19 @@ def background(source: Source, sfreq: float) -> Background:
     return Background(sfreq, parts)
 
 
-def stretch(rest: Background, samples: int, rng: np.random.Generator) -> np.ndarray:
+def stretch(resting_eeg: Background, samples: int, rng: np.random.Generator) -> np.ndarray:
     """Take a stretch at random: (63, samples) microvolts, half of them backwards, half of them left for right.
 
     There is less real EEG than a subject's sessions last, so that stretches overlap; sensor noise is each one's own.
     """
-    part = rest.parts[rng.integers(len(rest.parts))]
+    part = resting_eeg.parts[rng.integers(len(resting_eeg.parts))]
     start = rng.integers(part.shape[1])
-    found = np.take(part, np.arange(start, start + samples), axis=1, mode="wrap")
+    signals = np.take(part, np.arange(start, start + samples), axis=1, mode="wrap")
     if rng.random() < 0.5:
-        found = found[:, ::-1]
+        signals = signals[:, ::-1]
     if rng.random() < 0.5:
-        found = found[_mirrored()]
-    return found + SENSOR_UV * rng.standard_normal(found.shape)
+        signals = signals[_mirrored()]
+    return signals + SENSOR_UV * rng.standard_normal(signals.shape)
 
 
 def _mirrored() -> list[int]:
@@ -127,8 +127,8 @@ def strengths(low: np.ndarray, high: np.ndarray, fitted: np.ndarray) -> np.ndarr
     for features, count in ((low, LOW), (high, HIGH)):
         scaled = (features - features[fitted].mean(0)) / (features[fitted].std(0) + 1e-6)
         most = min(count, int(fitted.sum()) - 1)
-        found = PCA(most, whiten=True, random_state=0).fit(scaled[fitted]).transform(scaled)
-        parts.append(np.pad(np.clip(found, -3, 3), ((0, 0), (0, count - most))))
+        principal = PCA(most, whiten=True, random_state=0).fit(scaled[fitted]).transform(scaled)
+        parts.append(np.pad(np.clip(principal, -3, 3), ((0, 0), (0, count - most))))
     return np.concatenate(parts, axis=1)
 
 
@@ -160,8 +160,8 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
             electrodes and 80 to 400 ms.
     """
     common, own = np.random.default_rng(shared), np.random.default_rng([shared, subject])
-    place = positions(CHANNELS)
-    place = place / np.linalg.norm(place, axis=1, keepdims=True)
+    electrodes = positions(CHANNELS)
+    electrodes = electrodes / np.linalg.norm(electrodes, axis=1, keepdims=True)
     times = np.arange(round(LENGTH_S * sfreq)) / sfreq
     early = [CHANNELS.index(name) for name in ("O1", "Oz", "O2", "PO7", "POz", "PO8", "PO3", "PO4")]
     late = [k for k, name in enumerate(CHANNELS) if name[0] in "PT" or name[:2] == "CP"]
@@ -173,9 +173,9 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
             if k < LOW
             else (late, common.uniform(0.15, 0.38), common.uniform(0.03, 0.07))
         )
-        centre = place[common.choice(foci)] + own.normal(0, 0.08, 3)
+        centre = electrodes[common.choice(foci)] + own.normal(0, 0.08, 3)
         spread, sign = common.uniform(0.25, 0.5), common.choice([-1, 1])
-        topography = sign * np.exp(-((place - centre) ** 2).sum(1) / (2 * spread**2)) * own.uniform(0.7, 1.3)
+        topography = sign * np.exp(-((electrodes - centre) ** 2).sum(1) / (2 * spread**2)) * own.uniform(0.7, 1.3)
         shift = times - latency - delay - own.normal(0, 0.004)
         wave = np.exp(-(shift**2) / (2 * width**2)) * np.cos(2 * np.pi * shift * common.uniform(0.05, 0.25) / width)
         components.append(np.outer(topography, wave))
@@ -186,7 +186,7 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
     patterns *= deviation / np.sqrt(power)
     evoked = np.zeros(patterns.shape[1:])
     for latency, width, name, size in ((0.10, 0.02, "Oz", 3.0), (0.17, 0.025, "PO8", -4.0), (0.3, 0.07, "Pz", 2.5)):
-        topography = np.exp(-((place - place[CHANNELS.index(name)]) ** 2).sum(1) / 0.4)
+        topography = np.exp(-((electrodes - electrodes[CHANNELS.index(name)]) ** 2).sum(1) / 0.4)
         evoked += (
             size
             * own.uniform(0.7, 1.3)
@@ -196,7 +196,7 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
 
 
 def recording(
-    rest: Background,
+    resting_eeg: Background,
     onsets: np.ndarray,
     images: np.ndarray,
     responses: np.ndarray,
@@ -206,7 +206,7 @@ def recording(
     """Add the responses to a stretch of real EEG; those of images that follow each other overlap.
 
     Args:
-        rest: the background.
+        resting_eeg: the background.
         onsets: (trials,) samples.
         images: (trials,) row of the responses, or -1 where a trial has none.
         responses: (images, 63, samples).
@@ -216,7 +216,7 @@ def recording(
     Returns:
         (63, samples) in microvolts.
     """
-    signals = stretch(rest, samples, rng)
+    signals = stretch(resting_eeg, samples, rng)
     length = responses.shape[2]
     for onset, image in zip(onsets, images, strict=True):
         if image >= 0:

@@ -34,19 +34,19 @@ def concepts() -> dict[str, str]:
         chr(code): name for first, last in RANGES for code in range(first, last + 1)
         if (name := unicodedata.name(chr(code), "")) and not any(word in name for word in NO_OBJECT)
     }  # fmt: skip
-    plain = {character: name.lower().replace(" ", "_").replace("-", "_") for character, name in names.items()}
-    return dict(sorted(plain.items(), key=lambda item: item[1]))
+    concept_names = {character: name.lower().replace(" ", "_").replace("-", "_") for character, name in names.items()}
+    return dict(sorted(concept_names.items(), key=lambda item: item[1]))
 
 
 def drawings(font: Path, characters: list[str]) -> dict[str, Image.Image]:
     """Draw characters in colour: character -> RGBA, cut to what is drawn; without those that the font lacks."""
     typeface = ImageFont.truetype(str(font), 2 * SIZE)
-    found, blank = {}, _draw(typeface, "\U0010fffd")
+    images, blank = {}, _draw(typeface, "\U0010fffd")
     for character in characters:
         image = _draw(typeface, character)
         if image is not None and (blank is None or image.tobytes() != blank.tobytes()):
-            found[character] = image
-    return found
+            images[character] = image
+    return images
 
 
 def _draw(typeface: ImageFont.FreeTypeFont, character: str) -> Image.Image | None:
@@ -139,8 +139,10 @@ def _axes(piece: np.ndarray) -> np.ndarray:
 def _apart(piece: np.ndarray, other: np.ndarray) -> bool:
     """Whether two convex pieces do not overlap (separating axes); edges may touch."""
     axes = np.concatenate([_axes(piece), _axes(other)])
-    one, two = piece @ axes.T, other @ axes.T
-    return bool(np.any(np.maximum(one.min(0) - two.max(0), two.min(0) - one.max(0)) > -1e-6))
+    projected, projected_other = piece @ axes.T, other @ axes.T
+    return bool(
+        np.any(np.maximum(projected.min(0) - projected_other.max(0), projected_other.min(0) - projected.max(0)) > -1e-6)
+    )
 
 
 def _touches(piece: np.ndarray, placed: dict[int, np.ndarray]) -> bool:

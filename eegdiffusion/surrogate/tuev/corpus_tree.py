@@ -34,9 +34,9 @@ def is_in_place(root: Path, recipe: dict) -> bool:
     described = json.loads(path.read_text()) if path.is_file() else {}
     if not described.get("corpus", "").startswith("surrogate"):
         raise InputError(f"{root}: holds something that is not a surrogate corpus ({DESCRIPTION}); give another --out")
-    found = {p.relative_to(root).as_posix(): content_hash(p) for p in root.rglob("*") if p.is_file() and p != path}
+    hashes = {p.relative_to(root).as_posix(): content_hash(p) for p in root.rglob("*") if p.is_file() and p != path}
     made_by = root.with_name(RECIPE)
-    return made_by.is_file() and json.loads(made_by.read_text()) == recipe and found == described["files"]
+    return made_by.is_file() and json.loads(made_by.read_text()) == recipe and hashes == described["files"]
 
 
 def write(recordings, root: Path, description: dict, recipe: dict) -> dict:

@@ -45,13 +45,13 @@ class Source:
     Attributes:
         electrodes: names, in the order of the rows below.
         sfreq: Hz.
-        rest: task -> (electrodes, samples), volts; continuous.
+        resting: task -> (electrodes, samples), volts; continuous.
         blinks: partition -> (blinks, samples), peak 1, at :data:`SFREQ`; see :func:`blink_waveforms`.
     """
 
     electrodes: list[str]
     sfreq: float
-    rest: dict[str, np.ndarray]
+    resting: dict[str, np.ndarray]
     blinks: dict[str, np.ndarray]
 
 
@@ -138,8 +138,8 @@ def blink_waveforms(trials: np.ndarray, sfreq: float) -> np.ndarray:
     agreement = (left * right).sum(-1) / np.sqrt((left**2).sum(-1) * (right**2).sum(-1))
     blink = signal.resample_poly(-(left + right) / 2, int(SFREQ), int(sfreq), axis=-1)
     peak, half = blink.argmax(-1), int(SFREQ) // 2
-    whole = (peak >= half) & (peak + half <= blink.shape[-1])
-    keep = np.flatnonzero(whole & (agreement > 0.9) & (blink.max(-1) > 60))
+    complete = (peak >= half) & (peak + half <= blink.shape[-1])
+    keep = np.flatnonzero(complete & (agreement > 0.9) & (blink.max(-1) > 60))
     cut = np.stack([blink[i, peak[i] - half : peak[i] + half] for i in keep])
     return cut / cut.max(-1, keepdims=True) * signal.windows.tukey(2 * half, 0.4)
 
@@ -220,7 +220,7 @@ def _stretches(source: Source, options: SurrogateTuev, count: int) -> list[tuple
     """Deal out disjoint stretches: task and start in seconds, tasks in turn."""
     rng = np.random.default_rng([options.seed, 0])
     decks = []
-    for task, data in source.rest.items():
+    for task, data in source.resting.items():
         starts = np.arange(int(data.shape[1] / source.sfreq) // options.seconds) * options.seconds
         decks.append([(task, int(start)) for start in rng.permutation(starts)])
     dealt = [stretch for turn in zip(*decks, strict=False) for stretch in turn]
@@ -236,7 +236,7 @@ def _stretches(source: Source, options: SurrogateTuev, count: int) -> list[tuple
 def _background(source: Source, task: str, start: int, seconds: int) -> tuple[list[str], np.ndarray]:
     """Cut a stretch, take off its drift (millivolts, beyond what 16 bits at 0.1 microvolt hold), resample it."""
     rows = [source.electrodes.index(name) for name in ELECTRODES.values()]
-    stretch = source.rest[task][rows, round(start * source.sfreq) : round((start + seconds) * source.sfreq)]
+    stretch = source.resting[task][rows, round(start * source.sfreq) : round((start + seconds) * source.sfreq)]
     highpass = signal.butter(2, 0.3, "highpass", fs=source.sfreq, output="sos")
     stretch = signal.sosfiltfilt(highpass, signal.detrend(stretch), padlen=round(3 * source.sfreq))
     return list(ELECTRODES), signal.resample_poly(stretch, int(SFREQ), int(source.sfreq), axis=-1)

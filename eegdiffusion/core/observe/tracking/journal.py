@@ -51,13 +51,13 @@ class Journal:
     Args:
         path: the file; kept by whoever owns the folder until all of it is sent.
         run_id: the run.
-        afresh: send the whole file, whatever had been sent to another run.
+        resend: send the whole file, whatever had been sent to another run.
     """
 
-    def __init__(self, path: Path, run_id: str, afresh: bool = False):
+    def __init__(self, path: Path, run_id: str, resend: bool = False):
         self.path, self.run_id = path, run_id
         self._mark = path.with_suffix(".sent")
-        self._sent = int(self._mark.read_text()) if self._mark.exists() and not afresh else 0
+        self._sent = int(self._mark.read_text()) if self._mark.exists() and not resend else 0
         self._drop_half_a_line()
         self._file = path.open("a")
         self._lock = threading.Lock()
@@ -68,9 +68,9 @@ class Journal:
     def _drop_half_a_line(self) -> None:
         if self.path.exists():
             written = self.path.read_bytes()
-            whole = written.rfind(b"\n") + 1
-            if whole < len(written):
-                os.truncate(self.path, whole)
+            complete = written.rfind(b"\n") + 1
+            if complete < len(written):
+                os.truncate(self.path, complete)
 
     def __enter__(self) -> "Journal":
         self._thread.start()
@@ -155,8 +155,8 @@ class Journal:
                 if not line.endswith(b"\n") or len(metrics) >= BATCH:
                     break
                 end += len(line)
-                found = json.loads(line)
-                metrics += [Metric(name, x, found["time"], found["step"]) for name, x in found["metrics"].items()]
+                row = json.loads(line)
+                metrics += [Metric(name, x, row["time"], row["step"]) for name, x in row["metrics"].items()]
         return metrics, end
 
 

@@ -39,9 +39,9 @@ def dvc_hash(path: Path) -> str:
 
 def tags(stage: str) -> dict[str, str]:
     """Tags that lead from a run back to the code and data that made it."""
-    found = {
+    origins = {
         "git.revision": git_revision(),
         "dvc.stage": os.environ.get("DVC_STAGE", stage),
         "airflow.run_id": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in origins.items() if value}

@@ -52,16 +52,16 @@ def wait() -> None:
     Raises:
         UnavailableError: it did not answer within ``EEG_TRACKING_WAIT_SECONDS``.
     """
-    deadline, told = time.monotonic() + patience_s(), False
+    deadline, announced = time.monotonic() + patience_s(), False
     while not answers():
         if time.monotonic() >= deadline:
             raise UnavailableError(
                 f"MLFLOW_TRACKING_URI: {uri()} did not answer within {patience_s():g} s; start the server, or unset "
                 "the variable to use the local store"
             )
-        if not told:
+        if not announced:
             print(f"{uri()}: waiting up to {patience_s():g} s for MLflow", file=sys.stderr, flush=True)
-        told = True
+        announced = True
         time.sleep(min(1, patience_s()))
 
 

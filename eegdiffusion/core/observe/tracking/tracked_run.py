@@ -92,7 +92,7 @@ def tracked(
             for item in data:
                 mlflow.log_input(dataset(item), context=item.context)
         # A new run that goes on from checkpoints gets the metrics from before them too.
-        with Journal(stage.work / NAME, run.info.run_id, afresh=not resumed) as journal:
+        with Journal(stage.work / NAME, run.info.run_id, resend=not resumed) as journal:
             with SystemMetrics(journal, run.info.start_time):
                 yield RunLogger(journal)
             journal.drain()
