@@ -19,7 +19,7 @@ LARGE = 1 << 16
 """Bytes from which a value stays in the file; pickle writes such values outside of its frames."""
 
 
-class Span:
+class FileSpan:
     """Bytes that were left in the file."""
 
     __slots__ = ("length", "offset")
@@ -96,10 +96,10 @@ def _array(mapped: np.ndarray, data, dtype: np.dtype, shape: tuple, order: Liter
         return values[0] if shape == () else values
     if isinstance(data, str):
         data = data.encode("latin1")
-    length = data.length if isinstance(data, Span) else len(data)
+    length = data.length if isinstance(data, FileSpan) else len(data)
     if length != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
         raise pickle.UnpicklingError(f"an array {shape} of {dtype} has {length} bytes")
-    if isinstance(data, Span):
+    if isinstance(data, FileSpan):
         return np.ndarray(shape, dtype, mapped, data.offset, order=order)
     return np.ndarray(shape, dtype, bytes(data), order=order)
 
@@ -159,7 +159,7 @@ class Unpickler(pickle._Unpickler):
         if length < LARGE or self._unframer.current_frame or not self._mapped:
             self.append(self.read(length))
             return
-        self.append(Span(self._opened.tell(), length))
+        self.append(FileSpan(self._opened.tell(), length))
         self._opened.seek(length, 1)
 
     dispatch[pickle.BINBYTES[0]] = lambda self: self._bytes(4)
