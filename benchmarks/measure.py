@@ -13,10 +13,10 @@ class Row:
 
     Attributes:
         what: is measured.
-        sizes: of the inputs.
+        sizes: sizes of the inputs.
         ours, plain: median seconds, or what ``unit`` says.
         peak_gib: peak resident memory of the process after our calls and before the plain ones, where it was taken.
-        unit: of ``ours`` and ``plain``.
+        unit: unit of ``ours`` and ``plain``.
         against: the plain way.
     """
 

@@ -10,7 +10,7 @@ from airflow.sdk import TaskGroup
 
 
 def slug(text: str) -> str:
-    """A name that folders, branches and containers may bear."""
+    """Return a name that folders, branches and containers may bear."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text)
 
 

@@ -24,7 +24,7 @@ LABEL = "eeg.gpus"
 
 
 def container_name(run_id: str, path: str) -> str:
-    """The name of the container of a task: ``eeg-{run}-{stage}``, of the characters that Docker allows."""
+    """Return the name of the container of a task: ``eeg-{run}-{stage}``, of the characters that Docker allows."""
     return re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"eeg-{run_id}-{path}")
 
 
@@ -62,7 +62,7 @@ class Container(DockerOperator):
             raise
 
     def _earlier(self) -> dict | None:
-        """The container of an earlier try if it still runs; one that has ended is removed."""
+        """Return the container of an earlier try if it still runs; one that has ended is removed."""
         try:
             container = self.cli.inspect_container(self.container_name)
         except NotFound:

@@ -24,7 +24,7 @@ class Pod(KubernetesPodOperator):
 
 
 def exit_status(pod, container: str) -> int | None:
-    """Exit status of a container that has ended."""
+    """Return the exit status of a container that has ended."""
     for status in pod.status.container_statuses or []:
         if status.name == container and status.state.terminated:
             return status.state.terminated.exit_code
@@ -32,7 +32,7 @@ def exit_status(pod, container: str) -> int | None:
 
 
 def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], list[k8s.V1VolumeMount]]:
-    """Volumes of a task's pod: shared memory, and the shared volume or what a clone needs in its place."""
+    """Return the volumes of a task's pod: shared memory, and the shared volume or what a clone needs in its place."""
     shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{task.resources.shm_gb}Gi")
     volumes = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
     if settings.git_url:

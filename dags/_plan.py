@@ -104,7 +104,7 @@ def _task(stage: Stage, root: Path, folder: str, command: tuple[str, ...]) -> Ta
 
 @cache
 def _image(root: Path, name: str) -> str:
-    """The image of the component; a stage that is no component runs in the larger one."""
+    """Return the image of the component; a stage that is no component runs in the larger one."""
     path = root / "components" / name / "component.yaml"
     if not path.is_file():
         return "train"

@@ -95,7 +95,7 @@ class Settings:
         return [name.strip() for name in self.gpus.split(",") if name.strip()]
 
     def environment(self) -> dict[str, str]:
-        """Environment of every task."""
+        """Return the environment of every task."""
         variables = {
             "DVC_NO_ANALYTICS": "1",
             "EEG_REPOSITORY": self.repository,

@@ -65,7 +65,7 @@ def compute(
         latents: what they hold.
         key: entry of the section ``ablations``.
         settings: sizes and optimisation of the row's LFT.
-        seeds: of weights and order.
+        seeds: seeds of the weights and of the order of the samples.
         hardware: where to run.
         out: folder to write a folder ``seed-<seed>`` to, with predictions, curves and metrics.
         work: folder for checkpoints, from which an interrupted training goes on.

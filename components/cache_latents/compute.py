@@ -33,7 +33,7 @@ def encode_windows(
     """Compute and encode the tokens of some windows.
 
     Args:
-        windows: of a split.
+        windows: event windows of a split.
         rows: (windows,), rows of it.
         backbone: frozen backbone, from :func:`.signal_transform.load`.
         transform: what the backbone's signals have to pass first, from the same function.

@@ -44,7 +44,7 @@ def training_labels(recorded: np.ndarray, kind: str, seed: int) -> np.ndarray:
     Args:
         recorded: (windows,) labels of the corpus.
         kind: one of ``KINDS``.
-        seed: of the permutation.
+        seed: seed of the permutation.
 
     Raises:
         InputError: there is no such kind.
@@ -74,7 +74,7 @@ def compute(
         settings: sizes and optimisation.
         latents: which latents the cache is expected to hold.
         kind: labels to train on, one of ``KINDS``.
-        seed: of weights, order and permutation.
+        seed: seed of the weights, the order of the samples and the permutation of the labels.
         hardware: where to run.
         out: folder to write the LFT with its backbone, input example, predictions, curves and metrics to.
         work: folder for checkpoints, from which an interrupted training goes on.

@@ -53,7 +53,7 @@ def check_recordings(
 
     Args:
         root: the corpus.
-        paths: of EDF files, relative to it.
+        paths: EDF files, relative to the root.
         filtering: what preprocessing will do to the recordings.
 
     Returns:
@@ -102,7 +102,7 @@ def split_subjects(paths: list[Path], recordings: list[CheckedRecording], settin
     """Return the split manifest (see :func:`.splits.manifest`).
 
     Args:
-        paths: of all recordings; the validation split is drawn among all subjects, as one whose recordings are
+        paths: paths of all recordings; the validation split is drawn among all subjects, as one whose recordings are
             unusable must not move the others between the splits.
         recordings: the usable ones.
         settings: fraction and seed of the draw.
@@ -122,7 +122,7 @@ def compute(
 
     Args:
         root: the corpus.
-        layout: of its files.
+        layout: layout of its files.
         settings: rules by which recordings are accepted and divided.
         filtering: what preprocessing will do to the recordings, which their rates must allow.
         out: folder to write ``recordings.parquet``, ``events.parquet`` (labels 0-based), ``problems.parquet``,

@@ -26,7 +26,7 @@ class BestBaseline:
     """The seed whose validation kappa is best.
 
     Attributes:
-        folder: of the seed.
+        folder: folder of the seed's results.
         metrics: metric -> value on the test windows.
         validation_kappa: what it was chosen by.
     """
@@ -50,9 +50,9 @@ def compute(
 
     Args:
         store: window store of the corpus.
-        name: of the baseline, one of :data:`.baselines.BASELINES`.
+        name: name of the baseline, one of :data:`.baselines.BASELINES`.
         settings: optimisation.
-        seeds: of weights and order.
+        seeds: seeds of the weights and of the order of the samples.
         hardware: where to run.
         out: folder to write a folder ``seed-<seed>`` to, with weights, input example, predictions, curves and metrics.
         work: folder for checkpoints, from which an interrupted training goes on.

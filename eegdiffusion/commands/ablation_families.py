@@ -16,7 +16,7 @@ def _part(begin: float, end: float, n_layer: int) -> list[int]:
 
 
 def matched_blocks(encoder_blocks: int, n_layer: int) -> int:
-    """Encoder blocks of an LFT without fusion, for as many parameters as one with it.
+    """Return the encoder blocks of an LFT without fusion, for as many parameters as one with it.
 
     A decoder block holds two attentions and an MLP, 16 H^2 parameters, an encoder block 12 H^2: 35 blocks match the
     paper's 20 decoder and 8 encoder blocks.

@@ -41,9 +41,9 @@ class Command(click.Command):
     """A command of ``eeg``.
 
     Args:
-        *args: as click has them.
+        *args: positional arguments of :class:`click.Command`.
         clone: whether the command needs a clone of the repository, or a function that tells it from its parameters.
-        **settings: as click has them.
+        **settings: keyword arguments of :class:`click.Command`.
     """
 
     def __init__(self, *args, clone: bool | Callable[[dict], bool] = True, **settings):

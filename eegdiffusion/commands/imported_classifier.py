@@ -23,10 +23,10 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
     """Write LFT, backbone, latents, preprocessing and an input example.
 
     Args:
-        folder: to write to.
-        classifier: as published.
+        folder: folder to write to.
+        classifier: the published classifier.
         backbone: folder of its backbone, which is copied.
-        corpus: what it was trained on.
+        corpus: name of the corpus that it was trained on.
 
     Raises:
         InputError: it takes its tokens in a way that this project's classifiers do not.

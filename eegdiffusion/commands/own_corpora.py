@@ -40,7 +40,7 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
     stand beside real data unasked.
 
     Args:
-        document: to change.
+        document: the parsed file, which is changed in place.
         tuev: TUEV's ``edf`` folder.
         things: a THINGS corpus.
     """

@@ -51,7 +51,7 @@ def update(document: dict, changes: dict, prefix: str = "") -> None:
 
 
 def profiles() -> list[str]:
-    """Names of the profiles."""
+    """Return the names of the profiles."""
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 

@@ -63,7 +63,7 @@ def stages_named(upstream: Upstream, names: Collection[str]) -> set[str]:
 
 
 def chosen(upstream: Upstream, without: Collection[str], targets: Collection[str] = ()) -> list[str]:
-    """Names of stages, those with the longest way to go first; of equals, those that more others wait for.
+    """Return the names of stages, those with the longest way to go first; of equals, those that more others wait for.
 
     Args:
         upstream: the graph.

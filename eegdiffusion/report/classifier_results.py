@@ -63,7 +63,7 @@ class ClassifierResults:
         return {name: summarise_seeds(metrics[name]) for name in METRICS}
 
     def interval(self, subjects: pandas.Series) -> Interval:
-        """Confidence interval of the balanced accuracy; ``subjects`` maps recordings to subjects."""
+        """Return the confidence interval of the balanced accuracy; ``subjects`` maps recordings to subjects."""
         clusters = self.windows["recording"].map(subjects).to_numpy()
         return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
 

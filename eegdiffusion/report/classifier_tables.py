@@ -37,7 +37,7 @@ def format_interval(interval: Interval) -> str:
 
 
 def recordings_table(data: EventData) -> pandas.DataFrame:
-    """Subjects, recordings, hours and windows of each split."""
+    """Return a table of the subjects, recordings, hours and windows of each split."""
     rows = []
     for split in SPLITS:
         recordings = data.recordings[data.recordings["split"] == split]
@@ -55,7 +55,7 @@ def recordings_table(data: EventData) -> pandas.DataFrame:
 
 
 def class_table(data: EventData) -> pandas.DataFrame:
-    """Event windows of each class and split."""
+    """Return a table of the event windows of each class and split."""
     labels = pandas.Categorical(data.windows["label"], categories=range(len(data.classes)))
     splits = pandas.Categorical(data.windows["split"], categories=SPLITS)
     counts = pandas.crosstab(labels, splits, dropna=False)
@@ -65,13 +65,13 @@ def class_table(data: EventData) -> pandas.DataFrame:
 
 
 def problems_table(data: EventData) -> pandas.DataFrame:
-    """Number of files that each check of ingestion objected to."""
+    """Return a table of the number of files that each check of ingestion objected to."""
     grouped = data.problems.groupby(["severity", "check"])["path"].nunique()
     return grouped.rename("files").reset_index()
 
 
 def results_table(comparison: ClassifierComparison) -> pandas.DataFrame:
-    """Metrics of the classifiers, with the interval of the balanced accuracy."""
+    """Return a table of the classifiers' metrics, with the interval of the balanced accuracy."""
     return pandas.DataFrame(
         [
             {
@@ -94,7 +94,7 @@ def _quoted(value: float | Sequence[float] | None) -> str:
 
 
 def published_table(published: Mapping) -> pandas.DataFrame:
-    """The papers' numbers, each with its source; ``published`` is what ``published.yaml`` holds."""
+    """Return a table of the papers' numbers, each with its source; ``published`` is what ``published.yaml`` holds."""
     return pandas.DataFrame(
         [
             {
@@ -121,7 +121,7 @@ class AblationResult:
 
 
 def ablation_table(rows: Mapping[str, AblationResult], published: Mapping[str, Mapping]) -> pandas.DataFrame:
-    """One family of ablations, measured here beside what the paper gives on TUEV.
+    """Return a table of one family of ablations, measured here beside what the paper gives on TUEV.
 
     Args:
         rows: variant -> result; the first is the default.
@@ -164,7 +164,7 @@ def per_class_table(tables: Sequence[pandas.DataFrame]) -> pandas.DataFrame:
 
 
 def backbones_table(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:
-    """Schedule, embedding, size and loss of the backbones."""
+    """Return a table of the schedule, embedding, size and loss of the backbones."""
     return pandas.DataFrame(
         [
             {
@@ -182,7 +182,7 @@ def backbones_table(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:
 
 
 def band_table(differences: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
-    """Band power of generated minus real EEG, mean over channels and the range of the channels, for each backbone.
+    """Return band power of generated minus real EEG for each backbone: mean over channels, and their range.
 
     Args:
         differences: backbone -> :func:`eegdiffusion.core.signal.spectra.band_differences`.

@@ -57,8 +57,8 @@ class Document:
         """Save a figure and write the Markdown that shows it, its caption below.
 
         Args:
-            figure: that is saved as ``figures/<name>.png``.
-            name: of the file.
+            figure: figure that is saved as ``figures/<name>.png``.
+            name: name of the file.
             caption: what it shows.
             corpus: where its data come from, when not from the report's corpus.
         """

@@ -111,7 +111,7 @@ class EncoderResults:
         Args:
             ways: number of candidates, the correct image included.
             k: number of first places that count.
-            rows: of :attr:`table`; by default those that average all repetitions.
+            rows: rows of :attr:`table`; by default those that average all repetitions.
         """
         rows = self.fully_averaged() if rows is None else rows
         if self.experiment.pairs == "permuted":
@@ -166,7 +166,7 @@ def read_encoder_corpora(
     """Read what ``train_eeg_encoder`` wrote of these experiments, corpus by corpus.
 
     Args:
-        folder: with a folder for each experiment.
+        folder: folder that holds one for each experiment.
         experiments: entries of the section ``eeg_encoders``.
         seeds: training seeds, of experiments that do not say their own.
 

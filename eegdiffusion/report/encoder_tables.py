@@ -103,7 +103,7 @@ def classification_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
 
 
 def _ordered(rows: list[dict]) -> pandas.DataFrame:
-    """Subjects in order, the mean last."""
+    """Return the subjects in order, the mean last."""
     table = pandas.DataFrame(rows)
     names = [column for column in table if column.startswith("sub")]
     others = [column for column in table if column not in names and column != "mean"]

@@ -16,7 +16,7 @@ from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 
 
 def _key(name: str) -> str:
-    """``LFT, shuffled labels`` -> ``lft_shuffled_labels``."""
+    """Return a name as a key: ``LFT, shuffled labels`` becomes ``lft_shuffled_labels``."""
     return re.sub(r"\W+", "_", name.lower())
 
 
@@ -32,7 +32,7 @@ def flat_event_metrics(
     Args:
         corpus: name of the corpus.
         comparison: the LFT, its control and the baselines.
-        backbones: by name.
+        backbones: backbones by name.
         compared: spectra of each backbone.
         ablated: classifiers of the ablations, by their entry.
 
@@ -64,7 +64,7 @@ def flat_event_metrics(
 
 
 def confusion_rows(comparison: ClassifierComparison, classes: list[str]) -> pandas.DataFrame:
-    """A row for each test window and seed of the LFT: ``actual`` and ``predicted`` class."""
+    """Return a row for each test window and seed of the LFT: ``actual`` and ``predicted`` class."""
     names = np.array(classes)
     predicted = comparison.lft.predicted
     actual = np.tile(comparison.lft.labels, len(predicted))
@@ -72,7 +72,7 @@ def confusion_rows(comparison: ClassifierComparison, classes: list[str]) -> pand
 
 
 def kappa_rows(comparison: ClassifierComparison) -> pandas.DataFrame:
-    """Validation kappa, a column for each model (mean of the seeds still in training), a row for each epoch."""
+    """Return validation kappa, a column for each model (mean of the seeds still in training), a row for each epoch."""
     columns = {
         name: pandas.concat(classifier.curves).groupby("epoch")["validation_cohen_kappa"].mean()
         for name, classifier in comparison.classifiers.items()
@@ -81,13 +81,13 @@ def kappa_rows(comparison: ClassifierComparison) -> pandas.DataFrame:
 
 
 def loss_rows(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:
-    """Validation loss of pretraining, a column for each backbone, a row for each epoch."""
+    """Return the validation loss of pretraining, a column for each backbone, a row for each epoch."""
     columns = {name: backbone.curves.set_index("epoch")["validation_loss"] for name, backbone in backbones.items()}
     return pandas.DataFrame(columns).reset_index()
 
 
 def spectra_rows(backbones: Mapping[str, Backbone], compared: Mapping[str, GeneratedSpectra]) -> pandas.DataFrame:
-    """Power spectra in uV^2/Hz, a column for each backbone's channel and kind, a row for each frequency."""
+    """Return the power spectra in uV^2/Hz, a column for each backbone's channel and kind, a row for each frequency."""
     columns = {}
     for name, spectra in compared.items():
         for c, channel in enumerate(backbones[name].channels):
@@ -111,7 +111,7 @@ def write_exports(
         metrics: main numbers of both branches, by flat names.
         data: corpus of EEG events.
         comparison: the LFT, its control and the baselines.
-        backbones: by name.
+        backbones: backbones by name.
         compared: spectra of each backbone.
     """
     (folder / "plots").mkdir(parents=True)

@@ -45,7 +45,7 @@ class PageFigure:
     """A figure of the page.
 
     Attributes:
-        figure: that is saved.
+        figure: the figure that is saved.
         name: name of its file, without ending.
         caption: sentence below it.
     """
@@ -85,8 +85,8 @@ def draw_backbones(
     """Draw learning curves of pretraining, generated beside real EEG, and their power spectra.
 
     Args:
-        backbones: by name; the real EEG is that of the first.
-        spectra: of each backbone.
+        backbones: backbones by name; the real EEG is that of the first.
+        spectra: spectra of each backbone.
         corpus: name of the corpus, for the titles.
 
     Returns:
@@ -124,7 +124,7 @@ def draw_encoders(corpus: EncoderCorpus, number: int) -> dict[str, Figure | list
 
     Args:
         corpus: results of one corpus of images.
-        number: of the corpus in the report, for the names of files.
+        number: number of the corpus in the report, for the names of files.
 
     Returns:
         ``curves`` (None where no encoder was tested with several numbers of repetitions) and ``encoder``.
@@ -157,7 +157,7 @@ def draw_generation(generation: GenerationResults, number: int) -> dict[str, dic
 
     Args:
         generation: results of one entry of ``image_generation``.
-        number: of the entry in the report, for the names of files.
+        number: number of the entry in the report, for the names of files.
 
     Returns:
         ``grids``: name of the system -> figure; ``models``: figures of the models.

@@ -33,7 +33,7 @@ def metric_label(metric: Metric) -> str:
 
 
 def itemwise_metrics(scores: Scores) -> list[Metric]:
-    """Metrics that each item has; the pixels' first, so that they stand beside the networks'."""
+    """Return the metrics that each item has; the pixels' first, so that they stand beside the networks'."""
     return [metric for metric in scores.metrics.values() if metric.kind in ITEMWISE_KINDS]
 
 
@@ -42,7 +42,7 @@ def _format_score(score: Score) -> str:
 
 
 def arms_table(scores: Scores, system: System) -> pandas.DataFrame:
-    """A row for each arm: means over items with intervals; what chance gets in the last row."""
+    """Return a row for each arm: means over items with intervals; what chance gets in the last row."""
     rows = []
     for arm in system.arms:
         row = {"arm": arm, "what it is": MEANING[arm], "pictures an item": scores.samples(arm)}
@@ -52,7 +52,7 @@ def arms_table(scores: Scores, system: System) -> pandas.DataFrame:
 
 
 def sets_table(scores: Scores, system: System) -> pandas.DataFrame:
-    """Scores of all pictures of an arm."""
+    """Return a table of the scores of all pictures of an arm."""
     rows = []
     for arm in system.arms:
         values = scores.sets[scores.sets["arm"] == arm]
@@ -74,7 +74,7 @@ def format_difference(difference: Difference) -> str:
 
 
 def differences_table(scores: Scores, system: System) -> pandas.DataFrame:
-    """A row for each metric, a column for each arm that the full one is compared with."""
+    """Return a row for each metric, a column for each arm that the full one is compared with."""
     rows = []
     for metric in itemwise_metrics(scores):
         row = {"metric": metric_label(metric)}
@@ -85,7 +85,7 @@ def differences_table(scores: Scores, system: System) -> pandas.DataFrame:
 
 
 def metrics_table(scores: Scores) -> pandas.DataFrame:
-    """What each metric was measured with."""
+    """Return a table of what each metric was measured with."""
     return pandas.DataFrame(
         [
             {
@@ -102,7 +102,7 @@ def metrics_table(scores: Scores) -> pandas.DataFrame:
 
 
 def models_table(models: Sequence[ModelResults]) -> pandas.DataFrame:
-    """Parameters that were trained and that were not, and all other numbers that the stages measured."""
+    """Return a table of parameters, trained and frozen, and of all other numbers that the stages measured."""
     rows = []
     for model in models:
         facts = {
@@ -120,12 +120,12 @@ def models_table(models: Sequence[ModelResults]) -> pandas.DataFrame:
 
 
 def _total(count: int | Mapping[str, int]) -> int:
-    """A number of parameters, or the sum over a model's parts."""
+    """Return a number of parameters, or the sum over a model's parts."""
     return count if isinstance(count, int) else sum(map(_total, count.values()))
 
 
 def published_table(published: Mapping) -> pandas.DataFrame:
-    """Published numbers, whose they are and how sure the quotation is."""
+    """Return a table of published numbers, whose they are and how sure the quotation is."""
     used = [key for key in PUBLISHED if any(key in row for row in published.values())]
     return pandas.DataFrame(
         [

@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def text_hash(*parts: object) -> str:
-    """SHA-256 of values that JSON can hold."""
+    """Return the SHA-256 of values that JSON can hold."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a directory's files."""
+    """Return the SHA-256 of a file, or of the names and contents of a directory's files."""
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -23,5 +23,5 @@ def band_sections(low_hz: float, high_hz: float, sfreq: float) -> np.ndarray:
 
 
 def settling_samples(low_hz: float, high_hz: float, sfreq: float) -> int:
-    """Samples after which the filter has forgotten its beginning, to 1e-4: about ten times its slowest decay."""
+    """Return how many samples it takes the filter to forget its beginning, to 1e-4: ten times its slowest decay."""
     return round(4 * sfreq / min(low_hz, (high_hz - low_hz) / 2))

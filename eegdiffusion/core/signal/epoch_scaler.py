@@ -31,10 +31,11 @@ class EpochInput:
     """Filter and scale of epochs.
 
     Attributes:
-        sfreq: of the epochs, in Hz.
-        samples: of an epoch.
+        sfreq: sampling rate of the epochs, in Hz.
+        samples: number of samples of an epoch.
         band: (low, high) in Hz, or None.
-        mean, scale: of each electrode, after the filter.
+        mean: mean of each electrode after the filter, in the unit of the store.
+        scale: standard deviation of each electrode after the filter, in the same unit.
     """
 
     sfreq: float

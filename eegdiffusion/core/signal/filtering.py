@@ -25,7 +25,7 @@ EEGDM = Filtering()
 
 
 def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
-    """Samples that :func:`filtered` returns for ``samples`` at ``rate_hz``."""
+    """Return the number of samples that :func:`filtered` returns for ``samples`` at ``rate_hz``."""
     return max(round(samples * filtering.rate_hz / rate_hz), 1)
 
 

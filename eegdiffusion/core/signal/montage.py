@@ -18,7 +18,7 @@ ELECTRODES = sorted({electrode for pair in BIPOLAR for electrode in pair.split("
 
 
 def derivations(sign: str) -> list[str]:
-    """Names of the derivations: ``eegdm``, or ``tuh`` with derivations 11 to 13 reversed."""
+    """Return the names of the derivations: ``eegdm``, or ``tuh`` with derivations 11 to 13 reversed."""
     if sign == "eegdm":
         return list(BIPOLAR)
     return ["-".join(reversed(name.split("-"))) if k in REVERSED_IN_TUH else name for k, name in enumerate(BIPOLAR)]

@@ -26,7 +26,7 @@ def check_channels(name: str, signals: "Tensor") -> None:
     """Raise InputError where a channel of (batch, channels, samples) is constant or clipped.
 
     Args:
-        name: of the argument, for the message.
+        name: name of the argument, for the message.
         signals: finite, in any unit.
     """
     constant, clipped = (mask.any(0) for mask in faults(signals))

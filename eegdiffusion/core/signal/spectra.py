@@ -20,7 +20,9 @@ SEGMENT_S = 2.0
 
 
 def welch(signals: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Power spectral density by Welch's method (Hann windows of two seconds, half overlapping), averaged over signals.
+    """Return the power spectral density by Welch's method, averaged over signals.
+
+    Windows are Hann's, of two seconds, and overlap by half.
 
     Args:
         signals: (channels, signals, samples), uV.
@@ -44,7 +46,7 @@ def welch(signals: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def band_power(frequencies: np.ndarray, density: np.ndarray) -> np.ndarray:
-    """Power in each of :data:`BANDS`, uV^2, by the trapezoidal rule; (channels, bins) -> (channels, bands)."""
+    """Return the power in each of :data:`BANDS`, uV^2, by the trapezoid rule: (channels, bins) -> (channels, bands)."""
     inside = [(frequencies >= low) & (frequencies <= high) for low, high in BANDS.values()]
     return np.stack([np.trapezoid(density[:, band], frequencies[band], axis=1) for band in inside], axis=1)
 

@@ -23,5 +23,5 @@ class Problem:
 
 
 def table(problems: list[Problem]) -> list[dict]:
-    """Rows for a data frame."""
+    """Return the rows for a data frame."""
     return [asdict(problem) for problem in problems]

@@ -85,7 +85,7 @@ def write_result(
     """Write ``metrics.json`` and ``curves.csv``.
 
     Args:
-        folder: of the result; it is made when missing.
+        folder: folder of the result; it is made when missing.
         facts: what the model says of itself.
         metrics: metric -> value.
         curves: a row for each round of training; without any no ``curves.csv`` is written.
@@ -106,7 +106,7 @@ def read_result_facts(folder: Path) -> ResultFacts:
     """Read the facts of a result.
 
     Args:
-        folder: of the result.
+        folder: folder of the result.
 
     Returns:
         the facts; metrics, and fields that this kind of model alone has, lie in ``more``.

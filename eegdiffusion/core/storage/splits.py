@@ -60,7 +60,7 @@ def having(splits: dict[str, list[str]], usable: set[str]) -> dict[str, list[str
 
 
 def leaks(splits: dict[str, list[str]]) -> list[str]:
-    """Subjects that stand in more than one split."""
+    """Return the subjects that stand in more than one split."""
     members = [subject for subjects in splits.values() for subject in subjects]
     return sorted({subject for subject in members if members.count(subject) > 1})
 

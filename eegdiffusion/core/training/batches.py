@@ -20,7 +20,7 @@ class ShuffledBatches(Sampler[list[int]]):
     Args:
         samples: number of samples.
         batch_size: samples in a global batch.
-        seed: of the permutations.
+        seed: seed of the permutations.
         validations_per_epoch: parts of an epoch.
         rank: this device.
         world: number of devices.

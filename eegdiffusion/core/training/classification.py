@@ -22,9 +22,9 @@ class Classification(EMALightningModule):
     Args:
         model: (batch, ...) -> logits (batch, classes).
         optimisation: settings.
-        seed: of whatever is random in training.
+        seed: seed of whatever is random in training.
         inputs: key of the batch that the model takes, or several.
-        label_smoothing: of the cross-entropy.
+        label_smoothing: label smoothing of the cross-entropy.
     """
 
     def __init__(

@@ -22,9 +22,9 @@ def parameter_groups(
     """Split trainable parameters into decayed ones and spared ones (biases, one-dimensional ones, ``NO_DECAY``).
 
     Args:
-        model: whose parameters they are.
-        rate: of learning.
-        weight_decay: of the decayed ones.
+        model: network whose trainable parameters are grouped.
+        rate: learning rate.
+        weight_decay: weight decay of the decayed parameters.
         factor: name of a parameter -> factor of its rate.
     """
     groups: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): [], (False, 1.0): []}
@@ -44,7 +44,7 @@ class EMALightningModule(LightningModule):
     Args:
         model: the network that learns.
         optimisation: settings.
-        seed: of all noise drawn in training.
+        seed: seed of all noise drawn in training.
     """
 
     def __init__(self, model: nn.Module, optimisation: Optimisation, seed: int):
@@ -120,7 +120,7 @@ class EMALightningModule(LightningModule):
         return batch[self.global_rank :: self.trainer.world_size].to(self.device)
 
     def rate_factor(self, name: str) -> float:
-        """Factor of the learning rate of a parameter of this name."""
+        """Return the factor of the learning rate of a parameter of this name."""
         return 1.0
 
     def configure_optimizers(self):

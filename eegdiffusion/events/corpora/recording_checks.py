@@ -84,8 +84,8 @@ def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
     """Check that a file has no gaps and all the samples of its header.
 
     Args:
-        header: of the EDF file.
-        size: of the file in bytes.
+        header: header of the EDF file.
+        size: size of the file in bytes.
     """
     if header.kind in ("EDF+D", "BDF+D"):
         yield "header", "reserved", f"must be EDF or EDF+C: samples without gaps (found {header.kind})", "error"
@@ -110,8 +110,8 @@ def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
     """Check channels, rates, units and length: (check, field, message, severity) of each finding.
 
     Args:
-        header: of the EDF file.
-        size: of the file in bytes.
+        header: header of the EDF file.
+        size: size of the file in bytes.
     """
     yield from check_extent(header, size)
     try:
@@ -191,7 +191,7 @@ def sample_segments(header: edf.Header) -> np.ndarray:
 
 
 def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
-    """SHA-256 of a file and of what follows its header."""
+    """Return the SHA-256 of a file and of what follows its header."""
     file_hash, data_hash = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
         file_hash.update(file.read(header_bytes))
@@ -202,7 +202,7 @@ def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
 
 
 def subject_of(path: Path) -> tuple[str, str]:
-    """Partition and subject of a recording by its place."""
+    """Return the partition and subject of a recording by its place."""
     partition, directory = path.parts[0], path.parts[1]
     return partition, directory if partition == "train" else f"eval/{directory}"
 
@@ -212,7 +212,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
 
     Args:
         root: the corpus.
-        path: of the EDF file, relative to it.
+        path: path of the EDF file, relative to the root.
         filtering: what preprocessing will do to it.
 
     Returns:

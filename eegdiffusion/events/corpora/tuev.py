@@ -61,7 +61,7 @@ class Span(NamedTuple):
 
 
 def electrode(label: str) -> str | None:
-    """Electrode that an EDF label such as ``EEG FP1-REF`` names; None for other signals."""
+    """Return the electrode that an EDF label such as ``EEG FP1-REF`` names; None for other signals."""
     match = _ELECTRODE.fullmatch(label.strip().upper())
     return match and match[1]
 
@@ -107,7 +107,7 @@ def read_rec(path: Path) -> list[Event]:
 
 
 def needed_signals(header: edf.Header) -> list[int]:
-    """Positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
+    """Return the positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
 
     Raises:
         InputError: an electrode is missing, or there twice.
@@ -155,7 +155,7 @@ def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.
 
 
 def sample_at(seconds: float, samples: int, rate_hz: float) -> int:
-    """First sample k with k / rate >= ``seconds`` in double precision; ``samples`` where there is none."""
+    """Return the first sample k with k / rate >= ``seconds`` in double precision; ``samples`` where there is none."""
     k = min(max(int(seconds * rate_hz) - 1, 0), samples)
     while k < samples and k / rate_hz < seconds:
         k += 1
@@ -163,10 +163,10 @@ def sample_at(seconds: float, samples: int, rate_hz: float) -> int:
 
 
 def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | None:
-    """First sample of an event's window, two seconds before it; negative where it begins before the recording.
+    """Return the first sample of an event's window, two seconds before it; negative where that is before the start.
 
     Args:
-        event: of a recording.
+        event: an event of the recording.
         samples: length of the recording after resampling.
         rate_hz: its sampling rate then.
 

@@ -18,7 +18,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], title: str) -> Figure:
     Args:
         matrix: (classes, classes) counts, labels in rows. The row of a class that does not occur stays empty.
         classes: names.
-        title: of the figure.
+        title: title of the figure.
     """
     support = matrix.sum(1, keepdims=True)
     shares = np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
@@ -110,7 +110,7 @@ def spectra(
         real: (channels, bins), uV^2/Hz.
         generated: model -> (channels, bins), uV^2/Hz.
         channels: names.
-        title: of the figure.
+        title: title of the figure.
     """
     columns = min(3, len(channels))
     rows = -(-len(channels) // columns)

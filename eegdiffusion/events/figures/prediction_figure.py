@@ -19,7 +19,7 @@ LABEL_S, LABEL_ROWS = 2, 3
 
 
 def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, float]]:
-    """Starts and ends of the excerpts: around the most probable events of some labels, or else the beginning.
+    """Return starts and ends of the excerpts: around the most probable events of some labels, or else the beginning.
 
     An event that would give an excerpt that overlaps another is left out.
     """
@@ -54,7 +54,7 @@ def draw_prediction(
         classes: names.
         offset_s: time of the first row of ``probabilities``.
         events: ``onset``, ``duration``, ``label``, ``probability``.
-        title: of the figure.
+        title: title of the figure.
     """
     duration_s = signals.shape[1] / rate_hz
     excerpts = _excerpts(events, duration_s)
@@ -89,7 +89,7 @@ def _timeline(
     excerpts: list[tuple[float, float]],
     figure: Figure,
 ) -> None:
-    """Probability of each class over time; brackets mark the excerpts, hatching what has no prediction."""
+    """Draw the probability of each class over time; brackets mark the excerpts, hatching what has no prediction."""
     ax.set_facecolor("#dddddd")
     extent = (offset_s, offset_s + len(probabilities), len(classes) - 0.5, -0.5)
     image = ax.imshow(

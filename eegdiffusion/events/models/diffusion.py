@@ -44,8 +44,8 @@ def velocity_loss(
     """Return the mean squared error between the predicted and the true velocity (Salimans & Ho, arXiv:2202.00512).
 
     Args:
-        model: SSMDP, or anything with its forward.
-        schedule: from :func:`noise_scheduler`.
+        model: SSMDP, or any network with its forward.
+        schedule: noise schedule, from :func:`noise_scheduler`.
         x: clean signals, (B, 1, L).
         step: diffusion steps, (B, 1), uniform in 0..T-1.
         channel: montage index, (B, 1).

@@ -115,7 +115,8 @@ class LFT(ModelMixin, ConfigMixin):
         n_channel: C; only ``mean`` and ``none`` need it, whose position embeddings tell channels apart.
         n_fusion: N, fusion tokens to a pool.
         num_heads: heads of every attention.
-        encoder_blocks: of the classification stage (35 with fusion ``none`` match the paper's number of parameters).
+        encoder_blocks: encoder blocks of the classification stage (35 with fusion ``none`` match the paper's number of
+            parameters).
         n_class: logits.
         fusion: ``cross_attention``; ``mean``, the latents' mean over layers; ``none``, all latents enter the encoder.
         layers: the backbone's layers to use, in order; None: all.

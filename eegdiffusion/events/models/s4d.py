@@ -24,13 +24,13 @@ def fft_length(length: int) -> int:
 
 
 def _powers(x: Tensor, y: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part of ``exp((x + iy) t)``: (H, N), (H, N), (T,) -> (H, T, N) each."""
+    """Return the real and imaginary part of ``exp((x + iy) t)``: (H, N), (H, N), (T,) -> (H, T, N) each."""
     decay, phase = (x[:, None] * steps[:, None]).exp_(), y[:, None] * steps[:, None]
     return torch.cos(phase).mul_(decay), phase.sin_().mul_(decay)
 
 
 def _outer(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Products of all pairs of two tables' rows, real and imaginary part: (H, P, N), (H, Q, N) -> (H, P Q, N) each."""
+    """Return the complex products of all pairs of two tables' rows: (H, P, N), (H, Q, N) -> (H, P Q, N) each."""
     (a_real, a_imag), (b_real, b_imag) = [part[:, :, None] for part in a], [part[:, None] for part in b]
     real = (a_real * b_real).addcmul_(a_imag, b_imag, value=-1)
     imag = (a_real * b_imag).addcmul_(a_imag, b_real)
@@ -154,7 +154,7 @@ class _GatedConvolution(torch.autograd.Function):
 
 
 def _pieces(signal: Tensor, n: int) -> Iterator[tuple[slice, Tensor]]:
-    """Pieces of a batch of (B, H, L) signals, each with a buffer (b, H, n) whose tail beyond L is zero.
+    """Yield the pieces of a batch of (B, H, L) signals, each with a buffer (b, H, n) whose tail beyond L is zero.
 
     On a CPU a piece is about half a million points, elsewhere it is the whole batch.
     """
@@ -197,7 +197,7 @@ class S4D(nn.Module):
         self.kernel = S4DKernel(channels, states)
 
     def response(self, length: int, step_factor: float = 1.0) -> Tensor:
-        """Impulse response for circular convolution, the direct term at lag 0: (H, fft_length(L))."""
+        """Return the impulse response for circular convolution, the direct term at lag 0: (H, fft_length(L))."""
         with torch.autocast(self.D.device.type, enabled=False):
             forward, backward = self.kernel(length, step_factor).unbind(1)
             gap = forward.new_zeros(len(forward), fft_length(length) - 2 * length)

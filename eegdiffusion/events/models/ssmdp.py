@@ -33,7 +33,7 @@ def step_factor(rate: float, rate_convention: str = "physical") -> float:
 
 
 def step_embedding(step: Tensor, size: int) -> Tensor:
-    """Sinusoidal embedding of the diffusion step: (B, 1) -> (B, 1, size), sines then cosines."""
+    """Return the sinusoidal embedding of the diffusion step: (B, 1) -> (B, 1, size), sines then cosines."""
     half = size // 2
     frequencies = torch.exp(torch.arange(half, device=step.device) * (-math.log(10000) / (half - 1)))
     phases = step[..., None] * frequencies
@@ -83,7 +83,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         d_cond_embed: width E of the step and channel embeddings, even and at least 4.
         n_class: number of channels of the montage.
         num_train_timesteps: T, diffusion steps.
-        beta_schedule: of the diffusion it is trained for, see :mod:`eegdiffusion.events.models.diffusion`.
+        beta_schedule: noise schedule it is trained for, see :mod:`eegdiffusion.events.models.diffusion`.
     """
 
     @register_to_config
@@ -298,7 +298,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             yield {"gate": gate, "filter": filtered}[kind] if kind != "inter" else gate * filtered
 
     def _condition(self, step: Tensor | None, channel: Tensor) -> Tensor:
-        """Conditioning vector (B, 1, D) of (B, 1) steps and channels."""
+        """Return the conditioning vector (B, 1, D) of (B, 1) steps and channels."""
         condition = self.label_embed_in(self.label_embed(channel))
         if step is None:
             return condition

@@ -26,7 +26,7 @@ def write_annotated_edf(
         channels: names.
         rate_hz: their rate, a whole number.
         events: ``onset``, ``duration``, ``label``.
-        start: of the recording.
+        start: date and time at which the recording starts.
     """
     samples = signals.shape[1] // round(rate_hz) * round(rate_hz)
     edf_signals = []

@@ -37,7 +37,7 @@ def derived(recording: ElectrodeRecording, preprocessing: Preprocessing) -> np.n
 
 
 def starts(samples: int, preprocessing: Preprocessing) -> np.ndarray:
-    """First samples of the windows of a preprocessed recording, a second apart; none goes beyond its end."""
+    """Return the first samples of the windows of a preprocessed recording, a second apart; none goes beyond its end."""
     step = round(STEP_S * preprocessing.filtering.rate_hz)
     return np.arange(0, samples - preprocessing.window + 1, step)
 
@@ -103,7 +103,7 @@ def classify(
     Args:
         signals: (22, samples) in units of 100 uV.
         good: which windows to ask about, from :func:`usable`.
-        preprocessing: of the model.
+        preprocessing: preprocessing of the model's training data.
         predict: (n, 22, window) float32 -> (n, classes).
         batch: windows in a call.
 

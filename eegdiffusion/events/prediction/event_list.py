@@ -27,7 +27,7 @@ def merge_windows(
         classes: names of the classes.
         background: the one that is no event.
         step_s: seconds between windows.
-        offset_s: from the start of a window to the seconds that it stands for.
+        offset_s: seconds from the start of a window to the second that it stands for.
         least: windows whose class is less probable are taken for background.
 
     Returns:

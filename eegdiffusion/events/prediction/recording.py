@@ -50,10 +50,10 @@ class ElectrodeRecording:
 
 
 def electrode(label: str, rename: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Electrode and reference that a label such as ``EEG FP1-REF``, ``Fp1`` or ``T7`` names; None where it does not.
+    """Return electrode and reference of a label such as ``EEG FP1-REF``, ``Fp1`` or ``T7``; None where it names none.
 
     Args:
-        label: of a channel.
+        label: label of a channel.
         rename: names that stand for electrodes, upper-case.
     """
     text = label.strip().upper()
@@ -67,7 +67,7 @@ def electrode(label: str, rename: Mapping[str, str]) -> tuple[str | None, str | 
 
 
 def _choose(path: Path, labels: list[str], rename: Mapping[str, str]) -> list[int]:
-    """Positions of the 19 electrodes among the labels."""
+    """Return the positions of the 19 electrodes among the labels."""
     electrodes = [electrode(label, rename) for label in labels]
     names = [name for name, _ in electrodes]
     missing = [name for name in ELECTRODES if name not in names]
@@ -94,7 +94,7 @@ def _refuse(path: Path, findings: Iterable[tuple[str, str, str, str]]) -> None:
 
 
 def _edf_labels(path: Path, rename: Mapping[str, str]) -> list[str]:
-    """Labels of the electrodes in an EDF or BDF file whose header keeps the rules."""
+    """Return the labels of the electrodes in an EDF or BDF file whose header keeps the rules."""
     header = edf.read_header(path)
     chosen = _choose(path, header.labels, rename)
     _refuse(path, recording_checks.check_extent(header, path.stat().st_size))
@@ -116,7 +116,7 @@ def _open(path: Path, ending: str, **options) -> mne.io.BaseRaw:
 
 
 def ending_of(path: Path) -> str | None:
-    """The ending of a file that is one of ``READERS``."""
+    """Return the ending of a file that is one of ``READERS``."""
     return next((ending for ending in READERS if path.name.lower().endswith(ending)), None)
 
 

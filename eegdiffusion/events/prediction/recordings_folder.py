@@ -15,7 +15,7 @@ SUMMARY = "recordings.csv"
 
 
 def find_recordings(folder: Path) -> dict[Path, Path]:
-    """Recordings below a folder, and the name of each one's results, without ending; both relative.
+    """Return the recordings below a folder, and the name of each one's results, without ending; both relative.
 
     Results are called like the recording, ending included where names differ in nothing else.
     """

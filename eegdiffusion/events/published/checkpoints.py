@@ -53,8 +53,11 @@ class PublishedClassifier(nn.Module):
     Attributes:
         backbone: frozen.
         lft: trainable.
-        kind, statistic, window: of the tokens.
-        channels, steps: montage index and diffusion step of each channel.
+        kind: ``gate``, ``filter`` or ``inter``, the latents that make the tokens.
+        statistic: ``std`` or ``mean``, how latents are pooled.
+        window: samples to a pool at the rate of training.
+        channels: montage index of each channel, (C,).
+        steps: diffusion step of each channel, (C,).
     """
 
     def __init__(
@@ -106,8 +109,8 @@ def load_published_classifier(
     Args:
         checkpoint: path of a Lightning checkpoint, or a state dict whose names may carry a prefix.
         weights: ``ema`` or ``online``.
-        beta_schedule: of the backbone, which the file does not tell; it matters only to classifiers trained on scaled
-            or noisy signals.
+        beta_schedule: noise schedule of the backbone, which the file does not tell; it matters only to classifiers
+            trained on scaled or noisy signals.
 
     Returns:
         a module (B, C, L) -> (B, classes), in evaluation mode.

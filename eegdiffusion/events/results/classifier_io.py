@@ -25,7 +25,7 @@ def write_classifier_result(
     """Write ``predictions.parquet``, ``metrics.json`` and ``curves.csv``.
 
     Args:
-        folder: of the classifier; it is made when missing.
+        folder: folder of the classifier; it is made when missing.
         windows: the test windows, in the order of the predictions.
         labels: recorded labels, (windows,), 0-based.
         probabilities: (windows, classes).

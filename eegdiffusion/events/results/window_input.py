@@ -18,7 +18,7 @@ def write_window_input(folder: Path, example: np.ndarray, preprocessing: Preproc
     """Write ``example.npy`` and ``preprocessing.json``.
 
     Args:
-        folder: of the classifier.
+        folder: folder of the classifier.
         example: a few windows, (n, channels, samples) float32 in units of 100 uV.
         preprocessing: how recordings become such windows.
     """

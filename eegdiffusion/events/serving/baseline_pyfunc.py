@@ -17,7 +17,7 @@ from eegdiffusion.events.serving.window_signature import window_signature
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a seed's folder that train_baselines wrote."""
+    """Return the files, signature and input example of a seed's folder that train_baselines wrote."""
     example = read_input_example(folder)
     classes = json.loads((folder / "config.json").read_text())["classes"]
     return {"baseline": folder}, window_signature(example, classes), example

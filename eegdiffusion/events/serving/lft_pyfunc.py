@@ -18,7 +18,7 @@ from eegdiffusion.events.serving.window_signature import window_signature
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that finetune_lft wrote."""
+    """Return the files, signature and input example of a folder that finetune_lft wrote."""
     example = read_input_example(folder)
     classes = LFT.load_config(folder / "lft")["n_class"]
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}

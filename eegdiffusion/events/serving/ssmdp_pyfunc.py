@@ -12,7 +12,7 @@ from eegdiffusion.events.models import signal_transform
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, dict[str, np.ndarray]]:
-    """Files, signature and input example of a folder that pretrain_ssmdp wrote.
+    """Return the files, signature and input example of a folder that pretrain_ssmdp wrote.
 
     Inputs are x (n, 1, length) float32 in embedded units, step (n, 1) and channel (n, 1) int64; output (n, 1, length).
     """

@@ -28,7 +28,7 @@ COMPANDING = 1023.0
 
 
 def _levels() -> np.ndarray:
-    """The 256 values of the ``uint8`` codec: 0 to 1, finest near 0.
+    """Return the 256 values of the ``uint8`` codec: 0 to 1, finest near 0.
 
     Standard deviations of gates and filters lie in [0, 1] and spread over decades, so the levels are spaced as in
     mu-law companding: each is about 2.7 % above the one before it.
@@ -70,7 +70,7 @@ def write_shard(path: Path, codes: np.ndarray) -> None:
 
 
 def shard_name(split: str, number: int) -> str:
-    """File name of a shard."""
+    """Return the file name of a shard of a split, by its number."""
     return f"{split}-{number:05d}.arrow"
 
 

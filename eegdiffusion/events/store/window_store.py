@@ -36,11 +36,11 @@ class StoreDescription:
         window: samples in a window.
         channels: derivations, in order.
         classes: names of the labels 0, 1, ...
-        fingerprint: of the split manifest and the preprocessing.
+        fingerprint: fingerprint of the split manifest and the preprocessing.
         splits: a hash of each split's windows and of what they were made from and how; equal where scores compare.
         filtering: fields of the ``Filtering`` that the recordings went through.
         montage_sign: signs of the derivations (see ``eegdiffusion.core.signal.montage``).
-        unit: of the signals.
+        unit: unit of the signals.
     """
 
     corpus: str
@@ -56,7 +56,7 @@ class StoreDescription:
 
 
 def file_name(recording: str) -> str:
-    """File of a recording within the store."""
+    """Return the name of a recording's file within the store."""
     return f"{recording.replace('/', '__')}.arrow"
 
 
@@ -290,7 +290,7 @@ class Store:
         )
 
     def event_windows(self, split: str) -> EventWindows:
-        """Event windows of a split.
+        """Return the event windows of a split.
 
         Args:
             split: one of ``SPLITS``.
@@ -300,7 +300,7 @@ class Store:
         return EventWindows(table, self.path / "recordings", len(self.channels), self.description.window)
 
     def pretraining_samples(self, split: str) -> PretrainingSamples:
-        """Single-channel samples of a split.
+        """Return the single-channel samples of a split.
 
         Args:
             split: one of ``SPLITS``.
@@ -316,10 +316,10 @@ def write_index(
     """Write the tables and the description of a store whose recordings are in place.
 
     Args:
-        folder: of the store.
+        folder: folder of the store.
         windows: recording, split, start_sample, channel, label (0-based) and row of the ``.rec`` of each event window.
         pretraining: recording, split, start_sample and labels (22, 0-based, -1 for no event) of each distinct window.
-        description: of the store.
+        description: description of the store.
     """
     windows.to_parquet(folder / "windows.parquet", index=False)
     pretraining.to_parquet(folder / "pretraining.parquet", index=False)

@@ -22,7 +22,7 @@ def generate_eeg(backbone: SSMDP, mu_law: bool, sampling: EEGSampling, rate_hz: 
         mu_law: whether it was trained on signals that had passed the mu-law, which is inverted then.
         sampling: channels, length, number and sampler.
         rate_hz: sampling rate of the training data.
-        seed: of all noise.
+        seed: seed of all noise.
 
     Returns:
         (channels, signals, samples) float32 in units of 100 uV.
@@ -48,7 +48,7 @@ def draw_real_eeg(samples: PretrainingSamples, sampling: EEGSampling, length: in
         samples: what is drawn from, with replacement.
         sampling: channels and number.
         length: samples of a signal at most; one of the store may be shorter.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         (channels, signals, samples) float32 in units of 100 uV.

@@ -49,9 +49,9 @@ class TrainedLFT:
     """A trained LFT.
 
     Attributes:
-        lft: with averaged weights, those of the best validation kappa.
+        lft: the network with the averaged weights of the best validation kappa.
         fitted: how training went.
-        seed: of weights and order.
+        seed: seed of the weights and of the order of the samples.
     """
 
     lft: LFT

@@ -21,7 +21,7 @@ class Pretraining(EMALightningModule):
         scheduler: diffusers' noise scheduler.
         mu_law: whether signals pass the staged mu-law first.
         optimisation: settings.
-        seed: of steps and noise.
+        seed: seed of steps and noise.
     """
 
     def __init__(self, model: SSMDP, scheduler, mu_law: bool, optimisation: Optimisation, seed: int):

@@ -21,12 +21,12 @@ AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 
 def home() -> Path:
-    """Airflow's folder: ``AIRFLOW_HOME``, or ``.airflow`` of the clone."""
+    """Return Airflow's folder: ``AIRFLOW_HOME``, or ``.airflow`` of the clone."""
     return Path(os.environ.get("AIRFLOW_HOME", Path.cwd() / ".airflow"))
 
 
 def environment() -> dict[str, str]:
-    """Airflow's settings; what the caller has set takes precedence."""
+    """Return Airflow's settings; what the caller has set takes precedence."""
     root = Path.cwd()
     port = os.environ.get("AIRFLOW_PORT", "8080")
     settings = {
@@ -59,7 +59,7 @@ def password() -> str:
 
 
 def pools(settings: dict[str, str]) -> dict[str, dict]:
-    """The pools of ``dags/pools.json``, of the size of this machine or of what ``EEG_CPUS`` and ``EEG_GPUS`` say."""
+    """Return the pools of ``dags/pools.json``, sized by this machine or by ``EEG_CPUS`` and ``EEG_GPUS``."""
     sizes = json.loads(Path("dags", "pools.json").read_text())
     sizes["cpu"]["slots"] = int(settings["EEG_CPUS"])
     sizes["gpu"]["slots"] = len(settings["EEG_GPUS"].split(","))

@@ -16,7 +16,7 @@ def push_data(workspace: Path, *stages: str, attempts: int = 4, wait: float = 5.
 
     Args:
         workspace: where they ran.
-        stages: as DVC names them.
+        stages: names of the stages, as DVC has them.
         attempts: how often to try to reach the remote.
         wait: seconds before the second attempt; doubled for each further one.
 

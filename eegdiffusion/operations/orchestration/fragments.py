@@ -42,7 +42,7 @@ class Recorded:
         return {"schema": "2.0", "stages": self.base.get("stages", {}) | entries}
 
     def lock_for(self, stage: str) -> tuple[dict, list[str]]:
-        """The ``dvc.lock`` to run a stage with, and options of ``dvc repro``.
+        """Return the ``dvc.lock`` to run a stage with, and options of ``dvc repro``.
 
         An entry that is not settled is left out: with ``--pull``, DVC would fetch the inputs which that entry names.
         """
@@ -66,7 +66,7 @@ class Recorded:
 
 
 def taken(lock: dict, stage: str) -> dict[str, str]:
-    """Hashes of other stages' outputs that overlap what a stage depends on, by path."""
+    """Return the hashes of other stages' outputs that overlap what a stage depends on, by path."""
     deps = [Path(dep["path"]) for dep in lock["stages"][stage].get("deps", [])]
     outs = [out for entry in lock["stages"].values() for out in entry.get("outs", [])]
     return {

@@ -68,7 +68,7 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
 
 
 def _check_sources(clone: Path, stages: list) -> None:
-    """Sources of data are mounted in every pod; a path within the repository would be empty in a clone."""
+    """Check that sources of data are mounted in every pod: a path within the repository would be empty in a clone."""
     outputs = [Path(out.fs_path) for stage in stages for out in stage.outs]
     for dep in (dep for stage in stages for dep in stage.deps if not isinstance(dep, ParamsDependency)):
         path = Path(dep.fs_path)
@@ -141,7 +141,7 @@ def _run(clone: Path) -> str:
 
 
 def _keep_checkpoints(clone: Path, run: str) -> None:
-    """Where a volume for checkpoints is mounted, a lost pod's training goes on from there."""
+    """Keep checkpoints on the volume for them, where one is mounted: a lost pod's training goes on from there."""
     kept = os.environ.get("EEG_CHECKPOINTS")
     if kept and not (clone / ".work").exists():
         folder = Path(kept) / run

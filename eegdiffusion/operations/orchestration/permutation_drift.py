@@ -33,7 +33,7 @@ class Profile:
     """What is compared of a recording.
 
     Attributes:
-        subject: whose it is.
+        subject: subject of the recording.
         electrodes: names.
         bands: log10 of the power in uV^2 of each band, (electrodes, bands).
         amplitude: log10 of the absolute deviation from an electrode's mean in uV, (values,).
@@ -61,7 +61,7 @@ def profile(
     Args:
         segments: (segments, electrodes, samples), uV.
         rate_hz: sampling rate.
-        subject: whose it is.
+        subject: subject of the recording.
         electrodes: names.
         channels: names of all channels of the recording.
 
@@ -76,7 +76,7 @@ def profile(
 
 
 def population_stability(reference: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Population stability index of shares (..., bins): sum of (q - p) ln(q / p) over the bins."""
+    """Return the population stability index of shares (..., bins): sum of (q - p) ln(q / p) over the bins."""
     p, q = ((shares + FLOOR) / (1 + BINS * FLOOR) for shares in (reference, observed))
     return ((q - p) * np.log(q / p)).sum(axis=-1)
 
@@ -89,7 +89,7 @@ def _subjects(profiles: list[Profile]) -> list[list[Profile]]:
 
 
 def _divisions(known: int, new: int, rng: np.random.Generator) -> np.ndarray:
-    """Ways to choose ``new`` subjects of all, (divisions, subjects) of bool; the first chooses the last ones."""
+    """Return ways to choose ``new`` subjects of all, (divisions, subjects) of bool; the first chooses the last ones."""
     count = known + new
     real = np.arange(count) >= known
     if comb(count, new) <= DIVISIONS:
@@ -101,7 +101,7 @@ def _divisions(known: int, new: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _means(values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the subjects left and over those chosen: (subjects, ...) -> two (divisions, ...)."""
+    """Return the means over the subjects left and over those chosen: (subjects, ...) -> two (divisions, ...)."""
     left, taken = (np.tensordot(part / part.sum(axis=1, keepdims=True), values, 1) for part in (~chosen, chosen))
     return left, taken
 
@@ -119,7 +119,7 @@ def _histogram_scores(values: list[list[np.ndarray]], chosen: np.ndarray) -> np.
 
 
 def _mean_scores(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """What the index is for normal distributions of one variance: (subjects, features) -> (divisions, features)."""
+    """Return the index of normal distributions of one variance: (subjects, features) -> (divisions, features)."""
     left, right = _means(values, chosen)
     new, count = chosen.sum(axis=1)[:, None], len(values)
     between = (left - right) ** 2 * new * (count - new) / count

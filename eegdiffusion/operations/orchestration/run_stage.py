@@ -21,7 +21,7 @@ def run_stage(name: str, *options: str) -> int:
     """Run a stage with its output passed on.
 
     Args:
-        name: as DVC names it, e.g. ``finetune_lft@recorded-0``.
+        name: name of the stage in DVC, e.g. ``finetune_lft@recorded-0``.
         options: further options of ``dvc repro``.
 
     Returns:

@@ -55,7 +55,7 @@ def link_sources(repository: Path, folder: Path, stages: list) -> None:
     """Link what stages depend on and no stage makes, where the clone does not have it.
 
     Args:
-        repository: that was cloned, and has the data.
+        repository: the repository that was cloned, which has the data.
         folder: the clone.
         stages: DVC's stages of the clone.
 

@@ -46,11 +46,12 @@ class CardData:
     """The version that a card is about, and what is known of it.
 
     Attributes:
-        name, version: of the registered model.
+        name: name of the registered model.
+        version: its version.
         config: its entry in ``mlflow/registry.yaml``.
-        folder: of the registered result.
-        results: of all seeds; none for an imported model.
-        tags: of the version.
+        folder: folder of the registered result.
+        results: results of all seeds; none for an imported model.
+        tags: tags of the version.
         data: what the stage depended on, with DVC's hashes.
     """
 

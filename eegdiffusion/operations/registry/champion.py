@@ -23,7 +23,7 @@ class RegisteredModel:
     """A registered model of the server in use, which need not exist yet.
 
     Args:
-        name: of the model.
+        name: name of the model.
     """
 
     def __init__(self, name: str):
@@ -60,7 +60,7 @@ class RegisteredModel:
         """Put the challenger through the gate; the alias moves to it if it passes.
 
         Args:
-            config: of the model, in ``mlflow/registry.yaml``.
+            config: settings of the model, in ``mlflow/registry.yaml``.
             mode: ``propose`` gives what passes the alias ``proposed`` only; ``approved`` looks at what bears that
                 alias, whatever has become challenger since.
         """

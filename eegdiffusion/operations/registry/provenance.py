@@ -57,7 +57,7 @@ def write_provenance(folder: Path, lock: str, result: Path) -> None:
     """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
 
     Args:
-        folder: to write to.
+        folder: folder to write to.
         lock: text of ``dvc.lock``.
         result: folder of a training stage.
     """
@@ -69,7 +69,7 @@ def write_provenance(folder: Path, lock: str, result: Path) -> None:
 
 
 def _uncommitted() -> bytes:
-    """The difference between the commit and the working tree; of the files that git does not track, code only."""
+    """Return the difference of the working tree from the commit; of the files that git does not track, code only."""
     index = lineage.git("rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as temporary:
         # In an index of its own: the user's is not to change.

@@ -25,8 +25,8 @@ def open_workspace(record: RecordedVersion, repository: Path, workspace: Path) -
     A workspace of the same version that is there already is kept.
 
     Args:
-        record: of the version.
-        repository: that has the revision, or a remote that has it.
+        record: what is recorded of the version.
+        repository: clone that has the revision, or a remote that has it.
         workspace: the folder to make.
 
     Raises:
@@ -110,7 +110,7 @@ def check_workspace(record: RecordedVersion, workspace: Path) -> None:
 
 
 def other_packages(workspace: Path) -> list[str]:
-    """Packages whose installed version is not that of the workspace's ``requirements.lock``."""
+    """Return the packages whose installed version is not that of the workspace's ``requirements.lock``."""
     lock = workspace / "requirements.lock"
     wanted = re.findall(r"^([\w.-]+)==([\w.+!-]+)", lock.read_text(), re.MULTILINE) if lock.is_file() else []
     installed = {_canonical(package.name): package.version for package in importlib.metadata.distributions()}

@@ -19,7 +19,8 @@ class RecordedVersion:
     """A version of a registered model, and where it came from.
 
     Attributes:
-        name, version: of the registered model.
+        name: name of the registered model.
+        version: its version.
         revision: git commit.
         patch: what had not been committed then, as git writes it; empty where nothing.
         lock: text of ``dvc.lock``.

@@ -93,9 +93,9 @@ def document_version(
 
     Args:
         version: without a card.
-        config: of its model.
-        folder: of the registered result.
-        results: of all seeds; none for an imported model, which has no provenance in DVC.
+        config: settings of its model.
+        folder: folder of the registered result.
+        results: results of all seeds; none for an imported model, which has no provenance in DVC.
         data: what the stage depended on, with DVC's hashes.
         lock: text of ``dvc.lock``; None: no provenance is written.
     """

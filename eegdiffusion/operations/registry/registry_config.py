@@ -114,7 +114,7 @@ class TrainingResult:
     """A result of a training stage.
 
     Attributes:
-        folder: that the stage wrote.
+        folder: folder that the stage wrote.
         metrics: its ``metrics.json``.
     """
 

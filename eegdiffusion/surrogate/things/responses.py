@@ -36,7 +36,7 @@ class Background:
     """Real EEG at rest over the electrodes of THINGS-EEG2.
 
     Attributes:
-        sfreq: in Hz.
+        sfreq: sampling rate in Hz.
         parts: (63, samples) microvolts each, referred to Fz.
     """
 
@@ -45,7 +45,7 @@ class Background:
 
 
 def positions(names: list[str]) -> np.ndarray:
-    """Positions of electrodes on the head: (electrodes, 3), in metres."""
+    """Return the positions of electrodes on the head: (electrodes, 3), in metres."""
     by_name = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
     return np.stack([by_name[name] for name in names])
 
@@ -102,7 +102,7 @@ def _mirrored() -> list[int]:
 
 
 def low_level_features(images: list[Image.Image]) -> np.ndarray:
-    """Luminance and colour on a grid of 8 x 8, and edge energy on one of 4 x 4: (images, 208)."""
+    """Return the luminance and colour on a grid of 8 x 8, and edge energy on one of 4 x 4: (images, 208)."""
     rows = []
     for image in images:
         colour = np.asarray(image.convert("RGB").resize((8, 8), Image.Resampling.BOX), np.float32) / 255
@@ -145,7 +145,7 @@ class Observer:
     evoked: np.ndarray
 
     def responses(self, strength: np.ndarray) -> np.ndarray:
-        """Responses to images of these strengths: (images, 63, samples) microvolts."""
+        """Return the responses to images of these strengths: (images, 63, samples) microvolts."""
         return self.evoked + np.tensordot(strength, self.patterns, 1)
 
 
@@ -155,9 +155,9 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
     Args:
         shared: seed of what all subjects have in common.
         subject: seed of what this one adds.
-        sfreq: in Hz.
-        deviation: of a response's image-specific part over images, in microvolts: root mean square over the posterior
-            electrodes and 80 to 400 ms.
+        sfreq: sampling rate in Hz.
+        deviation: standard deviation of a response's image-specific part over images, in microvolts: root mean square
+            over the posterior electrodes and 80 to 400 ms.
     """
     common, own = np.random.default_rng(shared), np.random.default_rng([shared, subject])
     electrodes = positions(CHANNELS)

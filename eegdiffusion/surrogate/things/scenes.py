@@ -74,7 +74,7 @@ def scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> I
 
 
 def _ground(rng: np.random.Generator, size: int) -> Image.Image:
-    """A soft two-colour gradient with blurred blots."""
+    """Draw a soft two-colour gradient with blurred blots."""
     first, last = (
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.45), rng.uniform(0.55, 1.0))) for _ in range(2)
     )

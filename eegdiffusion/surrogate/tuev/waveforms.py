@@ -10,12 +10,12 @@ from scipy import signal
 
 
 def gaussian(t: np.ndarray, width: float) -> np.ndarray:
-    """Bell of height 1 at ``t`` = 0; ``t`` and ``width`` (standard deviation) in seconds."""
+    """Return a bell of height 1 at ``t`` = 0; ``t`` and ``width`` (standard deviation) in seconds."""
     return np.exp(-0.5 * (t / width) ** 2)
 
 
 def spike_and_wave(t: np.ndarray, spike: float, wave: float) -> np.ndarray:
-    """Surface-negative spike at ``t`` = 0, a short positive rebound, and a negative slow wave.
+    """Return a surface-negative spike at ``t`` = 0, a short positive rebound, and a negative slow wave.
 
     Args:
         t: seconds from the spike's peak.
@@ -27,7 +27,7 @@ def spike_and_wave(t: np.ndarray, spike: float, wave: float) -> np.ndarray:
 
 
 def triphasic(t: np.ndarray, width: float) -> np.ndarray:
-    """Blunt negative - positive - negative complex whose positive phase peaks at ``t`` = 0.
+    """Return a blunt negative - positive - negative complex whose positive phase peaks at ``t`` = 0.
 
     Args:
         t: seconds from the main peak.
@@ -38,12 +38,12 @@ def triphasic(t: np.ndarray, width: float) -> np.ndarray:
 
 
 def sharp_discharge(t: np.ndarray, width: float) -> np.ndarray:
-    """Negative sharp wave at ``t`` = 0 and a shallow positive tail; arguments as in :func:`triphasic`."""
+    """Return a negative sharp wave at ``t`` = 0 and a shallow positive tail; arguments as in :func:`triphasic`."""
     return -gaussian(t, width) + 0.45 * gaussian(t - 3.5 * width, 2 * width)
 
 
 def train(t: np.ndarray, times: np.ndarray, discharge) -> np.ndarray:
-    """Sum of one discharge at each of ``times`` (seconds)."""
+    """Return the sum of one discharge at each of ``times`` (seconds)."""
     return sum(discharge(t - time) for time in times)
 
 
@@ -71,7 +71,7 @@ def muscle_burst(rng: np.random.Generator, channels: int, samples: int, sfreq: f
 
 
 def focal_field(positions: np.ndarray, focus: np.ndarray, spread: float) -> np.ndarray:
-    """Weight of a focal source at each electrode: a bell of the distance.
+    """Return the weight of a focal source at each electrode: a bell of the distance.
 
     Args:
         positions: (electrodes, 3), metres.

@@ -13,7 +13,7 @@ def image_grid(rows: Mapping[str, np.ndarray], title: str) -> Figure:
 
     Args:
         rows: label -> (n, height, width, 3) uint8, the same n in each row; (n, height, width) is drawn in grey.
-        title: of the figure.
+        title: title of the figure.
     """
     columns = len(next(iter(rows.values())))
     figure = blank_figure(title, 1.8 + 0.95 * columns, 0.6 + 1.0 * len(rows))

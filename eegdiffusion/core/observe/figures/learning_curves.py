@@ -14,7 +14,7 @@ def learning_curves(curves: Mapping[str, Sequence[pandas.DataFrame]], panels: Ma
     Args:
         curves: model -> a table for each seed, with the column ``epoch`` and the metrics.
         panels: column -> label of its axis.
-        title: of the figure.
+        title: title of the figure.
     """
     figure, axes = figure_with_axes(title, 4.6 * len(panels), 3.8, columns=len(panels), sharex=True)
     for ax, (column, label) in zip(axes, panels.items(), strict=True):

@@ -15,7 +15,7 @@ def metrics_by_model(results: Mapping[str, Mapping[str, Summary]], labels: Mappi
     Args:
         results: model -> metric -> summary.
         labels: metric -> how to call it.
-        title: of the figure.
+        title: title of the figure.
     """
     figure, (ax,) = figure_with_axes(title, 8.6, 4.0)
     width = 0.8 / len(results)

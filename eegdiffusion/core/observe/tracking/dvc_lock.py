@@ -34,6 +34,6 @@ def _no_writer() -> Iterator[None]:
 
 
 def read() -> str | None:
-    """The text of ``dvc.lock``; None before the first ``dvc repro``."""
+    """Return the text of ``dvc.lock``; None before the first ``dvc repro``."""
     with _no_writer():
         return PATH.read_text() if PATH.exists() else None

@@ -146,7 +146,7 @@ class Journal:
             self._sent = end
 
     def _unsent(self) -> tuple[list[Metric], int]:
-        """Metrics of the next lines, at least ``BATCH`` where there are so many, and where those lines end."""
+        """Return metrics of the next lines, at least ``BATCH`` where there are so many, and where those lines end."""
         metrics: list[Metric] = []
         end = self._sent
         with self.path.open("rb") as file:

@@ -12,24 +12,24 @@ from eegdiffusion.core.runtime.hashing import content_hash
 
 
 def git(*arguments: str) -> str:
-    """What a command of git prints."""
+    """Return what a command of git prints."""
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def git_revision() -> str:
-    """The checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
+    """Return the checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){dvc_lock.PATH}")
     return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 @lru_cache(maxsize=1)
 def _locked_stages(text: str) -> dict:
-    """Stages of ``dvc.lock``, which is long: libyaml's parser takes a tenth of the time."""
+    """Return the stages of ``dvc.lock``, which is long: libyaml's parser takes a tenth of the time."""
     return (yaml.load(text, yaml.CSafeLoader) or {}).get("stages", {})
 
 
 def dvc_hash(path: Path) -> str:
-    """The hash under which DVC holds an output, or the content's own SHA-256 where the stage was run without DVC."""
+    """Return the hash under which DVC holds an output, or the content's SHA-256 where the stage was run without DVC."""
     for stage in _locked_stages(dvc_lock.read() or "").values():
         for out in stage.get("outs", []):
             if out["path"] == path.as_posix():
@@ -38,7 +38,7 @@ def dvc_hash(path: Path) -> str:
 
 
 def tags(stage: str) -> dict[str, str]:
-    """Tags that lead from a run back to the code and data that made it."""
+    """Return the tags that lead from a run back to the code and data that made it."""
     origins = {
         "git.revision": git_revision(),
         "dvc.stage": os.environ.get("DVC_STAGE", stage),

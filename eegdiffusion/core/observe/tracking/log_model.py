@@ -40,7 +40,7 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
     Args:
         serving: module of ``eegdiffusion.serving`` that loads and runs it; its ``package(folder)`` gives the files it
             reads (no pickle is among them, nor made of them), the signature, and an input example.
-        name: of the model.
+        name: name of the model.
         folder: what the training stage wrote.
         metrics: shown beside the model.
     """

@@ -18,7 +18,7 @@ REFERENCE = "mlflow_run.json"
 
 
 def uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or the local SQLite store."""
+    """Return ``MLFLOW_TRACKING_URI``, or the local SQLite store."""
     if "MLFLOW_TRACKING_URI" in os.environ:
         return os.environ["MLFLOW_TRACKING_URI"]
     LOCAL.mkdir(exist_ok=True)
@@ -26,7 +26,7 @@ def uri() -> str:
 
 
 def patience_s() -> float:
-    """Seconds to wait for a server that is away, before training and after it."""
+    """Return the seconds to wait for a server that is away, before training and after it."""
     return float(os.environ.get("EEG_TRACKING_WAIT_SECONDS") or 300)
 
 

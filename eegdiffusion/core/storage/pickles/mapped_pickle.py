@@ -132,7 +132,7 @@ class Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python, with a closed list of names and large values left in the file.
 
     Args:
-        file: at the start of a pickle; it stands behind the pickle afterwards.
+        file: file that stands at the start of a pickle; it stands behind the pickle afterwards.
         names: what a global may be.
         mapped: whether large values stay in the file.
     """
@@ -219,7 +219,7 @@ def read_mapping(path: Path, fields: tuple[str, ...]) -> dict:
 
     Args:
         path: the file.
-        fields: that the dict must have.
+        fields: keys that the dict must have.
 
     Returns:
         the dict; its arrays are read-only maps of the file.
