@@ -141,7 +141,8 @@ def test_frozen_networks_stay_and_validation_means_are_over_samples(tmp_path):
     before = frozen.weight.clone()
     module = Regression(nn.Linear(4, 3), frozen)
     fitted = fit(module, Clouds(64), Clouds(12), monitor="checked_loss", mode="min", hardware=HARDWARE, work=tmp_path)
-    assert torch.equal(frozen.weight, before) and not any("frozen" in name for name in module.state_dict())
+    assert torch.equal(frozen.weight, before)
+    assert not any("frozen" in name for name in module.state_dict())
     (row,) = fitted.curves
     whole = {name: torch.from_numpy(values) for name, values in Clouds(12).__getitems__(list(range(12))).items()}
     assert row["checked_loss"] == pytest.approx(module.error(module.ema_model, whole).item(), rel=1e-5)

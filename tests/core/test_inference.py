@@ -64,9 +64,11 @@ def test_batches_are_joined_in_order(dataset, batch_size):
     values = batched(double, dataset, batch_size, CPU)
     whole = dataset.__getitems__(list(range(7)))
     assert torch.equal(values, 2 * torch.from_numpy(whole["eeg"]))
-    assert sum(sizes) == 7 and max(sizes) == min(batch_size, 7)
+    assert sum(sizes) == 7
+    assert max(sizes) == min(batch_size, 7)
     outputs = batched(lambda batch: {"subject": batch["subject"], "sum": batch["eeg"].sum(2)}, dataset, batch_size, CPU)
-    assert outputs["subject"].tolist() == list(range(7)) and outputs["sum"].shape == (7, 3)
+    assert outputs["subject"].tolist() == list(range(7))
+    assert outputs["sum"].shape == (7, 3)
 
 
 def test_it_neither_takes_gradients_nor_random_numbers(dataset):
@@ -74,10 +76,12 @@ def test_it_neither_takes_gradients_nor_random_numbers(dataset):
     torch.manual_seed(3)
     state = torch.get_rng_state()
     values = batched(lambda batch: layer(batch["eeg"]), dataset, 2, CPU, "linear")
-    assert not values.requires_grad and torch.equal(torch.get_rng_state(), state)
+    assert not values.requires_grad
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_arrays_that_are_views_are_read():
     images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     items = ArrayDataset(images=images[:, :, ::-1]).__getitems__([1])
-    assert np.array_equal(items["images"], images[1:, :, ::-1]) and torch.from_numpy(items["images"]).shape == (1, 3, 4)
+    assert np.array_equal(items["images"], images[1:, :, ::-1])
+    assert torch.from_numpy(items["images"]).shape == (1, 3, 4)

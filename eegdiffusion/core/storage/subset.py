@@ -1,5 +1,7 @@
 """Part of a dataset, itself a dataset."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
@@ -19,5 +21,5 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+    def __getitems__(self, indices: list[int]) -> Mapping[str, np.ndarray]:
         return self.data.__getitems__(self.indices[indices].tolist())

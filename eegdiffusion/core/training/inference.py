@@ -1,6 +1,7 @@
 """A function over a whole dataset, batch by batch, in order and without gradients."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def batched[Outputs: (Tensor, tuple[Tensor, ...], dict[str, Tensor])](
     """
     if not len(data):
         raise ValueError("data: must hold at least one sample")
-    outputs = []
+    outputs: list[dict[Any, Tensor]] = []
     for start in tqdm(range(0, len(data), batch_size), desc=desc, unit="batch", disable=desc is None):
         samples = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
         output = function({name: torch.from_numpy(values).to(device) for name, values in samples.items()})
