@@ -100,12 +100,14 @@ def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("command", EXECUTED)
 def test_a_command_of_the_documents_works(clone, command):
     done = _run(clone, command)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
 
+@pytest.mark.service
 def test_what_the_commands_say_that_they_write_is_there(clone):
     for command, names in {
         ".venv/bin/eeg predict recording.edf --out events.csv": ["events.csv", "events.edf", "events.png"],
@@ -116,6 +118,7 @@ def test_what_the_commands_say_that_they_write_is_there(clone):
         assert all((clone / name).is_file() for name in names)
 
 
+@pytest.mark.service
 def test_python_examples_run(clone, monkeypatch):
     """Each example by itself, with the arrays that it speaks of."""
     import numpy as np
