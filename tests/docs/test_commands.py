@@ -15,6 +15,7 @@ from tests.docs.documents import commands
 from tests.e2e import workspace
 from tests.e2e.workspace import ROOT
 from tests.predict import tiny_model
+from tests.warm.fork_server import programs
 
 TABLE = yaml.safe_load((ROOT / "tests/docs/commands.yaml").read_text())
 EXECUTED = [*TABLE["run"], *(row["run"] for row in TABLE["instead"])]
@@ -51,7 +52,7 @@ def clone(tmp_path_factory):
     bin_folder = path / ".venv/bin"
     bin_folder.mkdir(parents=True)
     # The environment is the one that tests run in, its library the clone's own.
-    python = ROOT / ".venv/bin/python"
+    python = programs() / "python"
     _program(bin_folder / "python", str(python))
     _program(bin_folder / "eeg", str(python), "-m", "eegdiffusion.commands")
     _program(bin_folder / "dvc", str(python.with_name("dvc")))
