@@ -127,9 +127,9 @@ def test_models_are_registered_once_and_give_the_predictions_of_the_stage(worksp
 def test_pretraining_that_is_killed_ends_with_the_same_weights(workspace):
     out = workspace / "models" / "ssmdp" / "base" / "backbone" / "diffusion_pytorch_model.safetensors"
     whole = load_file(out)
-    words = [sys.executable, "-m", "components.pretrain_ssmdp", "--backbone", "base"]
+    words = ["-m", "components.pretrain_ssmdp", "--backbone", "base"]
     process = subprocess.Popen(
-        words, cwd=workspace, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *words], cwd=workspace, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 300
     while not list((workspace / ".work").rglob("last.safetensors")):
@@ -138,7 +138,7 @@ def test_pretraining_that_is_killed_ends_with_the_same_weights(workspace):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not out.exists()
-    done = command(workspace, *words)
+    done = command(workspace, "python", *words)
     runs = mlflow.search_runs(experiment_names=["pretrain_ssmdp"], filter_string="tags.resumed = 'True'")
     assert len(runs) == 1, done.stderr[-2000:]
     resumed = load_file(out)
