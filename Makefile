@@ -57,15 +57,18 @@ repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT an
 	  $(EEG) params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	$(EEG) repro $(if $(JOBS),--jobs $(JOBS))
 
-check: env ## lint, format, spelling, fast tests
+check: env ## lint, format, types, spelling, import rules, fast tests
 	ruff check .
 	ruff format --check --line-length 120 .
 	codespell
+	lint-imports
+	mypy
 	$(PY) -m pytest --numprocesses 2 -m "unit and not slow"
 
+# Files go to processes whole, in the order of tests/conftest.py: the slowest first.
 test: env ## lint and all tests
 	ruff check .
-	$(PY) -m pytest --numprocesses auto --dist loadfile --ignore tests/containers
+	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --ignore tests/containers
 
 test-containers: env ## build the images, bring all services up, run tasks in them; needs Docker, or its engine (docker.io) and debootstrap
 	$(PY) -m pytest tests/containers

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import warnings
 
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -9,12 +10,14 @@ os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import pytest
+from filelock import FileLock
 
 from eegdiffusion.core.runtime.threads import set_thread_defaults
 
 set_thread_defaults()  # before anything that computes is loaded
 
 KINDS = {
+    "warm": "service",
     "stages": "stage",
     "dags": "service",
     "predict": "service",
@@ -22,14 +25,54 @@ KINDS = {
     "e2e": "pipeline",
     "containers": "container",
 }
-"""Markers by folder; what lies in none of these is ``unit``."""
+"""Markers by folder; what lies in none of these is ``unit``, unless it says otherwise."""
+ORDER = ("pipeline", "service", "container", "stage", "unit")
+"""Kinds of tests, the slowest files first."""
 
 
 def pytest_collection_modifyitems(items):
-    """Mark each test by the folder that it lies in, so that ``-m`` chooses by what a test starts."""
+    """Mark each test by the folder that it lies in, so that ``-m`` chooses by what a test starts.
+
+    What takes longest goes first, so that several processes end at about the same time.
+    """
     for item in items:
         parts = item.path.relative_to(item.config.rootpath / "tests").parts
-        item.add_marker(KINDS.get(parts[0], "unit"))
+        if not any(item.get_closest_marker(kind) for kind in ORDER):
+            item.add_marker(KINDS.get(parts[0], "unit"))
+    items.sort(key=lambda item: next(k for k, kind in enumerate(ORDER) if item.get_closest_marker(kind)))
+
+
+def pytest_runtest_makereport(item, call):
+    """Remember what failed in a file whose tests build on each other."""
+    if call.excinfo and item.get_closest_marker("ordered") and not call.excinfo.errisinstance(pytest.skip.Exception):
+        item.parent.failed_first = getattr(item.parent, "failed_first", item.name)
+
+
+def pytest_runtest_setup(item):
+    """Say of a test in such a file that an earlier one failed, in place of its own trouble."""
+    first = getattr(item.parent, "failed_first", None)
+    if first and item.get_closest_marker("ordered"):
+        pytest.fail(f"not run, as {first} has failed, on which it builds", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory):
+    """Make a folder once a session, also where files run in several processes: a function of its name and its maker."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def folder(name, make):
+        path, complete = root / name / "made", root / name / "complete"
+        path.parent.mkdir(exist_ok=True)
+        with FileLock(root / f"{name}.lock"):
+            if not complete.exists():
+                shutil.rmtree(path, ignore_errors=True)  # a process before this one failed
+                path.mkdir()
+                make(path)
+                complete.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(autouse=True)

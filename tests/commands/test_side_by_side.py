@@ -1,7 +1,6 @@
 """Stages side by side: the real DVC on a small graph."""
 
 import subprocess
-import sys
 
 import pytest
 from dvc.repo import Repo
@@ -30,7 +29,7 @@ def repository(tmp_path):
 
 
 def start(folder, *words):
-    command = [sys.executable, "-m", "eegdiffusion.commands", "repro", "--jobs", "2", *words]
+    command = ["python", "-m", "eegdiffusion.commands", "repro", "--jobs", "2", *words]
     variables = environment() | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.workspace import command, environment
+from tests.warm.fork_server import programs
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
@@ -33,6 +34,7 @@ class Airflow:
             "EEG_REPOSITORY": str(self.repository),
             "EEG_RETRY_SECONDS": "0.1",
             "PYTHONPATH": str(ROOT),
+            "WARM_PYTHON": str(programs() / "python"),
         }
 
     def run(self, *words: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
@@ -66,13 +68,18 @@ class Airflow:
         return path
 
 
-def start(home: Path, repository: Path) -> Airflow:
-    """Set up a home."""
-    home.mkdir(parents=True)
-    airflow = Airflow(home, repository)
+def migrate(home: Path) -> None:
+    """Set up a home: its database, with the pools."""
+    airflow = Airflow(home, home)
     airflow.run("db", "migrate")
     airflow.run("pools", "import", str(DAGS / "pools.json"))
-    return airflow
+
+
+def start(home: Path, repository: Path, migrated: Path) -> Airflow:
+    """Set up a home with a copy of a migrated home's database."""
+    home.mkdir(parents=True)
+    shutil.copy(migrated / "airflow.db", home)
+    return Airflow(home, repository)
 
 
 def stub(path: Path, stages: str, params: str) -> Path:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 
 from airflow.dag_processing.dagbag import BundleDagBag
 
+sys.executable = os.environ["WARM_PYTHON"]  # the tasks' Python
 folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 bag = BundleDagBag(folder, bundle_path=folder, bundle_name="dags-folder")
 assert not bag.import_errors, bag.import_errors

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory):
+def airflow(tmp_path_factory, migrated):
     root = tmp_path_factory.mktemp("approval")
     repository = stub(root / "repository", "stages: {}\n", "{}\n")
     entry = yaml.safe_load((ROOT / "mlflow" / "registry.yaml").read_text())["lft"]
     (repository / "mlflow" / "registry.yaml").write_text(yaml.safe_dump({"lft": entry}))
     (repository / "mlruns").mkdir()
-    return start(root / "home", repository)
+    return start(root / "home", repository, migrated)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ class Cluster:
         self.pods += 1
         clone = self.root / "pods" / str(self.pods)
         git(self.root, "clone", "-q", *(["--branch", branch] if branch else []), "remote.git", str(clone))
-        module = [sys.executable, "-m", "eegdiffusion.operations.orchestration.isolated", *words]
+        module = ["python", "-m", "eegdiffusion.operations.orchestration.isolated", *words]
         return subprocess.Popen(
             module,
             cwd=clone,

@@ -23,14 +23,15 @@ from tests.e2e.workspace import TINY, command, environment, module
 from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
 
 EEG_STAGES = ("ingest_events", "preprocess_events", "pretrain_ssmdp")
+pytestmark = pytest.mark.ordered
 LONG = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
 
 
-def stage(path: Path, name: str, **options) -> subprocess.Popen:
-    """Start a stage as the process runtime does."""
+def stage(path: Path, name: str, warm: bool = True, **options) -> subprocess.Popen:
+    """Start a stage as the process runtime does; not warm where it gets limits, or is known by its command line."""
     words = ["python", "-m", "eegdiffusion.operations.orchestration.run_stage", name]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "stdin": subprocess.DEVNULL}
-    return subprocess.Popen(words, cwd=path, env=environment(), start_new_session=True, **pipes | options)
+    return subprocess.Popen(words, cwd=path, env=environment(warm), start_new_session=True, **pipes | options)
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -68,13 +69,13 @@ def eeg(tmp_path_factory):
     return repository / "runs" / "r1"
 
 
-def test_1_a_full_disk_costs_the_recording_that_was_being_written(eeg):
+def test_a_full_disk_costs_the_recording_that_was_being_written(eeg):
     """Broken: no file can grow beyond 300 kB while recordings are written. Lost: nothing that was finished."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 
-    process = stage(eeg, "preprocess_events@tuev", preexec_fn=limit)
+    process = stage(eeg, "preprocess_events@tuev", warm=False, preexec_fn=limit)
     printed, _ = process.communicate(timeout=300)
     assert process.returncode not in (0, 65), "another try can help"
     assert "File too large" in printed, printed[-6000:]
@@ -100,9 +101,9 @@ def training(workspace: Path) -> list[psutil.Process]:
     return found
 
 
-def test_2_a_killed_worker_leaves_its_training_and_a_killed_training_goes_on(eeg):
+def test_a_killed_worker_leaves_its_training_and_a_killed_training_goes_on(eeg):
     """Killed: the worker, then the training itself. Lost: at most the round since the last checkpoint."""
-    worker = stage(eeg, "pretrain_ssmdp@base")
+    worker = stage(eeg, "pretrain_ssmdp@base", warm=False)
     wait_until(lambda: list((eeg / ".work" / "pretrain_ssmdp").rglob("last.safetensors")), worker)
     (trains,) = training(eeg)
     trains.suspend()
@@ -110,7 +111,7 @@ def test_2_a_killed_worker_leaves_its_training_and_a_killed_training_goes_on(eeg
     worker.wait()
     assert [process.pid for process in training(eeg)] == [trains.pid], "the stage outlives its worker"
 
-    retry = stage(eeg, "pretrain_ssmdp@base")
+    retry = stage(eeg, "pretrain_ssmdp@base", warm=False)
     assert retry.stdout.readline() == "pretrain_ssmdp@base: an earlier process still runs it; waiting\n"
     assert [process.pid for process in training(eeg)] == [trains.pid], "nothing is trained twice"
     trains.kill()

@@ -5,6 +5,7 @@ import json
 import mlflow
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from tests.dags.airflow_home import git, start
 from tests.e2e.workspace import command, make, module
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory):
+def airflow(tmp_path_factory, migrated):
     root = tmp_path_factory.mktemp("retrain")
     repository = make(root / "repository")
     registry = repository / "mlflow" / "registry.yaml"
@@ -21,7 +22,7 @@ def airflow(tmp_path_factory):
     del document["baseline-sparcnet"]  # not trained here
     registry.write_text(yaml.safe_dump(document))
     git(repository, "commit", "-qam", "Register what the tiny run trains")
-    return start(root / "home", repository)
+    return start(root / "home", repository, migrated)
 
 
 def test_a_run_trains_finalizes_and_registers(airflow):
@@ -42,8 +43,8 @@ def test_a_run_trains_finalizes_and_registers(airflow):
     (branch,) = git(repository, "branch", "--list", "--format=%(refname:short)", "retrain/*").split()
     assert branch == f"retrain/{workspace.name}"
     lock = yaml.safe_load(git(repository, "show", f"{branch}:dvc.lock"))["stages"]
-    assert len(lock) == 10
-    assert "finetune_lft@recorded-0" in lock
+    with Repo(str(workspace)) as repo:
+        assert lock.keys() == {stage.name for stage in repo.index.stages} >= {"finetune_lft@recorded-0"}
     recorded = yaml.safe_load(git(repository, "show", f"{branch}:params.yaml"))
     assert recorded == params
 

@@ -23,7 +23,7 @@ from tests.dags.airflow_home import ROOT, stub
 from tests.dags.listener import listen
 from tests.e2e.workspace import environment
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.ordered]
 
 STAGES = """stages:
   prepare:
@@ -137,7 +137,7 @@ def _answers(server: Server) -> bool:
 
 
 @needs_chromium
-def test_1_the_page_shows_the_graph_and_starts_a_run_that_succeeds(server, tmp_path):
+def test_the_page_shows_the_graph_and_starts_a_run_that_succeeds(server, tmp_path):
     with open_page(tmp_path / "browser", timeout=120) as page:
         page.open(f"{server.url}/dags/eeg_retrain")
         page.wait("Sign in")
@@ -193,14 +193,14 @@ def _kill_the_worker(server: Server) -> None:
     assert stage.is_running()
 
 
-def test_2_a_run_that_waited_succeeds_too_and_each_was_told_of_once_as_slow(server):
+def test_a_run_that_waited_succeeds_too_and_each_was_told_of_once_as_slow(server):
     server.wait(lambda: set(server.states().values()) == {"success"})
     assert server.ran() == ["0", "1"], "the second run found all in the cache"
     told = [m["run"] for m in server.messages if m["event"] == "slow" and m["dag"] == "eeg_retrain"]
     assert sorted(told) == sorted(server.states())
 
 
-def test_3_pools_have_the_size_of_the_machine(server):
+def test_pools_have_the_size_of_the_machine(server):
     token = server.call("/auth/token", {"username": "admin", "password": server.password})["access_token"]
     found = {pool["name"]: pool["slots"] for pool in server.call("/api/v2/pools", token=token)["pools"]}
     assert found["cpu"] == len(os.sched_getaffinity(0))
@@ -209,7 +209,7 @@ def test_3_pools_have_the_size_of_the_machine(server):
     assert prepare["pool_slots"] == found["cpu"], "it asks for 64 cores"
 
 
-def test_4_ending_the_server_ends_all_of_its_processes_and_keeps_the_workspace(server):
+def test_ending_the_server_ends_all_of_its_processes_and_keeps_the_workspace(server):
     conf = {"overrides": {"seconds": 600}}
     server.api("dagRuns", {"dag_run_id": "third", "logical_date": None, "conf": conf})
     stage = server.wait(lambda: server.stage("train@1"))

@@ -15,6 +15,7 @@ from tests.docs.documents import commands
 from tests.e2e import workspace
 from tests.e2e.workspace import ROOT
 from tests.predict import tiny_model
+from tests.warm.fork_server import programs
 
 TABLE = yaml.safe_load((ROOT / "tests/docs/commands.yaml").read_text())
 EXECUTED = [*TABLE["run"], *(row["run"] for row in TABLE["instead"])]
@@ -52,7 +53,7 @@ def clone(tmp_path_factory):
     bin_folder = path / ".venv/bin"
     bin_folder.mkdir(parents=True)
     # The environment is the one that tests run in, its library the clone's own.
-    python = ROOT / ".venv/bin/python"
+    python = programs() / "python"
     _program(bin_folder / "python", str(python))
     _program(bin_folder / "eeg", str(python), "-m", "eegdiffusion.commands")
     _program(bin_folder / "dvc", str(python.with_name("dvc")))
@@ -101,12 +102,14 @@ def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("command", EXECUTED)
 def test_a_command_of_the_documents_works(clone, command):
     done = _run(clone, command)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
 
+@pytest.mark.service
 def test_what_the_commands_say_that_they_write_is_there(clone):
     for command, names in {
         ".venv/bin/eeg predict recording.edf --out events.csv": ["events.csv", "events.edf", "events.png"],
@@ -117,6 +120,7 @@ def test_what_the_commands_say_that_they_write_is_there(clone):
         assert all((clone / name).is_file() for name in names)
 
 
+@pytest.mark.service
 def test_python_examples_run(clone, monkeypatch):
     """Each example by itself, with the arrays that it speaks of."""
     import numpy as np

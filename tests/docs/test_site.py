@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.workspace import ROOT, environment
 
+pytestmark = pytest.mark.service
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):

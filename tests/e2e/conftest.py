@@ -1,25 +1,16 @@
-"""One run of the whole pipeline for all files: made once a session, also where files run in several processes."""
+"""One run of the whole pipeline for all files."""
 
-import os
 import shutil
 
 import pytest
-from filelock import FileLock
 
 from tests.e2e.workspace import command, make
 
 
 @pytest.fixture(scope="session")
-def pipeline(tmp_path_factory):
+def pipeline(make_once):
     """A workspace in which `dvc repro` has run; others copy it."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    path = root / "pipeline" / "workspace"
-    with FileLock(root / "pipeline.lock"):
-        if not (path / "reports").is_dir():
-            shutil.rmtree(path, ignore_errors=True)  # a process before this one failed
-            command(make(path), "dvc", "repro")
-    return path
+    return make_once("pipeline", lambda path: command(make(path), "dvc", "repro"))
 
 
 @pytest.fixture(scope="module")

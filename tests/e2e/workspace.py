@@ -47,9 +47,7 @@ def environment(warm: bool = True) -> dict[str, str]:
 
 def command(workspace: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess:
     """Run a command in the workspace."""
-    variables = environment()
-    program = shutil.which(words[0], path=variables["PATH"]) or words[0]
-    process = subprocess.run([program, *words[1:]], cwd=workspace, env=variables, capture_output=True, text=True)
+    process = subprocess.run(words, cwd=workspace, env=environment(), capture_output=True, text=True)
     assert not check or process.returncode == 0, (
         f"{' '.join(words)}\n{process.stdout[-3000:]}\n{process.stderr[-6000:]}"
     )

@@ -1,7 +1,6 @@
 """A registered classifier scored on a window store, in a process as its users start it."""
 
 import subprocess
-import sys
 
 import mlflow
 import numpy as np
@@ -50,7 +49,7 @@ def store(tmp_path_factory):
 
 def test_the_scores_are_those_of_the_models_predictions(registered, store, tmp_path):
     uri, model = registered
-    words = [sys.executable, "-m", "eegdiffusion.commands", "evaluate", "--store", str(store), "--out", "scores.csv"]
+    words = ["python", "-m", "eegdiffusion.commands", "evaluate", "--store", str(store), "--out", "scores.csv"]
     variables = environment() | {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*words, "--batch", "5"], cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

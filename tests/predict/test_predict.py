@@ -26,7 +26,7 @@ from tests.tuev_fixture import signals, write_edf
 
 def _predict(registered, *words, cwd):
     uri, model = registered
-    command = [sys.executable, "-m", "eegdiffusion.commands", "predict", *map(str, words), "--model", model]
+    command = ["python", "-m", "eegdiffusion.commands", "predict", *map(str, words), "--model", model]
     place = {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=environment() | place, capture_output=True, text=True)
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -34,7 +33,7 @@ def workspace(tmp_path):
 
 
 def _run(workspace, stage, **extra):
-    words = [sys.executable, "-m", f"components.{stage}", "--corpus", "tuev"]
+    words = ["python", "-m", f"components.{stage}", "--corpus", "tuev"]
     return subprocess.run(words, cwd=workspace, env=environment() | extra, capture_output=True, text=True)
 
 
@@ -129,7 +128,7 @@ def test_preprocessing_that_is_killed_goes_on_where_it_was(workspace):
         write_edf(path, seconds=60, seed=1000 + k)
         write_rec(path.with_suffix(".rec"), [(1, 5.0, 6.0, 1)])
     assert _run(workspace, "ingest_events").returncode == 0
-    words = [sys.executable, "-m", "components.preprocess_events", "--corpus", "tuev"]
+    words = ["python", "-m", "components.preprocess_events", "--corpus", "tuev"]
     process = subprocess.Popen(
         words, cwd=workspace, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,11 +1,11 @@
-"""Processes that need not import torch, MLflow and DVC anew: ``python -m components.STAGE`` and ``dvc``, forked.
+"""Runs ``python -m components.STAGE`` and ``dvc`` in processes that need not import torch, MLflow and DVC anew.
 
 :func:`programs` returns a folder with programs ``python`` and ``dvc``. Where it stands first in ``PATH``, each call of
-``python -m`` of the project's packages, and of ``dvc``, is forked from the server, which has imported all libraries
-that the project's files name, and nothing of the project. The fork then imports the project from its own working
-folder, with the arguments, environment and streams of the caller; all else that these programs are asked for is done by
-the real ones. Limits of resources and further open files are the server's: tests that need the caller's, or a process
-by its own command line, take the real programs (``tests.e2e.workspace.environment``).
+``dvc``, and of ``python -m`` with a module of the project, is forked from a server that has imported the libraries that
+the project's files name, and nothing of the project. The fork imports the project from its own working folder, with the
+arguments, environment and streams of the caller; all else that these programs are asked for is done by the real ones.
+Limits of resources and further open files are the server's: tests that need the caller's, or a process by its own
+command line, take the real programs (``tests.e2e.workspace.environment(warm=False)``).
 """
 
 import ast
@@ -116,7 +116,7 @@ def preload() -> None:
 
 
 def _become(request: dict, files: list[int]) -> None:
-    """Do what the caller asked for, in this fork, and end as an interpreter does, but without unloading libraries."""
+    """Do in this fork what the caller asked for, and end as an interpreter does, but for taking libraries apart."""
     try:
         _run(request, files)
         status = 0

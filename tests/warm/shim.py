@@ -38,6 +38,8 @@ def _serve(program, words):
 
 def _main():
     program, words = os.path.basename(sys.argv[0]), sys.argv[1:]
+    if words[:2] == ["-m", "dvc"]:
+        program, words = "dvc", words[2:]
     if program == "dvc" or (words[:1] == ["-m"] and words[1].partition(".")[0] in PROJECT):
         _serve(program, words)
     real = PYTHON if program == "python" else os.path.join(os.path.dirname(PYTHON), program)
