@@ -100,7 +100,7 @@ def cache_features(
 
 def spread(features: np.ndarray) -> tuple[Tensor, Tensor]:
     """Compute mean and standard deviation (tokens, width) of features over epochs, a few epochs at a time."""
-    total = squares = 0.0
+    total, squares = np.zeros(features.shape[1:]), np.zeros(features.shape[1:])
     for start in range(0, len(features), BATCH):
         batch = features[start : start + BATCH].astype(np.float64)
         total, squares = total + batch.sum(0), squares + np.square(batch).sum(0)

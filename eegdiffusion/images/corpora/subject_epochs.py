@@ -129,8 +129,8 @@ def write_subject(
 
     def parts() -> Iterator[np.ndarray]:
         ordered = sorted(blocks, key=lambda block: block.session or 0)
-        for session, group in groupby(ordered, key=lambda block: block.session):
-            group = list(group)
+        for session, members in groupby(ordered, key=lambda block: block.session):
+            group = list(members)
             kept = [_kept_trials(block, test, cutting, problems) for block in group]
             image = np.concatenate([block.image[trials] for block, trials in zip(group, kept, strict=True)])
             if not len(image):
@@ -190,6 +190,7 @@ def _delivered(
     group: list[Block], kept: list[np.ndarray], channels: list[str], times: np.ndarray
 ) -> Iterator[np.ndarray]:
     for block, trials in zip(group, kept, strict=True):
+        assert block.times is not None, "only what comes cut is delivered"
         rows = [block.channels.index(name) for name in channels]
         for k in range(0, len(trials), CHUNK):
             part = block.trials.read(trials[k : k + CHUNK], 0, len(block.times))

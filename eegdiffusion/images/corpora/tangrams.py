@@ -55,7 +55,8 @@ def read_tangram(path: Path) -> Tangram:
         raise InputError(f"{path}: no such file") from error
     except (ElementTree.ParseError, ValueError) as error:
         raise InputError(f"{path}: must be a tangram: {error}") from error
-    return Tangram(pieces, tuple(box))
+    left, top, width, height = box
+    return Tangram(pieces, (left, top, width, height))
 
 
 def _polygon(element: ElementTree.Element) -> np.ndarray:

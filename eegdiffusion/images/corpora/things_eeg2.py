@@ -102,6 +102,14 @@ def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
         )
 
 
+def _session_number(path: Path) -> int:
+    """Read the number of a session from the folder ``ses-XX`` of a raw file."""
+    number = re.search(r"\d+", path.parent.name)
+    if number is None:
+        raise InputError(f"{path}: session: must be in the name of its folder, as in ses-01 (found {path.parent.name})")
+    return int(number[0])
+
+
 def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
     """Read a raw session: trials are the onsets of the stimulus channel but catch trials.
 
@@ -140,7 +148,7 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
 
     return Block(
         subject=subject_name(path.parent.parent.name, path),
-        session=int(re.search(r"\d+", path.parent.name)[0]),
+        session=_session_number(path),
         source=where.as_posix(),
         image=rows[conditions - 1],
         channels=[names[k] for k in eeg],
@@ -248,8 +256,8 @@ def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: st
         ]
     problems = []
     for part in PARTS:
-        sessions = {int(re.search(r"\d+", path.parent.name)[0]) for path in paths if parts[path] == part}
-        if lacking := sorted(SESSIONS - sessions):
-            message = f"{subject}: has no {part} part of session {', '.join(map(str, lacking))}"
+        sessions = {_session_number(path) for path in paths if parts[path] == part}
+        if missing := sorted(SESSIONS - sessions):
+            message = f"{subject}: has no {part} part of session {', '.join(map(str, missing))}"
             problems.append(Problem(place.parent.as_posix(), "sessions", "file", message, "warning"))
     return problems

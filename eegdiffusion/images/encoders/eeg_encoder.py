@@ -87,15 +87,15 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         options = list(inspect.signature(cls.build).parameters.values())[1:]
         signature = inspect.Signature([own, *sizes, *options])
 
-        def __init__(self, *args, **kwargs):
+        def initialise(self, *args, **kwargs):
             arguments = signature.bind(self, *args, **kwargs)
             arguments.apply_defaults()
             super().__init__()
             self.subject_layer = self._make_subject_layer()
             self.build(**{option.name: arguments.arguments[option.name] for option in options})
 
-        __init__.__signature__ = signature
-        cls.__init__ = register_to_config(__init__)
+        initialise.__name__, initialise.__signature__ = "__init__", signature  # type: ignore[attr-defined]
+        cls.__init__ = register_to_config(initialise)  # type: ignore[method-assign]
 
     def build(self) -> None:
         """Make the layers; the sizes are in ``self.config``."""

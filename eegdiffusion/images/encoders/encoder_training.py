@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def _fitted(
     train: PairedEpochs,
     validation: PairedEpochs,
     monitor: str,
-    mode: str,
+    mode: Literal["min", "max"],
     hardware: Hardware,
     work: Path,
 ) -> tuple[EMALightningModule, TrainedEncoder]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.epochs.paired_epochs import ImageTable, PairedEpochs
 from eegdiffusion.images.epochs.protocols import Fold
 
 ALL = 1_000_000
@@ -48,8 +48,8 @@ class Pairs:
 
     store: EpochStore
     split: np.ndarray
-    values: Mapping[str, np.ndarray]
-    truth: Mapping[str, np.ndarray]
+    values: Mapping[str, ImageTable]
+    truth: Mapping[str, ImageTable]
     fold: Fold
     band: tuple[float, float] | None
 

@@ -1,12 +1,26 @@
 """Epochs with what an encoder is to make of them: the features of the image that was seen, or its class."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import Epochs
+
+
+class ImageTable(Protocol):
+    """A table with a row for each image of a store, in memory or read when it is asked for: an array behaves as one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole table, (images, ...)."""
+        ...
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """Read the rows of some images, (rows, ...)."""
+        ...
 
 
 class PairedEpochs:
@@ -26,7 +40,7 @@ class PairedEpochs:
     def __init__(
         self,
         epochs: Epochs,
-        values: Mapping[str, np.ndarray],
+        values: Mapping[str, ImageTable],
         subjects: list[str],
         transform: Callable[[np.ndarray], np.ndarray] | None = None,
         wanted: np.ndarray | None = None,

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
 from eegdiffusion.images.features.image_features import NetworkName
@@ -18,10 +19,15 @@ def load_network(
 
     Args:
         name: of the network.
-        source: folder or hub name of the CLIP model.
-        device: where it runs.
+        source: folder or hub name of the CLIP model; None for a network that comes in a package.
+        device: device that it runs on.
+
+    Raises:
+        InputError: there is no such CLIP model, or none is named.
     """
     if name == "clip":
+        if source is None:
+            raise InputError("embed_images.source: must name the CLIP model (found null)")
         return ClipImages(source, device).features, source
     network = efficientnet_lite.load_efficientnet().to(device)
     return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)

@@ -84,7 +84,7 @@ def generator_training_images(
         InputError: there are no such images.
     """
     known, held_out = images["sha256"].notna().to_numpy(), held_out_images(images)
-    rows = np.flatnonzero(known & ~held_out)
+    rows = np.flatnonzero(known & ~held_out).tolist()
     training_images = [fitted_picture(image_file(images, row), side) for row in rows]
     training_features = [features.features[row] for row in rows]
     # Of the folder, neither an image that is held out nor one of the corpus's training images.

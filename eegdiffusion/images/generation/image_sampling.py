@@ -101,14 +101,14 @@ def _sample_batch(
     scheduler.set_timesteps(request.steps)
     seeds = request.seeds[items]
     latents, timesteps = noise(request.shape, seeds).to(device), scheduler.timesteps
-    skipped = 0
-    if request.start is not None:
+    start, skipped = request.start, 0
+    if start is not None:
         skipped = min(round((1 - request.strength) * len(timesteps)), len(timesteps) - 1)
-    if skipped:
+    if start is not None and skipped:
         timesteps = timesteps[skipped:]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(skipped)
-        latents = scheduler.add_noise(request.start[items].to(device), latents, timesteps[:1].to(device))
+        latents = scheduler.add_noise(start[items].to(device), latents, timesteps[:1].to(device))
     else:
         latents = latents * float(scheduler.init_noise_sigma)
     generators = [torch.Generator().manual_seed(int(seed) + 1) for seed in seeds]

@@ -1,6 +1,7 @@
 """Scores of reconstructed pictures against the pictures seen: see :mod:`.reconstruction_scores`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -26,48 +27,43 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "correlation_distance": correlation_distance,
 }
 
-_DISTANCE = {"title": "correlation distance", "higher_is_better": False, "chance": None}
-_TWO_WAY = {"title": "two-way identification", "higher_is_better": True, "chance": 0.5}
-_FEATURES = {"two_way": _TWO_WAY, "correlation_distance": _DISTANCE}
+_PIXEL_METRICS = {
+    "two_way": Metric("pixels_two_way", "two-way identification", "two_way", True, 0.5, PIXELS),
+    "correlation_distance": Metric(
+        "pixels_correlation_distance", "correlation distance", "correlation_distance", False, None, PIXELS
+    ),
+}
+"""Metric of pixels by the name of its measure; of features it is the same but for network, layer and weights."""
 
 
-def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
+def describe_metrics(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
     """Describe what is measured with these networks; ``ways`` and ``top`` are those of N-way accuracy."""
     metrics = [
         Metric("pixcorr", "PixCorr", "pixcorr", True, None, SIDE),
         Metric("ssim", "SSIM", "ssim", True, None, SIDE),
-        *(Metric(key=f"pixels_{kind}", kind=kind, side=PIXELS, **_FEATURES[kind]) for kind in MEASURES),
+        *_PIXEL_METRICS.values(),
     ]
     for network in networks:
-        source = {"network": network.name, "weights": network.weights, "side": network.side}
-        for layer in network.layers:
-            kind, beside = layer.measure, f"pixels_{layer.measure}"
-            metrics.append(
-                Metric(layer.metric, kind=kind, layer=layer.name, baseline=beside, **_FEATURES[kind], **source)
-            )
-        if network.classifies:
-            n_way = {"title": f"{ways}-way top-{top}", "chance": top / ways, "baseline": "pixels_two_way"}
-            metrics.append(
-                Metric(f"n_way_{network.key}", kind="n_way", higher_is_better=True, layer=LOGITS, **n_way, **source)
-            )
-            metrics.append(
-                Metric(
-                    f"inception_score_{network.key}",
-                    "Inception Score",
-                    "inception_score",
-                    True,
-                    None,
-                    layer=LOGITS,
-                    **source,
-                )
-            )
-        if network.pooled:
-            metrics.append(
-                Metric(
-                    f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, layer=network.pooled, **source
-                )
-            )
+        metrics += [
+            replace(metric, network=network.name, weights=network.weights, side=network.side)
+            for metric in _network_metrics(network, ways, top)
+        ]
     return metrics
+
+
+def _network_metrics(network: FeatureNetwork, ways: int, top: int) -> Iterator[Metric]:
+    """Yield what is measured with a network, by layer; network, weights and side are yet to be set."""
+    side = network.side
+    for layer in network.layers:
+        of_pixels = _PIXEL_METRICS[layer.measure]
+        yield replace(of_pixels, key=layer.metric, layer=layer.name, baseline=of_pixels.key)
+    if network.classifies:
+        key, title, chance = f"n_way_{network.key}", f"{ways}-way top-{top}", top / ways
+        yield Metric(key, title, "n_way", True, chance, side, layer=LOGITS, baseline="pixels_two_way")
+        key = f"inception_score_{network.key}"
+        yield Metric(key, "Inception Score", "inception_score", True, None, side, layer=LOGITS)
+    if network.pooled:
+        yield Metric(f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, side, layer=network.pooled)
 
 
 def score(
@@ -120,7 +116,8 @@ def score(
             bar.update()
         _, first, position = np.unique(items["image"], return_index=True, return_inverse=True)
         for network in networks:
-            gallery, by_arm = network.outputs(seen[first]), {arm: [] for arm in arms}
+            gallery = network.outputs(seen[first])
+            by_arm: dict[str, list[dict[str, np.ndarray]]] = {arm: [] for arm in arms}
             for arm, sample, rows in rounds:
                 outputs = network.outputs(arms[arm][rows, sample])
                 for layer in network.layers:
@@ -136,7 +133,7 @@ def score(
     columns = ["arm", "metric", "subject", "image", "sample", "value"]
     return Scores(
         context=context,
-        metrics={metric.key: metric for metric in describe(networks, ways, top)},
+        metrics={metric.key: metric for metric in describe_metrics(networks, ways, top)},
         values=pandas.concat(tables, ignore_index=True)[columns],
         sets=pandas.DataFrame(sets, columns=["arm", "metric", "pictures", "value"]),
         picture=seen.shape[1:3],

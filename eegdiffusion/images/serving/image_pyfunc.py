@@ -61,7 +61,7 @@ class PictureModel(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         given = dict(params or {})
         seed, arm = given.pop("seed"), given.pop("arm")
-        sampling = validate(given, self.options, "params")
+        sampling: Sampling = validate(given, self.options, "params")
         epochs = np.ascontiguousarray(model_input, dtype=np.float32)
         if arm not in self.arms:
             raise InputError(f"arm: must be one of {', '.join(self.arms)} (found {arm!r})")

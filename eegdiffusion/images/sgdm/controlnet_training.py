@@ -4,6 +4,7 @@ import torch
 from diffusers import ControlNetModel
 from torch import Tensor, nn
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator
@@ -69,6 +70,8 @@ class ControlNetTraining(LatentDiffusion):
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         structure = batch.get("eeg_structure")
         if structure is None:
+            if network.predictor is None:
+                raise InputError("eeg_structure: must be in the batch, as no predictor is trained with the ControlNet")
             structure = network.predictor.decode_renormalised(batch["eeg"], batch["subject"])
         structure, features = structure.float(), batch["eeg_features"]
         forced = batch.get("teacher_forced")

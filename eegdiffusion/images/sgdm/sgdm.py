@@ -145,15 +145,16 @@ class SGDM:
         """
         device, blind = self.generator.unet.device, features is None
         total = self.generator.scheduler.config.num_train_timesteps
-        conditions = torch.zeros(len(seeds), self._width()) if blind else features
+        conditions = torch.zeros(len(seeds), self._width()) if features is None else features
 
         def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
             batch = conditions[items].to(device)
             dropped = torch.full((len(batch),), blind or unconditional, device=device)
             condition = self.generator.condition(batch, dropped, self.tokens)
-            takes_part = structure is not None and float(steps[0]) >= (1 - control.end) * total
-            controlnet, maps = (self.controlnet, structure[items].to(device)) if takes_part else (None, None)
-            return guided(self.generator, controlnet, noisy, steps, condition, maps, control.scale)
+            if structure is None or float(steps[0]) < (1 - control.end) * total:
+                return guided(self.generator, None, noisy, steps, condition, None, control.scale)
+            maps = structure[items].to(device)
+            return guided(self.generator, self.controlnet, noisy, steps, condition, maps, control.scale)
 
         request = SamplingRequest.of(
             sampling, self.generator.latent_shape, seeds, guidance=1.0 if blind else sampling.guidance, desc=desc,

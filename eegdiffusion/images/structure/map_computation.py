@@ -61,6 +61,8 @@ def _load_mapper(kind: Kind, source: str | None, side: int, device: torch.device
             network = (load_hed(Path(source)) if source else load_packaged_hed()).to(device)
             return lambda files: _bytes(hed_edges(network, fitted(files), side)), source or str(WEIGHTS)
         case "depth":
+            if source is None:
+                raise InputError("embed_images.structure_source: must be the folder of a depth model (found null)")
             depth = DepthMaps(Path(source), device)
             return lambda files: _bytes(depth(fitted(files), side)), source
 

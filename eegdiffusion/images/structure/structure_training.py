@@ -16,6 +16,7 @@ from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.epochs.paired_epochs import ImageTable
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 from eegdiffusion.images.structure.structure_from_eeg import LatentReadout, StructureFromEEG
@@ -49,10 +50,10 @@ class StructureData:
         """Return images and maps of a split."""
         return StructuredImages(self.images, self.maps, np.flatnonzero(self.split == split))
 
-    def pairs(self, **values: np.ndarray) -> Pairs:
+    def pairs(self, **values: ImageTable) -> Pairs:
         """Return epochs of all subjects, with the maps and ``values``, other tables with a row for each image."""
         subjects = sorted(self.store.index["subject"].unique())
-        tables = {"structure": self.maps} | values
+        tables: dict[str, ImageTable] = {"structure": self.maps, **values}
         return Pairs(self.store, self.split, tables, tables, folds("joint", subjects)[0], None)
 
 
@@ -75,7 +76,9 @@ def split_of(store: EpochStore, corpus: str) -> np.ndarray:
 
 def mean_field(maps: StructureMaps, rows: np.ndarray) -> torch.Tensor:
     """Compute the mean of the maps of some images, (channels, side, side)."""
-    total = sum(maps[rows[k : k + BATCH]].sum(0, dtype=np.float64) for k in range(0, len(rows), BATCH))
+    total = np.zeros(maps.shape[1:])
+    for k in range(0, len(rows), BATCH):
+        total += maps[rows[k : k + BATCH]].sum(0, dtype=np.float64)
     return torch.from_numpy((total / len(rows)).astype(np.float32))
 
 

@@ -44,8 +44,8 @@ def draw(cache: Path, options: SurrogateThings, rng: np.random.Generator) -> tup
     characters = list(drawn)
     if len(characters) < wanted:
         raise InputError(f"concepts: {wanted} concepts were asked for; the font has {len(characters)} of them")
-    test = sorted(characters[: options.test_concepts], key=names.get)
-    training = sorted(characters[options.test_concepts :], key=names.get)
+    test = sorted(characters[: options.test_concepts], key=names.__getitem__)
+    training = sorted(characters[options.test_concepts :], key=names.__getitem__)
     pictures = [(names[c], scenes.scene(drawn[c], rng)) for c in training for _ in range(options.exemplars)]
     pictures += [(names[c], scenes.scene(drawn[c], rng)) for c in test]
     return pictures, len(training) * options.exemplars
@@ -68,7 +68,7 @@ def write_pictures(root: Path, pictures: list[tuple[str, Image.Image]], training
             picture.save(path, quality=92)
             for kind, value in zip(_KINDS, (place, f"{numbers[name]:05d}_{name}", file), strict=True):
                 lists[kind].append(value)
-    np.save(root / "image_metadata.npy", document)
+    np.save(root / "image_metadata.npy", np.array(document, object))
 
 
 _KINDS = ("img_concepts", "img_concepts_THINGS", "img_files")
@@ -106,7 +106,7 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
                 folder = root / f"eeg_dataset/raw_data/sub-{number:02d}/ses-{session:02d}"
                 folder.mkdir(parents=True, exist_ok=True)
                 # The published layout is a pickled dict; this one holds text, numbers and an array.
-                np.save(folder / f"raw_eeg_{part}.npy", _raw(signals, options.sfreq))
+                np.save(folder / f"raw_eeg_{part}.npy", np.array(_raw(signals, options.sfreq), object))
 
 
 def _raw(signals: np.ndarray, sfreq: float) -> dict:

@@ -164,7 +164,7 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
     times = np.arange(round(LENGTH_S * sfreq)) / sfreq
     early = [CHANNELS.index(name) for name in ("O1", "Oz", "O2", "PO7", "POz", "PO8", "PO3", "PO4")]
     late = [k for k, name in enumerate(CHANNELS) if name[0] in "PT" or name[:2] == "CP"]
-    delay, patterns = own.normal(0, 0.008), []
+    delay, waves = own.normal(0, 0.008), []
     for k in range(LOW + HIGH):
         foci, latency, width = (
             (early, common.uniform(0.08, 0.14), common.uniform(0.015, 0.03))
@@ -176,8 +176,8 @@ def observer(shared: int, subject: int, sfreq: float, deviation: float) -> Obser
         topography = sign * np.exp(-((place - centre) ** 2).sum(1) / (2 * spread**2)) * own.uniform(0.7, 1.3)
         shift = times - latency - delay - own.normal(0, 0.004)
         wave = np.exp(-(shift**2) / (2 * width**2)) * np.cos(2 * np.pi * shift * common.uniform(0.05, 0.25) / width)
-        patterns.append(np.outer(topography, wave))
-    patterns = np.stack(patterns)
+        waves.append(np.outer(topography, wave))
+    patterns = np.stack(waves)
     posterior = sorted({*early, *late})
     window = (times >= 0.08) & (times <= 0.4)
     power = (patterns[:, posterior][:, :, window] ** 2).sum(0).mean()

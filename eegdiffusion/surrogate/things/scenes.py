@@ -21,8 +21,10 @@ RANGES = [
 ]  # fmt: skip
 """Plants, food, things, places, animals, clothes, vehicles: characters of emoji that show an object."""
 
-NO_OBJECT = ("FACE", "SYMBOL", "HEART", "SIGN", "MARK", "CHART", "FACING", "PHONE WITH", "ONCOMING", "NO ", "BANKNOTE")
-NO_OBJECT += ("ENVELOPE", "MAILBOX", "MODE", "BALLOON", "BOOK", "HEAVY", "MULTIPLE")
+NO_OBJECT = (
+    "FACE", "SYMBOL", "HEART", "SIGN", "MARK", "CHART", "FACING", "PHONE WITH", "ONCOMING", "NO ", "BANKNOTE",
+    "ENVELOPE", "MAILBOX", "MODE", "BALLOON", "BOOK", "HEAVY", "MULTIPLE",
+)  # fmt: skip
 """Names that hold one of these are left out: signs, and near repeats of another drawing."""
 
 
@@ -66,8 +68,8 @@ def scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> I
     colour = np.asarray(turned, np.float32).copy()
     colour[..., :3] = np.clip(colour[..., :3] * gain, 0, 255)
     turned = Image.fromarray(colour.astype(np.uint8), "RGBA")
-    place = [round(rng.uniform(0, size - side)) for side in turned.size]
-    ground.paste(turned, place, turned)
+    left, top = (round(rng.uniform(0, size - side)) for side in turned.size)
+    ground.paste(turned, (left, top), turned)
     return ground
 
 
@@ -113,7 +115,7 @@ def tangram(rng: np.random.Generator) -> Figure:
             for _ in range(200):
                 piece = _turned(PIECES[k], rng)
                 if placed:
-                    other = placed[rng.choice(list(placed))]
+                    other = placed[int(rng.choice(list(placed)))]
                     piece = piece - piece[rng.integers(len(piece))] + other[rng.integers(len(other))]
                 if all(_apart(piece, other) for other in placed.values()) and (not placed or _touches(piece, placed)):
                     placed[int(k)] = piece
