@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.quantise import quantise
+from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.storage.splits import SPLITS
 
 BATCH = 128
@@ -201,6 +202,26 @@ class EpochStore:
     def shape(self) -> tuple[int, int]:
         """Channels and samples of an epoch."""
         return len(self.description.channels), len(self.description.times)
+
+    def facts(self, split: str, split_hash: str) -> DataFacts:
+        """Return what results on a split say of their data.
+
+        Args:
+            split: name of the split.
+            split_hash: hash of its images and of the subjects that saw them; see ``image_pairs.split_hash``.
+
+        Returns:
+            the facts; corpora of images and EEG have no classes of their own.
+        """
+        description = self.description
+        return DataFacts(
+            corpus=description.corpus,
+            preprocessing=description.fingerprint,
+            split=split,
+            split_hash=split_hash,
+            layout=description.layout,
+            warnings=description.warnings,
+        )
 
     def epochs(
         self, split: str | None, subjects: list[str] | None = None, average: int = 1, at_most: int | None = None

@@ -134,7 +134,7 @@ def latents_of(vae: StructuralVAE, data: StructureData, device: torch.device) ->
     return latents
 
 
-def _fit_linear(
+def _fit_ridge(
     pairs: Pairs, vae: StructuralVAE, latents: np.ndarray, alphas: list[float]
 ) -> tuple[LatentReadout, Fitted]:
     """Fit a ridge regression on the averages over all repetitions; the penalty is the best on the validation split."""
@@ -175,7 +175,7 @@ def train_predictor(
     torch.manual_seed(seed)
     pairs, vae = data.pairs(latent=latents), vae.eval().requires_grad_(False)
     if settings.encoder == LINEAR:
-        readout, fitted = _fit_linear(pairs, vae, latents[data.split == "train"], settings.ridge_alphas)
+        readout, fitted = _fit_ridge(pairs, vae, latents[data.split == "train"], settings.ridge_alphas)
         return StructureFromEEG(readout, vae.cpu(), pairs.input).eval(), fitted
     channels, samples = data.store.shape
     subjects = len(pairs.fold.train) if settings.subject_layers else 0
