@@ -18,7 +18,7 @@ from eegdiffusion.images.condiffusion.condiffusion_training import (
     ConDiffusionTraining,
     cache_features,
     compare_conditions,
-    spread,
+    feature_spread,
 )
 from eegdiffusion.images.encoders.trained_classifier import TrainedClassifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -92,7 +92,7 @@ def compute(
         )
         for split in SPLITS
     }
-    model.projection.fit_scale(*spread(data["train"].features))
+    model.projection.fit_scale(*feature_spread(data["train"].features))
     module = ConDiffusionTraining(
         model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed
     )

@@ -25,7 +25,7 @@ from eegdiffusion.images.generation.previews import write_previews
 from eegdiffusion.images.generation.semantic_tokens import new_semantic_tokens
 from eegdiffusion.images.sgdm.controlnet_dataset import ControlNetDataset
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.image_conditions import cosines, fit_baseline, predict_conditions
+from eegdiffusion.images.sgdm.image_conditions import fit_baseline, mean_cosine, predict_conditions
 from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
@@ -103,7 +103,7 @@ def predict_datasets(
     for name, part in epochs.items():
         predicted = predict_conditions(semantics, predictor, part, device, f"conditions, {name}", torch.float16)
         features = predicted.features.numpy()
-        facts[f"{name}_cosine"] = cosines(features, inputs.features[part.table["image"]], mean)
+        facts[f"{name}_cosine"] = mean_cosine(features, inputs.features[part.table["image"]], mean)
         maps = None if end_to_end else predicted.structure.numpy()
         datasets[name] = ControlNetDataset(
             part, inputs.latents.latents, inputs.features, inputs.structure, features, maps

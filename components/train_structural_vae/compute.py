@@ -18,7 +18,12 @@ from eegdiffusion.images.structure.structure_evaluation import evaluate_structur
 from eegdiffusion.images.structure.structure_from_eeg import PREDICTOR
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 from eegdiffusion.images.structure.structure_previews import structure_previews
-from eegdiffusion.images.structure.structure_training import StructureData, latents_of, train_predictor, train_vae
+from eegdiffusion.images.structure.structure_training import (
+    StructureData,
+    encode_mean_latents,
+    train_predictor,
+    train_vae,
+)
 from eegdiffusion.images.structure.structured_images import cached_images
 
 
@@ -55,7 +60,7 @@ def compute(
     images = cached_images(store.images, maps.side, work / "pictures.npy")
     data, device, seed = StructureData(store, maps, images, split), device_of(hardware.accelerator), settings.seed
     vae, fitted_vae = train_vae(data, settings.vae, seed, hardware, work / "vae", logger)
-    latents = latents_of(vae, data, device)
+    latents = encode_mean_latents(vae, data, device)
     predictor, fitted_predictor = train_predictor(
         data, vae, latents, settings.predictor, seed, hardware, work / "predictor", logger
     )
@@ -63,7 +68,7 @@ def compute(
         return None
     predictor.save(out / PREDICTOR)
     evaluation, pairs = evaluate_structure(predictor, data, latents, device), data.pairs()
-    example = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
+    example = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, as_stored=True)
     write_input_example(out, example.__getitems__([0, 1])["eeg"])
     more = {
         "structure": maps.kind,

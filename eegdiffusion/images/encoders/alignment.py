@@ -26,8 +26,11 @@ def nt_xent(eeg: Tensor, image: Tensor, identity: Tensor, scale: Tensor | float)
     Args:
         eeg: (batch, width) embeddings of any norm.
         image: (batch, width) features of any norm.
-        identity: (batch,) which picture an item shows.
+        identity: (batch,) number of the content of each item's image.
         scale: inverse temperature.
+
+    Returns:
+        the loss, a scalar.
     """
     similarity = scale * functional.normalize(eeg, dim=1) @ functional.normalize(image, dim=1).T
     same = identity[:, None] == identity[None, :]
@@ -77,7 +80,14 @@ class Alignment(EMALightningModule):
         self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def loss(self, embedding: Tensor, features: Tensor, identity: Tensor, scale: Tensor) -> Tensor:
-        """Compute the loss of embeddings (batch, width)."""
+        """Compute the loss of a batch, a scalar.
+
+        Args:
+            embedding: (batch, width) embeddings of EEG.
+            features: (batch, width) features of the images seen.
+            identity: (batch,) number of each image's content.
+            scale: inverse temperature.
+        """
         contrastive = nt_xent(embedding, features, identity, scale)
         if not self.mse_weight:
             return contrastive

@@ -86,7 +86,7 @@ def train_aligned(
         experiment: encoder and options.
         settings: settings of the alignment.
         seed: seed of weights and order.
-        hardware: where to run.
+        hardware: devices to train on.
         work: folder for checkpoints, from which an interrupted training goes on.
     """
     if experiment.encoder == LINEAR:
@@ -125,7 +125,20 @@ def train_classifier(
     hardware: Hardware,
     work: Path,
 ) -> TrainedEncoder:
-    """Train an encoder to tell the concepts in ``pairs.values`` apart; see :func:`train_aligned`."""
+    """Train an encoder to tell the concepts in ``pairs.values`` apart.
+
+    Args:
+        pairs: epochs, and ``label`` of each image.
+        experiment: encoder and options.
+        settings: settings of the classification.
+        classes: number of concepts.
+        seed: seed of weights and order.
+        hardware: devices to train on.
+        work: folder for checkpoints, from which an interrupted training goes on.
+
+    Raises:
+        InputError: the encoder predicts image features and cannot classify, or there are fewer epochs than a batch has.
+    """
     if experiment.encoder == LINEAR:
         raise InputError("encoder ridge: predicts image features; objective must be align (found classify)")
     train, validation = (pairs.part(split, settings.average) for split in ("train", "validation"))

@@ -74,7 +74,7 @@ class SelectedRidge:
 
     Attributes:
         encoder: the map, in evaluation mode.
-        alpha: its penalty.
+        alpha: penalty of the regression, see :meth:`RidgeEpochs.fit`.
         loss: loss of its predictions of the validation epochs.
     """
 

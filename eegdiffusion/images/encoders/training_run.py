@@ -15,7 +15,7 @@ from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, Retrieval, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import Align, Classify, EncoderExperiment, RetrievalTest
 from eegdiffusion.images.encoders.encoder_training import TrainedEncoder, train_aligned, train_classifier
-from eegdiffusion.images.encoders.image_retrieval import Gallery, retrieve
+from eegdiffusion.images.encoders.image_retrieval import Gallery, retrieve_images
 from eegdiffusion.images.encoders.training_folders import ENCODER, Band
 from eegdiffusion.images.epochs.classes import Classes, classes_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -99,7 +99,7 @@ class TrainingRun:
     Attributes:
         folder: folder of its results.
         trained: the encoder.
-        pairs: its data.
+        pairs: epochs that it was trained and tested on.
         metrics: metrics on the test split.
         validation: the metric that chose its weights, oriented so that more is better.
     """
@@ -187,7 +187,7 @@ def run_training(
         trained.encoder.cpu().save_pretrained(folder / ENCODER)
         pairs.input.save(folder)
         first = pairs.fold.test[:1]
-        stored = pairs.part("test", pairs.repetitions(first[0]), first, draws=1, plain=True)
+        stored = pairs.part("test", pairs.repetitions(first[0]), first, draws=1, as_stored=True)
         write_input_example(folder, stored.__getitems__([0, 1])["eeg"])
     return TrainingRun(folder, trained, pairs, metrics, validation)
 
@@ -195,9 +195,9 @@ def run_training(
 def _test_retrieval(
     data: ExperimentData, trained: TrainedEncoder, pairs: Pairs, settings: RunSettings, folder: Path
 ) -> tuple[dict[str, float], int, dict]:
-    """Test an aligned encoder and write its tables; returns metrics, the number of test epochs, and facts of the test."""
+    """Test an aligned encoder and write its tables; return metrics, number of test epochs, and facts of the test."""
     repetitions = settings.test.repetitions if data.experiment.pairs == "recorded" else [ALL]
-    tables = retrieve(trained.encoder, pairs, repetitions, settings.test.draws, settings.device)
+    tables = retrieve_images(trained.encoder, pairs, repetitions, settings.test.draws, settings.device)
     retrieval = Retrieval(len(Gallery(pairs).images), *tables)
     retrieval.write_tables(folder)
     data.target.save(folder)
@@ -209,7 +209,7 @@ def _test_retrieval(
 def _test_classification(
     classes: Classes, trained: TrainedEncoder, pairs: Pairs, settings: RunSettings, folder: Path
 ) -> tuple[dict[str, float], int, dict]:
-    """Test a classifier and write its predictions; returns metrics, the number of test epochs, and facts of the test."""
+    """Test a classifier and write its predictions; return metrics, number of test epochs, and facts of the test."""
     average = settings.classify.average
     table = classify_test_epochs(trained.encoder, pairs, average, settings.device)
     table.to_parquet(folder / CLASSIFIED, index=False)
@@ -223,10 +223,10 @@ def classify_test_epochs(
     """Classify the test epochs.
 
     Args:
-        encoder: (epochs, subjects) -> logits.
+        encoder: network from epochs and subjects to logits.
         pairs: epochs, and ``label`` of each image.
         average: number of repetitions of an image that are averaged into an epoch.
-        device: where to run.
+        device: device to compute on.
 
     Returns:
         a row for each epoch: subject, image, label, and a probability ``p0``, ``p1``, ... for each class.

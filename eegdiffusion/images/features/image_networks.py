@@ -15,10 +15,10 @@ from eegdiffusion.images.features.image_features import NetworkName
 def load_network(
     name: NetworkName, source: str | None, device: torch.device
 ) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
-    """Load a network: what computes the features (images, width) of pictures, and where its weights came from.
+    """Load a network: what computes the features (images, width) of images, and where its weights came from.
 
     Args:
-        name: of the network.
+        name: name of the network.
         source: folder or hub name of the CLIP model; None for a network that comes in a package.
         device: device that it runs on.
 
@@ -30,4 +30,4 @@ def load_network(
             raise InputError("embed_images.source: must name the CLIP model (found null)")
         return ClipImages(source, device).features, source
     network = efficientnet_lite.load_efficientnet().to(device)
-    return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)
+    return lambda images: efficientnet_lite.image_features(network, images), str(efficientnet_lite.WEIGHTS)

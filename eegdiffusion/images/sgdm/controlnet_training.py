@@ -10,7 +10,7 @@ from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.latent_diffusion import LatentDiffusion
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
-from eegdiffusion.images.sgdm.sgdm import guided
+from eegdiffusion.images.sgdm.sgdm import guided_prediction
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 
 TEACHER_FORCING = 3
@@ -79,4 +79,4 @@ class ControlNetTraining(LatentDiffusion):
             structure = torch.where(forced[:, None, None, None], batch["structure"].float(), structure)
             features = torch.where(forced[:, None], batch["features"], features)
         condition = self.image_generator.condition(features, dropped, network.tokens)
-        return guided(self.image_generator, network.controlnet, noisy, steps, condition, structure)
+        return guided_prediction(self.image_generator, network.controlnet, noisy, steps, condition, structure)

@@ -57,7 +57,7 @@ class StructureData:
         return Pairs(self.store, self.split, tables, tables, folds("joint", subjects)[0], None)
 
 
-def split_of(store: EpochStore, corpus: str) -> np.ndarray:
+def image_splits(store: EpochStore, corpus: str) -> np.ndarray:
     """Return the split of each image of a store, (images,); empty where it has no file.
 
     Args:
@@ -123,8 +123,17 @@ def train_vae(
     return module.ema_model, fitted
 
 
-def latents_of(vae: StructuralVAE, data: StructureData, device: torch.device) -> np.ndarray:
-    """Encode all images to their mean latents, (images, *latent_shape); zeros where an image has no file."""
+def encode_mean_latents(vae: StructuralVAE, data: StructureData, device: torch.device) -> np.ndarray:
+    """Encode all images of a corpus to their mean latents.
+
+    Args:
+        vae: trained VAE; it comes back on the CPU.
+        data: images and maps.
+        device: device to compute on.
+
+    Returns:
+        (images, *latent_shape) float32; zeros where an image has no file.
+    """
     latents = np.zeros((len(data.split), *vae.latent_shape), np.float32)
     with_file = StructuredImages(data.images, data.maps, np.flatnonzero(data.split != ""))
     vae.to(device)
