@@ -21,10 +21,10 @@ from eegdiffusion.images.features.image_networks import load_network
 from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator, Source
 from eegdiffusion.images.generation.generator_training import make_generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample, seeds_for
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
+from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet
 
 PIXELS = 512
 
@@ -56,7 +56,7 @@ def cached(batch: int = 32) -> Row:
 
     def step(latents: torch.Tensor, features: torch.Tensor) -> None:
         optimiser.zero_grad()
-        predicted = guided(generator, controlnet, latents, steps, generator.condition(features), structure)
+        predicted = guided_prediction(generator, controlnet, latents, steps, generator.condition(features), structure)
         predicted.square().mean().backward()
         optimiser.step()
 
@@ -82,10 +82,10 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
         def denoise(noisy: torch.Tensor, now: torch.Tensor, items: slice, without: bool) -> torch.Tensor:
             dropped = torch.full((len(noisy),), without)
             condition = generator.condition(features[items], dropped)
-            return guided(generator, controlnet, noisy, now, condition, structure[items])
+            return guided_prediction(generator, controlnet, noisy, now, condition, structure[items])
 
         request = SamplingRequest(generator.latent_shape, seeds, steps=steps, guidance=2.0, batch_size=batch_size)
-        generator.decode(sample(denoise, generator.scheduler, request, torch.device("cpu")))
+        generator.decode(sample_latents(denoise, generator.scheduler, request, torch.device("cpu")))
 
     row = compare(
         "pictures from conditions, UniPC with guidance and ControlNet",

@@ -36,7 +36,7 @@ def _store(path: Path, epochs: np.ndarray, repetitions: int) -> epoch_store.Epoc
     index = pandas.DataFrame(columns | {"split": "train", "row": np.arange(len(epochs))})
     times = (np.arange(SHAPE[1]) / 250).tolist()
     described = epoch_store.EpochStoreDescription("noise", "", things_eeg2.CHANNELS, times, 250.0, "whitened", "", [])
-    epoch_store.write_index(path, index, pandas.DataFrame({"name": [], "split": []}), described)
+    epoch_store.write_epoch_index(path, index, pandas.DataFrame({"name": [], "split": []}), described)
     return epoch_store.EpochStore(path)
 
 

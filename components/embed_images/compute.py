@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from components.embed_images.settings import EmbedImages
-from eegdiffusion.images.corpora.image_files import open_picture
+from eegdiffusion.images.corpora.image_files import open_image
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_features import FeaturesDescription, write_features
 from eegdiffusion.images.features.image_networks import load_network
@@ -69,7 +69,7 @@ def _features(
     embed, source = load_network(settings.model, settings.source, device)
     rows, vectors = list(files), []
     for k in tqdm(range(0, len(rows), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
-        vectors.append(embed([open_picture(files[row], SIZE) for row in rows[k : k + settings.batch_size]]))
+        vectors.append(embed([open_image(files[row], SIZE) for row in rows[k : k + settings.batch_size]]))
     embedded = np.concatenate(vectors)
     features = np.full((images, embedded.shape[1]), np.nan, np.float32)
     features[rows] = embedded

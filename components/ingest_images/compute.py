@@ -100,8 +100,8 @@ def compute(
     )  # fmt: skip
     (out / "epochs").mkdir(parents=True)
     for name, path in files.items():
-        shutil.move(path, out / "epochs" / epoch_store.file_name(name))  # data/ may be a mount
-    epoch_store.write_index(out, index, images, description)
+        shutil.move(path, out / "epochs" / epoch_store.subject_file(name))  # data/ may be a mount
+    epoch_store.write_epoch_index(out, index, images, description)
     problems.to_parquet(out / "problems.parquet", index=False)
     return IngestedCorpus(description, index, images, list(files))
 

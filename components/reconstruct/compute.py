@@ -22,7 +22,7 @@ from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.metrics.metric_networks import load_networks
 from eegdiffusion.images.metrics.reconstruction_scores import Context
 from eegdiffusion.images.metrics.reconstructions import Reconstructions
-from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.images.metrics.score_reconstructions import score_reconstructions
 from eegdiffusion.images.reconstruction.arm_sampling import Arms, condiffusion_arms, sgdm_arms
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
 from eegdiffusion.images.structure.structure_maps import StructureMaps
@@ -56,8 +56,8 @@ class ReconstructionInputs:
 
 
 @dataclass(frozen=True)
-class System:
-    """Images that a system makes, arm by arm.
+class SystemImages:
+    """Images that a system, SGDM or EEG-ConDiffusion, makes arm by arm.
 
     Attributes:
         epochs: test epochs, an item for each subject and image.
@@ -70,7 +70,7 @@ class System:
     maps: dict[str, Tensor]
 
 
-def sgdm_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> System:
+def sgdm_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> SystemImages:
     """Load SGDM and open the epochs of all subjects that saw a test image."""
     store, average = inputs.store, settings.repetitions or ALL
     test = inputs.latents.known & (store.images["split"] == "test").to_numpy()
@@ -79,19 +79,19 @@ def sgdm_system(inputs: ReconstructionInputs, settings: Reconstruct, device: tor
     epochs = PairedEpochs(store.epochs(None, None, average, average), {}, subjects, wanted=test)
     truth = torch.from_numpy(inputs.structure[epochs.table["image"].to_numpy()])
     arms, maps = sgdm_arms(sgdm, epochs, truth, settings.samples, settings.seed, settings.sampling, settings.control)
-    return System(epochs, arms, maps)
+    return SystemImages(epochs, arms, maps)
 
 
-def condiffusion_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> System:
+def condiffusion_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> SystemImages:
     """Load EEG-ConDiffusion and open the test epochs of its classifier."""
     classifier = open_classifier(inputs.classifier, inputs.store, inputs.latents.known)
-    epochs = classifier.pairs.part("test", settings.repetitions or ALL, draws=1, plain=True)
+    epochs = classifier.pairs.part("test", settings.repetitions or ALL, draws=1, as_stored=True)
     pipeline = load_pipeline(inputs.condiffusion, inputs.generator, inputs.classifier / ENCODER, inputs.classifier)
     arms = condiffusion_arms(pipeline.to(device), epochs, settings.samples, settings.seed, settings.sampling)
-    return System(epochs, arms, {})
+    return SystemImages(epochs, arms, {})
 
 
-def items_of(epochs: PairedEpochs, images: pandas.DataFrame) -> pandas.DataFrame:
+def tabulate_items(epochs: PairedEpochs, images: pandas.DataFrame) -> pandas.DataFrame:
     """Tabulate subject, image and concept of each item; ``images`` is the table of the store's images."""
     table = epochs.table[["subject", "image"]]
     return table.assign(concept=images["concept"].to_numpy()[table["image"]])
@@ -133,10 +133,10 @@ def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.d
     }
     networks = load_networks(settings.metrics, device)
     for name, system in systems.items():
-        items, arms = items_of(system.epochs, inputs.store.images), dict(system.arms)
+        items, arms = tabulate_items(system.epochs, inputs.store.images), dict(system.arms)
         images = items["image"].to_numpy()
         seen = inputs.latents.images[images]
         maps = {title: values.numpy() for title, values in system.maps.items()}
         Reconstructions(items, seen, arms, maps).write(out / name)
         context, metrics = _context(inputs, settings, images), settings.metrics
-        score(seen, arms, items, networks, context, metrics.ways, metrics.top, device).write(out / name)
+        score_reconstructions(seen, arms, items, networks, context, metrics.ways, metrics.top, device).write(out / name)

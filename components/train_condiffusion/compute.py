@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from components.train_condiffusion.settings import TrainConDiffusion
+from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
@@ -17,9 +18,8 @@ from eegdiffusion.images.condiffusion.condiffusion_training import (
     ConDiffusionTraining,
     cache_features,
     compare_conditions,
-    spread,
+    feature_spread,
 )
-from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.encoders.trained_classifier import TrainedClassifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.denoising_gain import denoising_gain
@@ -79,7 +79,7 @@ def compute(
     Raises:
         InputError: generator and classifier do not fit each other.
     """
-    device, description = device_of(hardware.accelerator), store.description
+    device = device_of(hardware.accelerator)
     generator = load_generator(generator_path, ip_adapter=False)
     networks = {"unet": generator.unet, "vae": generator.vae, "eegconvnet": classifier.encoder}
     sizes = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
@@ -92,7 +92,7 @@ def compute(
         )
         for split in SPLITS
     }
-    model.projection.fit_scale(*spread(data["train"].features))
+    model.projection.fit_scale(*feature_spread(data["train"].features))
     module = ConDiffusionTraining(
         model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed
     )
@@ -106,28 +106,27 @@ def compute(
     trained, averaged = model.trained(), module.ema_model
     pipeline = ConDiffusionPipeline(generator, classifier.encoder, classifier.input, averaged).to(device)
     pipeline.model.install(generator.unet)
-    facts = {
-        "corpus": description.corpus,
-        "layout": description.layout,
-        "warnings": description.warnings,
-        "preprocessing": description.fingerprint,
-        "split_hash": classifier.pairs.split_hash(),
+    more = {
         "split_rule": classifier.facts["split_rule"],
         "concepts": classifier.facts["concepts"],
         "repetitions": classifier.facts["repetitions"],
-        "windows": len(data["test"]),
         "epochs": {split: len(part) for split, part in data.items()},
-        "seed": settings.seed,
         "adaptation": settings.adaptation,
         "rank": settings.rank if settings.adaptation == "lora" else None,
         "image_size": generator.source.image_size,
-        "parameters": sum(trained.values()),
         "trained": trained,
         "frozen": count_frozen(sizes, trained, settings.adaptation),
-        "best_epoch": fitted.best_epoch,
     }
+    facts = ResultFacts(
+        data=store.facts("test", classifier.pairs.split_hash()),
+        parameters=sum(trained.values()),
+        seed=settings.seed,
+        best_epoch=fitted.best_epoch,
+        windows=len(data["test"]),
+        more=more,
+    )
     metrics = denoising_gain(losses, data["test"].image)
-    encoder_results.write_results(out, fitted.curves, facts, metrics)
+    write_result(out, facts, metrics, fitted.curves)
     adaptation = Adaptation(settings.adaptation, settings.rank, str(generator_path), str(classifier.folder))
     averaged.save(out, generator.unet, adaptation)
     write_sampling(out, settings.sampling)
@@ -135,4 +134,4 @@ def compute(
         pipeline, classifier.part("test"), latents.images, settings.sampling, settings.shown, settings.seed
     )
     write_previews(out, **previews)
-    return TrainedConDiffusion(metrics, description.warnings)
+    return TrainedConDiffusion(metrics, store.description.warnings)

@@ -8,11 +8,11 @@ import torch
 
 from components.train_controlnet.settings import TrainControlNet
 from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_aligned
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, split_hash
@@ -25,7 +25,7 @@ from eegdiffusion.images.generation.previews import write_previews
 from eegdiffusion.images.generation.semantic_tokens import new_semantic_tokens
 from eegdiffusion.images.sgdm.controlnet_dataset import ControlNetDataset
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.image_conditions import cosines, fit_baseline, predict_conditions
+from eegdiffusion.images.sgdm.image_conditions import fit_baseline, mean_cosine, predict_conditions
 from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
@@ -103,7 +103,7 @@ def predict_datasets(
     for name, part in epochs.items():
         predicted = predict_conditions(semantics, predictor, part, device, f"conditions, {name}", torch.float16)
         features = predicted.features.numpy()
-        facts[f"{name}_cosine"] = cosines(features, inputs.features[part.table["image"]], mean)
+        facts[f"{name}_cosine"] = mean_cosine(features, inputs.features[part.table["image"]], mean)
         maps = None if end_to_end else predicted.structure.numpy()
         datasets[name] = ControlNetDataset(
             part, inputs.latents.latents, inputs.features, inputs.structure, features, maps
@@ -149,7 +149,7 @@ def compute(
         InputError: a part of the inputs is missing, or the parts do not fit each other.
     """
     keep_freed_memory()
-    device, store, description = device_of(hardware.accelerator), inputs.store, inputs.store.description
+    device, store = device_of(hardware.accelerator), inputs.store
     generator = load_generator(inputs.generator).to(device)
     predictor = load_structure_predictor(inputs.predictor / PREDICTOR).to(device)
     averages = {"train": settings.average, "validation": ALL, "test": ALL}
@@ -182,28 +182,27 @@ def compute(
         device
     )
     sgdm.save(out, inputs.generator, settings.sampling, settings.control)
-    facts = {"ridge": ridge_facts} | cosine_facts
-    facts |= {
-        "corpus": description.corpus,
-        "layout": description.layout,
-        "warnings": description.warnings,
-        "preprocessing": description.fingerprint,
-        "split_hash": split_hash(store.images, inputs.split("test"), inputs.subjects),
+    more = cosine_facts | {
+        "ridge": ridge_facts,
         "repetitions": int(store.index["repetition"].max()) + 1,
-        "windows": len(epochs["test"]),
-        "seed": settings.seed,
         "structure": inputs.structure.kind,
         "end_to_end": settings.end_to_end,
         "image_size": generator.source.image_size,
-        "parameters": sum(p.numel() for p in guide.parameters()),
         "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
-        "best_epoch": fitted.best_epoch,
     }
-    encoder_results.write_results(out, fitted.curves, facts, metrics)
+    facts = ResultFacts(
+        data=store.facts("test", split_hash(store.images, inputs.split("test"), inputs.subjects)),
+        parameters=sum(p.numel() for p in guide.parameters()),
+        seed=settings.seed,
+        best_epoch=fitted.best_epoch,
+        windows=len(epochs["test"]),
+        more=more,
+    )
+    write_result(out, facts, metrics, fitted.curves)
     write_input_example(out, epochs["test"].__getitems__([0, 1])["eeg"])
     previews = sgdm_previews(
         sgdm, epochs["test"], inputs.latents.images, inputs.structure, settings.sampling, settings.control,
         settings.shown, settings.seed,
     )  # fmt: skip
     write_previews(out, **previews)
-    return TrainedControlNet(metrics, description.warnings)
+    return TrainedControlNet(metrics, store.description.warnings)

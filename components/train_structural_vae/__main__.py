@@ -16,13 +16,13 @@ def main(run: Stage) -> None:
     from eegdiffusion.images.figures.structure_figures import draw_structural_vae
     from eegdiffusion.images.serving import structure_pyfunc
     from eegdiffusion.images.structure.structure_maps import StructureMaps
-    from eegdiffusion.images.structure.structure_training import split_of
+    from eegdiffusion.images.structure.structure_training import image_splits
 
     settings, hardware = run.settings(TrainStructuralVAE), run.settings(Hardware, "hardware")
     store, features_path = EpochStore(run.input("store")), run.input("features")
     out, reference = run.output("structure"), run.output("reference")
     maps = StructureMaps(features_path, store.description.fingerprint)
-    split = split_of(store, f"image_generation.{run.item['generation']}.corpus")
+    split = image_splits(store, f"image_generation.{run.item['generation']}.corpus")
     corpus = store.description.corpus
     data = [Data(f"{corpus} epochs", store.path, context) for context in ("training", "testing")]
     data.append(Data(f"{corpus} structure maps", features_path, "training"))

@@ -9,16 +9,21 @@ import pandas
 from components.train_structural_vae.settings import TrainStructuralVAE
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders import encoder_results
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.previews import write_previews
 from eegdiffusion.images.structure.structure_evaluation import evaluate_structure
 from eegdiffusion.images.structure.structure_from_eeg import PREDICTOR
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 from eegdiffusion.images.structure.structure_previews import structure_previews
-from eegdiffusion.images.structure.structure_training import StructureData, latents_of, train_predictor, train_vae
+from eegdiffusion.images.structure.structure_training import (
+    StructureData,
+    encode_mean_latents,
+    train_predictor,
+    train_vae,
+)
 from eegdiffusion.images.structure.structured_images import cached_images
 
 
@@ -55,7 +60,7 @@ def compute(
     images = cached_images(store.images, maps.side, work / "pictures.npy")
     data, device, seed = StructureData(store, maps, images, split), device_of(hardware.accelerator), settings.seed
     vae, fitted_vae = train_vae(data, settings.vae, seed, hardware, work / "vae", logger)
-    latents = latents_of(vae, data, device)
+    latents = encode_mean_latents(vae, data, device)
     predictor, fitted_predictor = train_predictor(
         data, vae, latents, settings.predictor, seed, hardware, work / "predictor", logger
     )
@@ -63,15 +68,9 @@ def compute(
         return None
     predictor.save(out / PREDICTOR)
     evaluation, pairs = evaluate_structure(predictor, data, latents, device), data.pairs()
-    example = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, plain=True)
+    example = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, as_stored=True)
     write_input_example(out, example.__getitems__([0, 1])["eeg"])
-    description = store.description
-    facts = {
-        "corpus": description.corpus,
-        "layout": description.layout,
-        "warnings": description.warnings,
-        "preprocessing": description.fingerprint,
-        "split_hash": text_hash(pairs.split_hash(), maps.kind, maps.side),
+    more = {
         "structure": maps.kind,
         "score": vae.kind.score_name,
         "side": maps.side,
@@ -80,14 +79,18 @@ def compute(
         "subjects": pairs.fold.test,
         "repetitions": min(pairs.repetitions(subject) for subject in pairs.fold.test),
         "encoder": settings.predictor.encoder,
-        "parameters": sum(p.numel() for p in vae.parameters()),
         "predictor_parameters": sum(p.numel() for p in predictor.readout.parameters()),
         "validation_loss": fitted_vae.best_score,
         "predictor_validation_loss": fitted_predictor.best_score,
     }
-    encoder_results.write_results(out, fitted_vae.curves, facts, evaluation.metrics)
+    facts = ResultFacts(
+        data=store.facts("test", text_hash(pairs.split_hash(), maps.kind, maps.side)),
+        parameters=sum(p.numel() for p in vae.parameters()),
+        more=more,
+    )
+    write_result(out, facts, evaluation.metrics, fitted_vae.curves)
     if fitted_predictor.curves:
         pandas.DataFrame(fitted_predictor.curves).to_csv(out / "predictor_curves.csv", index=False)
     evaluation.table.to_parquet(out / "structure.parquet", index=False)
     write_previews(out, **structure_previews(evaluation, vae, data, latents))
-    return TrainedStructuralVAE(evaluation.metrics, description.warnings)
+    return TrainedStructuralVAE(evaluation.metrics, store.description.warnings)

@@ -72,7 +72,7 @@ def command(
     signals = read_epochs(epochs, loaded.metadata.get_input_schema().inputs[0].shape[1:], python.input)
     shown = _arms(arms, python.arms, len(signals))
     side = loaded.metadata.get_output_schema().inputs[0].shape[1]
-    seen_pictures = None if seen is None else generated_figure.read(seen, len(signals), side)
+    seen_pictures = None if seen is None else generated_figure.read_shown_images(seen, len(signals), side)
     given = {name: value for name, value in sampling.items() if value is not None}
 
     def generate(arm: str, sample: int) -> np.ndarray:
@@ -89,7 +89,9 @@ def command(
             Image.fromarray(picture).save(out / name)
     np.save(out / "pictures.npy", first)
     title = "\n".join([epochs.name, model, f"seed {seed}"])
-    generated_figure.figure(seen_pictures, structure, pictures, title).savefig(out / "figure.png", dpi=110)
+    generated_figure.draw_generated_images(seen_pictures, structure, pictures, title).savefig(
+        out / "figure.png", dpi=110
+    )
     kind = "" if shown[0] == FULL else f" of the arm {shown[0]}"
     print(f"{model}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
     print(out / "figure.png")

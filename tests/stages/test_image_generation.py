@@ -20,7 +20,7 @@ from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.encoders.trained_classifier import open_classifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.figures.model_figures import draw_model
@@ -104,7 +104,7 @@ def test_latents_are_those_of_the_pictures(store):
     found = ImageLatents(Path("data/image_latents/things"), store.description.fingerprint)
     assert found.known.all() and found.latents.shape == (len(store.images), *generator.latent_shape)
     rows = [0, 5, len(store.images) - 1]
-    pictures = np.stack([fitted_picture(Path(store.images["file"][row]), SIDE) for row in rows])
+    pictures = np.stack([fitted_image(Path(store.images["file"][row]), SIDE) for row in rows])
     assert np.array_equal(found.images[rows], pictures)
     assert np.allclose(found.latents[rows], generator.encode(pictures).numpy(), atol=1e-5)
     assert found.description.generator == weights_digest(generator.vae)

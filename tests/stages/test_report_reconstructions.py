@@ -15,7 +15,7 @@ from eegdiffusion.images.metrics.metric_networks import FeatureNetwork, Layer
 from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS
 from eegdiffusion.images.metrics.reconstruction_scores import Context
 from eegdiffusion.images.metrics.reconstructions import Reconstructions
-from eegdiffusion.images.metrics.score_reconstructions import score
+from eegdiffusion.images.metrics.score_reconstructions import score_reconstructions
 from eegdiffusion.report import page_figures, reconstruction_sections
 from eegdiffusion.report.document import TEMPLATES, Document
 from eegdiffusion.report.published_results import read_published_results
@@ -51,7 +51,7 @@ def _scores(folder, arms: dict[str, float], corpus: str, warnings: list[str], se
     context = Context(corpus, "things_eeg2_raw", warnings, 80, [0, 1], [3], "efficientnet_lite0", selection)
     maps = {"from EEG": np.zeros((len(seen), 1, 16, 16))} if "full" in arms else {}
     Reconstructions(items.assign(concept="gate"), seen, made, maps).write(folder)
-    score(seen, made, items, [CELLS], context, ways=50, top=1).write(folder)
+    score_reconstructions(seen, made, items, [CELLS], context, ways=50, top=1).write(folder)
 
 
 @pytest.fixture(scope="module")

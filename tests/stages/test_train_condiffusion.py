@@ -20,10 +20,10 @@ from components.train_eeg_encoder.__main__ import main as train_encoder
 from eegdiffusion.commands.generate import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
-from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pipeline
-from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate_images, load_pipeline
+from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.figures.generated_figure import read
+from eegdiffusion.images.figures.generated_figure import read_shown_images
 from eegdiffusion.images.generation.generator import load_generator, weights_digest
 from eegdiffusion.images.generation.image_latents import Encoding, ImageLatents, write_latents
 from eegdiffusion.images.generation.image_sampling import seeds_for
@@ -79,7 +79,7 @@ def workspace(tmp_path_factory):
             digest, side = weights_digest(generator.vae), tiny_generator.SIDE
             encoding = Encoding(store.description.fingerprint, digest, side, generator.latent_shape)
             rows = np.flatnonzero(known)
-            pictures = np.stack([fitted_picture(Path(store.images["file"][row]), side) for row in rows])
+            pictures = np.stack([fitted_image(Path(store.images["file"][row]), side) for row in rows])
             parts = [(rows, pictures, generator.encode(pictures).numpy())]
             write_latents(Path("data/image_latents", name), encoding, known, parts)
         train(["--generation", "demo"])
@@ -159,7 +159,7 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
         Path("models/condiffusion", name), Path("models/generator", name), classifier / "encoder", classifier
     )
     sampling = Sampling(sampler="unipc", steps=2, guidance=2.0)
-    assert np.array_equal(found, generate(loaded, epochs, seeds_for(2, 1, 3), sampling))
+    assert np.array_equal(found, generate_images(loaded, epochs, seeds_for(2, 1, 3), sampling))
     assert not np.array_equal(found, model.predict(epochs))
     arms = {arm: model.predict(epochs, params={"seed": 3, "arm": arm}) for arm in ("zeroed_eeg", "shuffled_eeg")}
     assert np.array_equal(arms["zeroed_eeg"], model.predict(0 * epochs, params={"seed": 3}))
@@ -256,12 +256,12 @@ def test_epochs_and_seen_pictures_are_read(tmp_path):
         read_epochs(tmp_path / "text.npy", (4, 50), SCALED)
     pictures = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), np.uint8)
     np.save(tmp_path / "seen.npy", pictures)
-    assert read(tmp_path / "seen.npy", 3, 8).shape == (3, 8, 8, 3)
+    assert read_shown_images(tmp_path / "seen.npy", 3, 8).shape == (3, 8, 8, 3)
     with pytest.raises(InputError, match=r"a picture for each of the 2 epochs \(found 3\)"):
-        read(tmp_path / "seen.npy", 2, 8)
+        read_shown_images(tmp_path / "seen.npy", 2, 8)
     np.save(tmp_path / "grey.npy", pictures[..., 0])
     with pytest.raises(InputError, match="uint8"):
-        read(tmp_path / "grey.npy", 3, 8)
+        read_shown_images(tmp_path / "grey.npy", 3, 8)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ def test_who_ends_the_caller_ends_the_process(folder, number):
     process.stdin.close()
     process.stdout.readline()
     pid = int(process.stdout.readline())
-    assert pid != process.pid and psutil.Process(pid).is_running()
+    assert pid != process.pid
+    assert psutil.Process(pid).is_running()
     process.send_signal(number)
     assert process.wait(60) in (-number, 1)
     deadline = time.monotonic() + 60
@@ -85,7 +86,8 @@ def test_dvc_answers(tmp_path):
     subprocess.run(words, env=environment(), cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / ".dvc/config").is_file()
     failed = subprocess.run([*words[:1], "repro"], env=environment(), cwd=tmp_path, capture_output=True, text=True)
-    assert failed.returncode == 255 and "dvc.yaml" in failed.stderr
+    assert failed.returncode == 255
+    assert "dvc.yaml" in failed.stderr
 
 
 def test_many_at_once(folder):

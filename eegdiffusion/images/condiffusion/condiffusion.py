@@ -171,7 +171,7 @@ class ConDiffusion(nn.Module):
         adaptation.write(folder)
 
 
-def check(generator: Generator, classifier: EEGEncoder) -> None:
+def check_generator(generator: Generator, classifier: EEGEncoder) -> None:
     """Check that a generator can be conditioned by an encoder of EEG.
 
     Raises:
@@ -211,7 +211,7 @@ def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: Adapta
     Raises:
         InputError: generator and classifier do not fit each other.
     """
-    check(generator, classifier)
+    check_generator(generator, classifier)
     text = generator.text_encoder
     projection = EEGProjection(classifier.config.width, classifier.config.tokens, text.config.hidden_size)
     projection.begin(text.embeddings.token_embedding.weight)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate
+from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate_images
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
@@ -32,12 +32,12 @@ def condiffusion_previews(
     rows = np.sort(np.unique(image, return_index=True)[1])[:count]
     items = epochs.__getitems__(rows.tolist())
     eeg, subject = items["eeg"], items["subject"]
-    images = generate(pipeline, eeg, seeds_for(len(rows), SAMPLES, seed), sampling, subject)
+    images = generate_images(pipeline, eeg, seeds_for(len(rows), SAMPLES, seed), sampling, subject)
     previews = {"seen": np.asarray(seen[image[rows]])}
     previews |= {f"eeg_{k + 1}": images[k::SAMPLES] for k in range(SAMPLES)}
     seeds = seeds_for(len(rows), 1, seed)
-    previews["zeroed_eeg"] = generate(pipeline, np.zeros_like(eeg), seeds, sampling, subject)
+    previews["zeroed_eeg"] = generate_images(pipeline, np.zeros_like(eeg), seeds, sampling, subject)
     if len(rows) > 1:
         order = mismatched(image[rows], seed)
-        previews["other_eeg"] = generate(pipeline, eeg[order], seeds, sampling, subject[order])
+        previews["other_eeg"] = generate_images(pipeline, eeg[order], seeds, sampling, subject[order])
     return previews

@@ -12,11 +12,11 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.training.inference import ArrayDataset, BatchedDataset, batched
-from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion, check, load_condiffusion
+from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion, check_generator, load_condiffusion
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.generation.generator import Generator, load_generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents
 from eegdiffusion.images.generation.sampling_settings import Sampling
 
 BATCH = 64
@@ -63,7 +63,7 @@ def load_pipeline(folder: Path, generator: Path, encoder: Path, input_: Path) ->
         InputError: a part is missing, or the parts do not fit each other.
     """
     loaded, classifier = load_generator(generator, ip_adapter=False), load_encoder(encoder)
-    check(loaded, classifier)
+    check_generator(loaded, classifier)
     return ConDiffusionPipeline(loaded, classifier, EpochInput.load(input_), load_condiffusion(folder, loaded))
 
 
@@ -78,7 +78,9 @@ def read_sampling(folder: Path) -> Sampling:
     return validate(json.loads(path.read_text()), Sampling, str(path))
 
 
-def encode(classifier: EEGConvNet, input_: EpochInput, epochs: BatchedDataset, desc: str | None = None) -> Tensor:
+def encode_epochs(
+    classifier: EEGConvNet, input_: EpochInput, epochs: BatchedDataset, desc: str | None = None
+) -> Tensor:
     """Compute EEGConvNet's features of epochs.
 
     Args:
@@ -103,7 +105,7 @@ def encode(classifier: EEGConvNet, input_: EpochInput, epochs: BatchedDataset, d
 
 
 @torch.inference_mode()
-def generate(
+def generate_images(
     pipeline: ConDiffusionPipeline, epochs: np.ndarray, seeds: list[int], sampling: Sampling,
     subject: np.ndarray | None = None, batch_size: int = 32, desc: str | None = None,
 ) -> np.ndarray:  # fmt: skip
@@ -129,7 +131,7 @@ def generate(
     unet = pipeline.generator.unet
     device = unet.device
     arrays = {"eeg": epochs} if subject is None else {"eeg": epochs, "subject": subject}
-    features = encode(pipeline.classifier, pipeline.input, ArrayDataset(**arrays))
+    features = encode_epochs(pipeline.classifier, pipeline.input, ArrayDataset(**arrays))
     condition = torch.cat([pipeline.model.condition(part.to(device)) for part in features.split(BATCH)])
     # What stands for no EEG is the same for all.
     nothing = pipeline.model.condition(features[:1].to(device), torch.ones(1, dtype=torch.bool, device=device))
@@ -141,4 +143,4 @@ def generate(
         return pipeline.model.predict(unet, noisy, steps, tokens)
 
     request = SamplingRequest.of(sampling, pipeline.generator.latent_shape, seeds, batch_size=batch_size, desc=desc)
-    return pipeline.generator.decode(sample(denoise, pipeline.generator.scheduler, request, device))
+    return pipeline.generator.decode(sample_latents(denoise, pipeline.generator.scheduler, request, device))

@@ -15,7 +15,7 @@ from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion
-from eegdiffusion.images.condiffusion.condiffusion_sampling import BATCH, encode
+from eegdiffusion.images.condiffusion.condiffusion_sampling import BATCH, encode_epochs
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
 from eegdiffusion.images.generation.denoising_settings import Denoising
@@ -92,15 +92,15 @@ def cache_features(
         for start in tqdm(range(0, len(epochs), BATCH), desc=f"features, {path.stem}", unit="batch"):
             batch = epochs.__getitems__(list(range(start, min(start + BATCH, len(epochs)))))
             arrays = ArrayDataset(eeg=batch["eeg"], subject=batch["subject"])
-            features[start : start + BATCH] = encode(classifier, input_, arrays).numpy()
+            features[start : start + BATCH] = encode_epochs(classifier, input_, arrays).numpy()
         features.flush()
         partial.replace(path)
     return EEGFeatureDataset(np.load(path, mmap_mode="r"), epochs.table["image"].to_numpy(np.int64), latents)
 
 
-def spread(features: np.ndarray) -> tuple[Tensor, Tensor]:
+def feature_spread(features: np.ndarray) -> tuple[Tensor, Tensor]:
     """Compute mean and standard deviation (tokens, width) of features over epochs, a few epochs at a time."""
-    total = squares = 0.0
+    total, squares = np.zeros(features.shape[1:]), np.zeros(features.shape[1:])
     for start in range(0, len(features), BATCH):
         batch = features[start : start + BATCH].astype(np.float64)
         total, squares = total + batch.sum(0), squares + np.square(batch).sum(0)

@@ -30,7 +30,7 @@ sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangr
 """
 
 
-def find_recordings(root: Path) -> list[Path]:
+def find_bids_recordings(root: Path) -> list[Path]:
     """List the recordings of a BIDS tree; EEGLAB derivatives where the raw recordings are not there."""
     recordings = [path for ending in READERS for path in root.glob(f"sub-*/**/*_eeg{ending}")]
     if not recordings:
@@ -38,16 +38,23 @@ def find_recordings(root: Path) -> list[Path]:
     return sorted(recordings)
 
 
-def events_of(recording: Path, root: Path) -> Path:
-    """File of a recording's events."""
+def bids_events_file(recording: Path, root: Path) -> Path:
+    """Return the file ``*_events.tsv`` of a recording; that of the raw data for an EEGLAB derivative."""
     if recording.is_relative_to(root / "derivatives"):
         stem = recording.name.removesuffix("_continuous.set")
         return root / subject_name(stem, recording) / "eeg" / f"{stem}_events.tsv"
     return recording.with_name(recording.stem.removesuffix("_eeg") + "_events.tsv")
 
 
-def read_events(path: Path, needed: tuple[str, ...]) -> pandas.DataFrame:
-    """Read an events file.
+def read_bids_events(path: Path, needed: tuple[str, ...]) -> pandas.DataFrame:
+    """Read a tab-separated file of BIDS; ``n/a`` becomes NaN.
+
+    Args:
+        path: file to read.
+        needed: names of the columns that it must have.
+
+    Returns:
+        the table, a row for each event.
 
     Raises:
         InputError: it is missing, or lacks a column.
@@ -64,9 +71,12 @@ def onset_seconds(onset: np.ndarray, duration_s: float, where: Path) -> np.ndarr
     """Return onsets in seconds: BIDS has seconds, published files of THINGS-EEG1 have seconds or milliseconds.
 
     Args:
-        onset: (events,) as in the file.
-        duration_s: of the recording; what lies beyond it cannot be seconds.
-        where: the file.
+        onset: (events,) onsets as the file has them.
+        duration_s: length of the recording in seconds; an onset beyond it cannot be in seconds.
+        where: file of the events, for errors.
+
+    Returns:
+        (events,) float64 seconds.
 
     Raises:
         InputError: neither unit fits the recording.
@@ -81,15 +91,37 @@ def onset_seconds(onset: np.ndarray, duration_s: float, where: Path) -> np.ndarr
 
 
 def open_things_eeg1(root: Path, images: Path | None) -> Corpus:
-    """Open THINGS-EEG1; ``images`` is its folder of ``<concept>/<file>`` (default ``stimuli``)."""
+    """Open THINGS-EEG1 (Grootswagers et al., Scientific Data 2022).
+
+    Args:
+        root: folder of the corpus, in BIDS.
+        images: folder of ``<concept>/<file>``; None: ``stimuli`` below the root.
+
+    Returns:
+        the corpus, whose recordings stay on disk.
+
+    Raises:
+        InputError: no recording of the corpus is usable.
+    """
     return _open(root, images or root / "stimuli", "things_eeg1", partial(_things_events, root=root))
 
 
 def open_kilogram(root: Path, images: Path | None) -> Corpus:
-    """Open a corpus of ``KILOGRAM_LAYOUT``."""
+    """Open a corpus of ``KILOGRAM_LAYOUT``: EEG recorded while tangrams of Kilogram (Ji et al. 2022) are seen.
+
+    Args:
+        root: folder of the corpus.
+        images: folder of the drawings; None: ``tangrams-svg`` below the root.
+
+    Returns:
+        the corpus, whose recordings stay on disk.
+
+    Raises:
+        InputError: ``stimuli.tsv`` is missing or names another split, or no recording is usable.
+    """
     folder = images or root / "tangrams-svg"
     path = root / "stimuli.tsv"
-    table = read_events(path, ("tangram", "split"))
+    table = read_bids_events(path, ("tangram", "split"))
     if wrong := sorted(set(table["split"]) - {"training", "test"}):
         raise InputError(f"{path}: split: must be training or test (found {', '.join(map(str, wrong))})")
     split = dict(zip(table["tangram"].astype(str), table["split"], strict=True))
@@ -97,27 +129,27 @@ def open_kilogram(root: Path, images: Path | None) -> Corpus:
 
 
 def _things_events(path: Path, root: Path) -> pandas.DataFrame:
-    """Events of THINGS-EEG1: onset, name, concept, partition, file below the stimuli."""
-    table = read_events(path, ("onset",))
+    """Read events of THINGS-EEG1: onset, name, concept, partition, file below the stimuli."""
+    table = read_bids_events(path, ("onset",))
     column = next((name for name in ("stim", "stim_file") if name in table), None)
     if column is None:
         raise InputError(f"{path}: stim: is missing, as is stim_file (found {', '.join(table)})")
     if "istarget" in table:
         table = table[~_true(table["istarget"])]
     table = table[table[column].notna()]
-    places = [PureWindowsPath(text) for text in table[column].astype(str)]  # reads both kinds of slash
+    stimuli = [PureWindowsPath(text) for text in table[column].astype(str)]  # reads both kinds of slash
     if "isteststim" in table:
         test = _true(table["isteststim"]).to_numpy()
     else:
         listed = _test_images(root)
-        test = np.array([place.name in listed for place in places], bool)
+        test = np.array([stimulus.name in listed for stimulus in stimuli], bool)
     return pandas.DataFrame(
         {
             "onset": table["onset"].to_numpy(np.float64),
-            "name": [place.stem for place in places],
-            "concept": [place.parent.name for place in places],
+            "name": [stimulus.stem for stimulus in stimuli],
+            "concept": [stimulus.parent.name for stimulus in stimuli],
             "partition": np.where(test, "test", "training"),
-            "file": [f"{place.parent.name}/{place.name}" for place in places],
+            "file": [f"{stimulus.parent.name}/{stimulus.name}" for stimulus in stimuli],
         }
     )
 
@@ -134,7 +166,7 @@ def _true(column: pandas.Series) -> pandas.Series:
 
 
 def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
-    table = read_events(path, ("onset", "tangram"))
+    table = read_bids_events(path, ("onset", "tangram"))
     table = table[table["tangram"].notna()]
     names = table["tangram"].astype(str)
     if unknown := sorted(set(names) - split.keys()):
@@ -153,9 +185,9 @@ def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
 def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
     files: dict[str, list[Path]] = {}
     tables, problems = {}, []
-    for path in find_recordings(root):
+    for path in find_bids_recordings(root):
         try:
-            tables[path] = events(events_of(path, root))
+            tables[path] = events(bids_events_file(path, root))
         except InputError as error:
             problems.append(Problem(path.relative_to(root).as_posix(), "events", "events.tsv", str(error)))
             continue
@@ -177,23 +209,26 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
 
 
 def _parts(path: Path, root: Path) -> list[Path]:
-    """Files of a recording: BrainVision and EEGLAB have several."""
-    return [*sorted(path.parent.glob(f"{path.stem}.*")), events_of(path, root)]
+    """List the files of a recording, as BrainVision and EEGLAB have several, and that of its events."""
+    return [*sorted(path.parent.glob(f"{path.stem}.*")), bids_events_file(path, root)]
 
 
 def _read_subject(subject: str, files: dict, tables: dict, row: dict[str, int], root: Path) -> list[Block]:
-    return [read_recording(path, root, subject, tables[path], row) for path in files[subject]]
+    return [read_bids_recording(path, root, subject, tables[path], row) for path in files[subject]]
 
 
-def read_recording(path: Path, root: Path, subject: str, events: pandas.DataFrame, row: dict[str, int]) -> Block:
+def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.DataFrame, row: dict[str, int]) -> Block:
     """Read a recording; its samples stay on disk.
 
     Args:
-        path: the recording.
-        root: the corpus.
-        subject: its name.
-        events: of the recording: onset, file.
+        path: file of the recording.
+        root: folder of the corpus.
+        subject: name of the subject, ``sub-XX``.
+        events: events of the recording, with ``onset`` and ``file``.
         row: row of each image's file in the table of images.
+
+    Returns:
+        the trials in the order of their onsets, in microvolts.
 
     Raises:
         InputError: the recording cannot be read, or the onsets do not fit it.
@@ -204,7 +239,7 @@ def read_recording(path: Path, root: Path, subject: str, events: pandas.DataFram
         raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
     picks = mne.pick_types(raw.info, eeg=True)
     sfreq = float(raw.info["sfreq"])
-    onset = onset_seconds(events["onset"].to_numpy(), raw.n_times / sfreq, events_of(path, root))
+    onset = onset_seconds(events["onset"].to_numpy(), raw.n_times / sfreq, bids_events_file(path, root))
     order = np.argsort(onset, kind="stable")
     session = re.search(r"ses-(\d+)", path.name)
     return Block(

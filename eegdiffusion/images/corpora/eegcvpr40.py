@@ -16,11 +16,13 @@ from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Corpus
 
 SFREQ = 1000.0
+"""Sampling rate of the recordings in Hz."""
 
 SAMPLES = (450, 600)
 """Lengths of the trials that the authors' loader keeps."""
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
+"""Partition of a corpus by the name that the file of splits has for it."""
 
 LEAKAGE = (
     "EEGCVPR40 showed the images of a class in one block: a score on it may come from the time of the recording and "
@@ -37,7 +39,7 @@ class EEGCVPR40Files:
     splits: str
     """Name of the splits' file; one whose name has ``single`` counts within each subject."""
     number: int = 0
-    """Of the split in that file."""
+    """Number of the split in that file, counted from 0."""
 
 
 class _Trials:
@@ -47,20 +49,25 @@ class _Trials:
         self._eeg, self._mean, self._deviation = eeg, mean, deviation
 
     def inside(self, first: int, length: int) -> np.ndarray:
+        """Tell which trials have these samples, (trials,) bool."""
         return np.array([first >= 0 and first + length <= eeg.shape[1] for eeg in self._eeg], bool)
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
+        """Read samples of trials, standardised, (trials, channels, length) float64."""
         signals = np.stack([self._eeg[k][:, first : first + length] for k in trials]).astype(np.float64)
         return (signals - self._mean) / self._deviation
 
 
 def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None) -> Corpus:
-    """Open the corpus.
+    """Open EEGCVPR40 from its files of ``torch.save``, which are read without executing anything.
 
     Args:
         root: folder of the ``.pth`` files.
         images: ImageNet's folder of ``<wnid>/<name>.JPEG``; None: the images, which are not distributed, are not there.
-        files: which files.
+        files: names of the files of signals and splits, and the number of the split.
+
+    Returns:
+        the corpus, with the warning that blocks are confounded with class.
 
     Raises:
         InputError: a file is missing, damaged or contradicts another.
@@ -88,11 +95,11 @@ def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None
 
 
 _SCALE = {"means": 0.0, "stddevs": 1.0}
-"""What standardises the raw file; the others are standardised."""
+"""Mean and standard deviation that standardise the raw file, by its keys; other files are standardised already."""
 
 
 def _partitions(path: Path, files: EEGCVPR40Files, subject: np.ndarray) -> np.ndarray:
-    """Partition of each trial, empty where the split leaves it out."""
+    """Return the partition of each trial, (trials,); empty where the split leaves it out."""
     splits = read_archive(path).get("splits", [])
     if not 0 <= files.number < len(splits):
         raise InputError(f"{path}: splits: has no number {files.number} (found {len(splits)} splits)")
@@ -120,7 +127,7 @@ def _images(names: list[str], labels: list[str], dataset: list[dict], root: Path
 
 
 def _of_images(image: np.ndarray, part: np.ndarray, names: list[str], path: Path) -> tuple[list[str], list[Problem]]:
-    """Partition of each image; one in two partitions would be learnt and tested."""
+    """Return the partition of each image, and problems: an image in two partitions would be learnt and tested."""
     parts, problems = [], []
     for k, name in enumerate(names):
         partitions = sorted({p for p in part[image == k] if p})

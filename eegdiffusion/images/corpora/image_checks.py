@@ -1,4 +1,4 @@
-"""What may be wrong with a corpus of images and the EEG of seeing them."""
+"""Checks of a corpus of images and EEG: missing and repeated images, shared concepts, concepts shown in blocks."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +11,11 @@ from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import IMAGE_FILES
 
 CLASS_RUNS = 0.5
-"""More of neighbouring trials of one concept than this: the concept was shown in blocks."""
+"""Share of neighbouring trials of one concept above which concepts count as shown in blocks (arXiv:1812.07697)."""
 
 
 def hash_images(images: pandas.DataFrame) -> list[str | None]:
-    """SHA-256 of every image file; None where there is none."""
+    """Compute the SHA-256 of each image file, in hexadecimal; None where there is no file."""
 
     def digest(file: str | None) -> str | None:
         if file is None or not Path(file).is_file():
@@ -28,7 +28,7 @@ def hash_images(images: pandas.DataFrame) -> list[str | None]:
 
 
 def check_files(images: pandas.DataFrame) -> list[Problem]:
-    """Compare the table of images (with ``sha256``) with the files on disk, both ways."""
+    """Report images of the table, which has ``sha256``, without a file, and files that are not in the table."""
     problems = []
     if images["file"].isna().all():
         message = f"the {len(images)} images are not there: their EEG can be classified, not paired with pictures"
@@ -45,7 +45,7 @@ def check_files(images: pandas.DataFrame) -> list[Problem]:
 
 
 def check_repeats(images: pandas.DataFrame) -> list[Problem]:
-    """Find images of the same content under two names; one that is trained on and tested on leaks."""
+    """Report images of the same content under two names: one that is trained on and tested on leaks."""
     problems = []
     for _, same in images[images["sha256"].notna()].groupby("sha256"):
         if len(same) > 1:
@@ -57,7 +57,7 @@ def check_repeats(images: pandas.DataFrame) -> list[Problem]:
 
 
 def check_concepts(images: pandas.DataFrame) -> list[Problem]:
-    """Find concepts in training and test: retrieval of them is not zero-shot."""
+    """Report concepts in both training and test: retrieval of them is not zero-shot."""
     test = images["partition"] == "test"
     shared = sorted(set(images.loc[test, "concept"]) & set(images.loc[~test, "concept"]))
     if not shared:
@@ -68,11 +68,14 @@ def check_concepts(images: pandas.DataFrame) -> list[Problem]:
 
 
 def class_runs(image: np.ndarray, concept: np.ndarray) -> float:
-    """Share of neighbouring trials that show different images of one concept.
+    """Compute how often neighbouring trials of different images show one concept.
 
     Args:
-        image: (trials,) in the order of presentation.
-        concept: of each image.
+        image: (trials,) row of the image of each trial, in the order of presentation.
+        concept: (images,) concept of each image.
+
+    Returns:
+        share of such pairs of neighbours, from 0 to 1; 0 where no neighbours show different images.
     """
     other = image[1:] != image[:-1]
     same = concept[image[1:]] == concept[image[:-1]]
@@ -80,7 +83,16 @@ def class_runs(image: np.ndarray, concept: np.ndarray) -> float:
 
 
 def check_blocks(source: str, image: np.ndarray, concept: np.ndarray) -> list[Problem]:
-    """Find out from the order of the trials whether concepts were shown in blocks."""
+    """Find out from the order of the trials whether concepts were shown in blocks.
+
+    Args:
+        source: name of the recording, for the report.
+        image: (trials,) row of the image of each trial, in the order of presentation.
+        concept: (images,) concept of each image.
+
+    Returns:
+        a warning where they were; see :func:`class_runs`.
+    """
     share = class_runs(image, concept)
     if len(np.unique(concept[image])) < 2 or share <= CLASS_RUNS:
         return []

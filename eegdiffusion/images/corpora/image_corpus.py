@@ -1,4 +1,4 @@
-"""What every corpus of EEG recorded while images are seen is read as."""
+"""The common form of all corpora of EEG recorded while images are seen."""
 
 import re
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from eegdiffusion.core.signal.band import band_sections, settling_samples
 from eegdiffusion.core.storage.problems import Problem
 
 PARTITIONS = ("training", "validation", "test")
+"""Partitions of images, as the corpora name them."""
 
 IMAGE_FILES = {".jpg", ".jpeg", ".png", ".svg", ".bmp", ".webp"}
 
@@ -23,10 +24,19 @@ class Trials(Protocol):
     """The signals of a block's trials."""
 
     def inside(self, first: int, length: int) -> np.ndarray:
-        """Tell of each trial whether it has these samples, counted from the onset: (trials,) bool."""
+        """Tell which trials have ``length`` samples from ``first`` on, counted from the onset: (trials,) bool."""
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
-        """Read samples of trials, all of them inside: (trials, channels, length), in microvolts if there is a unit."""
+        """Read samples of trials.
+
+        Args:
+            trials: (trials,) indices of trials that have all of these samples; see :meth:`inside`.
+            first: first sample, counted from the onset.
+            length: number of samples.
+
+        Returns:
+            (trials, channels, length), in microvolts where the corpus has a unit.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,14 +44,15 @@ class Block:
     """Trials of one subject and session.
 
     Attributes:
-        subject: name.
-        session: number, or None where the files do not tell it.
-        source: file, relative to the corpus.
+        subject: name of the subject, ``sub-XX``.
+        session: number of the session; None where the files do not tell it.
+        source: path of the file, relative to the corpus.
         image: (trials,) row in the corpus's table of images, in the order of the trials.
-        channels: electrodes.
-        sfreq: in Hz.
-        trials: their signals.
-        times: of the samples in seconds, where the epochs come cut and whitened: trials are then read whole.
+        channels: names of the electrodes, in the order of the signals.
+        sfreq: sampling rate in Hz.
+        trials: signals of the trials.
+        times: (samples,) seconds from the onset, where the epochs come cut and whitened, and are read as they are;
+            None of a continuous recording.
     """
 
     subject: str
@@ -56,15 +67,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus as its reader found it.
+    """A corpus as the reader of its layout sees it; signals stay on disk until they are read.
 
     Attributes:
-        layout: of its files.
-        images: a row an image: name, concept, partition, file (absolute, or None where images are not distributed).
-        files: of each subject, those that its epochs come from.
-        read: subject -> its blocks.
-        problems: what is wrong.
-        warnings: what must be said beside every number made from it.
+        layout: layout of the files.
+        images: table with a row for each image: name, concept, partition, file (absolute, or None where images are not
+            distributed).
+        files: files that the epochs of each subject come from, by subject.
+        read: function from the name of a subject to its blocks.
+        problems: defects of the corpus.
+        warnings: sentences that must stand beside every number made from the corpus.
     """
 
     layout: str
@@ -88,12 +100,18 @@ class Continuous:
         self._cut, self._onsets, self._samples = cut, onsets, samples
 
     def inside(self, first: int, length: int) -> np.ndarray:
+        """Tell which trials lie within the recording, (trials,) bool; see :meth:`Trials.inside`."""
         return (self._onsets + first >= 0) & (self._onsets + first + length <= self._samples)
 
     def filtered(self, low_hz: float, high_hz: float, sfreq: float) -> "Continuous":
         """Return the same trials of the recording after a zero-phase band filter.
 
         Each stretch is filtered with so much of the recording around it that its edges do not matter.
+
+        Args:
+            low_hz: lower edge of the band.
+            high_hz: upper edge of the band.
+            sfreq: sampling rate in Hz.
 
         Raises:
             InputError: the band does not lie between 0 and half the sampling rate.
@@ -108,6 +126,7 @@ class Continuous:
         return Continuous(cut, self._onsets, self._samples)
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
+        """Read samples of trials, (trials, channels, length) microvolts; see :meth:`Trials.read`."""
         starts = self._onsets[trials] + first
         begin, end = int(starts.min()), int(starts.max()) + length
         if end - begin <= 4 * length * len(trials):  # trials that follow each other: one read
@@ -116,14 +135,18 @@ class Continuous:
         return np.stack([self._cut(int(start), int(start) + length) for start in starts])
 
 
-def pick(channels: list[str], pattern: str | None, standard: list[str], where: str) -> list[int]:
-    """Choose channels.
+def pick_channels(channels: list[str], pattern: str | None, standard: list[str], where: str) -> list[int]:
+    """Choose the channels of a recording.
 
     Args:
-        channels: of the recording.
-        pattern: regular expression for the beginning of a name, in the recording's order; None: all.
-        standard: order of all channels, where the recording has just these.
-        where: begins the error.
+        channels: names of the recording's channels.
+        pattern: regular expression that the beginning of a chosen name matches; None: all are chosen.
+        standard: names of the layout's channels in their usual order, which is taken where all are chosen and the
+            recording has just these.
+        where: subject or file, for the error.
+
+    Returns:
+        indices of the chosen channels.
 
     Raises:
         InputError: no channel matches.

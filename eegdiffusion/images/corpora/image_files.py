@@ -1,4 +1,4 @@
-"""Pictures by their files: photographs, and tangrams drawn from their polygons."""
+"""Images from files: photographs, and tangrams drawn from their polygons."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import tangrams
 
 
-def open_picture(path: Path, size: int) -> Image.Image:
-    """Open a picture in RGB; a tangram is drawn ``size`` pixels wide and high.
+def open_image(path: Path, size: int) -> Image.Image:
+    """Open an image in RGB; a tangram is drawn ``size`` pixels wide and high, a photograph keeps its own size.
 
     Raises:
         InputError: the file cannot be read.
@@ -27,14 +27,18 @@ def open_picture(path: Path, size: int) -> Image.Image:
 KINDS = {".jpg", ".jpeg", ".png", ".svg"}
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """All pictures below a folder, sorted by name."""
+def list_image_files(folder: Path) -> list[Path]:
+    """List the image files below a folder, sorted by path."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS)
 
 
-def fitted_picture(path: Path, side: int) -> np.ndarray:
-    """Open a picture, scale its shorter side to ``side`` pixels and cut the middle: (side, side, 3) uint8."""
-    image = open_picture(path, side)
+def fitted_image(path: Path, side: int) -> np.ndarray:
+    """Open an image, scale its shorter side to ``side`` pixels and crop the middle: (side, side, 3) uint8.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    image = open_image(path, side)
     scale = side / min(image.size)
     image = image.resize([max(side, round(length * scale)) for length in image.size], Image.Resampling.LANCZOS)
     left, top = (image.width - side) // 2, (image.height - side) // 2

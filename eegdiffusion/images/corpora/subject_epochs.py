@@ -16,7 +16,7 @@ from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.signal.epoching import Epoching, epoch_operator
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.images.corpora.image_corpus import Block, Continuous, pick
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, pick_channels
 from eegdiffusion.images.epochs import epoch_store
 
 CHUNK = 128
@@ -113,11 +113,11 @@ def write_subject(
         the index of the epochs, and what is wrong with the subject.
 
     Raises:
-        InputError: its channels are not those of the other subjects, it cannot be whitened, or it has no trials.
+        InputError: the subject lacks channels of the others, cannot be whitened, or has no trials.
     """
     subject = blocks[0].subject
     names = [block.channels for block in blocks]
-    chosen = [names[0][k] for k in pick(names[0], cutting.epoching.channels, cutting.standard, f"{subject}")]
+    chosen = [names[0][k] for k in pick_channels(names[0], cutting.epoching.channels, cutting.standard, f"{subject}")]
     channels = cutting.channels or chosen
     for block in blocks:
         if missing := [name for name in channels if name not in block.channels]:
@@ -129,8 +129,8 @@ def write_subject(
 
     def parts() -> Iterator[np.ndarray]:
         ordered = sorted(blocks, key=lambda block: block.session or 0)
-        for session, group in groupby(ordered, key=lambda block: block.session):
-            group = list(group)
+        for session, members in groupby(ordered, key=lambda block: block.session):
+            group = list(members)
             kept = [_kept_trials(block, test, cutting, problems) for block in group]
             image = np.concatenate([block.image[trials] for block, trials in zip(group, kept, strict=True)])
             if not len(image):
@@ -174,7 +174,7 @@ def _times(block: Block, epoching: Epoching) -> np.ndarray:
 
 
 def _kept_trials(block: Block, test: np.ndarray, cutting: EpochCutting, problems: list[Problem]) -> np.ndarray:
-    """Trials of a block that are stored; notes what lies beyond the recording."""
+    """Return the trials of a block that are stored; note those that lie beyond the recording."""
     operator = epoch_operator(cutting.epoching, block.sfreq)
     inside = block.trials.inside(operator.first, operator.length)
     if outside := int((~inside).sum()):
@@ -190,6 +190,7 @@ def _delivered(
     group: list[Block], kept: list[np.ndarray], channels: list[str], times: np.ndarray
 ) -> Iterator[np.ndarray]:
     for block, trials in zip(group, kept, strict=True):
+        assert block.times is not None, "only what comes cut is delivered"
         rows = [block.channels.index(name) for name in channels]
         for k in range(0, len(trials), CHUNK):
             part = block.trials.read(trials[k : k + CHUNK], 0, len(block.times))
@@ -242,7 +243,7 @@ def _whitened(epochs: np.ndarray, root: np.ndarray | None) -> Iterator[np.ndarra
 def _whitening_matrix(
     epochs: np.ndarray, image: np.ndarray, test: np.ndarray, epoching: Epoching, block: Block
 ) -> np.ndarray | None:
-    """Matrix that whitens the session; None for none. Partitions count alike, as in THINGS-EEG2's preprocessing."""
+    """Compute the matrix that whitens a session, or None; partitions count alike, as in THINGS-EEG2's preprocessing."""
     if epoching.whitening == "none":
         return None
     partitions = [~test] if epoching.whitening == "training" else [~test, test]

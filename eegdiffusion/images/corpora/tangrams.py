@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class Tangram:
-    """A figure.
+    """A tangram as its SVG file describes it.
 
     Attributes:
         pieces: seven polygons, (corners, 2) each, in the order of their ids.
@@ -55,7 +55,8 @@ def read_tangram(path: Path) -> Tangram:
         raise InputError(f"{path}: no such file") from error
     except (ElementTree.ParseError, ValueError) as error:
         raise InputError(f"{path}: must be a tangram: {error}") from error
-    return Tangram(pieces, tuple(box))
+    left, top, width, height = box
+    return Tangram(pieces, (left, top, width, height))
 
 
 def _polygon(element: ElementTree.Element) -> np.ndarray:
@@ -75,7 +76,7 @@ def _polygon(element: ElementTree.Element) -> np.ndarray:
 
 
 def _placed(tangram: Tangram, size: int, margin: float) -> list[np.ndarray]:
-    """Corners in pixels: the drawing's box fills the square but a margin, and keeps its proportions."""
+    """Return corners in pixels: the drawing's box fills the square but a margin, and keeps its proportions."""
     left, top, width, height = tangram.box
     scale = size * (1 - 2 * margin) / max(width, height)
     shift = np.array([size - width * scale, size - height * scale]) / 2 - np.array([left, top]) * scale
@@ -83,7 +84,16 @@ def _placed(tangram: Tangram, size: int, margin: float) -> list[np.ndarray]:
 
 
 def piece_mask(tangram: Tangram, size: int, margin: float = 0.06) -> np.ndarray:
-    """Draw which piece covers each pixel: (size, size) uint8, 0 where there is none."""
+    """Draw which piece covers each pixel.
+
+    Args:
+        tangram: figure to draw.
+        size: side of the mask in pixels.
+        margin: share of the side that stays empty at each edge.
+
+    Returns:
+        (size, size) uint8, the number of the piece from 1 to 7, 0 where there is none.
+    """
     image = Image.new("L", (size, size), 0)
     draw = ImageDraw.Draw(image)
     for number, corners in enumerate(_placed(tangram, size, margin), start=1):
@@ -92,7 +102,16 @@ def piece_mask(tangram: Tangram, size: int, margin: float = 0.06) -> np.ndarray:
 
 
 def draw_image(tangram: Tangram, size: int, margin: float = 0.06) -> Image.Image:
-    """Draw the figure as it is shown: (size, size) RGB."""
+    """Draw a figure as it is shown, in light grey with white strokes on white.
+
+    Args:
+        tangram: figure to draw.
+        size: side of the image in pixels.
+        margin: share of the side that stays empty at each edge.
+
+    Returns:
+        (size, size) RGB image.
+    """
     fine = size * OVERSAMPLING
     image = Image.new("L", (fine, fine), BACKGROUND)
     draw = ImageDraw.Draw(image)

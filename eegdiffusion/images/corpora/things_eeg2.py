@@ -26,13 +26,16 @@ TARGET = 99999
 """Condition of catch trials, which show no image of the set."""
 
 SESSIONS = {1, 2, 3, 4}
+"""Numbers of the sessions of a subject."""
 
 PARTS = ("training", "test")
+"""Partitions, which are recorded into files of their own."""
 
 RAW, PREPROCESSED = "raw_eeg_{}.npy", "preprocessed_eeg_{}.npy"
+"""Names of the files of a partition."""
 
 PLAUSIBLE_UV = (0.5, 2000.0)
-"""Median standard deviation of unfiltered scalp EEG over electrodes, with room for drift."""
+"""Least and largest median standard deviation of unfiltered scalp EEG over electrodes in microvolts, drift included."""
 
 
 def read_images(root: Path) -> pandas.DataFrame:
@@ -43,6 +46,9 @@ def read_images(root: Path) -> pandas.DataFrame:
 
     Returns:
         name, concept (THINGS' own number and name, which the folders' local numbers are not), partition, file.
+
+    Raises:
+        InputError: the file is missing, or its lists differ in length.
     """
     path = root / "image_metadata.npy"
     kinds = ("img_concepts", "img_concepts_THINGS", "img_files")
@@ -60,15 +66,19 @@ def read_images(root: Path) -> pandas.DataFrame:
                 "name": Path(file).stem,
                 "concept": concept,
                 "partition": folder,
-                "file": str(root / f"{folder}_images" / place / file),
+                "file": str(root / f"{folder}_images" / concept_folder / file),
             }
-            for place, concept, file in zip(local, things, files, strict=True)
+            for concept_folder, concept, file in zip(local, things, files, strict=True)
         ]
     return pandas.DataFrame(rows)
 
 
 def find_image_root(root: Path) -> Path:
-    """Find the folder of ``image_metadata.npy`` at or below the corpus."""
+    """Find the folder of ``image_metadata.npy``: the corpus's root, or a folder in it.
+
+    Raises:
+        InputError: neither holds the file.
+    """
     paths = [root / "image_metadata.npy", *sorted(root.glob("*/image_metadata.npy"))]
     for path in paths:
         if path.is_file():
@@ -76,14 +86,14 @@ def find_image_root(root: Path) -> Path:
     raise InputError(f"{root}: holds no image_metadata.npy, nor does a folder in it; set the corpus's images")
 
 
-def onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find where the stimulus channel goes to a condition.
 
     Args:
-        stim: (samples,) 0 where nothing begins.
+        stim: (samples,) stimulus channel, 0 where nothing begins.
 
     Returns:
-        (events,) sample; (events,) condition, catch trials among them.
+        (events,) sample of each onset; (events,) its condition, catch trials among them.
     """
     stim = np.asarray(stim).round().astype(np.int64)
     where = np.flatnonzero((stim != 0) & (stim != np.concatenate([[0], stim[:-1]])))
@@ -102,14 +112,22 @@ def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
         )
 
 
+def _session_number(path: Path) -> int:
+    """Read the number of a session from the folder ``ses-XX`` of a raw file."""
+    number = re.search(r"\d+", path.parent.name)
+    if number is None:
+        raise InputError(f"{path}: session: must be in the name of its folder, as in ses-01 (found {path.parent.name})")
+    return int(number[0])
+
+
 def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
     """Read a raw session: trials are the onsets of the stimulus channel but catch trials.
 
     Args:
         path: ``raw_eeg_training.npy`` or ``raw_eeg_test.npy`` in ``sub-XX/ses-YY``.
-        root: the corpus.
+        root: folder of the corpus.
         part: ``training`` or ``test``.
-        images: of the corpus.
+        images: table of the corpus's images.
 
     Raises:
         InputError: the file is not of this layout, not in volts, or has a condition that is no image.
@@ -122,7 +140,7 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
     if kinds.count("stim") != 1:
         raise InputError(f"{where}: ch_types: must have one stim channel (found {kinds.count('stim')})")
     eeg = [k for k, kind in enumerate(kinds) if kind == "eeg"]
-    samples, conditions = onsets(signals[kinds.index("stim")])
+    samples, conditions = find_onsets(signals[kinds.index("stim")])
     shown = conditions != TARGET
     samples, conditions = samples[shown], conditions[shown]
     rows = np.flatnonzero(images["partition"] == part)
@@ -140,7 +158,7 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
 
     return Block(
         subject=subject_name(path.parent.parent.name, path),
-        session=int(re.search(r"\d+", path.parent.name)[0]),
+        session=_session_number(path),
         source=where.as_posix(),
         image=rows[conditions - 1],
         channels=[names[k] for k in eeg],
@@ -156,9 +174,11 @@ class _Delivered:
         self._data = data
 
     def inside(self, first: int, length: int) -> np.ndarray:
+        """Return True for each trial, (trials,): what is delivered is complete."""
         return np.ones(self._data.shape[0] * self._data.shape[1], bool)
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
+        """Read epochs as they were delivered, (trials, channels, samples), whatever samples are asked for."""
         image, repetition = np.divmod(trials, self._data.shape[1])
         return self._data[image, repetition]
 
@@ -170,9 +190,9 @@ def read_preprocessed(path: Path, root: Path, part: str, images: pandas.DataFram
 
     Args:
         path: ``preprocessed_eeg_training.npy`` or ``preprocessed_eeg_test.npy`` in ``sub-XX``.
-        root: the corpus.
+        root: folder of the corpus.
         part: ``training`` or ``test``.
-        images: of the corpus.
+        images: table of the corpus's images.
 
     Raises:
         InputError: the file is not of this layout, or of other images.
@@ -204,16 +224,16 @@ def read_preprocessed(path: Path, root: Path, part: str, images: pandas.DataFram
 
 
 def open_raw(root: Path, images: Path | None) -> Corpus:
-    """Open a corpus of raw sessions."""
+    """Open a corpus of raw sessions; ``images`` is the folder of ``image_metadata.npy``, None: at or below the root."""
     return _open(root, images, "things_eeg2_raw", RAW, read_raw)
 
 
 def open_preprocessed(root: Path, images: Path | None) -> Corpus:
-    """Open a corpus of preprocessed containers."""
+    """Open a corpus of preprocessed containers; ``images`` as in :func:`open_raw`."""
     return _open(root, images, "things_eeg2_preprocessed", PREPROCESSED, read_preprocessed)
 
 
-def find(root: Path, pattern: str) -> dict[Path, str]:
+def find_partition_files(root: Path, pattern: str) -> dict[Path, str]:
     """Find the files of both partitions: path -> partition."""
     partition_of = {path: part for part in PARTS for path in root.rglob(pattern.format(part))}
     return dict(sorted(partition_of.items()))
@@ -221,7 +241,7 @@ def find(root: Path, pattern: str) -> dict[Path, str]:
 
 def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader) -> Corpus:
     table = read_images(image_root or find_image_root(root))
-    parts = find(root, pattern)
+    parts = find_partition_files(root, pattern)
     files: dict[str, list[Path]] = {}
     for path in parts:
         folder = path.parent.parent if layout == "things_eeg2_raw" else path.parent
@@ -239,17 +259,17 @@ def _read_subject(subject: str, files: dict, parts: dict, root: Path, images: pa
 
 def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: str, root: Path) -> list[Problem]:
     """Report sessions and partitions that a subject lacks."""
-    place = paths[0].parent.relative_to(root)
+    folder = paths[0].parent.relative_to(root)
     if layout == "things_eeg2_preprocessed":
         lacking = set(PARTS) - {parts[path] for path in paths}
         return [
-            Problem(place.as_posix(), "partitions", "file", f"{subject}: has no {part} part", "warning")
+            Problem(folder.as_posix(), "partitions", "file", f"{subject}: has no {part} part", "warning")
             for part in lacking
         ]
     problems = []
     for part in PARTS:
-        sessions = {int(re.search(r"\d+", path.parent.name)[0]) for path in paths if parts[path] == part}
-        if lacking := sorted(SESSIONS - sessions):
-            message = f"{subject}: has no {part} part of session {', '.join(map(str, lacking))}"
-            problems.append(Problem(place.parent.as_posix(), "sessions", "file", message, "warning"))
+        sessions = {_session_number(path) for path in paths if parts[path] == part}
+        if missing := sorted(SESSIONS - sessions):
+            message = f"{subject}: has no {part} part of session {', '.join(map(str, missing))}"
+            problems.append(Problem(folder.parent.as_posix(), "sessions", "file", message, "warning"))
     return problems

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.statistics.retrieval import ranks
-from eegdiffusion.core.training.batches import BatchesInOrder, loader
 from eegdiffusion.core.training.ema_module import EMALightningModule
+from eegdiffusion.core.training.inference import BatchedDataset, batched
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 
@@ -26,8 +26,11 @@ def nt_xent(eeg: Tensor, image: Tensor, identity: Tensor, scale: Tensor | float)
     Args:
         eeg: (batch, width) embeddings of any norm.
         image: (batch, width) features of any norm.
-        identity: (batch,) which picture an item shows.
+        identity: (batch,) number of the content of each item's image.
         scale: inverse temperature.
+
+    Returns:
+        the loss, a scalar.
     """
     similarity = scale * functional.normalize(eeg, dim=1) @ functional.normalize(image, dim=1).T
     same = identity[:, None] == identity[None, :]
@@ -77,7 +80,14 @@ class Alignment(EMALightningModule):
         self._validated: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def loss(self, embedding: Tensor, features: Tensor, identity: Tensor, scale: Tensor) -> Tensor:
-        """Compute the loss of embeddings (batch, width)."""
+        """Compute the loss of a batch, a scalar.
+
+        Args:
+            embedding: (batch, width) embeddings of EEG.
+            features: (batch, width) features of the images seen.
+            identity: (batch,) number of each image's content.
+            scale: inverse temperature.
+        """
         contrastive = nt_xent(embedding, features, identity, scale)
         if not self.mse_weight:
             return contrastive
@@ -106,9 +116,17 @@ class Alignment(EMALightningModule):
         self.log_dict(metrics, prog_bar=False)
 
 
-@torch.inference_mode()
-def embed_epochs(model: EEGEncoder, data, batch_size: int, device: torch.device) -> Tensor:
-    """Encode a whole dataset of epochs in order: (epochs, outputs) on the CPU."""
+def embed_epochs(model: EEGEncoder, data: BatchedDataset, batch_size: int, device: torch.device) -> Tensor:
+    """Encode a whole dataset of epochs, in order.
+
+    Args:
+        model: encoder; it is moved to the device and set to evaluation mode.
+        data: dataset of ``eeg`` and ``subject``.
+        batch_size: number of epochs that are encoded at a time.
+        device: device to compute on.
+
+    Returns:
+        (epochs, outputs) float32 on the CPU.
+    """
     model = model.to(device).eval()
-    batches = loader(data, BatchesInOrder(len(data), batch_size))
-    return torch.cat([model(b["eeg"].to(device), b["subject"].to(device)).float().cpu() for b in batches])
+    return batched(lambda batch: model(batch["eeg"], batch["subject"]).float(), data, batch_size, device)

@@ -11,6 +11,12 @@ class ElectrodeAttention(nn.Module):
     """A post-norm transformer layer whose tokens are electrodes.
 
     The width of a head is rounded down, as in ATM: 4 heads of 62 for 250 samples.
+
+    Args:
+        width: width of a token.
+        heads: number of attention heads.
+        feedforward: width of the hidden layer.
+        dropout: dropout rate.
     """
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float):
@@ -23,7 +29,7 @@ class ElectrodeAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, tokens, width) -> the same."""
+        """Apply the layer to (B, tokens, width), whose shape it keeps."""
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
         dropped = self.dropout.p if self.training else 0.0
         mixed = scaled_dot_product_attention(q, k, v, dropout_p=dropped).transpose(1, 2).flatten(2)

@@ -60,8 +60,8 @@ class EEGChannelNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         for name in list(state_dict):
             match name.split("."):
                 case ["residual", block, "first" | "second" as part, layer, weight]:
-                    place = int(layer) + (3 if part == "second" else 0)
-                    state_dict[f"residual.{block}.layers.{place}.{weight}"] = state_dict.pop(name)
+                    position = int(layer) + (3 if part == "second" else 0)
+                    state_dict[f"residual.{block}.layers.{position}.{weight}"] = state_dict.pop(name)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
         temporal = torch.cat([layer(x[:, None]) for layer in self.temporal_layers], 1)

@@ -1,4 +1,4 @@
-"""What all encoders of EEG epochs have in common: (batch, electrodes, samples) -> (batch, outputs)."""
+"""Base of all encoders of EEG epochs, from (batch, electrodes, samples) to (batch, outputs)."""
 
 import inspect
 
@@ -10,14 +10,15 @@ from torch import Tensor, nn
 from eegdiffusion.core.runtime.errors import InputError
 
 UNSEEN = ("mean", "identity")
+"""Choices of the matrix of subjects that training has not seen."""
 
 
 class SubjectLayer(nn.Module):
     """Mixes the electrodes of each subject by a matrix of its own; all begin as the identity.
 
     Args:
-        n_subjects: how many.
-        n_chans: electrodes.
+        n_subjects: number of subjects.
+        n_chans: number of electrodes.
         unseen: what a subject without a matrix gets: the ``mean`` of the others', or the ``identity``.
 
     Raises:
@@ -32,7 +33,18 @@ class SubjectLayer(nn.Module):
         self.mixing = nn.Parameter(torch.eye(n_chans).repeat(n_subjects, 1, 1))
 
     def forward(self, x: Tensor, subject: Tensor | None) -> Tensor:
-        """(B, C, T), (B,) int64 with -1 for subjects that training has not seen; None: all are such."""
+        """Mix the electrodes of epochs.
+
+        Args:
+            x: (B, C, T) epochs.
+            subject: (B,) int64 numbers of the subjects, -1 for one that training has not seen; None: all are such.
+
+        Returns:
+            (B, C, T).
+
+        Raises:
+            InputError: a number is not that of a subject.
+        """
         other = self.mixing.mean(0) if self.unseen == "mean" else torch.eye(len(self.mixing[0])).to(x)
         if subject is None:
             return other @ x
@@ -43,7 +55,7 @@ def check_subjects(subject: Tensor, known: int) -> Tensor:
     """Return the numbers of subjects, all of them from -1 to ``known`` - 1.
 
     Raises:
-        InputError: one is not.
+        InputError: a number is out of this range.
     """
     if ((subject < -1) | (subject >= known)).any():
         raise InputError(f"subject: must be -1 (not seen in training) to {known - 1} (found {subject.tolist()})")
@@ -87,15 +99,15 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         options = list(inspect.signature(cls.build).parameters.values())[1:]
         signature = inspect.Signature([own, *sizes, *options])
 
-        def __init__(self, *args, **kwargs):
+        def initialise(self, *args, **kwargs):
             arguments = signature.bind(self, *args, **kwargs)
             arguments.apply_defaults()
             super().__init__()
             self.subject_layer = self._make_subject_layer()
             self.build(**{option.name: arguments.arguments[option.name] for option in options})
 
-        __init__.__signature__ = signature
-        cls.__init__ = register_to_config(__init__)
+        initialise.__name__, initialise.__signature__ = "__init__", signature  # type: ignore[attr-defined]
+        cls.__init__ = register_to_config(initialise)  # type: ignore[method-assign]
 
     def build(self) -> None:
         """Make the layers; the sizes are in ``self.config``."""
@@ -153,23 +165,35 @@ class ResidualBlock(nn.Module):
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, filters, H, W) -> the same."""
+        """Apply the block to (B, filters, H, W), whose shape it keeps."""
         return self.activation(x + self.layers(x))
 
 
 class Projection(nn.Sequential):
-    """Linear layer, residual GELU and linear layer, layer norm: how NICE and ATM end."""
+    """Projects features as NICE and ATM do: a linear layer, a residual block of GELU and linear layer, a layer norm.
+
+    Args:
+        features: width of the input, (B, features).
+        outputs: width of the output, (B, outputs).
+        dropout: dropout rate of the residual block.
+    """
 
     def __init__(self, features: int, outputs: int, dropout: float):
         super().__init__(nn.Linear(features, outputs), Residual(outputs, dropout), nn.LayerNorm(outputs))
 
 
 class Residual(nn.Module):
-    """x + dropout(linear(GELU(x)))."""
+    """Adds to its input a linear layer of its GELU: x + dropout(linear(GELU(x))).
+
+    Args:
+        width: width of input and output.
+        dropout: dropout rate.
+    """
 
     def __init__(self, width: int, dropout: float):
         super().__init__()
         self.linear, self.dropout = nn.Linear(width, width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to (B, width), whose shape it keeps."""
         return x + self.dropout(self.linear(nn.functional.gelu(x)))

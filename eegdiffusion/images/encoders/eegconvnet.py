@@ -47,7 +47,7 @@ class EEGConvNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         self.classifier = nn.Linear(tokens * width, n_outputs)
 
     def condition(self, x: Tensor, subject: Tensor | None = None) -> Tensor:
-        """Features that take the place of CLIP's text tokens: (B, C, T) -> (B, tokens, width)."""
+        """Compute the features that take the place of CLIP's text tokens: (B, C, T) -> (B, tokens, width)."""
         return self._condition(self._check_and_mix(x, subject))
 
     def _condition(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What there is to see of an aligned encoder: what it retrieves, the evoked potential, which electrodes it needs."""
+"""Inspection of an aligned encoder: retrieved images, the evoked potential, the importance of electrodes."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,6 +1,5 @@
-"""What a trained encoder of EEG leaves behind: predictions, metrics, learning curves."""
+"""What the test of a trained encoder of EEG leaves behind: tables of retrieved or classified images, and metrics."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,20 +53,3 @@ def classification_metrics(table: pandas.DataFrame) -> dict[str, float]:
     columns = [name for name in table if name.startswith("p") and name[1:].isdigit()]
     labels, predicted = table["label"].to_numpy(), table[columns].to_numpy().argmax(1)
     return {"accuracy": float(accuracy_score(labels, predicted)), **prediction_metrics(labels, predicted)}
-
-
-def write_results(
-    folder: Path, curves: list[dict[str, float]], facts: dict[str, object], metrics: dict[str, float]
-) -> None:
-    """Write ``metrics.json``, and ``curves.csv`` where there are any.
-
-    Args:
-        folder: folder of a training, which is made when missing.
-        curves: metrics of each validation; empty where nothing was trained step by step.
-        facts: data, settings and training that the metrics are of.
-        metrics: metrics on the test split.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if curves:
-        pandas.DataFrame(curves).to_csv(folder / "curves.csv", index=False)
-    (folder / "metrics.json").write_text(json.dumps({"split": "test", **facts, **metrics}, indent=2))

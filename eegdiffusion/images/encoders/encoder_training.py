@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.ema_module import EMALightningModule
-from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
@@ -29,12 +30,19 @@ class TrainedEncoder:
     Attributes:
         encoder: encoder with averaged weights, those of the best validation.
         curves: metrics of each validation; empty where nothing was trained step by step.
-        facts: ``metrics.json`` as far as training knows it.
+        best_epoch: epoch, possibly fractional, whose weights were kept.
+        validation: the metric that chose the weights and, of a ridge regression, its penalty ``alpha``.
     """
 
     encoder: EEGEncoder
     curves: list[dict[str, float]]
-    facts: dict
+    best_epoch: float
+    validation: dict[str, float]
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained values of the encoder."""
+        return sum(p.numel() for p in self.encoder.parameters())
 
 
 def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int) -> dict:
@@ -52,10 +60,11 @@ def _fitted(
     train: PairedEpochs,
     validation: PairedEpochs,
     monitor: str,
-    mode: str,
+    mode: Literal["min", "max"],
     hardware: Hardware,
     work: Path,
-) -> tuple[EMALightningModule, TrainedEncoder]:
+) -> tuple[EMALightningModule, Fitted]:
+    """Build an encoder for the epochs of ``pairs`` and train the module that ``build`` makes of it."""
     torch.manual_seed(seed)
     encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs))
     module = build(encoder)
@@ -64,14 +73,7 @@ def _fitted(
             f"batch_size: must not exceed the {len(train)} training epochs of {', '.join(pairs.fold.train)} "
             f"(found {module.optimisation.batch_size})"
         )
-    fitted = fit(module, train, validation, monitor=monitor, mode=mode, hardware=hardware, work=work)
-    facts = {
-        "seed": seed,
-        "parameters": sum(p.numel() for p in encoder.parameters()),
-        "best_epoch": fitted.best_epoch,
-        monitor: fitted.best_score,
-    }
-    return module, TrainedEncoder(encoder, fitted.curves, facts)
+    return module, fit(module, train, validation, monitor=monitor, mode=mode, hardware=hardware, work=work)
 
 
 def train_aligned(
@@ -84,25 +86,25 @@ def train_aligned(
         experiment: encoder and options.
         settings: settings of the alignment.
         seed: seed of weights and order.
-        hardware: where to run.
+        hardware: devices to train on.
         work: folder for checkpoints, from which an interrupted training goes on.
     """
     if experiment.encoder == LINEAR:
-        return _fit_linear(pairs, settings, seed)
+        return _fit_ridge(pairs, settings)
     train, validation = pairs.part("train", settings.average), pairs.part("validation", ALL)
     width = pairs.values["features"].shape[1]
 
     def build(encoder: EEGEncoder) -> Alignment:
         return Alignment(encoder, settings.optimisation, seed, settings.temperature, settings.mse_weight)
 
-    module, trained = _fitted(
-        build, pairs, experiment, width, seed, train, validation, "validation_rank", "min", hardware, work
-    )
-    return TrainedEncoder(module.ema_model.encoder, trained.curves, trained.facts)
+    monitor = "validation_rank"
+    module, fitted = _fitted(build, pairs, experiment, width, seed, train, validation, monitor, "min", hardware, work)
+    score = {monitor: fitted.best_score}
+    return TrainedEncoder(module.ema_model.encoder, fitted.curves, fitted.best_epoch, score)
 
 
-def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> TrainedEncoder:
-    """Ridge regression on the averages over all repetitions; the penalty is the validation's best."""
+def _fit_ridge(pairs: Pairs, settings: Align) -> TrainedEncoder:
+    """Fit a ridge regression on the averages over all repetitions; the penalty is the validation's best."""
     train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
     identity = validation["identity"]
 
@@ -111,9 +113,7 @@ def _fit_linear(pairs: Pairs, settings: Align, seed: int) -> TrainedEncoder:
         return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
 
     selected = select_ridge(train["eeg"], train["features"], validation["eeg"], settings.ridge_alphas, mean_rank)
-    parameters = sum(p.numel() for p in selected.encoder.parameters())
-    facts = {"seed": seed, "parameters": parameters, "alpha": selected.alpha}
-    return TrainedEncoder(selected.encoder, [], facts | {"best_epoch": 0.0, "validation_rank": selected.loss})
+    return TrainedEncoder(selected.encoder, [], 0.0, {"alpha": selected.alpha, "validation_rank": selected.loss})
 
 
 def train_classifier(
@@ -125,7 +125,20 @@ def train_classifier(
     hardware: Hardware,
     work: Path,
 ) -> TrainedEncoder:
-    """Train an encoder to tell the concepts in ``pairs.values`` apart; see :func:`train_aligned`."""
+    """Train an encoder to tell the concepts in ``pairs.values`` apart.
+
+    Args:
+        pairs: epochs, and ``label`` of each image.
+        experiment: encoder and options.
+        settings: settings of the classification.
+        classes: number of concepts.
+        seed: seed of weights and order.
+        hardware: devices to train on.
+        work: folder for checkpoints, from which an interrupted training goes on.
+
+    Raises:
+        InputError: the encoder predicts image features and cannot classify, or there are fewer epochs than a batch has.
+    """
     if experiment.encoder == LINEAR:
         raise InputError("encoder ridge: predicts image features; objective must be align (found classify)")
     train, validation = (pairs.part(split, settings.average) for split in ("train", "validation"))
@@ -134,7 +147,5 @@ def train_classifier(
         return Classification(encoder, settings.optimisation, seed, ("eeg", "subject"))
 
     monitor = "validation_cohen_kappa"
-    module, trained = _fitted(
-        build, pairs, experiment, classes, seed, train, validation, monitor, "max", hardware, work
-    )
-    return TrainedEncoder(module.ema_model, trained.curves, trained.facts)
+    module, fitted = _fitted(build, pairs, experiment, classes, seed, train, validation, monitor, "max", hardware, work)
+    return TrainedEncoder(module.ema_model, fitted.curves, fitted.best_epoch, {monitor: fitted.best_score})

@@ -33,25 +33,26 @@ class Gallery:
         first = np.unique(identity[rows], return_index=True)[1]
         self.images = rows[np.sort(first)]
         self.features = pairs.truth["features"][self.images]
-        self._place = {int(identity[row]): k for k, row in enumerate(self.images)}
+        self._position = {int(identity[row]): k for k, row in enumerate(self.images)}
         self._identity = identity
 
-    def places(self, images: np.ndarray) -> np.ndarray:
-        """Place in the gallery of the pictures that these rows of the store's images show."""
-        return np.array([self._place[int(number)] for number in self._identity[images]])
+    def positions(self, images: np.ndarray) -> np.ndarray:
+        """Return the position in the gallery of each image, given by its row of the store: (n,) -> (n,)."""
+        return np.array([self._position[int(number)] for number in self._identity[images]])
 
 
-def retrieve(
+def retrieve_images(
     encoder: EEGEncoder, pairs: Pairs, repetitions: list[int], draws: int, device: torch.device
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Retrieve the test images from test epochs.
 
     Args:
-        encoder: aligned.
-        pairs: test epochs and features.
-        repetitions: numbers that are averaged; larger ones than a subject has stand for all of its repetitions.
-        draws: averages of an image, of different repetitions.
-        device: where to run.
+        encoder: aligned encoder.
+        pairs: test epochs, with ``features`` and ``identity`` of each image.
+        repetitions: numbers of repetitions that are averaged; larger ones than a subject has stand for all of its
+            repetitions.
+        draws: largest number of averages of an image, each of other repetitions.
+        device: device to compute on.
 
     Returns:
         ranks: subject, image, repetitions, draw, rank (0 for the best) of every query;
@@ -65,7 +66,7 @@ def retrieve(
             data = pairs.part("test", count, [subject], draws=min(draws, available // count))
             similarity = similarities(embed_epochs(encoder, data, BATCH, device).numpy(), gallery.features)
             image = data.table["image"].to_numpy()
-            rank = ranks_among(similarity, gallery.places(image))
+            rank = ranks_among(similarity, gallery.positions(image))
             draw = data.table["repetition"].to_numpy() // count
             tables.append(
                 pandas.DataFrame({"subject": subject, "image": image, "repetitions": count, "draw": draw, "rank": rank})
@@ -96,10 +97,10 @@ class _ArrayEpochs:
 
 
 def _margin(
-    encoder: EEGEncoder, data: _ArrayEpochs, place: np.ndarray, gallery: Gallery, device: torch.device
+    encoder: EEGEncoder, data: _ArrayEpochs, position: np.ndarray, gallery: Gallery, device: torch.device
 ) -> float:
     similarity = similarities(embed_epochs(encoder, data, BATCH, device).numpy(), gallery.features)
-    right = similarity[np.arange(len(place)), place]
+    right = similarity[np.arange(len(position)), position]
     others = (similarity.sum(1) - right) / (similarity.shape[1] - 1)
     return float((right - others).mean())
 
@@ -110,6 +111,11 @@ def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device
     The margin is the similarity to the image seen minus the mean similarity to the others; an electrode's importance is
     what the margin loses, as a share, when its signal is replaced by its mean. Test epochs average all repetitions.
 
+    Args:
+        encoder: aligned encoder.
+        pairs: test epochs, with ``features`` and ``identity`` of each image.
+        device: device to compute on.
+
     Returns:
         (electrodes,), averaged over test subjects.
     """
@@ -117,11 +123,11 @@ def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device
     for subject in pairs.fold.test:
         data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1)
         values = data.__getitems__(list(range(len(data))))
-        place = gallery.places(values["image"])
-        whole = _margin(encoder, _ArrayEpochs(values), place, gallery, device)
+        position = gallery.positions(values["image"])
+        margin = _margin(encoder, _ArrayEpochs(values), position, gallery, device)
         electrodes = range(pairs.store.shape[0])
-        parts = [_margin(encoder, _ArrayEpochs(values, k), place, gallery, device) for k in electrodes]
-        importances.append((whole - np.array(parts)) / (abs(whole) or 1.0))
+        without = [_margin(encoder, _ArrayEpochs(values, k), position, gallery, device) for k in electrodes]
+        importances.append((margin - np.array(without)) / (abs(margin) or 1.0))
     return np.mean(importances, axis=0)
 
 
@@ -129,6 +135,6 @@ def evoked_potential(pairs: Pairs) -> np.ndarray:
     """Average all test epochs as they are stored: (electrodes, samples), mean over images and test subjects."""
     averages = []
     for subject in pairs.fold.test:
-        data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, plain=True)
+        data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, as_stored=True)
         averages.append(data.__getitems__(list(range(len(data))))["eeg"].mean(0))
     return np.mean(averages, axis=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 import torch
 
-from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
 from eegdiffusion.images.encoders.encoder_results import RETRIEVED
 from eegdiffusion.images.encoders.image_retrieval import electrode_importance, evoked_potential
@@ -24,7 +24,7 @@ def inspect_encoder(run: TrainingRun, device: torch.device) -> EncoderInspection
 
     Args:
         run: a training on recorded pairs.
-        device: where to run.
+        device: device to compute on.
     """
     description = run.pairs.store.description
     return EncoderInspection(
@@ -47,7 +47,7 @@ def _retrieved_images(run: TrainingRun) -> tuple[np.ndarray, np.ndarray, np.ndar
     retrieved = by_place.sort_index(axis=1).loc[chosen].to_numpy()
 
     def read_images(rows: np.ndarray) -> np.ndarray:
-        return np.stack([fitted_picture(Path(images.loc[row, "file"]), SIDE) for row in rows])
+        return np.stack([fitted_image(Path(images.loc[row, "file"]), SIDE) for row in rows])
 
     names = images.loc[chosen, "concept"].str.lstrip("0123456789_").str.replace("_", " ")  # without its number
     pixels = read_images(retrieved.ravel()).reshape(*retrieved.shape, SIDE, SIDE, 3)

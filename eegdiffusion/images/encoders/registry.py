@@ -22,14 +22,15 @@ ENCODERS: dict[str, type[EEGEncoder]] = {
     "channelnet": EEGChannelNet,
     "ridge": LinearEncoder,
 }
+"""Class of each encoder by its name in params.yaml."""
 
 
 def build_encoder(name: str, **sizes) -> EEGEncoder:
     """Build an encoder with freshly drawn weights.
 
     Args:
-        name: of :data:`ENCODERS`.
-        sizes: arguments of its class.
+        name: key of :data:`ENCODERS`.
+        **sizes: arguments of its class.
 
     Raises:
         InputError: there is no such encoder, or it has no such argument.
@@ -43,7 +44,11 @@ def build_encoder(name: str, **sizes) -> EEGEncoder:
 
 
 def load_encoder(path: Path) -> EEGEncoder:
-    """Load what ``save_pretrained`` of any of them wrote, in evaluation mode."""
+    """Load an encoder of any of the classes from the folder that ``save_pretrained`` wrote, in evaluation mode.
+
+    Raises:
+        InputError: ``config.json`` names no class of :data:`ENCODERS`.
+    """
     name = EEGEncoder.load_config(path)["_class_name"]
     classes = {cls.__name__: cls for cls in ENCODERS.values()}
     if name not in classes:

@@ -16,7 +16,7 @@ FEWEST = 5
 
 
 def over_trainings(values: np.ndarray, level: float = 0.95) -> Score:
-    """Mean of a score over trainings, each with a pairing of its own, and Student's t interval.
+    """Average a score over trainings, each with a pairing of its own, and Student's t interval.
 
     Args:
         values: (trainings,) two or more for an interval, which is else NaN.
@@ -30,7 +30,7 @@ def over_trainings(values: np.ndarray, level: float = 0.95) -> Score:
 
 
 def permutation_p(recorded: np.ndarray, controls: np.ndarray) -> float:
-    """p of the permutation test that recorded pairs are no better than pairs drawn at random, one-sided.
+    """Compute p of the one-sided permutation test that recorded pairs are no better than pairs drawn at random.
 
     The share of trainings, the recorded one among them, that score as high as it; the worst of the recorded trainings
     stands for all of them.

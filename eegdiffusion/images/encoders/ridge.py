@@ -60,7 +60,8 @@ class RidgeEpochs:
     def encoder(self, fit: RidgeFit) -> LinearEncoder:
         """Return the fitted map as an encoder in evaluation mode."""
         weight = self._flat.T @ fit.coefficients if self._over_epochs else fit.coefficients
-        model = LinearEncoder(*self._shape, len(fit.centre))
+        channels, samples = self._shape
+        model = LinearEncoder(channels, samples, len(fit.centre))
         with torch.no_grad():
             model.map.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
             model.map.bias.copy_(torch.from_numpy(np.asarray(fit.centre - self._mean @ weight, np.float32)))
@@ -73,7 +74,7 @@ class SelectedRidge:
 
     Attributes:
         encoder: the map, in evaluation mode.
-        alpha: its penalty.
+        alpha: penalty of the regression, see :meth:`RidgeEpochs.fit`.
         loss: loss of its predictions of the validation epochs.
     """
 

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from eegdiffusion.images.encoders.eeg_encoder import SIZES, EEGEncoder, Projection
+from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, Projection
 
 
 class TemporalBranch(nn.Module):
     """Bidirectional LSTM over time, its outputs averaged or weighted by attention.
 
     Args:
-        n_chans: electrodes.
-        hidden, layers: of the LSTM, a direction.
-        step: samples that are averaged into one step.
-        attention: weight the steps instead of averaging them.
-        dropout: between layers.
+        n_chans: number of electrodes.
+        hidden: width of the LSTM in each direction.
+        layers: number of the LSTM's layers.
+        step: number of samples that are averaged into one step.
+        attention: whether attention weights the steps, which are averaged otherwise.
+        dropout: dropout rate between layers.
     """
 
     def __init__(self, n_chans: int, hidden: int, layers: int, step: int, attention: bool, dropout: float):
@@ -29,7 +30,7 @@ class TemporalBranch(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, 2 * hidden)."""
+        """Compute features of epochs, (B, C, T) -> (B, 2 * hidden)."""
         states, _ = self.lstm(self.pool(x).transpose(1, 2))
         if self.score is None:
             return states.mean(1)
@@ -40,11 +41,11 @@ class SpatialBranch(nn.Module):
     """Convolutions over all electrodes, one for each temporal receptive field, averaged in a few parts of the epoch.
 
     Args:
-        n_chans, n_times: of an epoch.
-        filters: of each receptive field.
-        kernels: receptive fields, in samples.
-        parts: of the epoch.
-        attention: weight the electrodes by what the epoch holds (squeeze and excitation, arXiv:1709.01507).
+        n_chans: number of electrodes.
+        filters: number of filters of each receptive field.
+        kernels: receptive fields in samples.
+        parts: number of parts of the epoch over which features are averaged.
+        attention: whether electrodes are weighted by what the epoch holds (squeeze and excitation, arXiv:1709.01507).
     """
 
     def __init__(self, n_chans: int, filters: int, kernels: Sequence[int], parts: int, attention: bool):
@@ -60,7 +61,7 @@ class SpatialBranch(nn.Module):
         self.pool = nn.AdaptiveAvgPool1d(parts)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, fields * filters * parts)."""
+        """Compute features of epochs, (B, C, T) -> (B, fields * filters * parts)."""
         if self.gate is not None:
             x = x * (2 * torch.sigmoid(self.gate(x.square().mean(2))))[:, :, None]
         features = self.norm(torch.cat([field(x) for field in self.fields], 1))
@@ -94,7 +95,7 @@ class SpatioTemporal(EEGEncoder):
         attention: bool = False,
         dropout: float = 0.5,
     ) -> None:
-        n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
+        n_chans, n_outputs = self.config["n_chans"], self.config["n_outputs"]
         self.temporal = TemporalBranch(n_chans, hidden, layers, step, attention, dropout)
         self.spatial = SpatialBranch(n_chans, filters, kernels, parts, attention)
         self.drop = nn.Dropout(dropout)

@@ -23,11 +23,11 @@ class TrainedClassifier:
     """A trained classifier.
 
     Attributes:
-        folder: where it is.
-        facts: its ``metrics.json``.
-        encoder: in evaluation mode.
+        folder: folder of the training.
+        facts: what ``metrics.json`` says.
+        encoder: classifier in evaluation mode.
         input: filter and scale of its epochs.
-        pairs: its epochs; values and truth are ``label``.
+        pairs: epochs of the training; values and truth are ``label``.
     """
 
     folder: Path
@@ -37,20 +37,20 @@ class TrainedClassifier:
     pairs: Pairs
 
     def part(self, split: str) -> PairedEpochs:
-        """Epochs of a split as they are stored, averaged as in the classifier's training."""
-        return self.pairs.part(split, self.facts["repetitions"], plain=True)
+        """Return the epochs of a split as they are stored, averaged as in the classifier's training."""
+        return self.pairs.part(split, self.facts["repetitions"], as_stored=True)
 
 
 def open_classifier(folder: Path, store: EpochStore, wanted: np.ndarray) -> TrainedClassifier:
     """Open a folder of one protocol, band, fold and seed.
 
     Args:
-        folder: the folder.
-        store: that the classifier was trained on.
+        folder: folder of the training.
+        store: epoch store that the classifier was trained on.
         wanted: (images,) bool, which images are used.
 
     Raises:
-        InputError: there is no classifier, or of other epochs.
+        InputError: the folder holds no classifier, or one of other epochs.
     """
     path = folder / "metrics.json"
     if not path.is_file():

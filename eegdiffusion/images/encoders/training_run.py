@@ -9,13 +9,13 @@ import torch
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders import encoder_results
-from eegdiffusion.images.encoders.encoder_results import Retrieval
+from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, Retrieval, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import Align, Classify, EncoderExperiment, RetrievalTest
 from eegdiffusion.images.encoders.encoder_training import TrainedEncoder, train_aligned, train_classifier
-from eegdiffusion.images.encoders.image_retrieval import Gallery, retrieve
+from eegdiffusion.images.encoders.image_retrieval import Gallery, retrieve_images
 from eegdiffusion.images.encoders.training_folders import ENCODER, Band
 from eegdiffusion.images.epochs.classes import Classes, classes_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -99,7 +99,7 @@ class TrainingRun:
     Attributes:
         folder: folder of its results.
         trained: the encoder.
-        pairs: its data.
+        pairs: epochs that it was trained and tested on.
         metrics: metrics on the test split.
         validation: the metric that chose its weights, oriented so that more is better.
     """
@@ -158,12 +158,13 @@ def run_training(
     if not _is_rank_zero():
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "corpus": store.description.corpus,
-        "layout": store.description.layout,
-        "warnings": store.description.warnings,
-        "preprocessing": store.description.fingerprint,
-        "split_hash": pairs.split_hash(),
+    if data.classes is None:
+        metrics, windows, test_facts = _test_retrieval(data, trained, pairs, settings, folder)
+        validation = -trained.validation["validation_rank"]
+    else:
+        metrics, windows, test_facts = _test_classification(data.classes, trained, pairs, settings, folder)
+        validation = trained.validation["validation_cohen_kappa"]
+    experiment_facts = {
         "encoder": experiment.encoder,
         "objective": experiment.objective,
         "pairs": experiment.pairs,
@@ -172,42 +173,48 @@ def run_training(
         "band": pairs.band,
         "recorded_band": store.description.band,
         "epochs": {"samples": store.shape[1], "electrodes": store.shape[0], "sfreq": store.description.sfreq},
-    } | trained.facts
-    test = _test_retrieval if data.classes is None else _test_classification
-    metrics, test_facts = test(data, trained, pairs, settings, folder)
-    facts |= test_facts
-    encoder_results.write_results(folder, trained.curves, facts, metrics)
+    }
+    facts = ResultFacts(
+        data=store.facts("test", pairs.split_hash()),
+        parameters=trained.parameters,
+        seed=seed,
+        best_epoch=trained.best_epoch,
+        windows=windows,
+        more=experiment_facts | trained.validation | test_facts,
+    )
+    write_result(folder, facts, metrics, trained.curves)
     if experiment.pairs == "recorded":  # no one uses a control
         trained.encoder.cpu().save_pretrained(folder / ENCODER)
         pairs.input.save(folder)
         first = pairs.fold.test[:1]
-        stored = pairs.part("test", pairs.repetitions(first[0]), first, draws=1, plain=True)
+        stored = pairs.part("test", pairs.repetitions(first[0]), first, draws=1, as_stored=True)
         write_input_example(folder, stored.__getitems__([0, 1])["eeg"])
-    validation = -facts["validation_rank"] if data.classes is None else facts["validation_cohen_kappa"]
     return TrainingRun(folder, trained, pairs, metrics, validation)
 
 
 def _test_retrieval(
     data: ExperimentData, trained: TrainedEncoder, pairs: Pairs, settings: RunSettings, folder: Path
-) -> tuple[dict[str, float], dict]:
-    """Test an aligned encoder and write its tables; returns metrics, and facts of the test."""
+) -> tuple[dict[str, float], int, dict]:
+    """Test an aligned encoder and write its tables; return metrics, number of test epochs, and facts of the test."""
     repetitions = settings.test.repetitions if data.experiment.pairs == "recorded" else [ALL]
-    tables = retrieve(trained.encoder, pairs, repetitions, settings.test.draws, settings.device)
+    tables = retrieve_images(trained.encoder, pairs, repetitions, settings.test.draws, settings.device)
     retrieval = Retrieval(len(Gallery(pairs).images), *tables)
     retrieval.write_tables(folder)
     data.target.save(folder)
-    facts = {"images": retrieval.images, "features": data.features_model, "windows": len(retrieval.ranks)}
-    return retrieval.metrics, facts | {"repetitions": int(retrieval.ranks["repetitions"].max())}
+    most = int(retrieval.ranks["repetitions"].max())
+    facts = {"images": retrieval.images, "features": data.features_model, "repetitions": most}
+    return retrieval.metrics, len(retrieval.ranks), facts
 
 
 def _test_classification(
-    data: ExperimentData, trained: TrainedEncoder, pairs: Pairs, settings: RunSettings, folder: Path
-) -> tuple[dict[str, float], dict]:
-    """Test a classifier and write its predictions; returns metrics, and facts of the test."""
-    table = classify_test_epochs(trained.encoder, pairs, settings.classify.average, settings.device)
-    table.to_parquet(folder / encoder_results.CLASSIFIED, index=False)
-    facts = {"concepts": data.classes.names, "split_rule": data.classes.rule, "windows": len(table)}
-    return encoder_results.classification_metrics(table), facts | {"repetitions": settings.classify.average}
+    classes: Classes, trained: TrainedEncoder, pairs: Pairs, settings: RunSettings, folder: Path
+) -> tuple[dict[str, float], int, dict]:
+    """Test a classifier and write its predictions; return metrics, number of test epochs, and facts of the test."""
+    average = settings.classify.average
+    table = classify_test_epochs(trained.encoder, pairs, average, settings.device)
+    table.to_parquet(folder / CLASSIFIED, index=False)
+    facts = {"concepts": classes.names, "split_rule": classes.rule, "repetitions": average}
+    return classification_metrics(table), len(table), facts
 
 
 def classify_test_epochs(
@@ -216,10 +223,10 @@ def classify_test_epochs(
     """Classify the test epochs.
 
     Args:
-        encoder: (epochs, subjects) -> logits.
+        encoder: network from epochs and subjects to logits.
         pairs: epochs, and ``label`` of each image.
         average: number of repetitions of an image that are averaged into an epoch.
-        device: where to run.
+        device: device to compute on.
 
     Returns:
         a row for each epoch: subject, image, label, and a probability ``p0``, ``p1``, ... for each class.

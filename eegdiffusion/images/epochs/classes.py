@@ -32,9 +32,9 @@ def classes_of(images: pandas.DataFrame, most: int | None, seed: int) -> Classes
     not, as in THINGS-EEG2, exemplars of the training concepts are held out: one validates, one tests.
 
     Args:
-        images: concept and split of each.
-        most: classes, the first ones of a random order; None: all.
-        seed: of the draws.
+        images: table of a store's images, with ``concept`` and ``split``.
+        most: largest number of classes, the first ones of a random order; None: all.
+        seed: seed of the order of concepts and of the images held out.
 
     Raises:
         InputError: no concept has three images.

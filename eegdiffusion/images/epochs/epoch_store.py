@@ -18,10 +18,11 @@ import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.quantise import quantise
+from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.storage.splits import SPLITS
 
 BATCH = 128
-"""Epochs in a record batch."""
+"""Number of epochs in a record batch."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,14 @@ class EpochStoreDescription:
 
     Attributes:
         corpus: name of the corpus, ``surrogate`` where it is one.
-        layout: of the files it was read from.
-        channels: electrodes, in order.
-        times: of the samples, in seconds from the onset of the image.
+        layout: layout of the files that it was read from.
+        channels: names of the electrodes, in order.
+        times: (samples,) seconds from the onset of the image.
         sfreq: sampling rate in Hz.
-        unit: of the signals: ``uV``, ``whitened`` or ``as delivered``.
-        fingerprint: of the epochs, the images and how they were cut.
-        warnings: what must be said beside every number made from the store, e.g. that blocks are confounded with class.
+        unit: unit of the signals: ``uV``, ``whitened`` or ``as delivered``.
+        fingerprint: hash of the epochs, the images and how they were cut.
+        warnings: sentences that must stand beside every number made from the store, e.g. that blocks are confounded
+            with class.
         band: (low, high) in Hz of the filter that the recordings passed before they were cut; None: none.
     """
 
@@ -51,8 +53,8 @@ class EpochStoreDescription:
     band: list[float] | None = None
 
 
-def file_name(subject: str) -> str:
-    """File of a subject within the store."""
+def subject_file(subject: str) -> str:
+    """Return the name of a subject's file in the store."""
     return f"{subject}.arrow"
 
 
@@ -60,7 +62,7 @@ def write_epochs(path: Path, parts: Iterator[np.ndarray], shape: tuple[int, int]
     """Write the epochs of a subject; the file appears under its name once it is complete.
 
     Args:
-        path: the file.
+        path: Arrow file to write.
         parts: arrays (epochs, channels, samples), in the order of the index.
         shape: (channels, samples).
 
@@ -93,15 +95,15 @@ def write_epochs(path: Path, parts: Iterator[np.ndarray], shape: tuple[int, int]
 
 def _even(parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Cut parts of any length into batches of ``BATCH`` epochs; the last may be shorter."""
-    rest: list[np.ndarray] = []
+    pending: list[np.ndarray] = []
     for part in parts:
-        rest.append(part)
-        while sum(map(len, rest)) >= BATCH:
-            joined = np.concatenate(rest)
+        pending.append(part)
+        while sum(map(len, pending)) >= BATCH:
+            joined = np.concatenate(pending)
             yield joined[:BATCH]
-            rest = [joined[BATCH:]]
-    if sum(map(len, rest)):
-        yield np.concatenate(rest)
+            pending = [joined[BATCH:]]
+    if sum(map(len, pending)):
+        yield np.concatenate(pending)
 
 
 class MappedEpochs:
@@ -116,22 +118,23 @@ class MappedEpochs:
 
     def read(self, row: int, out: np.ndarray) -> None:
         """Read one epoch into ``out`` (channels, samples), float32."""
-        batch, place = divmod(row, BATCH)
-        np.copyto(out, self._codes[batch][place])
-        out *= self._scale[batch][place]
+        batch, position = divmod(row, BATCH)
+        np.copyto(out, self._codes[batch][position])
+        out *= self._scale[batch][position]
 
 
 class Epochs:
     """Epochs as a dataset; an item is one trial, or the average of several.
 
     Args:
-        folder: of the subjects' files.
-        table: of the index, the rows that are wanted.
+        folder: folder of the subjects' files.
+        table: rows of the index that are wanted.
         shape: (channels, samples).
         groups: rows of the table that each item averages; None: each row alone.
 
     Attributes:
-        table: one row an item: subject, image, concept, split, and session and repetition of the first trial.
+        table: table with a row for each item: subject, image, concept, split, and session and repetition of the first
+            trial.
     """
 
     def __init__(
@@ -161,7 +164,7 @@ class Epochs:
         for out, index in zip(eeg, indices, strict=True):
             code, rows = self._trials[index]
             if code not in self._open:
-                self._open[code] = MappedEpochs(self._folder / file_name(self._names[code]))
+                self._open[code] = MappedEpochs(self._folder / subject_file(self._names[code]))
             self._open[code].read(rows[0], out)
             for row in rows[1:]:
                 self._open[code].read(row, trial)
@@ -178,7 +181,10 @@ class EpochStore:
     """An epoch store on disk.
 
     Args:
-        path: its folder.
+        path: folder of the store.
+
+    Raises:
+        InputError: the folder holds no store.
     """
 
     def __init__(self, path: Path):
@@ -189,12 +195,12 @@ class EpochStore:
 
     @cached_property
     def index(self) -> pandas.DataFrame:
-        """One row an epoch: subject, session, image, concept, repetition, split, and row in the subject's file."""
+        """Table with a row for each epoch: subject, session, image, concept, repetition, split, and row in its file."""
         return pandas.read_parquet(self.path / "index.parquet")
 
     @cached_property
     def images(self) -> pandas.DataFrame:
-        """One row an image: name, concept, file, split and content hash."""
+        """Table with a row for each image: name, concept, file, split and content hash."""
         return pandas.read_parquet(self.path / "images.parquet")
 
     @property
@@ -202,16 +208,39 @@ class EpochStore:
         """Channels and samples of an epoch."""
         return len(self.description.channels), len(self.description.times)
 
+    def facts(self, split: str, split_hash: str) -> DataFacts:
+        """Return what results on a split say of their data.
+
+        Args:
+            split: name of the split.
+            split_hash: hash of its images and of the subjects that saw them; see ``image_pairs.split_hash``.
+
+        Returns:
+            the facts; corpora of images and EEG have no classes of their own.
+        """
+        description = self.description
+        return DataFacts(
+            corpus=description.corpus,
+            preprocessing=description.fingerprint,
+            split=split,
+            split_hash=split_hash,
+            layout=description.layout,
+            warnings=description.warnings,
+        )
+
     def epochs(
         self, split: str | None, subjects: list[str] | None = None, average: int = 1, at_most: int | None = None
     ) -> Epochs:
-        """Epochs of a split.
+        """Return the epochs of a split, which are read when they are asked for.
 
         Args:
-            split: one of ``SPLITS``; None for all.
-            subjects: names; None for all.
-            average: repetitions of an image by a subject that are averaged into one item.
-            at_most: repetitions that are used, from the first on; None for all.
+            split: one of ``SPLITS``; None: all.
+            subjects: names of subjects; None: all.
+            average: number of repetitions of an image by a subject that are averaged into one item.
+            at_most: number of repetitions that are used, from the first on; None: all.
+
+        Raises:
+            InputError: there is no such split.
         """
         if split is not None and split not in SPLITS:
             raise InputError(f"split: must be one of {', '.join(SPLITS)} (found {split!r})")
@@ -228,10 +257,17 @@ class EpochStore:
         return Epochs(self.path / "epochs", table, self.shape, groups)
 
 
-def write_index(
+def write_epoch_index(
     path: Path, index: pandas.DataFrame, images: pandas.DataFrame, description: EpochStoreDescription
 ) -> None:
-    """Write the tables and the description of a store whose epochs are in place."""
+    """Write the tables and the description of a store whose epochs are in place.
+
+    Args:
+        path: folder of the store.
+        index: table with a row for each epoch; see :attr:`EpochStore.index`.
+        images: table with a row for each image; see :attr:`EpochStore.images`.
+        description: what ``store.json`` says.
+    """
     index.to_parquet(path / "index.parquet", index=False)
     images.to_parquet(path / "images.parquet", index=False)
     (path / "store.json").write_text(json.dumps(asdict(description), indent=2))

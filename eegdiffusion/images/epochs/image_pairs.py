@@ -11,21 +11,21 @@ from tqdm import tqdm
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
+from eegdiffusion.images.epochs.paired_epochs import ImageTable, PairedEpochs
 from eegdiffusion.images.epochs.protocols import Fold
 
 ALL = 1_000_000
-"""Repetitions that are averaged: all there are."""
+"""Number of repetitions that stands for all there are."""
 
 READ = 512
-"""Epochs that are read at a time."""
+"""Number of epochs that are read at a time."""
 
 FITTED = 2048
-"""Epochs from which the scale of the electrodes is taken."""
+"""Largest number of epochs from which the scale of the electrodes is taken."""
 
 
 def read_all(data: PairedEpochs) -> dict[str, np.ndarray]:
-    """Read a dataset whole, stacked."""
+    """Read all items of a dataset, stacked by name; they must fit into memory."""
     parts = [
         data.__getitems__(list(range(k, min(k + READ, len(data)))))
         for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
@@ -38,58 +38,69 @@ class Pairs:
     """Epochs of one fold.
 
     Attributes:
-        store: where they are.
+        store: epoch store of the corpus.
         split: (images,) ``train``, ``validation``, ``test``, or empty where an image is not used.
-        values: tables with a row for each image that training sees.
+        values: tables with a row for each image, by name, that training sees.
         truth: the same tables for testing; they differ where training sees a control.
-        fold: subjects.
-        band: filter in Hz, or None.
+        fold: training and test subjects.
+        band: (low, high) in Hz of the band filter; None: none.
     """
 
     store: EpochStore
     split: np.ndarray
-    values: Mapping[str, np.ndarray]
-    truth: Mapping[str, np.ndarray]
+    values: Mapping[str, ImageTable]
+    truth: Mapping[str, ImageTable]
     fold: Fold
     band: tuple[float, float] | None
 
     def part(
-        self, split: str, average: int, subjects: list[str] | None = None, draws: int | None = None, plain: bool = False
+        self,
+        split: str,
+        average: int,
+        subjects: list[str] | None = None,
+        draws: int | None = None,
+        as_stored: bool = False,
     ) -> PairedEpochs:
-        """Epochs of a split.
+        """Return the epochs of a split, paired with the tables.
 
         Args:
             split: train, validation or test.
-            average: repetitions in an epoch.
-            subjects: names; None: the training's.
-            draws: epochs of an image, at most; None: as many as its repetitions make.
-            plain: as they are stored.
+            average: number of repetitions that are averaged into an epoch.
+            subjects: names of subjects; None: the training subjects.
+            draws: largest number of epochs of an image; None: as many as its repetitions make.
+            as_stored: whether the epochs come as they are stored; otherwise filtered and scaled, see :attr:`input`.
         """
         at_most = None if draws is None else average * draws
         epochs = self.store.epochs(None, subjects or self.fold.train, average, at_most)
         values = self.truth if split == "test" else self.values
-        transform = None if plain else self.input
+        transform = None if as_stored else self.input
         return PairedEpochs(epochs, values, self.fold.train, transform, self.split == split)
 
     @cached_property
     def input(self) -> EpochInput:
-        """Filter and scale, fitted to single training epochs."""
-        data = self.part("train", 1, plain=True)
+        """Filter and scale of the electrodes, fitted to single training epochs."""
+        data = self.part("train", 1, as_stored=True)
         chosen = np.random.default_rng(0).permutation(len(data))[:FITTED]
         return fit_input(data.__getitems__(np.sort(chosen).tolist())["eeg"], self.store.description.sfreq, self.band)
 
     def repetitions(self, subject: str) -> int:
-        """Fewest repetitions of a test image by a subject."""
+        """Return the least number of repetitions of a test image by a subject."""
         index = self.store.index
         rows = index[(index["subject"] == subject) & (self.split == "test")[index["image"]]]
         return int(rows.groupby("image").size().min())
 
     def split_hash(self) -> str:
-        """Hash over the test images and the subjects that they are tested with."""
+        """Hash the test images and the subjects that they are tested with; see :func:`split_hash`."""
         return split_hash(self.store.images, self.split == "test", self.fold.test)
 
 
 def split_hash(images: pandas.DataFrame, chosen: np.ndarray, subjects: list[str]) -> str:
-    """Hash over test images, (images,) bool of a store's, and the subjects that they are tested with."""
+    """Hash test images and the subjects that they are tested with: results compare where it is equal.
+
+    Args:
+        images: table of a store's images.
+        chosen: (images,) bool, the test images.
+        subjects: names of the test subjects.
+    """
     test = images.loc[chosen, ["name", "concept", "sha256"]]
     return text_hash(test.to_csv(index=False), subjects)

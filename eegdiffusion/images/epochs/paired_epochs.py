@@ -1,12 +1,26 @@
-"""Epochs with what an encoder is to make of them: the features of the image that was seen, or its class."""
+"""Epochs paired with what an encoder learns from them: the features of the image that was seen, or its class."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.epochs.epoch_store import Epochs
+
+
+class ImageTable(Protocol):
+    """A table with a row for each image of a store, in memory or read when it is asked for: an array behaves as one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole table, (images, ...)."""
+        ...
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """Read the rows of some images, (rows, ...)."""
+        ...
 
 
 class PairedEpochs:
@@ -16,17 +30,21 @@ class PairedEpochs:
     of each table that goes by the image.
 
     Args:
-        epochs: what was recorded.
-        values: tables with a row for each image of the store.
-        subjects: those of the training, in the order of their numbers.
-        transform: of the epochs, (batch, electrodes, samples) -> the same shape; see ``EpochInput``.
+        epochs: epochs of a store.
+        values: tables with a row for each image of the store, by name.
+        subjects: names of the training subjects, in the order of their numbers.
+        transform: function of epochs (batch, electrodes, samples) that keeps the shape, e.g. ``EpochInput``; None: the
+            epochs stay as they are stored.
         wanted: (images,) bool, the images that are used; None: all.
+
+    Raises:
+        InputError: no epoch is of a wanted image.
     """
 
     def __init__(
         self,
         epochs: Epochs,
-        values: Mapping[str, np.ndarray],
+        values: Mapping[str, ImageTable],
         subjects: list[str],
         transform: Callable[[np.ndarray], np.ndarray] | None = None,
         wanted: np.ndarray | None = None,
@@ -41,7 +59,7 @@ class PairedEpochs:
 
     @property
     def table(self) -> pandas.DataFrame:
-        """One row an item; see :class:`Epochs`."""
+        """Table with a row for each item; see :class:`Epochs`."""
         return self._epochs.table.iloc[self._rows].reset_index(drop=True)
 
     def __len__(self) -> int:
@@ -58,10 +76,10 @@ class PairedEpochs:
 
 
 def identities(images: pandas.DataFrame) -> np.ndarray:
-    """Number the images by their content: two names of one picture have one number; (images,) int64.
+    """Number the images by their content, (images,) int64: two names of the same image have the same number.
 
     Args:
-        images: of a store, with ``sha256`` where the file is there.
+        images: table of a store's images, with ``sha256`` where the file is there.
     """
     names = images["sha256"].where(
         images["sha256"].notna(), "image " + images.index.astype(str).to_series(images.index)
@@ -75,9 +93,12 @@ def permuted(values: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     A row may stay in its own place: a pairing that is never right would be one that knows the right one.
 
     Args:
-        values: a row for each image.
-        groups: (images,), e.g. the split.
-        seed: of the draw.
+        values: (images, ...) table.
+        groups: (images,) group of each image, e.g. its split.
+        seed: seed of the order.
+
+    Returns:
+        (images, ...), the rows in another order.
     """
     draw, rearranged = np.random.default_rng(seed), values.copy()
     for group in np.unique(groups):
@@ -91,7 +112,10 @@ def mismatched(image: np.ndarray, seed: int) -> np.ndarray:
 
     Args:
         image: (epochs,) row of the image seen.
-        seed: of the draw.
+        seed: seed of the order.
+
+    Returns:
+        (epochs,) indices of epochs.
 
     Raises:
         InputError: more than half of the epochs are of one image.

@@ -38,9 +38,9 @@ def folds(protocol: Protocol, subjects: list[str], chosen: list[str] | None = No
 
     Args:
         protocol: within, joint, leave_one_out or anchor.
-        subjects: of the corpus.
-        chosen: those that are tested (``within``, ``leave_one_out``), that anchor (``anchor``), or that take part
-            (``joint``); None: all, of which the first one anchors.
+        subjects: names of all subjects of the corpus.
+        chosen: names of those that are tested (``within``, ``leave_one_out``), that anchor (``anchor``), or that take
+            part (``joint``); None: all, of which the first one anchors.
 
     Raises:
         InputError: one is not in the corpus, or there are too few.

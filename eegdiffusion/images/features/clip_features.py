@@ -12,15 +12,15 @@ class ClipImages:
     """A CLIP vision model with its projection (ViT-L/14: 768 wide, ViT-H/14: 1024).
 
     Args:
-        source: folder or hub name.
-        device: e.g. ``cpu``.
-        setting: that named the source, for errors.
+        source: folder or hub name of the model.
+        device: device that it runs on.
+        setting: name of the setting that named the source, for errors.
 
     Raises:
         InputError: no such model can be loaded.
     """
 
-    def __init__(self, source: str, device: str = "cpu", setting: str = "embed_images.source"):
+    def __init__(self, source: str, device: torch.device | str = "cpu", setting: str = "embed_images.source"):
         try:
             self.model = CLIPVisionModelWithProjection.from_pretrained(source).eval().requires_grad_(False).to(device)
             self.processor = AutoImageProcessor.from_pretrained(source)

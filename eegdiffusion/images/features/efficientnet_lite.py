@@ -44,7 +44,7 @@ class _SameConv(nn.Conv2d):
         return functional.conv2d(functional.pad(x, sides), self.weight, None, self.stride, 0, 1, self.groups)
 
 
-class _Block(nn.Module):
+class _MBConvBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
         super().__init__()
         wide = inputs * expansion
@@ -74,7 +74,7 @@ class EfficientNetLite0(nn.Module):
         blocks, inputs = [], 32
         for repeats, kernel, stride, expansion, outputs in BLOCKS:
             for k in range(repeats):
-                blocks.append(_Block(inputs, outputs, kernel, 1 if k else stride, expansion))
+                blocks.append(_MBConvBlock(inputs, outputs, kernel, 1 if k else stride, expansion))
                 inputs = outputs
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = _SameConv(inputs, WIDTH, 1, bias=False)
@@ -99,7 +99,7 @@ class EfficientNetLite0(nn.Module):
         return self._fc(pooled)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Compute features of (batch, 3, 224, 224) pixels from :func:`prepare`: (batch, 1280)."""
+        """Compute features of (batch, 3, 224, 224) pixels from :func:`preprocess_image`: (batch, 1280)."""
         return self.pooled(self.middle(pixels))
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def load_efficientnet(cache: Path = packages.CACHE) -> EfficientNetLite0:
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def prepare(image: Image.Image) -> Tensor:
+def preprocess_image(image: Image.Image) -> Tensor:
     """Scale an image's shorter side to the input's, crop the middle, and normalise: (3, 224, 224)."""
     width, height = image.size
     scale = SIZE / min(width, height)
@@ -136,5 +136,7 @@ def image_features(model: EfficientNetLite0, images: list[Image.Image]) -> np.nd
     device = model._fc.weight.device
     # On a CPU, activations of four images are blocks that the allocator keeps (``keep_freed_memory``).
     step = 4 if device.type == "cpu" else len(images)
-    parts = (torch.stack([prepare(image) for image in images[k : k + step]]) for k in range(0, len(images), step))
+    parts = (
+        torch.stack([preprocess_image(image) for image in images[k : k + step]]) for k in range(0, len(images), step)
+    )
     return np.concatenate([model.features(part.to(device)).cpu().numpy() for part in parts])

@@ -45,7 +45,13 @@ class ImageFeatures(FingerprintedFolder[FeaturesDescription]):
 
 
 def write_features(path: Path, features: np.ndarray, description: FeaturesDescription) -> None:
-    """Write features (images, width) to a new folder; see :class:`ImageFeatures`."""
+    """Write features to a new folder; see :class:`ImageFeatures`.
+
+    Args:
+        path: folder to make.
+        features: (images, width), NaN where an image has no file.
+        description: what ``features.json`` says.
+    """
     path.mkdir(parents=True)
     save_file({"features": features.astype(np.float32)}, path / "features.safetensors")
     ImageFeatures.write_sidecar(path, description)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
 from eegdiffusion.images.features.image_features import NetworkName
@@ -14,14 +15,19 @@ from eegdiffusion.images.features.image_features import NetworkName
 def load_network(
     name: NetworkName, source: str | None, device: torch.device
 ) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
-    """Load a network: what computes the features (images, width) of pictures, and where its weights came from.
+    """Load a network: what computes the features (images, width) of images, and where its weights came from.
 
     Args:
-        name: of the network.
-        source: folder or hub name of the CLIP model.
-        device: where it runs.
+        name: name of the network.
+        source: folder or hub name of the CLIP model; None for a network that comes in a package.
+        device: device that it runs on.
+
+    Raises:
+        InputError: there is no such CLIP model, or none is named.
     """
     if name == "clip":
+        if source is None:
+            raise InputError("embed_images.source: must name the CLIP model (found null)")
         return ClipImages(source, device).features, source
     network = efficientnet_lite.load_efficientnet().to(device)
-    return lambda pictures: efficientnet_lite.image_features(network, pictures), str(efficientnet_lite.WEIGHTS)
+    return lambda images: efficientnet_lite.image_features(network, images), str(efficientnet_lite.WEIGHTS)

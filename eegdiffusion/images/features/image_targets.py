@@ -1,4 +1,4 @@
-"""What encoders are aligned with: frozen features of the images, centred if that is asked for."""
+"""The features that encoders are aligned with: frozen features of the images, centred if that is asked for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ FILE = "target.safetensors"
 
 @dataclass(frozen=True)
 class Target:
-    """Features of images, and what was subtracted from them.
+    """Features of images, and the mean that was subtracted from them.
 
     Attributes:
         features: (images, width) float32; NaN where an image has no file.
@@ -22,17 +22,17 @@ class Target:
     mean: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write the mean: an embedding plus it is in the space of the features as they come."""
+        """Write the mean to ``target.safetensors``: an embedding plus it is in the space of the original features."""
         save_file({"mean": self.mean}, folder / FILE)
 
 
 def make_target(features: np.ndarray, training: np.ndarray, centre: bool) -> Target:
-    """Prepare features.
+    """Make the features that encoders are aligned with.
 
     Args:
-        features: (images, width).
+        features: (images, width) features as the network gives them.
         training: (images,) bool, the images whose mean is subtracted.
-        centre: whether it is.
+        centre: whether the mean is subtracted.
     """
     mean = features[training].mean(0) if centre else np.zeros(features.shape[1], np.float32)
     return Target((features - mean).astype(np.float32), mean.astype(np.float32))

@@ -91,9 +91,9 @@ def evoked_topographies(
     ax.margins(x=0)
     info, limit = _info(channels), float(np.abs(evoked).max())
     for k, moment in enumerate(moments):
-        place = figure.add_subplot(grid[1, k])
-        image = _topography(evoked[:, np.abs(times - moment).argmin()], info, place, (-limit, limit), "RdBu_r")
-        place.set_title(f"{1000 * moment:.0f} ms", fontsize=10)
+        panel = figure.add_subplot(grid[1, k])
+        image = _topography(evoked[:, np.abs(times - moment).argmin()], info, panel, (-limit, limit), "RdBu_r")
+        panel.set_title(f"{1000 * moment:.0f} ms", fontsize=10)
     figure.colorbar(image, cax=figure.add_subplot(grid[1, -1]), label=unit)
     return figure
 
@@ -132,8 +132,8 @@ def retrieved_images(inspection: EncoderInspection, title: str) -> Figure:
             ax.spines[:].set_visible(False)
         axes[0].imshow(inspection.seen[k])
         axes[0].set_ylabel(textwrap.fill(str(inspection.concepts[k]), LABEL), fontsize=8)
-        for ax, picture, right in zip(axes[1:], inspection.retrieved[k], inspection.right[k], strict=True):
-            ax.imshow(picture)
+        for ax, image, right in zip(axes[1:], inspection.retrieved[k], inspection.right[k], strict=True):
+            ax.imshow(image)
             if right:
                 ax.spines[:].set(visible=True, color=COLOURS[2], linewidth=4)
     grid[0, 0].set_title("seen", fontsize=10)
@@ -157,10 +157,10 @@ def repetition_curves(curves: Mapping[str, pandas.DataFrame], chance: Mapping[st
         for k, (model, table) in enumerate(curves.items()):
             # A second round of colours has other lines; intervals stand side by side, as areas would cover each other.
             colour, line = COLOURS[k % len(COLOURS)], LINES[(k + k // len(COLOURS)) % len(LINES)]
-            mean, place = table[score], table["repetitions"] * 1.04 ** (k - (len(curves) - 1) / 2)
+            mean, shifted = table[score], table["repetitions"] * 1.04 ** (k - (len(curves) - 1) / 2)
             spread = [mean - table[f"{score}_low"], table[f"{score}_high"] - mean]
             ax.errorbar(
-                place, mean, spread, color=colour, linestyle=line, marker="o", ms=3, elinewidth=0.8, label=model
+                shifted, mean, spread, color=colour, linestyle=line, marker="o", ms=3, elinewidth=0.8, label=model
             )
         ax.axhline(guess, color="black", linewidth=1, linestyle=":", label="chance")
         ax.set_xscale("log")

@@ -43,7 +43,7 @@ def drawn_items(items: pandas.DataFrame, count: int, seed: int = 0) -> np.ndarra
     return np.sort(again.sort_values(kind="stable").index[:count].to_numpy())
 
 
-def reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:
+def draw_reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:
     """Draw a grid: a row an item, the picture seen first, then structures, then a column an arm."""
     columns = ["seen", *rows[0].structures, *rows[0].arms]
     figure = blank_figure(title, 1.25 * len(columns) + 0.6, 1.3 * len(rows) + 1.0)

@@ -61,7 +61,7 @@ def _grids(previews: Mapping[str, np.ndarray], map_kind: str, title: str) -> dic
 
 def _traversals(previews: Mapping[str, np.ndarray], map_kind: str, title: str) -> Figure:
     """Draw what decoding gives along the first principal axes of the latents."""
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
     pairs = zip(previews["traversal_images"], previews["traversal_maps"], strict=True)
     for k, (images, maps) in enumerate(pairs, start=1):
         rows |= {f"axis {k}: picture": images, f"axis {k}: {map_kind}": draw_maps(maps)}

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
-from eegdiffusion.images.corpora.image_files import fitted_picture, open_picture, picture_files
+from eegdiffusion.images.corpora.image_files import fitted_image, list_image_files, open_image
 from eegdiffusion.images.epochs.classes import classes_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_features import ImageFeatures
@@ -51,7 +51,7 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
 
 def image_pixels(images: pandas.DataFrame, rows: np.ndarray, side: int) -> np.ndarray:
     """Read images of a store as (rows, side, side, 3) uint8; see :func:`image_file`."""
-    return np.stack([fitted_picture(image_file(images, row), side) for row in rows])
+    return np.stack([fitted_image(image_file(images, row), side) for row in rows])
 
 
 def held_out_images(images: pandas.DataFrame) -> np.ndarray:
@@ -84,18 +84,18 @@ def generator_training_images(
         InputError: there are no such images.
     """
     known, held_out = images["sha256"].notna().to_numpy(), held_out_images(images)
-    rows = np.flatnonzero(known & ~held_out)
-    training_images = [fitted_picture(image_file(images, row), side) for row in rows]
+    rows = np.flatnonzero(known & ~held_out).tolist()
+    training_images = [fitted_image(image_file(images, row), side) for row in rows]
     training_features = [features.features[row] for row in rows]
     # Of the folder, neither an image that is held out nor one of the corpus's training images.
     corpus_hashes = set(images.loc[known, "sha256"])
-    files = tqdm(picture_files(folder), desc="more images", unit="image")
+    files = tqdm(list_image_files(folder), desc="more images", unit="image")
     more = [path for path in files if content_hash(path) not in corpus_hashes]
     compute_features, _ = load_network(*network, device)
     for start in tqdm(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
         batch = more[start : start + BATCH]
-        training_features.extend(compute_features([open_picture(path, side) for path in batch]))
-        training_images += [fitted_picture(path, side) for path in batch]
+        training_features.extend(compute_features([open_image(path, side) for path in batch]))
+        training_images += [fitted_image(path, side) for path in batch]
     if not training_images:
         raise InputError(f"{folder}: must hold pictures to train a small generator on (found none, nor in the corpus)")
     return np.stack(training_images), np.stack(training_features)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.images.generation.generator import Generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample, seeds_for
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
 
 GUIDANCE = (1.0, 2.0)
 """Scales of classifier-free guidance that are compared."""
@@ -40,5 +40,7 @@ def generator_previews(
     seeds = seeds_for(len(images), 1, seed)
     for guidance in GUIDANCE:
         request = SamplingRequest(generator.latent_shape, seeds, guidance=guidance)
-        previews[f"guidance_{guidance:g}"] = generator.decode(sample(denoise, generator.scheduler, request, device))
+        previews[f"guidance_{guidance:g}"] = generator.decode(
+            sample_latents(denoise, generator.scheduler, request, device)
+        )
     return previews

@@ -10,6 +10,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Hardware
@@ -165,6 +166,10 @@ def train_generator(
         work: folder for checkpoints, from which an interrupted training goes on.
         device: device on which latents are computed.
     """
+    if generator.semantics is None:
+        raise InputError(
+            "generator: must have semantic tokens (found an IP-Adapter); only a small generator is trained"
+        )
     kept = ~held_out
     autoencoding = Autoencoding(
         generator.vae, settings.autoencoder.optimisation, settings.seed, settings.autoencoder.kl_weight

@@ -27,7 +27,7 @@ Denoise = Callable[[Tensor, Tensor, slice, bool], Tensor]
 
 @dataclass(frozen=True)
 class SamplingRequest:
-    """What is sampled and how; see :func:`sample`.
+    """What is sampled and how; see :func:`sample_latents`.
 
     Attributes:
         shape: (channels, height, width) of a latent.
@@ -67,13 +67,13 @@ class SamplingRequest:
         return cls(shape, seeds, **values | options)
 
 
-def noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
+def seeded_noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
     """Draw standard normal noise (items, *shape), each item's from its own seed: a batch's size changes nothing."""
     return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 @torch.inference_mode()
-def sample(denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device) -> Tensor:
+def sample_latents(denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device) -> Tensor:
     """Sample latents.
 
     Args:
@@ -100,15 +100,15 @@ def _sample_batch(
     scheduler = SAMPLERS[request.sampler].from_config(training.config)
     scheduler.set_timesteps(request.steps)
     seeds = request.seeds[items]
-    latents, timesteps = noise(request.shape, seeds).to(device), scheduler.timesteps
-    skipped = 0
-    if request.start is not None:
+    latents, timesteps = seeded_noise(request.shape, seeds).to(device), scheduler.timesteps
+    start, skipped = request.start, 0
+    if start is not None:
         skipped = min(round((1 - request.strength) * len(timesteps)), len(timesteps) - 1)
-    if skipped:
+    if start is not None and skipped:
         timesteps = timesteps[skipped:]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(skipped)
-        latents = scheduler.add_noise(request.start[items].to(device), latents, timesteps[:1].to(device))
+        latents = scheduler.add_noise(start[items].to(device), latents, timesteps[:1].to(device))
     else:
         latents = latents * float(scheduler.init_noise_sigma)
     generators = [torch.Generator().manual_seed(int(seed) + 1) for seed in seeds]

@@ -11,7 +11,7 @@ FILE = "previews.npz"
 
 def write_previews(folder: Path, **arrays: np.ndarray) -> None:
     """Write arrays by name to ``previews.npz`` of a folder that exists; images are (n, side, side, 3) uint8."""
-    np.savez(folder / FILE, **arrays)
+    np.savez(folder / FILE, allow_pickle=False, **arrays)
 
 
 def read_previews(folder: Path) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Likeness of feature vectors of pictures: two-way identification and correlation distance."""
+"""Likeness of feature vectors of images: two-way identification and correlation distance."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ TIE = 1e-9
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows whose products are Pearson's correlations; 0 for a row of one value, which correlates with nothing."""
+    """Centre and scale rows: their products are Pearson's correlations, 0 for a row of one value."""
     rows = rows.astype(np.float64)
     flat = np.ptp(rows, axis=1, keepdims=True) == 0
     rows -= rows.mean(1, keepdims=True)
@@ -19,13 +19,13 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 def two_way(seen: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
     """Compute two-way identification: how often a reconstruction is more like the image seen than like another one.
 
-    With r[j, i], the correlation of the features of seen picture j and reconstruction i, the share of the j other than
+    With r[j, i], the correlation of the features of seen image j and reconstruction i, the share of the j other than
     i with r[j, i] < r[i, i]. The share is of N - 1: ENIGMA's code takes one more off the count, which strict comparison
     already leaves out, so its numbers have a ceiling of (N - 2) / (N - 1). Ties count half, so a reconstruction that
     has nothing to do with what was seen gets 0.5 also where it is flat.
 
     Args:
-        seen: (N, width) features of pictures, each picture once.
+        seen: (N, width) features of the images seen, each image once.
         reconstructed: (N, width) features of their reconstructions.
 
     Returns:
@@ -38,7 +38,7 @@ def two_way(seen: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
     likeness = _unit(seen) @ _unit(reconstructed).T
     margin = np.diagonal(likeness) - likeness
     wins = (margin > TIE) + 0.5 * (np.abs(margin) <= TIE)
-    return (wins.sum(0) - 0.5) / (len(seen) - 1)  # a picture ties with itself
+    return (wins.sum(0) - 0.5) / (len(seen) - 1)  # an image ties with itself
 
 
 def correlation_distance(seen: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Arrays of pictures that are compared, and what they must be."""
+"""Checks of arrays of images that are compared, and their scaling."""
 
 import numpy as np
 import torch
@@ -8,24 +8,24 @@ from torch.nn import functional
 from eegdiffusion.core.runtime.errors import InputError
 
 
-def check_pictures(name: str, pictures: np.ndarray) -> None:
-    """Refuse what is not (pictures, height, width, 3) uint8 with two pictures or more.
+def check_images(name: str, images: np.ndarray) -> None:
+    """Refuse what is not (images, height, width, 3) uint8 with two images or more; ``name`` begins the error.
 
     Raises:
-        InputError: the rule that is broken.
+        InputError: the array breaks the rule, which the error names.
     """
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] != 3:
-        shape = f"{pictures.dtype} {pictures.shape}"
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        shape = f"{images.dtype} {images.shape}"
         raise InputError(f"{name}: must be uint8 pictures (number, height, width, 3) (found {shape})")
-    if len(pictures) < 2:
-        raise InputError(f"{name}: must be two pictures or more (found {len(pictures)})")
+    if len(images) < 2:
+        raise InputError(f"{name}: must be two pictures or more (found {len(images)})")
 
 
 def check_rows(name: str, rows: np.ndarray) -> None:
     """Refuse what is not (rows, width) finite numbers with two rows or more.
 
     Raises:
-        InputError: the rule that is broken.
+        InputError: the array breaks the rule, which the error names.
     """
     if rows.ndim != 2 or not rows.shape[1]:
         raise InputError(f"{name}: must be a vector a row (found shape {rows.shape})")
@@ -38,6 +38,12 @@ def check_rows(name: str, rows: np.ndarray) -> None:
 def check_alike(name: str, array: np.ndarray, other: str, against: np.ndarray) -> None:
     """Refuse arrays of different shapes.
 
+    Args:
+        name: name of the array, for the error.
+        array: array to check.
+        other: name of the array whose shape it must have, for the error.
+        against: that array.
+
     Raises:
         InputError: they differ.
     """
@@ -45,7 +51,16 @@ def check_alike(name: str, array: np.ndarray, other: str, against: np.ndarray) -
         raise InputError(f"{name}: must have the shape of {other}, {against.shape} (found {array.shape})")
 
 
-def resized(pictures: np.ndarray, side: int, device: torch.device | str = "cpu") -> Tensor:
-    """Scale uint8 pictures (n, height, width, 3) to (n, 3, side, side) in 0..1: bilinear, with anti-aliasing."""
-    pixels = torch.tensor(pictures, device=device).permute(0, 3, 1, 2).float() / 255
+def resize_images(images: np.ndarray, side: int, device: torch.device | str = "cpu") -> Tensor:
+    """Scale images bilinearly with anti-aliasing.
+
+    Args:
+        images: (n, height, width, 3) uint8.
+        side: side in pixels that they are scaled to.
+        device: device to compute on.
+
+    Returns:
+        (n, 3, side, side) float32 from 0 to 1, on the device.
+    """
+    pixels = torch.tensor(images, device=device).permute(0, 3, 1, 2).float() / 255
     return functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)

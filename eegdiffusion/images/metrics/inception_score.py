@@ -11,13 +11,13 @@ def inception_score(probabilities: np.ndarray) -> float:
     """Compute exp of the mean divergence KL(p(class | image) || p(class)) over all images at once, not over splits.
 
     Args:
-        probabilities: (pictures, classes), rows that sum to 1.
+        probabilities: (images, classes) probabilities, rows that sum to 1.
 
     Returns:
-        from 1 (every picture is taken for the same mixture) to the number of classes.
+        from 1 (every image is taken for the same mixture) to the number of classes.
 
     Raises:
-        InputError: no such probabilities, or fewer than two pictures.
+        InputError: no such probabilities, or fewer than two images.
     """
     check_rows("probabilities", probabilities)
     probabilities = probabilities.astype(np.float64)

@@ -1,13 +1,13 @@
-"""Low-level likeness of pictures: pixel correlation and structural similarity, with MindEye's recipe.
+"""Low-level likeness of images: pixel correlation and structural similarity, with MindEye's recipe.
 
-Scotti et al. 2023, arXiv:2305.18274; ATM and ENIGMA take the same numbers. All pictures are scaled to 425 x 425 first.
+Scotti et al. 2023, arXiv:2305.18274; ATM and ENIGMA take the same numbers. All images are scaled to 425 x 425 first.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eegdiffusion.images.metrics.image_arrays import check_alike, check_pictures, resized
+from eegdiffusion.images.metrics.image_arrays import check_alike, check_images, resize_images
 
 SIDE = 425
 """Side in pixels that images are scaled to."""
@@ -26,9 +26,9 @@ BATCH = 16
 
 
 def low_level(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device | str = "cpu") -> dict[str, np.ndarray]:
-    """Compute both metrics of each pair of pictures, which are scaled once.
+    """Compute both metrics of each pair of images, which are scaled once.
 
-    ``pixcorr`` is Pearson's correlation of all RGB values; 0 where a picture has one value only. ``ssim`` is the
+    ``pixcorr`` is Pearson's correlation of all RGB values; 0 where an image has one value only. ``ssim`` is the
     structural similarity (Wang et al. 2004) in grey, as scikit-image computes it for MindEye:
     ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1``.
 
@@ -41,14 +41,14 @@ def low_level(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device 
         (n,) values by name of the metric.
 
     Raises:
-        InputError: no such pictures, fewer than two, or shapes that differ.
+        InputError: no such images, fewer than two, or shapes that differ.
     """
-    check_pictures("seen", seen)
+    check_images("seen", seen)
     check_alike("reconstructed", reconstructed, "seen", seen)
-    check_pictures("reconstructed", reconstructed)
+    check_images("reconstructed", reconstructed)
     parts: dict[str, list[Tensor]] = {"pixcorr": [], "ssim": []}
     for k in range(0, len(seen), BATCH):
-        pair = [resized(pictures[k : k + BATCH], SIDE, device) for pictures in (seen, reconstructed)]
+        pair = [resize_images(images[k : k + BATCH], SIDE, device) for images in (seen, reconstructed)]
         parts["pixcorr"].append(_pearson(*pair))
         parts["ssim"].append(_structural(*pair))
     return {metric: torch.cat(values).double().cpu().numpy() for metric, values in parts.items()}

@@ -1,4 +1,4 @@
-"""Networks whose features compare pictures: EfficientNet-lite0 always, and those that the user has weights of.
+"""Networks whose features compare images: EfficientNet-lite0 always, and those that the user has weights of.
 
 ======================  =========================================  =====  ====================  ====================
 metric                  network                                    input  layer                 measure
@@ -37,7 +37,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage import packages
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
-from eegdiffusion.images.metrics.image_arrays import resized
+from eegdiffusion.images.metrics.image_arrays import resize_images
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
 
 LOGITS = "logits"
@@ -173,8 +173,8 @@ def load_networks(
 
 def _in_batches(compute: Callable[[np.ndarray], dict[str, Tensor]], batch: int):
     @torch.inference_mode()
-    def outputs(pictures: np.ndarray) -> dict[str, np.ndarray]:
-        parts = [compute(pictures[k : k + batch]) for k in range(0, len(pictures), batch)]
+    def outputs(images: np.ndarray) -> dict[str, np.ndarray]:
+        parts = [compute(images[k : k + batch]) for k in range(0, len(images), batch)]
         return {name: torch.cat([part[name].flatten(1) for part in parts]).cpu().numpy() for name in parts[0]}
 
     return outputs
@@ -183,8 +183,8 @@ def _in_batches(compute: Callable[[np.ndarray], dict[str, Tensor]], batch: int):
 def _lite0(device: torch.device, batch: int, cache: Path) -> FeatureNetwork:
     network = efficientnet_lite.load_efficientnet(cache).to(device)
 
-    def compute(pictures: np.ndarray) -> dict[str, Tensor]:
-        pixels = torch.stack([efficientnet_lite.prepare(Image.fromarray(picture)) for picture in pictures])
+    def compute(images: np.ndarray) -> dict[str, Tensor]:
+        pixels = torch.stack([efficientnet_lite.preprocess_image(Image.fromarray(image)) for image in images])
         middle = network.middle(pixels.to(device))
         pooled = network.pooled(middle)
         return {"middle": middle, "pooled": pooled, LOGITS: network.logits(pooled)}
@@ -213,8 +213,8 @@ def _torchvision(key: str, spec: _Torchvision, path: Path, device: torch.device,
         network = create_feature_extractor(network.eval().requires_grad_(False), spec.nodes).to(device)
     mean, sd = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, SD))
 
-    def compute(pictures: np.ndarray) -> dict[str, Tensor]:
-        return network((resized(pictures, spec.side, device) - mean) / sd)
+    def compute(images: np.ndarray) -> dict[str, Tensor]:
+        return network((resize_images(images, spec.side, device) - mean) / sd)
 
     outputs, classifies = _in_batches(compute, batch), LOGITS in spec.nodes.values()
     return FeatureNetwork(key, spec.name, path.name, spec.side, spec.layers, spec.pooled, outputs, classifies)
@@ -243,7 +243,16 @@ def _load(network: nn.Module, path: Path, unused: tuple[str, ...], where: str) -
 
 
 def clip_variant(hidden: int, patch: int, width: int) -> str:
-    """Name a CLIP vision model by its hidden width, its patch and the width of its embedding."""
+    """Name the variant of a CLIP vision model.
+
+    Args:
+        hidden: hidden width of the transformer.
+        patch: side of a patch in pixels.
+        width: width of the embedding.
+
+    Returns:
+        name of the variant, e.g. ``ViT-L/14, 768 wide``.
+    """
     size = {768: "B", 1024: "L", 1280: "H", 1664: "bigG"}.get(hidden)
     return f"ViT-{size}/{patch}, {width} wide" if size else f"ViT of width {hidden}, patch {patch}, {width} wide"
 
@@ -255,8 +264,8 @@ def _clip(source: str, device: torch.device, batch: int) -> FeatureNetwork:
     model = ClipImages(source, device, f"{WEIGHTS_SECTION}.clip")
     config = model.model.config
 
-    def compute(pictures: np.ndarray) -> dict[str, Tensor]:
-        return {"embedding": torch.from_numpy(model.features([Image.fromarray(picture) for picture in pictures]))}
+    def compute(images: np.ndarray) -> dict[str, Tensor]:
+        return {"embedding": torch.from_numpy(model.features([Image.fromarray(image) for image in images]))}
 
     return FeatureNetwork(
         key="clip",

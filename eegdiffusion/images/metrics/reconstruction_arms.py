@@ -15,7 +15,7 @@ MEANING = {
     "condiffusion_zeroed": "EEG-ConDiffusion with EEG of zeros",
     "condiffusion_shuffled": "EEG-ConDiffusion with the EEG of another test image",
 }
-"""Arm -> meaning, in the order in which they are shown."""
+"""Meaning of each arm, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class System:
     """A model and its arms.
 
     Attributes:
-        name: of the model.
-        full: the arm that uses all of the EEG.
-        controls: arms in which the EEG says nothing about the image.
-        others: arms that it is compared with besides.
+        name: name of the model.
+        full: name of the arm that uses all of the EEG.
+        controls: names of the arms in which the EEG says nothing about the image.
+        others: names of further arms that the full one is compared with.
     """
 
     name: str
@@ -36,11 +36,11 @@ class System:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """All of them."""
+        """Names of all arms, the full one first."""
         return (self.full, *self.others, *self.controls)
 
     def of(self, arms: Collection[str]) -> "System":
-        """The system with those of its arms that there are."""
+        """Return the system with those of its controls and other arms that are among ``arms``."""
         controls, others = (tuple(arm for arm in part if arm in arms) for part in (self.controls, self.others))
         return System(self.name, self.full, controls, others)
 

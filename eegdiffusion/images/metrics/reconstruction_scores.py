@@ -1,7 +1,7 @@
-"""Scores of reconstructed pictures on disk, arm by arm, each number with what it was measured with.
+"""Scores of reconstructed images on disk, arm by arm, each number with what it was measured with.
 
 A folder holds ``scores.parquet`` (a row for each arm, metric, item and sample), ``sets.parquet`` (a row for each arm
-and metric of all its pictures) and ``scores.json`` (what the metrics are, and how the pictures were made).
+and metric of all its images) and ``scores.json`` (what the metrics are, and how the images were made).
 """
 
 import json
@@ -20,17 +20,19 @@ VALUES, SETS, FACTS = "scores.parquet", "sets.parquet", "scores.json"
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number is.
+    """What is measured, and with what.
 
     Attributes:
-        key: its name in tables.
-        title: in words.
-        kind: how it is computed; ``inception_score`` and ``frechet`` are of all pictures of an arm at once.
-        higher_is_better: direction.
-        chance: what knowing nothing gets; None where that depends on the pictures, and the controls tell.
-        network, layer, weights: that features are of; None of pixels.
-        side: pixels that pictures are scaled to.
-        baseline: the metric of pixels that it stands beside.
+        key: name of the metric in tables.
+        title: name of the metric in words.
+        kind: how it is computed; ``inception_score`` and ``frechet`` are of all images of an arm at once.
+        higher_is_better: whether larger values are better.
+        chance: value by chance; None where that depends on the images, and the controls tell.
+        side: side in pixels that images are scaled to.
+        network: name of the network whose features are compared; None: pixels are compared.
+        layer: name of the network's layer.
+        weights: where the network's weights came from.
+        baseline: key of the metric of pixels that it stands beside.
     """
 
     key: str
@@ -47,15 +49,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class Context:
-    """How the pictures were made: it stands beside their numbers.
+    """How the images were made, which stands beside their scores.
 
     Attributes:
-        corpus: its name, ``surrogate ...`` where it is one.
-        layout: of its files.
-        warnings: what must be said beside every number.
-        repetitions: of an image that are averaged into the EEG of an item.
-        seeds: of the noise, one for each sample.
-        training_seeds: of the models.
+        corpus: name of the corpus, ``surrogate ...`` where it is one.
+        layout: layout of the corpus's files.
+        warnings: sentences that must stand beside every number.
+        repetitions: number of repetitions of an image that are averaged into the EEG of an item.
+        seeds: seeds of the noise, one for each sample.
+        training_seeds: seeds of the models' trainings.
         aligned_with: network whose image features the semantic encoder was aligned with.
         selection: split that the models were chosen on.
     """
@@ -75,10 +77,10 @@ class Scores:
     """Scores of all arms.
 
     Attributes:
-        context: of the pictures.
-        metrics: by key.
-        values: arm, metric, subject, image, sample, value.
-        sets: arm, metric, pictures, value.
+        context: how the images were made.
+        metrics: what is measured, by key.
+        values: table of arm, metric, subject, image, sample, value.
+        sets: table of arm, metric, pictures (number of images), value.
         picture: height and width of the reconstructions in pixels.
     """
 
@@ -90,40 +92,49 @@ class Scores:
 
     @property
     def arms(self) -> list[str]:
-        """Those that were scored."""
+        """Names of the arms that were scored."""
         return list(dict.fromkeys(self.values["arm"]))
 
     @property
     def subjects(self) -> list[str]:
-        """Those whose EEG was used."""
+        """Names of the subjects whose EEG was used, sorted."""
         return sorted(self.values["subject"].unique())
 
     @property
     def images(self) -> int:
-        """Test images."""
+        """Number of test images."""
         return self.values["image"].nunique()
 
     def samples(self, arm: str) -> int:
-        """Pictures of an item in an arm."""
+        """Return the number of images of an item in an arm."""
         return self.values.loc[self.values["arm"] == arm, "sample"].nunique()
 
     def items(self, arm: str, metric: str) -> pandas.DataFrame:
-        """Subject, image and value of each item: the mean over its samples, each of which is scored by itself."""
+        """Tabulate subject, image and value of each item: the mean over its samples, each scored by itself."""
         rows = self.values[(self.values["arm"] == arm) & (self.values["metric"] == metric)]
         return rows.groupby(["subject", "image"], as_index=False)["value"].mean()
 
     def score(self, arm: str, metric: str) -> Score:
-        """Mean over items and its bootstrap interval over test images."""
+        """Average a metric over items, with the bootstrap interval over test images."""
         rows = self.items(arm, metric)
         return bootstrap(rows["value"].to_numpy(), rows["image"].to_numpy())
 
     def difference(self, first: str, second: str, metric: str) -> Difference:
-        """Paired difference between two arms, first minus second, whatever direction is better."""
+        """Compare two arms item by item.
+
+        Args:
+            first: name of an arm.
+            second: name of the arm that is subtracted from it.
+            metric: key of the metric.
+
+        Returns:
+            the paired difference, first minus second, whatever direction is better.
+        """
         table, other = self.items(first, metric), self.items(second, metric)
         return paired_difference(table["value"].to_numpy(), other["value"].to_numpy(), table["image"].to_numpy())
 
     def write(self, folder: Path) -> None:
-        """Write the files; the folder is made when missing."""
+        """Write ``scores.parquet``, ``sets.parquet`` and ``scores.json``; the folder is made when missing."""
         folder.mkdir(parents=True, exist_ok=True)
         self.values.to_parquet(folder / VALUES, index=False)
         self.sets.to_parquet(folder / SETS, index=False)

@@ -13,13 +13,13 @@ ARM, STRUCTURE = "arm", "structure"
 
 @dataclass(frozen=True)
 class Reconstructions:
-    """Pictures that a system made from EEG.
+    """Images that a system made from EEG.
 
     Attributes:
-        items: ``subject`` and ``image`` (row of the store's images) and ``concept``, a row an item.
-        seen: (items, height, width, 3) uint8.
-        arms: arm -> (items, samples, height, width, 3) uint8.
-        structure: title -> (items, channels, side, side) from 0 to 1.
+        items: table of ``subject``, ``image`` (row of the store's images) and ``concept``, a row for each item.
+        seen: (items, height, width, 3) uint8, the image that each item shows.
+        arms: (items, samples, height, width, 3) uint8 by name of the arm.
+        structure: (items, channels, side, side) structure maps from 0 to 1 by title.
     """
 
     items: pandas.DataFrame
@@ -28,7 +28,7 @@ class Reconstructions:
     structure: Mapping[str, np.ndarray]
 
     def write(self, folder: Path) -> None:
-        """Write the files; the folder is made."""
+        """Write ``items.parquet``, ``seen.npy``, ``arm-*.npy`` and ``structure-*.npy`` to a new folder."""
         folder.mkdir(parents=True)
         self.items.to_parquet(folder / ITEMS, index=False)
         np.save(folder / SEEN, self.seen)
@@ -38,7 +38,7 @@ class Reconstructions:
 
 
 def read_reconstructions(folder: Path) -> Reconstructions:
-    """Read what :meth:`Reconstructions.write` wrote; pictures are memory-mapped."""
+    """Read what :meth:`Reconstructions.write` wrote; images are memory-mapped."""
 
     def arrays(kind: str) -> dict[str, np.ndarray]:
         paths = sorted(folder.glob(f"{kind}-*.npy"))

@@ -1,6 +1,7 @@
-"""Scores of reconstructed pictures against the pictures seen: see :mod:`.reconstruction_scores`."""
+"""Scores of reconstructed images against the images seen: see :mod:`.reconstruction_scores`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.metrics.frechet import frechet_distance
 from eegdiffusion.images.metrics.identification import correlation_distance, two_way
-from eegdiffusion.images.metrics.image_arrays import check_pictures, resized
+from eegdiffusion.images.metrics.image_arrays import check_images, resize_images
 from eegdiffusion.images.metrics.inception_score import inception_score
 from eegdiffusion.images.metrics.low_level import SIDE, low_level
 from eegdiffusion.images.metrics.metric_networks import LOGITS, FeatureNetwork
@@ -19,58 +20,62 @@ from eegdiffusion.images.metrics.reconstruction_scores import Context, Metric, S
 from eegdiffusion.images.metrics.semantic_accuracy import n_way_top_k
 
 PIXELS = 16
-"""Side of the pictures whose pixels are the baseline of every number of a network."""
+"""Side in pixels of the images whose pixels are the baseline of every number of a network."""
 
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "two_way": two_way,
     "correlation_distance": correlation_distance,
 }
 
-_DISTANCE = {"title": "correlation distance", "higher_is_better": False, "chance": None}
-_TWO_WAY = {"title": "two-way identification", "higher_is_better": True, "chance": 0.5}
-_FEATURES = {"two_way": _TWO_WAY, "correlation_distance": _DISTANCE}
+_PIXEL_METRICS = {
+    "two_way": Metric("pixels_two_way", "two-way identification", "two_way", True, 0.5, PIXELS),
+    "correlation_distance": Metric(
+        "pixels_correlation_distance", "correlation distance", "correlation_distance", False, None, PIXELS
+    ),
+}
+"""Metric of pixels by the name of its measure; of features it is the same but for network, layer and weights."""
 
 
-def describe(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
-    """Describe what is measured with these networks; ``ways`` and ``top`` are those of N-way accuracy."""
+def describe_metrics(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
+    """Describe what is measured.
+
+    Args:
+        networks: networks whose features compare images.
+        ways: number of classes of N-way accuracy.
+        top: number of first ranks that count in it.
+
+    Returns:
+        the metrics, those of pixels first.
+    """
     metrics = [
         Metric("pixcorr", "PixCorr", "pixcorr", True, None, SIDE),
         Metric("ssim", "SSIM", "ssim", True, None, SIDE),
-        *(Metric(key=f"pixels_{kind}", kind=kind, side=PIXELS, **_FEATURES[kind]) for kind in MEASURES),
+        *_PIXEL_METRICS.values(),
     ]
     for network in networks:
-        source = {"network": network.name, "weights": network.weights, "side": network.side}
-        for layer in network.layers:
-            kind, beside = layer.measure, f"pixels_{layer.measure}"
-            metrics.append(
-                Metric(layer.metric, kind=kind, layer=layer.name, baseline=beside, **_FEATURES[kind], **source)
-            )
-        if network.classifies:
-            n_way = {"title": f"{ways}-way top-{top}", "chance": top / ways, "baseline": "pixels_two_way"}
-            metrics.append(
-                Metric(f"n_way_{network.key}", kind="n_way", higher_is_better=True, layer=LOGITS, **n_way, **source)
-            )
-            metrics.append(
-                Metric(
-                    f"inception_score_{network.key}",
-                    "Inception Score",
-                    "inception_score",
-                    True,
-                    None,
-                    layer=LOGITS,
-                    **source,
-                )
-            )
-        if network.pooled:
-            metrics.append(
-                Metric(
-                    f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, layer=network.pooled, **source
-                )
-            )
+        metrics += [
+            replace(metric, network=network.name, weights=network.weights, side=network.side)
+            for metric in _network_metrics(network, ways, top)
+        ]
     return metrics
 
 
-def score(
+def _network_metrics(network: FeatureNetwork, ways: int, top: int) -> Iterator[Metric]:
+    """Yield what is measured with a network, by layer; network, weights and side are yet to be set."""
+    side = network.side
+    for layer in network.layers:
+        of_pixels = _PIXEL_METRICS[layer.measure]
+        yield replace(of_pixels, key=layer.metric, layer=layer.name, baseline=of_pixels.key)
+    if network.classifies:
+        key, title, chance = f"n_way_{network.key}", f"{ways}-way top-{top}", top / ways
+        yield Metric(key, title, "n_way", True, chance, side, layer=LOGITS, baseline="pixels_two_way")
+        key = f"inception_score_{network.key}"
+        yield Metric(key, "Inception Score", "inception_score", True, None, side, layer=LOGITS)
+    if network.pooled:
+        yield Metric(f"frechet_{network.key}", "Fréchet distance", "frechet", False, None, side, layer=network.pooled)
+
+
+def score_reconstructions(
     seen: np.ndarray,
     arms: Mapping[str, np.ndarray],
     items: pandas.DataFrame,
@@ -83,9 +88,9 @@ def score(
     """Score reconstructions.
 
     Every sample is scored by itself, in rounds that hold one sample of each item, and an item's score is the mean over
-    its samples, as ATM's evaluation does. A subject's pictures are compared among themselves in two-way identification,
-    so that N is the number of test images. Inception Score and Fréchet distance take all pictures of an arm at once;
-    the Fréchet distance is to the pictures seen, each once.
+    its samples, as ATM's evaluation does. A subject's images are compared among themselves in two-way identification,
+    so that N is the number of test images. Inception Score and Fréchet distance take all images of an arm at once;
+    the Fréchet distance is to the images seen, each once.
 
     Args:
         seen: (items, height, width, 3) uint8, the image that each item shows.
@@ -104,8 +109,8 @@ def score(
     _check(seen, arms, items)
     rounds = [
         (arm, sample, rows)
-        for arm, pictures in arms.items()
-        for sample in range(pictures.shape[1])
+        for arm, images in arms.items()
+        for sample in range(images.shape[1])
         for rows in items.groupby("subject").indices.values()
     ]
     tables, sets = [], []
@@ -120,7 +125,8 @@ def score(
             bar.update()
         _, first, position = np.unique(items["image"], return_index=True, return_inverse=True)
         for network in networks:
-            gallery, by_arm = network.outputs(seen[first]), {arm: [] for arm in arms}
+            gallery = network.outputs(seen[first])
+            by_arm: dict[str, list[dict[str, np.ndarray]]] = {arm: [] for arm in arms}
             for arm, sample, rows in rounds:
                 outputs = network.outputs(arms[arm][rows, sample])
                 for layer in network.layers:
@@ -136,7 +142,7 @@ def score(
     columns = ["arm", "metric", "subject", "image", "sample", "value"]
     return Scores(
         context=context,
-        metrics={metric.key: metric for metric in describe(networks, ways, top)},
+        metrics={metric.key: metric for metric in describe_metrics(networks, ways, top)},
         values=pandas.concat(tables, ignore_index=True)[columns],
         sets=pandas.DataFrame(sets, columns=["arm", "metric", "pictures", "value"]),
         picture=seen.shape[1:3],
@@ -146,7 +152,7 @@ def score(
 def _pixels(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device | str):
     """Yield metrics of pixels and their values."""
     yield from low_level(seen, reconstructed, device).items()
-    small = [resized(pictures, PIXELS).flatten(1).numpy() for pictures in (seen, reconstructed)]
+    small = [resize_images(images, PIXELS).flatten(1).numpy() for images in (seen, reconstructed)]
     for kind, measure in MEASURES.items():
         yield f"pixels_{kind}", measure(*small)
 
@@ -158,13 +164,13 @@ def _sets(network: FeatureNetwork, arm: str, parts: list[dict[str, np.ndarray]],
         value = inception_score(softmax(outputs[LOGITS].astype(np.float64), axis=1))
         yield {"arm": arm, "metric": f"inception_score_{network.key}", "pictures": len(outputs[LOGITS]), "value": value}
     if network.pooled:
-        pictures = outputs[network.pooled]
-        value = frechet_distance(gallery[network.pooled], pictures)
-        yield {"arm": arm, "metric": f"frechet_{network.key}", "pictures": len(pictures), "value": value}
+        features = outputs[network.pooled]
+        value = frechet_distance(gallery[network.pooled], features)
+        yield {"arm": arm, "metric": f"frechet_{network.key}", "pictures": len(features), "value": value}
 
 
 def _check(seen: np.ndarray, arms: Mapping[str, np.ndarray], items: pandas.DataFrame) -> None:
-    check_pictures("seen", seen)
+    check_images("seen", seen)
     if len(items) != len(seen):
         raise InputError(f"items: must be a row for each of {len(seen)} pictures seen (found {len(items)})")
     if items.duplicated().any():
@@ -175,9 +181,9 @@ def _check(seen: np.ndarray, arms: Mapping[str, np.ndarray], items: pandas.DataF
         raise InputError(f"items: must be two test images or more of each subject (found {few.idxmin()} with 1)")
     if not arms:
         raise InputError("arms: must be one or more (found none)")
-    for arm, pictures in arms.items():
-        fits = pictures.dtype == np.uint8 and pictures.ndim == 5 and pictures.shape[1] > 0
-        if not fits or (len(pictures), *pictures.shape[2:]) != seen.shape:
+    for arm, images in arms.items():
+        fits = images.dtype == np.uint8 and images.ndim == 5 and images.shape[1] > 0
+        if not fits or (len(images), *images.shape[2:]) != seen.shape:
             count, *shape = seen.shape
             wanted = f"({count}, samples, {', '.join(map(str, shape))})"
-            raise InputError(f"arms: {arm}: must be uint8 {wanted} (found {pictures.dtype} {pictures.shape})")
+            raise InputError(f"arms: {arm}: must be uint8 {wanted} (found {images.dtype} {images.shape})")

@@ -1,4 +1,4 @@
-"""N-way top-k accuracy: does a classifier see in a reconstruction what it sees in the picture?"""
+"""N-way top-k accuracy: does a classifier see in a reconstruction what it sees in the image seen?"""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from eegdiffusion.images.metrics.image_arrays import check_alike, check_rows
 def n_way_top_k(seen: np.ndarray, reconstructed: np.ndarray, ways: int, k: int) -> np.ndarray:
     """Compute how probably the image's class is among the first k of its reconstruction's, among ``ways`` classes.
 
-    The class is what the classifier takes the picture seen for; the others are drawn at random. The papers repeat the
+    The class is what the classifier takes the image seen for; the others are drawn at random. The papers repeat the
     draw 40 to 50 times (DreamDiffusion, BrainVis, GWIT: 50-way top-1); this is the exact expectation over all draws.
 
     Args:

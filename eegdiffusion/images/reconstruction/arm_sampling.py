@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.training.inference import BatchedDataset
-from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate
+from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate_images
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, permuted
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
@@ -38,7 +38,7 @@ class ZeroedEEG:
         return {**items, "eeg": np.zeros_like(items["eeg"])}
 
 
-def shuffled(epochs: PairedEpochs, seed: int) -> np.ndarray:
+def shuffled_rows(epochs: PairedEpochs, seed: int) -> np.ndarray:
     """Draw for each item an item of the same subject at random, (items,) rows."""
     subjects = epochs.table["subject"].to_numpy(str)
     return permuted(np.arange(len(epochs)), subjects, seed)
@@ -63,7 +63,7 @@ def sgdm_arms(
         the arms, which are made as they are asked for, and structure maps by title.
     """
     device = sgdm.generator.unet.device
-    order = torch.from_numpy(shuffled(epochs, seed))
+    order = torch.from_numpy(shuffled_rows(epochs, seed))
     own = predict_conditions(sgdm.semantics, sgdm.predictor, epochs, device, "conditions")
     zeroed = predict_conditions(sgdm.semantics, sgdm.predictor, ZeroedEEG(epochs), device, "conditions, zeroed EEG")
     conditions = {
@@ -109,8 +109,8 @@ def condiffusion_arms(
     arms = {
         "condiffusion": eeg,
         "condiffusion_zeroed": np.zeros_like(eeg),
-        "condiffusion_shuffled": eeg[shuffled(epochs, seed)],
+        "condiffusion_shuffled": eeg[shuffled_rows(epochs, seed)],
     }
     for arm, arm_eeg in arms.items():
-        images = generate(pipeline, arm_eeg, seeds, sampling, subject, desc=arm)
+        images = generate_images(pipeline, arm_eeg, seeds, sampling, subject, desc=arm)
         yield arm, images.reshape(len(eeg), samples, *images.shape[1:])

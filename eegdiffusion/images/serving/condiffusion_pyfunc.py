@@ -8,11 +8,10 @@ import numpy as np
 from mlflow.models import ModelSignature
 
 from eegdiffusion.images.condiffusion.adaptation import read_adaptation
-from eegdiffusion.images.condiffusion.condiffusion_sampling import generate, load_pipeline, read_sampling
+from eegdiffusion.images.condiffusion.condiffusion_sampling import generate_images, load_pipeline, read_sampling
 from eegdiffusion.images.generation.generator import FILE as GENERATOR
 from eegdiffusion.images.generation.sampling_settings import Sampling
-from eegdiffusion.images.serving import encoder_pyfunc as epochs
-from eegdiffusion.images.serving import image_pyfunc
+from eegdiffusion.images.serving import encoder_pyfunc, image_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
@@ -22,13 +21,13 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """
     adaptation = read_adaptation(folder)
     generator = Path(adaptation.generator)
-    artifacts, _, example = epochs.files(Path(adaptation.classifier))
+    artifacts, _, example = encoder_pyfunc.encoder_artifacts(Path(adaptation.classifier))
     side = json.loads((generator / GENERATOR).read_text())["image_size"]
     artifacts |= {"condiffusion": folder, "generator": generator}
-    return artifacts, image_pyfunc.signature(example, side, read_sampling(folder)), example
+    return artifacts, image_pyfunc.image_signature(example, side, read_sampling(folder)), example
 
 
-class EEGToPictures(image_pyfunc.PictureModel):
+class EEGToImages(image_pyfunc.ImageModel):
     """Makes a picture of each epoch."""
 
     def load_context(self, context) -> None:
@@ -39,7 +38,7 @@ class EEGToPictures(image_pyfunc.PictureModel):
         self.input = self.pipeline.input
 
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
-        return generate(self.pipeline, epochs, seeds, sampling)
+        return generate_images(self.pipeline, epochs, seeds, sampling)
 
 
-mlflow.models.set_model(EEGToPictures())
+mlflow.models.set_model(EEGToImages())

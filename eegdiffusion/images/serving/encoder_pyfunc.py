@@ -15,7 +15,7 @@ from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.encoders.training_folders import ENCODER
 
 
-def files(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
+def encoder_artifacts(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """What a model reads: epochs (n, electrodes, samples) float32 -> (n, outputs) float32."""
     example = read_input_example(folder)
     outputs = EEGEncoder.load_config(folder / ENCODER)["n_outputs"]

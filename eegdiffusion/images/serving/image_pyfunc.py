@@ -1,7 +1,7 @@
 """A registered model that makes pictures from EEG: what all of them share.
 
 Epochs (n, electrodes, samples) as the epoch store has them -> pictures (n, side, side, 3) uint8. Parameters of
-``predict``: ``seed``, ``arm``, one of the model's :attr:`PictureModel.arms`, and its sampling settings.
+``predict``: ``seed``, ``arm``, one of the model's :attr:`ImageModel.arms`, and its sampling settings.
 """
 
 from dataclasses import asdict
@@ -22,7 +22,7 @@ FULL, ZEROED, SHUFFLED = "full", "zeroed_eeg", "shuffled_eeg"
 KINDS = {str: "string", int: "long", float: "double"}
 
 
-def signature(example: np.ndarray, side: int, sampling: Sampling) -> ModelSignature:
+def image_signature(example: np.ndarray, side: int, sampling: Sampling) -> ModelSignature:
     """Signature of a model that makes pictures.
 
     Args:
@@ -37,7 +37,7 @@ def signature(example: np.ndarray, side: int, sampling: Sampling) -> ModelSignat
     return ModelSignature(Schema([inputs]), Schema([outputs]), ParamSchema(params))
 
 
-class PictureModel(mlflow.pyfunc.PythonModel):
+class ImageModel(mlflow.pyfunc.PythonModel):
     """Base of the served models; a subclass sets ``input`` and implements :meth:`generate`.
 
     Attributes:
@@ -59,9 +59,9 @@ class PictureModel(mlflow.pyfunc.PythonModel):
         return None
 
     def predict(self, context, model_input, params=None):
-        given = dict(params or {})
-        seed, arm = given.pop("seed"), given.pop("arm")
-        sampling = validate(given, self.options, "params")
+        values = dict(params or {})
+        seed, arm = values.pop("seed"), values.pop("arm")
+        sampling: Sampling = validate(values, self.options, "params")
         epochs = np.ascontiguousarray(model_input, dtype=np.float32)
         if arm not in self.arms:
             raise InputError(f"arm: must be one of {', '.join(self.arms)} (found {arm!r})")

@@ -27,13 +27,13 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     generator, sampling, _ = read_defaults(folder)
     example = read_input_example(folder)
     side = json.loads((generator / GENERATOR).read_text())["image_size"]
-    return {"sgdm": folder, "generator": generator}, image_pyfunc.signature(example, side, sampling), example
+    return {"sgdm": folder, "generator": generator}, image_pyfunc.image_signature(example, side, sampling), example
 
 
-class GuidedPictures(image_pyfunc.PictureModel):
+class GuidedImages(image_pyfunc.ImageModel):
     """Makes a picture of each epoch, by what EEG says of its features and its structure, or by one of the two."""
 
-    arms = (*image_pyfunc.PictureModel.arms, SEMANTICS, STRUCTURE, RIDGE)
+    arms = (*image_pyfunc.ImageModel.arms, SEMANTICS, STRUCTURE, RIDGE)
 
     def load_context(self, context) -> None:
         paths = {name: Path(path) for name, path in context.artifacts.items()}
@@ -54,4 +54,4 @@ class GuidedPictures(image_pyfunc.PictureModel):
         return draw_maps(self.sgdm.predictor.decode_renormalised(torch.from_numpy(epochs)).numpy())
 
 
-mlflow.models.set_model(GuidedPictures())
+mlflow.models.set_model(GuidedImages())

@@ -4,12 +4,13 @@ import torch
 from diffusers import ControlNetModel
 from torch import Tensor, nn
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.latent_diffusion import LatentDiffusion
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
-from eegdiffusion.images.sgdm.sgdm import guided
+from eegdiffusion.images.sgdm.sgdm import guided_prediction
 from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 
 TEACHER_FORCING = 3
@@ -69,6 +70,8 @@ class ControlNetTraining(LatentDiffusion):
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         structure = batch.get("eeg_structure")
         if structure is None:
+            if network.predictor is None:
+                raise InputError("eeg_structure: must be in the batch, as no predictor is trained with the ControlNet")
             structure = network.predictor.decode_renormalised(batch["eeg"], batch["subject"])
         structure, features = structure.float(), batch["eeg_features"]
         forced = batch.get("teacher_forced")
@@ -76,4 +79,4 @@ class ControlNetTraining(LatentDiffusion):
             structure = torch.where(forced[:, None, None, None], batch["structure"].float(), structure)
             features = torch.where(forced[:, None], batch["features"], features)
         condition = self.image_generator.condition(features, dropped, network.tokens)
-        return guided(self.image_generator, network.controlnet, noisy, steps, condition, structure)
+        return guided_prediction(self.image_generator, network.controlnet, noisy, steps, condition, structure)

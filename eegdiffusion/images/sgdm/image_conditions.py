@@ -63,7 +63,7 @@ def predict_features(semantics: EEGSemantics, data: BatchedDataset, device: torc
     return batched(lambda batch: semantics(batch["eeg"], batch["subject"]).float(), data, BATCH, device)
 
 
-def cosines(predicted: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
+def mean_cosine(predicted: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
     """Average the cosine similarity of predicted and true features (n, width) about the training mean (width,)."""
     pair = (torch.from_numpy(values - mean) for values in (predicted, features))
     return float(functional.cosine_similarity(*pair, dim=1).mean())
@@ -88,7 +88,7 @@ def fit_baseline(
     mean = semantics.calibration.mean.cpu().numpy()
 
     def negative_cosine(predicted: np.ndarray) -> float:
-        return -cosines(predicted + mean, truth["validation"], mean)
+        return -mean_cosine(predicted + mean, truth["validation"], mean)
 
     selected = select_ridge(eeg["train"], truth["train"] - mean, eeg["validation"], alphas, negative_cosine)
     baseline = EEGSemantics(selected.encoder, semantics.calibration, semantics.scale)

@@ -20,7 +20,7 @@ from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_semantics
 from eegdiffusion.images.generation.dirac_init import dirac_init_
 from eegdiffusion.images.generation.generator import Generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents
 from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.control_settings import ControlSettings
@@ -60,7 +60,7 @@ def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
     return controlnet
 
 
-def guided(
+def guided_prediction(
     generator: Generator, controlnet: ControlNetModel | None, noisy: Tensor, steps: Tensor, condition: dict,
     structure: Tensor | None, scale: float | Tensor = 1.0,
 ) -> Tensor:  # fmt: skip
@@ -145,21 +145,22 @@ class SGDM:
         """
         device, blind = self.generator.unet.device, features is None
         total = self.generator.scheduler.config.num_train_timesteps
-        conditions = torch.zeros(len(seeds), self._width()) if blind else features
+        conditions = torch.zeros(len(seeds), self._width()) if features is None else features
 
         def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
             batch = conditions[items].to(device)
             dropped = torch.full((len(batch),), blind or unconditional, device=device)
             condition = self.generator.condition(batch, dropped, self.tokens)
-            takes_part = structure is not None and float(steps[0]) >= (1 - control.end) * total
-            controlnet, maps = (self.controlnet, structure[items].to(device)) if takes_part else (None, None)
-            return guided(self.generator, controlnet, noisy, steps, condition, maps, control.scale)
+            if structure is None or float(steps[0]) < (1 - control.end) * total:
+                return guided_prediction(self.generator, None, noisy, steps, condition, None, control.scale)
+            maps = structure[items].to(device)
+            return guided_prediction(self.generator, self.controlnet, noisy, steps, condition, maps, control.scale)
 
         request = SamplingRequest.of(
             sampling, self.generator.latent_shape, seeds, guidance=1.0 if blind else sampling.guidance, desc=desc,
             start=self._start(structure), strength=control.strength,
         )  # fmt: skip
-        return self.generator.decode(sample(denoise, self.generator.scheduler, request, device))
+        return self.generator.decode(sample_latents(denoise, self.generator.scheduler, request, device))
 
     def _start(self, structure: Tensor | None) -> Tensor | None:
         """Encode the colours to latents, where structure is colours."""

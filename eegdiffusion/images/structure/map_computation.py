@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import tangrams
-from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.structure import colour_layout
 from eegdiffusion.images.structure.depth_maps import DepthMaps
 from eegdiffusion.images.structure.hed import WEIGHTS, hed_edges, load_hed, load_packaged_hed
@@ -42,7 +42,7 @@ def _load_mapper(kind: Kind, source: str | None, side: int, device: torch.device
     """Load what computes maps of a kind, and say where it comes from."""
 
     def fitted(files: list[Path]) -> list[Image.Image]:
-        return [Image.fromarray(fitted_picture(file, SIZE)) for file in files]
+        return [Image.fromarray(fitted_image(file, SIZE)) for file in files]
 
     match kind:
         case "pieces":
@@ -51,16 +51,18 @@ def _load_mapper(kind: Kind, source: str | None, side: int, device: torch.device
             ), "polygons"
         case "edges":
             return lambda files: _bytes(
-                np.stack([soft_edges(fitted_picture(file, OVERSAMPLING * side)) for file in files])
+                np.stack([soft_edges(fitted_image(file, OVERSAMPLING * side)) for file in files])
             ), SOURCE
         case "colours":
             return lambda files: np.stack(
-                [colour_layout.colour_layout(fitted_picture(file, SIZE), side) for file in files]
+                [colour_layout.colour_layout(fitted_image(file, SIZE), side) for file in files]
             ), colour_layout.SOURCE
         case "hed":
             network = (load_hed(Path(source)) if source else load_packaged_hed()).to(device)
             return lambda files: _bytes(hed_edges(network, fitted(files), side)), source or str(WEIGHTS)
         case "depth":
+            if source is None:
+                raise InputError("embed_images.structure_source: must be the folder of a depth model (found null)")
             depth = DepthMaps(Path(source), device)
             return lambda files: _bytes(depth(fitted(files), side)), source
 

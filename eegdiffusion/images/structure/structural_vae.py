@@ -6,6 +6,7 @@ this project's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import get_args
 
 import torch
@@ -29,18 +30,19 @@ class Posterior:
     """Diagonal normal distribution of latents.
 
     Attributes:
-        mean, log_variance: (B, *latent_shape).
+        mean: (B, *latent_shape) means.
+        log_variance: (B, *latent_shape) logarithms of the variances.
     """
 
     mean: Tensor
     log_variance: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Reparameterised sample; ``noise`` is standard normal, of the shape of the mean."""
+        """Draw a sample by reparameterisation (arXiv:1312.6114); ``noise`` is standard normal, of the mean's shape."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
     def kl(self) -> Tensor:
-        """Divergence from the standard normal per latent unit, in nats, averaged over units: (B,).
+        """Compute the divergence from the standard normal per latent unit in nats, averaged over units: (B,).
 
         Its mean over a batch depends on neither the batch's nor the latent's size, and so the weight does not either.
         """
@@ -108,7 +110,7 @@ class StructuralVAE(ModelMixin, ConfigMixin):
         self._check(image_size, image_size)
         first, last = widths[0], widths[-1]
         down = [nn.Conv2d(3, first, 4, stride=2, padding=1), _Residual(first)]
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in pairwise(widths):
             down += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), _Residual(wide)]
         self.down = nn.Sequential(*down)
         positions = (image_size // self.factor) ** 2
@@ -166,7 +168,7 @@ class StructuralVAE(ModelMixin, ConfigMixin):
         """Encode images (B, 3, H, W) from -1 to 1.
 
         Raises:
-            InputError: their shape does not fit.
+            InputError: the images do not have three channels or a side that the network takes.
         """
         if images.dim() != 4 or images.shape[1] != 3:
             raise InputError(f"pictures: must be (batch, 3, height, width) (found {tuple(images.shape)})")
@@ -210,8 +212,12 @@ class StructuralVAE(ModelMixin, ConfigMixin):
     def forward(self, images: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor, Posterior]:
         """Encode and decode images, by samples of the latents where ``noise`` is given, by their means otherwise.
 
+        Args:
+            images: (B, 3, H, W) from -1 to 1.
+            noise: (B, *latent_shape) standard normal; None: the means of the latents are decoded.
+
         Returns:
-            decoded images, structure logits, posterior.
+            (B, 3, H, W) decoded images, (B, C, H, W) structure logits, and the posterior.
         """
         posterior = self.encode(images)
         latents = posterior.mean if noise is None else posterior.sample(noise)

@@ -72,7 +72,7 @@ def evaluate_structure(
     tables, eeg_maps, ratios, latent_gains = [], {}, [], []
     pairs = data.pairs()
     for subject in pairs.fold.test:
-        epochs = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, plain=True)
+        epochs = pairs.part("test", pairs.repetitions(subject), [subject], draws=1, as_stored=True)
         image = epochs.table["image"].to_numpy()
         predicted = batched(predict, epochs, BATCH, device)
         logits, true_maps = predicted["logits"], maps[[position[int(row)] for row in image]]

@@ -24,7 +24,7 @@ ENCODER, VAE, READOUT = "encoder", "vae", "readout.safetensors"
 
 
 class LatentReadout(nn.Module):
-    """An encoder and a linear map to the latents of pictures; it begins at the mean latent.
+    """An encoder and a linear map to the latents of images; it begins at the mean latent.
 
     An encoder that gives the latents themselves, as one fitted by ridge regression, has no map.
 

@@ -1,4 +1,4 @@
-"""What fits each kind of structure map: activation, loss, and score.
+"""Activation, loss and score that fit each kind of structure map.
 
 A network gives logits as deviations from those of the *mean field*, the mean map of the training images: it begins
 where a constant guess is, and its gain over that guess is what it has learned.
@@ -14,7 +14,7 @@ from torch.nn import functional
 from eegdiffusion.images.structure.structure_maps import CHANNELS, Kind
 
 LEAST = 1e-3
-"""Least probability of the mean field."""
+"""Least probability of the mean field, whose logits are then finite."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class StructureKind:
     """How maps of a kind are predicted.
 
     Attributes:
-        channels: of a map.
-        prior: mean field -> its logits.
-        activate: logits (B, C, H, W) -> maps from 0 to 1.
-        loss: logits, maps -> (B,), averaged over pixels.
-        score: predicted maps, maps -> (B,), 1 at best.
-        score_name: of the score.
+        channels: number of channels of a map.
+        prior: function from the mean field to its logits.
+        activate: function from logits (B, C, H, W) to maps from 0 to 1.
+        loss: function of logits and maps (B, C, H, W); (B,) losses, averaged over pixels.
+        score: function of predicted maps and maps (B, C, H, W); (B,) scores, 1 at best.
+        score_name: name of the score.
     """
 
     channels: int
@@ -86,7 +86,7 @@ _PIECES = StructureKind(
 
 
 def _values(kind: Kind) -> StructureKind:
-    """Maps whose values are regressed."""
+    """Return how maps whose values are regressed are predicted."""
     return StructureKind(
         CHANNELS[kind], lambda mean: mean, lambda logits: logits.clamp(0, 1), _squared_error, correlation, "correlation"
     )

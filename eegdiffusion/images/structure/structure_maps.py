@@ -66,6 +66,11 @@ class StructureMaps(FingerprintedFolder[StructureDescription]):
         """Number of channels of a map, see :data:`CHANNELS`."""
         return CHANNELS[self.kind]
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all maps together, (images, channels, side, side)."""
+        return len(self._maps), self.channels, self.side, self.side
+
     def __len__(self) -> int:
         return len(self._maps)
 

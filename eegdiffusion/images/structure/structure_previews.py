@@ -36,7 +36,7 @@ def principal_axes(latents: np.ndarray, count: int) -> tuple[np.ndarray, np.ndar
 
 
 @torch.inference_mode()
-def traversals(vae: StructuralVAE, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def latent_traversals(vae: StructuralVAE, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Decode latents along their first principal axes, at ``STEPS``.
 
     Args:
@@ -70,11 +70,11 @@ def structure_previews(
     Returns:
         ``seen`` and ``decoded`` (n, side, side, 3) uint8; ``maps``, ``vae_maps``, ``mean_field`` and
         ``eeg_maps_<subject>`` (n, C, side, side) from 0 to 1; ``traversal_images``, ``traversal_maps`` and
-        ``traversal_steps`` of :func:`traversals`.
+        ``traversal_steps`` of :func:`latent_traversals`.
     """
     chosen = np.sort(np.random.default_rng(0).permutation(len(evaluation.rows))[:PREVIEWED])
     rows = evaluation.rows[chosen]
-    traversal_images, traversal_maps = traversals(vae, latents[data.split == "train"])
+    traversal_images, traversal_maps = latent_traversals(vae, latents[data.split == "train"])
     eeg_maps = {f"eeg_maps_{subject}": maps[chosen] for subject, maps in evaluation.eeg_maps.items()}
     return {
         "seen": np.asarray(data.images[rows]),

@@ -12,7 +12,7 @@ from eegdiffusion.core.statistics.retrieval import bootstrap, similarities
 from eegdiffusion.images.structure.structure_kinds import StructureKind
 
 
-def deviations(maps: Tensor, mean_field: Tensor) -> np.ndarray:
+def map_deviations(maps: Tensor, mean_field: Tensor) -> np.ndarray:
     """Compute what maps (n, C, H, W) deviate from the mean field, centred over each map's values: (n, values)."""
     difference = (maps - mean_field).flatten(1)
     return (difference - difference.mean(1, keepdim=True)).numpy()
@@ -34,7 +34,7 @@ def structure_table(kind: StructureKind, logits: Tensor, maps: Tensor, mean_fiel
     """
     constant = kind.prior(mean_field[None]).expand_as(maps)
     predicted = kind.activate(logits)
-    similarity = similarities(deviations(predicted, mean_field), deviations(maps, mean_field))
+    similarity = similarities(map_deviations(predicted, mean_field), map_deviations(maps, mean_field))
     right = np.diag(similarity)[:, None]
     better = (similarity < right).sum(1) + 0.5 * ((similarity == right).sum(1) - 1)  # a constant is at chance
     return pandas.DataFrame(

@@ -16,6 +16,7 @@ from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.epochs.paired_epochs import ImageTable
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
 from eegdiffusion.images.structure.structure_from_eeg import LatentReadout, StructureFromEEG
@@ -49,14 +50,14 @@ class StructureData:
         """Return images and maps of a split."""
         return StructuredImages(self.images, self.maps, np.flatnonzero(self.split == split))
 
-    def pairs(self, **values: np.ndarray) -> Pairs:
+    def pairs(self, **values: ImageTable) -> Pairs:
         """Return epochs of all subjects, with the maps and ``values``, other tables with a row for each image."""
         subjects = sorted(self.store.index["subject"].unique())
-        tables = {"structure": self.maps} | values
+        tables: dict[str, ImageTable] = {"structure": self.maps, **values}
         return Pairs(self.store, self.split, tables, tables, folds("joint", subjects)[0], None)
 
 
-def split_of(store: EpochStore, corpus: str) -> np.ndarray:
+def image_splits(store: EpochStore, corpus: str) -> np.ndarray:
     """Return the split of each image of a store, (images,); empty where it has no file.
 
     Args:
@@ -75,7 +76,9 @@ def split_of(store: EpochStore, corpus: str) -> np.ndarray:
 
 def mean_field(maps: StructureMaps, rows: np.ndarray) -> torch.Tensor:
     """Compute the mean of the maps of some images, (channels, side, side)."""
-    total = sum(maps[rows[k : k + BATCH]].sum(0, dtype=np.float64) for k in range(0, len(rows), BATCH))
+    total = np.zeros(maps.shape[1:])
+    for k in range(0, len(rows), BATCH):
+        total += maps[rows[k : k + BATCH]].sum(0, dtype=np.float64)
     return torch.from_numpy((total / len(rows)).astype(np.float32))
 
 
@@ -120,8 +123,17 @@ def train_vae(
     return module.ema_model, fitted
 
 
-def latents_of(vae: StructuralVAE, data: StructureData, device: torch.device) -> np.ndarray:
-    """Encode all images to their mean latents, (images, *latent_shape); zeros where an image has no file."""
+def encode_mean_latents(vae: StructuralVAE, data: StructureData, device: torch.device) -> np.ndarray:
+    """Encode all images of a corpus to their mean latents.
+
+    Args:
+        vae: trained VAE; it comes back on the CPU.
+        data: images and maps.
+        device: device to compute on.
+
+    Returns:
+        (images, *latent_shape) float32; zeros where an image has no file.
+    """
     latents = np.zeros((len(data.split), *vae.latent_shape), np.float32)
     with_file = StructuredImages(data.images, data.maps, np.flatnonzero(data.split != ""))
     vae.to(device)
@@ -131,7 +143,7 @@ def latents_of(vae: StructuralVAE, data: StructureData, device: torch.device) ->
     return latents
 
 
-def _fit_linear(
+def _fit_ridge(
     pairs: Pairs, vae: StructuralVAE, latents: np.ndarray, alphas: list[float]
 ) -> tuple[LatentReadout, Fitted]:
     """Fit a ridge regression on the averages over all repetitions; the penalty is the best on the validation split."""
@@ -172,7 +184,7 @@ def train_predictor(
     torch.manual_seed(seed)
     pairs, vae = data.pairs(latent=latents), vae.eval().requires_grad_(False)
     if settings.encoder == LINEAR:
-        readout, fitted = _fit_linear(pairs, vae, latents[data.split == "train"], settings.ridge_alphas)
+        readout, fitted = _fit_ridge(pairs, vae, latents[data.split == "train"], settings.ridge_alphas)
         return StructureFromEEG(readout, vae.cpu(), pairs.input).eval(), fitted
     channels, samples = data.store.shape
     subjects = len(pairs.fold.train) if settings.subject_layers else 0

@@ -8,7 +8,7 @@ import pandas
 from numpy.lib.format import open_memmap
 from tqdm import tqdm
 
-from eegdiffusion.images.corpora.image_files import fitted_picture
+from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 
 
@@ -28,7 +28,7 @@ def cached_images(images: pandas.DataFrame, side: int, path: Path) -> np.ndarray
         pixels = open_memmap(partial, "w+", np.uint8, (len(images), side, side, 3))
         files = images["file"].where(images["sha256"].notna())
         for row in tqdm(np.flatnonzero(files.notna()), desc="images", unit="image"):
-            pixels[row] = fitted_picture(Path(files.iloc[row]), side)
+            pixels[row] = fitted_image(Path(files.iloc[row]), side)
         pixels.flush()
         os.replace(partial, path)
     return np.load(path, mmap_mode="r")

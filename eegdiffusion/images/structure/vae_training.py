@@ -34,7 +34,16 @@ class StructuralAutoencoding(EMALightningModule):
         self.average_over_validation("loss", "error", "structure", "kl")
 
     def parts(self, network: StructuralVAE, batch: dict[str, Tensor], noise: Tensor | None) -> dict[str, Tensor]:
-        """Compute the loss of a batch and its parts: squared error of the image, share of the mean field's loss, KL."""
+        """Compute the loss of a batch and its parts.
+
+        Args:
+            network: VAE to compute with.
+            batch: ``pixels`` and ``structure``.
+            noise: (B, *latent_shape) standard normal; None: the means of the latents are decoded.
+
+        Returns:
+            ``loss``, squared ``error`` of the images, ``structure`` as a share of the mean field's loss, and ``kl``.
+        """
         decoded, logits, posterior = network(batch["pixels"], noise)
         error = functional.mse_loss(decoded, batch["pixels"])
         structure = network.kind.loss(logits, batch["structure"]).mean() / self.mean_field_loss
