@@ -1,0 +1,87 @@
+"""The wheel holds the library alone, and its public names work where nothing of the repository lies."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = Path("tests/golden").resolve()
+
+USE = """
+import sys
+from eegdiffusion import LFT, SSMDP, load_published_backbone, load_published_classifier, pool_latents
+from eegdiffusion.events.corpora import tuev
+import eegdiffusion, torch
+
+assert ".whl" in eegdiffusion.__file__, eegdiffusion.__file__
+backbone = load_published_backbone(sys.argv[1] + "/published/backbone.ckpt")
+signals = torch.randn(2, 22, 1000)
+assert backbone(torch.zeros(2, 1, 200), torch.zeros(2, 1).long(), torch.zeros(2, 1).long()).shape == (2, 1, 200)
+assert backbone.tokens(signals, window=200, statistic="std", kind="gate", step=1).shape[:3] == (2, backbone.n_layer, 5)
+assert load_published_classifier(sys.argv[1] + "/published/classifier.ckpt")(signals).shape == (2, 6)
+windows, labels, channels = tuev.event_windows(sys.argv[1] + "/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf")
+assert windows.shape[1:] == (22, 1000) and len(windows) == len(labels) == len(channels)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the wheel from a copy of the sources, with the environment's own setuptools."""
+    folder = tmp_path_factory.mktemp("wheel")
+    listed = subprocess.run(
+        [
+            "git",
+            "ls-files",
+            "-z",
+            "-co",
+            "--exclude-standard",
+            "eegdiffusion",
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if Path(name).is_file():
+            target = folder / "source" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(Path(name).read_bytes())
+    words = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source"]
+    subprocess.run([sys.executable, "-m", *map(str, words)], check=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_it_holds_the_library_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"eegdiffusion"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "eegdiffusion"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {name for name in tracked if Path(name).is_file()} <= set(names)
+
+
+def test_its_extras_and_its_command_are_those_of_the_design(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+    head = Parser().parsestr(archive.read(metadata).decode())
+    assert set(head.get_all("Provides-Extra")) == {"data", "images", "workflow"}
+    bare = {re.split("[<>= ]", line)[0] for line in head.get_all("Requires-Dist") if "extra" not in line}
+    assert {"torch", "numpy", "safetensors"} <= bare
+    assert not bare & {"mne", "lightning", "mlflow", "dvc"}
+    (scripts,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+    assert "eeg = eegdiffusion.commands.app:main" in archive.read(scripts).decode()
+
+
+def test_public_names_work_from_it(wheel, tmp_path):
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(wheel)!r})\n{USE}", str(GOLDEN)]
+    subprocess.run(command, cwd=tmp_path, check=True)
