@@ -6,4 +6,4 @@ from eegdiffusion.events.training.finetuning import LFTTraining
 
 @settings
 class FinetuneLFT(LFTTraining):
-    """Section ``finetune_lft``, which the ablations read as well."""
+    """Section ``finetune_lft``: what the LFT is trained on and how; ablations are trained by it as well."""
