@@ -1,7 +1,7 @@
 """Settings of the Latent Fusion Transformer's training."""
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.events.training.finetuning import LFTTraining
+from eegdiffusion.events.training.finetuning_settings import LFTTraining
 
 
 @settings

@@ -13,7 +13,7 @@ from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.training.ablation_row import AblationRow
-from eegdiffusion.events.training.finetuning import LFTArchitecture
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 from eegdiffusion.report.published_results import PUBLISHED
 
 

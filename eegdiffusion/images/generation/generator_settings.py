@@ -83,7 +83,7 @@ class SmallGeneratorSettings:
     seed: Count = 0
     """Seed of the weights, of the order of images and of all noise in training."""
     diffusion: NoiseScheduleSettings = NoiseScheduleSettings()
-    """Noise schedule."""
+    """Noise schedule that the generator is trained with."""
     autoencoder: AutoencoderSettings
     """Autoencoder, which is trained first."""
     network: DenoiserSettings

@@ -247,6 +247,8 @@ def unknown_name(name: str, document: dict) -> InputError:
     head, _, rest = name.partition(".")
     if head in section_names():
         similar = nearest(name, known_names(head, document))
+    elif head in document:
+        similar = nearest(name, _names_in(document[head], f"{head}."))
     else:
         heads = [*section_names(), *document]
         near = nearest(head, heads)
