@@ -258,7 +258,7 @@ def test_the_schema_is_written_and_compared(params):
     written = Path("params.schema.json").read_text()
     main(["schema", "--check"])
     Path("params.schema.json").write_text("{}")
-    with pytest.raises(InputError, match="params.schema.json: is not what the settings classes say"):
+    with pytest.raises(InputError, match=r"params\.schema\.json: is not what the settings classes say"):
         main(["schema", "--check"])
     main(["schema"])
     assert Path("params.schema.json").read_text() == written

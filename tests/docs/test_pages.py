@@ -99,7 +99,8 @@ def test_the_settings_page_says_what_the_classes_say():
     listed = {field.name: field for field in fields_of(schema["$defs"]["Optimisation"], schema)}
     for field in fields(Optimisation):
         nested = field.type if is_dataclass(field.type) else None
-        assert field.name in listed and listed[field.name].meaning
+        assert field.name in listed
+        assert listed[field.name].meaning
         assert all(f"{field.name}.{inner.name}" in listed for inner in (fields(nested) if nested else ()))
     assert "at least 1" in listed["batch_size"].kind
     assert "above 0" in listed["learning_rate"].kind
