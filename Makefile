@@ -86,8 +86,9 @@ bench: export OMP_WAIT_POLICY := active
 bench: env ## measure speed, memory and bytes; writes benchmarks/results.md
 	$(PY) -m benchmarks
 
-deps: env ## compute the code that each stage of dvc.yaml depends on
+deps: env ## compute the code that each stage of dvc.yaml depends on, and the schema of params.yaml
 	$(PY) -m eegdiffusion.commands.code_deps
+	$(PY) -m eegdiffusion.commands params schema
 
 docs: env ## write README's graph and scores, build the site of docs/ into site/
 	$(PY) docs/hooks/stage_graph.py

@@ -118,7 +118,7 @@ def sd15_step(checkpointing: bool) -> dict[str, float]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = stable_diffusion().to(device)
     guide = Guide(make_controlnet(generator, 3), None, None)
-    settings = Denoising(condition_dropout=0.1, gradient_checkpointing=checkpointing)
+    settings = Denoising(condition_dropout=0.1, min_snr_gamma=None, gradient_checkpointing=checkpointing)
     module = ControlNetTraining(guide, generator, 0.5, 1.0, settings, OPTIMISATION, 0).to(device)
     optimiser = torch.optim.AdamW(guide.parameters(), lr=1e-5)
     batch = {

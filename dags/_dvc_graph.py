@@ -212,7 +212,7 @@ def _lookup(expression: str, scope: dict, where: str) -> object:
             value = value[int(name) if isinstance(value, list) else name]
             value = value[int(index[:-1])] if bracket else value
         except (KeyError, IndexError, TypeError, ValueError):
-            raise GraphError(f"{where}: ${{{expression}}}: is not in params.yaml") from None
+            raise GraphError(f"{where}: ${{{expression}}}: is not in params.yaml, where it must be given") from None
     return value
 
 

@@ -15,7 +15,8 @@ from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
 from eegdiffusion.events.store.window_store import Store
-from eegdiffusion.events.training.finetuning import LFTArchitecture, train_lft
+from eegdiffusion.events.training.finetuning import train_lft
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 
 
 def architecture(key: str, row: AblationRow, default: LFTArchitecture) -> LFTArchitecture:

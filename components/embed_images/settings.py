@@ -17,13 +17,13 @@ class EmbedImages:
     """Network whose features are computed: EfficientNet-lite0 comes in a package; CLIP is the user's."""
     source: str | None
     """Folder or hub name of the CLIP model, e.g. ViT-L/14 or ViT-H/14; null with EfficientNet-lite0."""
-    batch_size: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)] = 32
     """Number of images that are embedded at a time."""
-    structure: ChosenKind
+    structure: ChosenKind = "auto"
     """Kind of the structure maps; auto: pieces of tangrams, colours of other images."""
-    structure_source: str | None
+    structure_source: str | None = None
     """Of ``depth`` the folder of a model of transformers, of ``hed`` a file of weights; null: those of a package."""
-    structure_size: Annotated[int, Ge(8)]
+    structure_size: Annotated[int, Ge(8)] = 64
     """Side of the structure maps in pixels."""
 
     def __post_init__(self):

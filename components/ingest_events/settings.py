@@ -6,4 +6,4 @@ from eegdiffusion.events.corpora.event_corpus import Ingestion
 
 @settings
 class IngestEvents(Ingestion):
-    """Section ``ingest_events``."""
+    """Section ``ingest_events``: how every corpus of EEG events is checked and divided."""

@@ -16,11 +16,11 @@ __all__ = ["Epoching", "ImageCorpus", "IngestImages", "RepetitionLimits"]
 class IngestImages:
     """Section ``ingest_images``, which holds for every corpus of images and EEG."""
 
-    validation_fraction: Annotated[float, Ge(0), Lt(1)]
+    validation_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Fraction of the training concepts that validate, where the corpus has no validation split of its own."""
-    seed: Annotated[int, Ge(0)]
+    seed: Annotated[int, Ge(0)] = 20200220
     """Seed of the draw of validation concepts, and of the repetitions that are kept."""
-    repetitions: RepetitionLimits
+    repetitions: RepetitionLimits = RepetitionLimits()
     """Largest number of repetitions of an image that are kept of a session."""
-    max_bad_fraction: Annotated[float, Ge(0), Lt(1)]
+    max_bad_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Largest fraction of missing images, or of unusable subjects, that does not stop the run."""

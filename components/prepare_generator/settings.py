@@ -12,13 +12,13 @@ from eegdiffusion.images.generation.generator_settings import SmallGeneratorSett
 class PrepareGenerator(SmallGeneratorSettings):
     """Section ``prepare_generator``: which image generator EEG conditions."""
 
-    pipeline: str | None
+    pipeline: str | None = None
     """Folder or hub name of Stable Diffusion 1.5, 2.1 or SDXL-Turbo; null trains a small generator."""
-    download: bool
+    download: bool = False
     """Whether the hub may be asked for what is not on the disk."""
-    ip_adapter: str | None
+    ip_adapter: str | None = None
     """File of IP-Adapter's weights (safetensors), which belong to the features of ``embed_images``."""
-    validation_fraction: Annotated[float, Gt(0), Lt(1)]
+    validation_fraction: Annotated[float, Gt(0), Lt(1)] = 0.05
     """Share of the small generator's training images that choose its weights and are not trained on."""
 
     def __post_init__(self):

@@ -10,12 +10,13 @@ from eegdiffusion.core.signal.filtering import Filtering
 
 @settings
 class PreprocessEvents:
-    """Section ``preprocess_events``."""
+    """Section ``preprocess_events``: how the recordings of every corpus of EEG events are filtered and derived."""
 
     filtering: Filtering
-    montage_sign: Literal["eegdm", "tuh"]
+    """Filters and sampling rate, which ingestion checks recordings against as well."""
+    montage_sign: Literal["eegdm", "tuh"] = "eegdm"
     """Signs of derivations 11 to 13 (see ``eegdiffusion.core.signal.montage``)."""
-    workers: Annotated[int, Ge(0)]
-    """Processes; 0: one for each core."""
-    scheduler: str | None
+    workers: Annotated[int, Ge(0)] = 0
+    """Number of worker processes; 0 takes one for each core."""
+    scheduler: str | None = None
     """Address of a Dask cluster that sees the same files, in place of local processes."""

@@ -11,16 +11,16 @@ from eegdiffusion.images.sgdm.control_settings import ControlSettings
 class Reconstruct:
     """Section ``reconstruct``: how images are made from held-out EEG and scored."""
 
-    repetitions: Positive | None
+    repetitions: Positive | None = None
     """Number of repetitions of a test image that are averaged into the EEG of an item; 1 takes single trials, null
     all."""
-    samples: Positive
+    samples: Positive = 2
     """Number of images of each item."""
-    seed: Count
+    seed: Count = 0
     """Seed of the noise, which all arms share, and of the controls' order."""
     sampling: Sampling
     """How images are sampled."""
-    control: ControlSettings
+    control: ControlSettings = ControlSettings()
     """How far the ControlNet takes part."""
-    metrics: ReconstructionMetrics
+    metrics: ReconstructionMetrics = ReconstructionMetrics()
     """Metrics of the images."""

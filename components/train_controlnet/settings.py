@@ -1,5 +1,6 @@
 """Settings of the ControlNet."""
 
+from dataclasses import field
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
@@ -15,27 +16,27 @@ from eegdiffusion.images.sgdm.control_settings import ControlSettings
 class TrainControlNet:
     """Section ``train_controlnet``: how a frozen generator is guided by structure that EEG predicts."""
 
-    seed: Count
+    seed: Count = 0
     """Seed of new weights, of the order of epochs and of all noise in training."""
-    average: Positive
+    average: Positive = 1
     """Number of repetitions of an image that are averaged into a training epoch."""
-    ridge_alphas: list[Annotated[float, Gt(0)]]
+    ridge_alphas: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.01, 0.1, 1.0, 10.0, 100.0])
     """Penalties that the linear baseline chooses from, by the validation images."""
-    teacher_forcing_fraction: Annotated[float, Ge(0), Le(1)]
+    teacher_forcing_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
     """Share of training items that get their image's own features and structure in place of the predicted ones."""
-    new_layer_lr_factor: Annotated[float, Gt(0)]
+    new_layer_lr_factor: Annotated[float, Gt(0)] = 5.0
     """Factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure."""
-    end_to_end: bool
+    end_to_end: bool = False
     """Whether the predictor of structure is trained with the ControlNet."""
-    denoising: Denoising
+    denoising: Denoising = Denoising()
     """Loss of the training."""
     optimisation: Optimisation
     """Optimiser and stopping rule of the training."""
-    draws: Positive
+    draws: Positive = 4
     """Number of draws of steps and noise for each epoch whose losses are compared between conditions."""
     sampling: Sampling
     """How the images in the figure are sampled, and the default of the registered model."""
-    control: ControlSettings
+    control: ControlSettings = ControlSettings()
     """How far the ControlNet takes part in the figure's images, and the default of the registered model."""
-    shown: Positive
+    shown: Positive = 10
     """Number of test images in the figure, at most."""

@@ -14,5 +14,5 @@ class TrainEEGEncoder:
     """Training of encoders that are aligned with image features."""
     classify: Classify
     """Training of encoders that classify."""
-    test: RetrievalTest
+    test: RetrievalTest = RetrievalTest()
     """Test of aligned encoders."""

@@ -9,7 +9,7 @@ from eegdiffusion.images.structure.structure_settings import StructuralVAESettin
 class TrainStructuralVAE:
     """Section ``train_structural_vae``: a VAE of images and their structure, and its prediction from EEG."""
 
-    seed: Count
+    seed: Count = 0
     """Seed of weights, of the order of samples and of all noise in both trainings."""
     vae: StructuralVAESettings
     """Structural VAE, which is trained first."""

@@ -6,6 +6,9 @@ from pathlib import Path
 import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
+from eegdiffusion.events.training.pretraining_settings import BackboneArchitecture
 
 FAMILIES = yaml.safe_load(Path(__file__).with_name("ablation_families.yaml").read_text())
 """family -> row -> what differs from the default; the first row of each is the default itself."""
@@ -38,7 +41,9 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
         InputError: the backbone has too few layers to take a part of them.
     """
     base = document["finetune_lft"]["latents"]
-    n_layer = document["pretrain_ssmdp"]["model"]["n_layer"]
+    backbone = document["pretrain_ssmdp"].get("model", {})
+    n_layer = validate(backbone, BackboneArchitecture, "params.yaml: pretrain_ssmdp.model").n_layer
+    lft = validate(document["finetune_lft"].get("model", {}), LFTArchitecture, "params.yaml: finetune_lft.model")
     rows, latents = {}, {}
     for name, change in list(FAMILIES[family].items())[1:]:
         key = f"{family}_{re.sub(r'\W+', '_', name)}"
@@ -53,9 +58,7 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
                     f"(found {n_layer})"
                 )
         if change.get("matched"):
-            row["model"]["encoder_blocks"] = matched_blocks(
-                document["finetune_lft"]["model"]["encoder_blocks"], n_layer
-            )
+            row["model"]["encoder_blocks"] = matched_blocks(lft.encoder_blocks, n_layer)
         for use, field in (("latents", "latents"), ("test", "test_latents")):
             if use in change:
                 latents[key] = document["latents"][base] | change[use]

@@ -1,53 +1,58 @@
 """Change ``params.yaml``, comments kept: ``eeg params``."""
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Group
-from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.errors import InputError
 
 PROFILES = Path(__file__).with_name("profiles")
 
 
-def fields(document: dict, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted names of all sections and fields of a parsed ``params.yaml``."""
-    for name, value in document.items():
-        yield f"{prefix}{name}"
-        if isinstance(value, dict):
-            yield from fields(value, f"{prefix}{name}.")
-
-
 def assign(document: dict, name: str, value: object) -> None:
-    """Set the field at a dotted name.
+    """Set the field at a dotted name; one that stood at its default is added.
 
     Args:
         document: a parsed ``params.yaml``.
-        name: a field that is there already.
+        name: a field that the section's class has, or an entry of a section whose entries the user names.
         value: the new value.
 
     Raises:
         InputError: there is no such field; the message names the one that is most like it.
     """
-    known = list(fields(document))
-    if name not in known:
-        raise InputError(f"params.yaml: {name}: there is no such field{nearest(name, known)}")
-    section, _, field = name.rpartition(".")
-    for part in filter(None, section.split(".")):
+    from eegdiffusion.operations.configuration.sections import takes, unknown_name
+
+    if not takes(name, document):
+        raise unknown_name(name, document)
+    *parents, field = name.split(".")
+    for part in parents:
+        if not isinstance(document.get(part), dict):
+            document[part] = {}
         document = document[part]
     document[field] = value
 
 
 def update(document: dict, changes: dict, prefix: str = "") -> None:
-    """Set every leaf of a nested mapping; an empty section is open and takes what it gets."""
-    from eegdiffusion.core.runtime.settings import section
+    """Set every leaf of a nested mapping of fields; mappings of the user's own names are replaced as a whole."""
+    from eegdiffusion.operations.configuration.sections import has_fields
 
     for name, value in changes.items():
-        if isinstance(value, dict) and section(document, prefix + name):
+        if isinstance(value, dict) and has_fields(prefix + name):
             update(document, value, f"{prefix}{name}.")
         else:
             assign(document, prefix + name, value)
+
+
+def _parsed(text: str) -> object:
+    """Return the value of an assignment, by YAML 1.2's rule for numbers: ``1e-3`` is one."""
+    import yaml
+
+    value = yaml.safe_load(text)
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
+        return float(value)
+    return value
 
 
 def profiles() -> list[str]:
@@ -63,9 +68,7 @@ def command() -> None:
 @command.command("set")
 @click.argument("assignments", nargs=-1, required=True, metavar="SECTION.FIELD=VALUE...")
 def set_fields(assignments: tuple[str, ...]) -> None:
-    """Set fields, e.g. hardware.devices=4; values are YAML."""
-    import yaml
-
+    """Set fields, e.g. hardware.devices=4; values are YAML. Fields that stand at their default are added."""
     from eegdiffusion.commands.params_file import edit
 
     with edit() as document:
@@ -73,7 +76,7 @@ def set_fields(assignments: tuple[str, ...]) -> None:
             name, equals, value = assignment.partition("=")
             if not equals:
                 raise InputError(f"{assignment!r}: must be section.field=value")
-            assign(document, name, yaml.safe_load(value))
+            assign(document, name, _parsed(value))
 
 
 @command.command("profile")
@@ -86,6 +89,20 @@ def put_profile(name: str) -> None:
 
     with edit() as document:
         update(document, yaml.safe_load((PROFILES / f"{name}.yaml").read_text()))
+
+
+@command.command("schema")
+@click.option("--check", is_flag=True, help="Write nothing; fail where the file differs.")
+def write_schema(check: bool) -> None:
+    """Write params.schema.json, by which editors complete and check params.yaml."""
+    from eegdiffusion.operations.configuration.schema import SCHEMA, schema_text
+
+    text = schema_text()
+    if SCHEMA.is_file() and SCHEMA.read_text() == text:
+        return
+    if check:
+        raise InputError(f"{SCHEMA}: is not what the settings classes say; run `eeg params schema`")
+    SCHEMA.write_text(text)
 
 
 @command.command("corpora")

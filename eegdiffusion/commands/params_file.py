@@ -1,23 +1,140 @@
-"""``params.yaml`` as a document that keeps its comments."""
+"""``params.yaml`` as a document: what changes is written, and all other text stays as it is, byte by byte."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ruamel.yaml import YAML
+import yaml
 
-from eegdiffusion.core.runtime.settings import PARAMS
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import PARAMS, load
+from eegdiffusion.operations.configuration.sections import check
 
-NULL = "tag:yaml.org,2002:null"
+type Path = tuple[str, ...]
+"""Keys that lead to a value."""
+
+
+def in_one_line(value: object) -> str:
+    """Return a value as YAML in one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def changes(before: object, after: object, path: Path = ()) -> Iterator[tuple[Path, object, bool]]:
+    """Yield what leads from one document to another: keys, the new value, and whether the key is taken out."""
+    if not (isinstance(before, dict) and isinstance(after, dict)) or (path and not after):
+        if before != after or type(before) is not type(after):
+            yield path, after, False
+        return
+    for name in before.keys() - after.keys():
+        yield (*path, name), None, True
+    for name, value in after.items():
+        if name in before:
+            yield from changes(before[name], value, (*path, name))
+        else:
+            yield (*path, name), value, False
+
+
+def _content_end(node: yaml.Node) -> int:
+    """Return the position after the last character of a node; that of a block ends before the comments behind it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+        last = node.value[-1]
+        return _content_end(last[1] if isinstance(node, yaml.MappingNode) else last)
+    return node.end_mark.index
+
+
+def _line_end(text: str, position: int) -> int:
+    """Return the position after the line that a position is in."""
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end + 1
+
+
+def _entry(mapping: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
+    return next(((key, value) for key, value in mapping.value if key.value == str(name)), None)
+
+
+def _replaced(text: str, key: yaml.Node, value: yaml.Node, new: object) -> str:
+    colon = text.index(":", key.end_mark.index) + 1
+    begin = value.start_mark.index if value.start_mark.line == key.end_mark.line else colon
+    return f"{text[:begin]}{' ' * (begin == colon)}{in_one_line(new)}{text[max(begin, _content_end(value)) :]}"
+
+
+def _added(text: str, key: yaml.Node | None, mapping: yaml.MappingNode, name: str, value: object) -> str:
+    """Add an entry to a mapping; ``key`` is the mapping's own."""
+    entry = f"{in_one_line(name)}: {in_one_line(value)}"
+    if not mapping.value:
+        if key is not None and key.start_mark.column == 0 and isinstance(value, dict):
+            # An entry of a section that was empty stands in a line of its own.
+            end = _line_end(text, mapping.end_mark.index)
+            comment = text[mapping.end_mark.index : end].rstrip("\n")
+            return f"{text[: mapping.start_mark.index].rstrip(' ')}{comment}\n  {entry}\n{text[end:]}"
+        return f"{text[: mapping.start_mark.index]}{{{entry}}}{text[mapping.end_mark.index :]}"
+    end = _content_end(mapping.value[-1][1])
+    if mapping.flow_style:
+        return f"{text[:end]}, {entry}{text[end:]}"
+    end = _line_end(text, end)
+    head = text[:end] if text[:end].endswith("\n") else f"{text[:end]}\n"
+    return f"{head}{' ' * mapping.value[0][0].start_mark.column}{entry}\n{text[end:]}"
+
+
+def _removed(text: str, key: yaml.Node | None, mapping: yaml.MappingNode, name: str) -> str:
+    entries = [entry.value for entry, _ in mapping.value]
+    position = entries.index(str(name))
+    entry, value = mapping.value[position]
+    if len(entries) == 1 and key is not None:
+        return _replaced(text, key, mapping, {})
+    if not mapping.flow_style:
+        begin = text.rfind("\n", 0, entry.start_mark.index) + 1
+        return text[:begin] + text[_line_end(text, _content_end(value)) :]
+    if position:
+        begin = _content_end(mapping.value[position - 1][1])
+        return text[:begin] + text[_content_end(value) :]
+    return text[: entry.start_mark.index] + text[mapping.value[1][0].start_mark.index :]
+
+
+def changed(text: str, path: Sequence[str], value: object, removed: bool = False) -> str:
+    """Return the text of a YAML document with one value set, added or taken out, and all other text as it is.
+
+    Args:
+        text: the document, a mapping.
+        path: keys that lead to the value. Where mappings on the way are missing, they are added.
+        value: the new value, written in one line.
+        removed: whether the key is taken out.
+    """
+    key, node = None, yaml.compose(text, yaml.SafeLoader)
+    for depth, name in enumerate(path):
+        entry = _entry(node, name) if isinstance(node, yaml.MappingNode) else None
+        last = depth == len(path) - 1
+        if entry is None:
+            for missing in reversed(path[depth + 1 :]):
+                value = {missing: value}
+            if isinstance(node, yaml.MappingNode):
+                return _added(text, key, node, name, value)
+            return _replaced(text, key, node, {name: value})
+        if last:
+            return _removed(text, key, node, name) if removed else _replaced(text, *entry, value)
+        key, node = entry
+    return text
 
 
 @contextmanager
 def edit() -> Iterator[dict]:
-    """Yield the parsed file; it is written again unless the block raises."""
-    round_trip = YAML()
-    round_trip.preserve_quotes = True
-    round_trip.width = 120
-    round_trip.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar(NULL, "null"))
-    document = round_trip.load(PARAMS.read_text())
+    """Yield the parsed file; what the block changes in it is written, unless the block raises.
+
+    Raises:
+        InputError: a section that was changed breaks a rule, and nothing is written; or the file cannot be read.
+    """
+    before = load()
+    document = copy.deepcopy(before)
     yield document
-    with PARAMS.open("w") as file:
-        round_trip.dump(document, file)
+    text, touched = PARAMS.read_text(), []
+    for path, value, removed in changes(before, document):
+        text = changed(text, path, value, removed)
+        touched.append(path[0])
+    if yaml.safe_load(text) != document:
+        raise InputError(f"{PARAMS}: {', '.join(sorted(set(touched)))}: is written in a way that cannot be edited; "
+                         f"write it in block or flow style, without anchors")  # fmt: skip
+    for name in dict.fromkeys(touched):
+        check(name, document)
+    if touched:
+        PARAMS.write_text(text)

@@ -13,7 +13,7 @@ from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.training.ablation_row import AblationRow
-from eegdiffusion.events.training.finetuning import LFTArchitecture
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 from eegdiffusion.report.published_results import PUBLISHED
 
 
@@ -93,3 +93,12 @@ def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypat
     command.main(["--no-run", "--remove", "fusion"], standalone_mode=False)
     assert load() == yaml.safe_load(text)
     assert "# Settings of every stage" in (tmp_path / "params.yaml").read_text()
+
+
+def test_defaults_count_where_the_file_does_not_say(document):
+    del document["pretrain_ssmdp"]["model"], document["finetune_lft"]["model"]
+    rows, _ = entries("layers", document)
+    assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20)), "of the paper's 20"
+    matched = [row["model"]["encoder_blocks"] for row in entries("fusion", document)[0].values()
+               if "encoder_blocks" in row["model"]]  # fmt: skip
+    assert matched == [35], "of the paper's 8"

@@ -1,50 +1,40 @@
+import difflib
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
-from components.cache_latents.settings import CacheLatents
-from components.embed_images.settings import EmbedImages
-from components.finetune_lft.settings import FinetuneLFT
-from components.ingest_events.settings import IngestEvents
-from components.ingest_images.settings import ImageCorpus, IngestImages
-from components.preprocess_events.settings import PreprocessEvents
 from components.pretrain_ssmdp.settings import PretrainSSMDP
-from components.train_baselines.settings import TrainBaselines
 from components.train_eeg_encoder.settings import TrainEEGEncoder
-from components.train_structural_vae.settings import TrainStructuralVAE
-from eegdiffusion.commands.params import command, profiles
+from eegdiffusion.commands.params import PROFILES, command, profiles
+from eegdiffusion.commands.params_file import changed, edit
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.settings import PARAMS, read
-from eegdiffusion.core.signal.epoching import Epoching
-from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.events.corpora.event_corpus import EventCorpus
+from eegdiffusion.core.runtime.settings import PARAMS, load, read
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.training.pretraining_settings import BackboneVariant
-from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
-from eegdiffusion.images.generation.generation_config import GenerationConfig
+from eegdiffusion.events.training.finetuning_settings import LFTTraining
+from eegdiffusion.operations.configuration.sections import resolved, section_names, section_type
 
-SECTIONS = {
-    "event_corpora": dict[str, EventCorpus],
-    "ingest_events": IngestEvents,
-    "ingest_images": IngestImages,
-    "embed_images": EmbedImages,
-    **{f"epochs.{name}": Epoching for name in ("demo", "nice", "official", "eegcvpr40")},
-    "image_corpora": dict[str, ImageCorpus],
-    "eeg_encoders": dict[str, EncoderExperiment],
-    "image_generation": dict[str, GenerationConfig],
-    "train_eeg_encoder": TrainEEGEncoder,
-    "train_structural_vae": TrainStructuralVAE,
-    "preprocess_events": PreprocessEvents,
-    "pretrain_ssmdp": PretrainSSMDP,
-    "cache_latents": CacheLatents,
-    "finetune_lft": FinetuneLFT,
-    "train_baselines": TrainBaselines,
-    "hardware": Hardware,
-    "backbones.base": BackboneVariant,
-    "latents.base": Latents,
+DEFAULT_IN_PAPER = {
+    "event_corpora": "corpora are the user's",
+    "image_corpora": "corpora are the user's",
+    "backbones": "the demo's variants are the paper's",
+    "latents": "the class's defaults are the paper's",
+    "ablations": "`eeg ablate` adds the rows",
+    "cache_latents": "what the cache costs, not what it holds",
+    "epochs": "entries are named after their papers",
+    "ingest_images": "the class's defaults are THINGS-EEG2's",
+    "embed_images": "the model of CLIP is the user's",
+    "eeg_encoders": "entries are the user's",
+    "image_generation": "entries are the user's",
+    "prepare_generator": "the pipeline of Stable Diffusion is the user's",
+    "train_structural_vae": "no profile of the image generators yet",
+    "train_condiffusion": "no profile of the image generators yet",
+    "train_controlnet": "no profile of the image generators yet",
+    "reconstruct": "no profile of the image generators yet",
 }
+"""Sections that the profile ``paper`` leaves as they are, and why."""
 
 
 def main(words):
@@ -55,6 +45,7 @@ def main(words):
 @pytest.fixture
 def params(tmp_path, monkeypatch):
     shutil.copy(PARAMS, tmp_path)
+    (tmp_path / "components").symlink_to(Path("components").resolve())
     monkeypatch.chdir(tmp_path)
     return tmp_path / "params.yaml"
 
@@ -63,14 +54,27 @@ def params(tmp_path, monkeypatch):
 def test_every_section_is_valid(params, profile):
     if profile:
         main(["profile", profile])
-    for name, cls in SECTIONS.items():
-        read(name, cls)
+    assert set(section_names()) == set(load())
+    for name in section_names():
+        read(name, section_type(name))
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_a_profile_says_something_of_every_section_that_it_does_not_leave(params, profile):
+    given = yaml.safe_load((PROFILES / f"{profile}.yaml").read_text())
+    assert set(given) | set(DEFAULT_IN_PAPER) == set(section_names())
+    assert not set(given) & set(DEFAULT_IN_PAPER)
+    before = {name: resolved(name) for name in section_names()}
+    main(["profile", profile])
+    # What stands at the default is the papers' already.
+    unchanged = {"ingest_events", "preprocess_events"}
+    assert {name for name in section_names() if resolved(name) != before[name]} == set(given) - unchanged
 
 
 def test_the_paper_profile_holds_the_papers_numbers(params):
     """EEGDM's settings as facts state them: backbone 5.93 M, LFT 6.90 M parameters, and their optimisation."""
     main(["profile", "paper"])
-    pretraining, lft = read("pretrain_ssmdp", PretrainSSMDP), read("finetune_lft", FinetuneLFT)
+    pretraining, lft = read("pretrain_ssmdp", PretrainSSMDP), read("finetune_lft", LFTTraining)
     assert (pretraining.optimisation.batch_size, pretraining.optimisation.max_epochs) == (108, 100)
     assert pretraining.optimisation.betas == (0.9, 0.999)
     assert pretraining.optimisation.learning_rate == 1e-4
@@ -93,17 +97,106 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == 6.90
 
 
+def _difference(before: str, after: str) -> list[str]:
+    """Lines that were taken out (-) and added (+)."""
+    lines = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
+    return [line.rstrip("\n") for line in lines if line[0] in "+-"]
+
+
+@pytest.mark.parametrize(
+    ("words", "difference"),
+    [
+        (["hardware.devices=2"], ["+   devices: 2"]),
+        (["matrix.seeds=[7]"], ["-   seeds: [0, 1]", "+   seeds: [7]"]),
+        (
+            ["hardware.accelerator=gpu"],
+            [
+                "-   accelerator: cpu            # cpu | gpu | auto",
+                "+   accelerator: gpu            # cpu | gpu | auto",
+            ],
+        ),
+        (["preprocess_events.scheduler=tcp://a:1"], ["+   scheduler: tcp://a:1"]),
+        (["cache_latents.batch_size=4"], ["- cache_latents: {}", "+ cache_latents: {batch_size: 4}"]),
+        (["train_controlnet.denoising.condition_dropout=0.2"], ["+   denoising: {condition_dropout: 0.2}"]),
+        (["train_eeg_encoder.align.temperature=5e-2"], ["+     temperature: 0.05"]),
+        (["preprocess_events.filtering.notch_hz=60"], ["-   filtering: {}", "+   filtering: {notch_hz: 60}"]),
+        (["latents.new={backbone: base, corpus: tuev}"], ["+   new: {backbone: base, corpus: tuev}"]),
+        (["hardware.accelerator=cpu"], []),
+    ],
+)
+def test_setting_a_field_changes_its_line_alone(params, words, difference):
+    before = params.read_text()
+    main(["set", *words])
+    assert _difference(before, params.read_text()) == difference
+
+
 def test_setting_a_field_keeps_the_comments(params):
     before = params.read_text()
     main(["set", "hardware.devices=2", "preprocess_events.scheduler=tcp://a:1", "matrix.seeds=[7]"])
     after = yaml.safe_load(params.read_text())
     assert after["hardware"]["devices"] == 2
     assert after["matrix"]["seeds"] == [7]
-    assert params.read_text().count("null") == before.count("null") - 1, "the address has taken the place of one"
     assert after["preprocess_events"]["scheduler"] == "tcp://a:1"
-    assert [line for line in before.splitlines() if line.startswith("#")] == [
-        line for line in params.read_text().splitlines() if line.startswith("#")
+    assert [re.findall("#.*", line) for line in before.splitlines() if "#" in line] == [
+        re.findall("#.*", line) for line in params.read_text().splitlines() if "#" in line
     ]
+
+
+def test_families_come_and_go_and_leave_the_file_as_it_was(params):
+    from eegdiffusion.commands.ablate import command as ablate
+
+    before = params.read_text()
+    ablate.main(["fusion", "rate", "--no-run"], standalone_mode=False)
+    added = _difference(before, params.read_text())
+    assert [line for line in added if line[0] == "-"] == ["- ablations: {}"]
+    assert len(load()["ablations"]) == len(added) - 2 - (len(load()["latents"]) - 1) > 4
+    ablate.main(["fusion", "rate", "--remove", "--no-run"], standalone_mode=False)
+    assert params.read_text() == before
+
+
+DOCUMENT = """\
+a:   # of a
+  b: 1   # one
+
+  # about c
+  c:
+    - 1
+    - 2   # two
+d: {e: 1,
+  f: [1, 2]}   # flow
+g:
+h: last"""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "removed", "expected"),
+    [
+        ("a.b", 2, False, DOCUMENT.replace("b: 1 ", "b: 2 ")),
+        ("a.c", [3], False, DOCUMENT.replace("c:\n    - 1\n    - 2   # two", "c: [3]   # two")),
+        ("a.x", {"y": 1}, False, DOCUMENT.replace("# two\n", "# two\n  x: {y: 1}\n")),
+        ("a.b", None, True, DOCUMENT.replace("  b: 1   # one\n", "")),
+        ("d.e", None, True, DOCUMENT.replace("{e: 1,\n  f", "{f")),
+        ("d.f", None, True, DOCUMENT.replace(",\n  f: [1, 2]", "")),
+        ("d.x.y", 1, False, DOCUMENT.replace("[1, 2]}", "[1, 2], x: {y: 1}}")),
+        ("g", None, False, DOCUMENT.replace("g:", "g: null")),
+        ("g.x", 1, False, DOCUMENT.replace("g:", "g: {x: 1}")),
+        ("h", "x: y", False, DOCUMENT.replace("last", "'x: y'")),
+        ("z", True, False, f"{DOCUMENT}\nz: true\n"),
+    ],
+)
+def test_only_what_changes_is_written(path, value, removed, expected):
+    after = changed(DOCUMENT, path.split("."), value, removed)
+    assert after == expected
+    yaml.safe_load(after)
+
+
+def test_a_file_with_anchors_is_refused_where_an_edit_would_change_two_places(params):
+    text = params.read_text().replace("control: {strength: 0.4}", "control: &c {strength: 0.4}", 1)
+    text = text.replace("control: {strength: 0.4}", "control: *c", 1)
+    params.write_text(text)
+    with pytest.raises(InputError, match="is written in a way that cannot be edited"), edit() as document:
+        document["reconstruct"]["control"] = {"strength": 0.5}
+    assert params.read_text() == text
 
 
 @pytest.mark.parametrize(
@@ -112,6 +205,14 @@ def test_setting_a_field_keeps_the_comments(params):
         (["hardware.devises=2"], "no such field"),
         (["hardware.devises=2"], "did you mean 'hardware.devices'"),
         (["nowhere.x=1"], "no such field"),
+        (["hardwre.devices=2"], "did you mean 'hardware.devices'"),
+        (["finetune_lft.optimisation.emma.beta=0.5"], "did you mean 'finetune_lft.optimisation.ema.beta'"),
+        (["latents.bsae.step=1"], "did you mean 'latents.base.step'"),
+        (["latents.base.stpe=1"], "did you mean 'latents.base.step'"),
+        (["hardware.devices=many"], "params.yaml: hardware.devices: Input should be a valid integer"),
+        (["hardware.devices=0"], "hardware.devices: Input should be greater than or equal to 1 (found 0)"),
+        (["hardware.nodes=2", "latents.new={backbone: base}"], "params.yaml: latents.new.corpus"),
+        (["train_baselines.optimisation.betas=[0.9, 1.5]"], "train_baselines.optimisation.betas.1"),
         (["hardware"], "section.field=value"),
     ],
 )
@@ -150,3 +251,14 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, tmp_pat
     (folder / "raw_eeg_training.npy").unlink()
     with pytest.raises(InputError, match="holds neither THINGS-EEG2's"):
         main(["corpora", "--things", str(tmp_path)])
+
+
+def test_the_schema_is_written_and_compared(params):
+    main(["schema"])
+    written = Path("params.schema.json").read_text()
+    main(["schema", "--check"])
+    Path("params.schema.json").write_text("{}")
+    with pytest.raises(InputError, match=r"params\.schema\.json: is not what the settings classes say"):
+        main(["schema", "--check"])
+    main(["schema"])
+    assert Path("params.schema.json").read_text() == written

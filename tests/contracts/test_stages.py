@@ -18,6 +18,7 @@ from eegdiffusion.commands.ablate import change
 from eegdiffusion.core.runtime import contract
 from eegdiffusion.core.runtime.closure import NEVER_DECIDES, code_folders, code_of, folder_of, is_code, module_file
 from eegdiffusion.core.runtime.settings import load
+from eegdiffusion.operations.configuration import sections
 from tests.contracts.field_uses import Uses
 
 STAGES = sorted(path.parent.name for path in Path("components").glob("*/component.yaml"))
@@ -133,18 +134,8 @@ def test_what_python_loads_is_declared(name, loaded):
 
 
 def _read_settings(name: str) -> dict[str, str]:
-    """Sections that a stage reads, with the class it reads them as: from its calls of ``run.settings``."""
-    sections = {}
-    for node in ast.walk(ast.parse(Path("components", name, "__main__.py").read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.settings":
-            section = name
-            if len(node.args) > 1:
-                argument = node.args[1]
-                section = ast.unparse(argument).strip("'\"") if isinstance(argument, ast.Constant) else None
-            if section is None:  # an f-string: what stands before its first value
-                section = argument.values[0].value + "*"
-            sections[section] = ast.unparse(node.args[0])
-    return sections
+    """Sections that a stage reads, with the class it reads them as."""
+    return {section: ast.unparse(kind) for section, kind in sections.read_by(name).items()}
 
 
 @pytest.mark.parametrize("name", STAGES)

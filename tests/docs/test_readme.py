@@ -44,12 +44,11 @@ def test_ci_runs_the_test_commands_of_the_readme():
 
 def test_settings_that_the_docs_name_exist():
     """Dotted names whose first part is a section of params.yaml are fields of it."""
-    from settings_reference import fields_of, sections_of
+    from settings_reference import fields_of, read_schema, sections_of
 
-    sections = sections_of(ROOT)
-    fields = {
-        f"{name}.{field.name}" for name, (node, path) in sections.items() for field in fields_of(node, path, ROOT)
-    }
+    schema = read_schema(ROOT)
+    sections = sections_of(schema)
+    fields = {f"{name}.{field.name}" for name, node in sections.items() for field in fields_of(node, schema)}
     heads = {name for name in sections if "." not in name}
     for name in FIELDS:
         if name.partition(".")[0] in heads:

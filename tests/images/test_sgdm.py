@@ -53,7 +53,7 @@ def batch(generator, items=4, channels=1):
 
 def trained(generator, teacher_forcing_fraction=0.5, **denoising):
     guide = Guide(make_controlnet(generator, 1), None, None)
-    settings = Denoising(condition_dropout=0.1, **denoising)
+    settings = Denoising(**{"condition_dropout": 0.1, "min_snr_gamma": None} | denoising)
     return ControlNetTraining(guide, generator, teacher_forcing_fraction, 5.0, settings, OPTIMISATION, 0)
 
 

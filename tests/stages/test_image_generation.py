@@ -63,7 +63,7 @@ def small(document: dict) -> None:
     generator["network"] |= {"widths": [16, 16], "groups": 4, "head_width": 8}
     generator["text_encoder"] = {"layers": 1, "heads": 2, "width": 16, "tokens": 8}
     vae = document["train_structural_vae"]
-    vae["vae"]["network"] |= {"latent_size": 4, "widths": [8, 8]}
+    vae["vae"]["network"] = {"latent_size": 4, "widths": [8, 8]}
     document["train_condiffusion"] |= {"draws": 1, "shown": 2, "sampling": QUICK}
     document["train_controlnet"] |= {"draws": 1, "shown": 2, "sampling": QUICK}
     document["reconstruct"] |= {"samples": 2, "sampling": QUICK}

@@ -41,7 +41,7 @@ def settings(path: Path, corpora: dict, side: int, epochs: int, encoder: str) ->
     document["ingest_images"]["validation_fraction"] = 0.15
     document["embed_images"]["structure_size"] = side
     section = document["train_structural_vae"]
-    section["vae"]["network"] |= {"latent_size": 8, "widths": [8, 16, 32]}
+    section["vae"]["network"] = {"latent_size": 8, "widths": [8, 16, 32]}
     section["vae"]["optimisation"] |= {"max_epochs": epochs, "batch_size": 8}
     sizes = {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [5, 15]}
     section["predictor"] |= {"encoder": encoder, "options": {} if encoder == "ridge" else sizes}

@@ -21,8 +21,11 @@ class Argument:
     """A command-line argument: one axis of the stage's matrix."""
 
     name: Name
+    """Name of the argument, without dashes."""
     type: Literal["String", "Integer"]
+    """Type of its values, by Kubeflow's names."""
     description: str
+    """What the argument chooses, for ``--help`` and the page of stages."""
 
 
 @settings
@@ -30,8 +33,11 @@ class Artifact:
     """An input or output. ``path`` may hold ``{argument}`` and ``${section.field}`` of ``params.yaml``."""
 
     name: Name
+    """Name by which the stage asks for the artifact."""
     path: str
+    """Path of the artifact; ``{argument}`` and ``${section.field}`` of ``params.yaml`` are filled in."""
     description: str
+    """What the artifact holds, for the page of stages."""
 
 
 @settings
@@ -39,12 +45,19 @@ class Contract:
     """What a stage is called, takes, makes and runs in."""
 
     name: Name
+    """Name of the stage, of its folder and of its Airflow task."""
     description: str
+    """What the stage does, in a sentence or two."""
     image: Literal["data", "train"]
+    """Container image that the stage runs in; ``data`` has no torch."""
     command: list[str]
+    """Words of the command that runs the stage."""
     arguments: Sequence[Argument] = ()
+    """Arguments of the command, which choose an item of the stage's matrix."""
     inputs: Sequence[Artifact] = ()
+    """Files and folders that the stage reads."""
     outputs: list[Artifact]
+    """Files and folders that the stage writes."""
     params: list[str]
     """Sections and fields of ``params.yaml`` that decide the result; those of :data:`.settings.RUN_SECTION` that are
     not listed say how the stage runs, and may change without a rerun."""

@@ -15,22 +15,22 @@ from eegdiffusion.core.runtime.settings import settings
 class Epoching:
     """How epochs are cut from continuous recordings: an entry of the section ``epochs``."""
 
-    channels: str | None
+    channels: str | None = None
     """Regular expression that the beginning of an electrode's name matches; null: all that the corpus's layout has."""
     tmin_s: float
     """Begin of an epoch in seconds from the onset of the image."""
     tmax_s: float
     """End of an epoch in seconds from the onset. MNE reads the sample at it too, and resampling to a lower rate
     loses it: it is never kept."""
-    baseline: bool
+    baseline: bool = True
     """Whether the mean of the samples up to the onset is subtracted."""
     rate_hz: Annotated[float, Gt(0)]
     """Sampling rate of the epochs in Hz, to which they are resampled."""
-    keep_from_s: float | None
+    keep_from_s: float | None = None
     """Drop the samples before this time, once the baseline is taken; null: none."""
-    whitening: Literal["none", "training", "training_and_test"]
+    whitening: Literal["none", "training", "training_and_test"] = "training"
     """Partitions whose noise covariance whitens an epoch (MVNN), session by session."""
-    covariance: Literal["epochs", "time"]
+    covariance: Literal["epochs", "time"] = "epochs"
     """Noise covariance over the samples of each epoch, or over the repetitions of an image at each time."""
     band: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] | None = None
     """Filter of the continuous recordings before epochs are cut, (low, high) in Hz; null: none."""

@@ -14,10 +14,15 @@ class Filtering:
     """Band-pass, notch, then resampling."""
 
     low_hz: Annotated[float, Gt(0)] = 0.1
+    """Lower edge of the band-pass filter in Hz."""
     high_hz: Annotated[float, Gt(0)] = 75.0
+    """Upper edge of the band-pass filter in Hz."""
     notch_hz: Annotated[float, Gt(0)] = 50.0
+    """Frequency of the power line in Hz, which a notch filter removes."""
     rate_hz: Annotated[float, Gt(0)] = 200.0
+    """Sampling rate in Hz to which the filtered signals are resampled."""
     resample_method: Literal["fft", "polyphase"] = "fft"
+    """MNE's method of resampling: by Fourier transform, or by a polyphase filter."""
 
 
 EEGDM = Filtering()

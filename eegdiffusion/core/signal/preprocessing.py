@@ -11,10 +11,13 @@ class Preprocessing:
     """From referential EEG in volts to windows of bipolar derivations."""
 
     filtering: Filtering
+    """Filters and sampling rate."""
     montage_sign: Literal["eegdm", "tuh"]
+    """Signs of derivations 11 to 13 (see :mod:`eegdiffusion.core.signal.montage`)."""
     window: int
-    """Samples in a window, at the rate of ``filtering``."""
+    """Number of samples in a window, at the rate of ``filtering``."""
     unit: str
+    """Unit of the windows that the model takes."""
     classes: list[str]
     """Names of the classes, in the order of the model's probabilities."""
     corpus: str

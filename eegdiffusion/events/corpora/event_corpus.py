@@ -24,9 +24,9 @@ class EventCorpus:
 class Ingestion:
     """Rules by which the recordings of a corpus are accepted and divided."""
 
-    max_bad_fraction: Annotated[float, Ge(0), Lt(1)]
+    max_bad_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Largest share of unusable recordings that ingestion leaves out; a larger one stops the run."""
-    validation_fraction: Annotated[float, Gt(0), Lt(1)]
+    validation_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Share of the training subjects whose recordings make up the validation split."""
-    split_seed: Annotated[int, Ge(0)]
+    split_seed: Annotated[int, Ge(0)] = 4523
     """Seed of the draw of the validation subjects."""

@@ -16,17 +16,20 @@ class Latents:
     """Folder of models/ssmdp that holds the backbone."""
     corpus: str
     """Entry of the section ``event_corpora`` whose event windows go through the backbone."""
-    step: Annotated[int, Ge(0)] | None
+    step: Annotated[int, Ge(0)] | None = 1
     """0-based diffusion step that conditions the backbone; null leaves the step out of the conditioning."""
-    noise: Literal["none", "scaled", "random"]
+    noise: Literal["none", "scaled", "random"] = "none"
     """What enters the backbone: the signal, the signal scaled as at that step, or that with the step's noise."""
-    kind: Literal["gate", "filter", "inter"]
-    statistic: Literal["std", "mean"]
-    codec: Literal["float32", "float16", "uint8"]
+    kind: Literal["gate", "filter", "inter"] = "gate"
+    """Activation of each backbone layer that is taken: its gate, its filter, or their product."""
+    statistic: Literal["std", "mean"] = "std"
+    """Statistic over time that pools an activation: standard deviation or mean."""
+    codec: Literal["float32", "float16", "uint8"] = "uint8"
     """How the cache stores a token; uint8 takes standard deviations only (see :mod:`~eegdiffusion.events.store`)."""
     rate: Annotated[float, Gt(0)] = 1.0
     """Sampling rate of the signals over the rate of training."""
     rate_convention: Literal["physical", "reference"] = "physical"
+    """How step sizes follow a ``rate`` other than 1: over the rate (physics), or times it (EEGDM's public code)."""
 
 
 def check_corpus(name: str, latents: Latents, corpus: str) -> None:

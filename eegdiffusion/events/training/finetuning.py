@@ -2,46 +2,17 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge, Gt, Le
 from lightning.pytorch.loggers import Logger
 
-from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.fit import Fitted, fit
-from eegdiffusion.core.training.settings import Count, Hardware, Optimisation, Positive
+from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.store.latent_cache import LatentCache
-
-
-@settings
-class LFTArchitecture:
-    """Sizes of the LFT; 6.90 M parameters at the paper's 16, 8, 8 on the paper's backbone."""
-
-    n_fusion: Positive
-    num_heads: Positive
-    encoder_blocks: Positive
-    fusion: Literal["cross_attention", "mean", "none"]
-    layers: list[Count] | None
-    """Layers of the backbone whose latents are used; null: all."""
-    token_scale: Annotated[float, Gt(0)]
-    """Factor on the tokens; 1 in the paper."""
-
-
-@settings
-class LFTTraining:
-    """What an LFT is trained on and how: the section ``finetune_lft``."""
-
-    latents: str
-    """Entry of the section ``latents``."""
-    corpus: str
-    """Entry of the section ``event_corpora`` that the latents are of."""
-    model: LFTArchitecture
-    label_smoothing: Annotated[float, Ge(0), Le(1)]
-    optimisation: Optimisation
+from eegdiffusion.events.training.finetuning_settings import LFTTraining
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Settings of the backbone, of its pretraining and of the EEG that it generates."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Gt
@@ -12,15 +13,15 @@ from eegdiffusion.core.training.settings import Count, Positive
 class BackboneArchitecture:
     """Sizes of the SSMDP; 5.93 M parameters at the paper's 128, 128, 20, 128, 512."""
 
-    d_model: Positive
+    d_model: Positive = 128
     """Width H of the network."""
-    d_state: Positive
+    d_state: Positive = 128
     """States of each S4D channel."""
-    n_layer: Positive
+    n_layer: Positive = 20
     """Number of layers."""
-    d_cond_embed: Positive
+    d_cond_embed: Positive = 128
     """Width of the embeddings of diffusion step and channel."""
-    d_cond: Positive
+    d_cond: Positive = 512
     """Width of the conditioning that is made of them."""
 
 
@@ -28,17 +29,17 @@ class BackboneArchitecture:
 class EEGSampling:
     """The EEG that the trained backbone generates for the report."""
 
-    seconds: Annotated[float, Gt(0)]
+    seconds: Annotated[float, Gt(0)] = 5.0
     """Length of each signal in seconds."""
-    channels: list[Count]
+    channels: list[Count] = field(default_factory=lambda: [0, 8, 16])
     """Montage indices of the channels that are generated."""
-    samples: Positive
+    samples: Positive = 8
     """Signals for each channel."""
-    sampler: Literal["ddpm", "ddim"]
+    sampler: Literal["ddpm", "ddim"] = "ddpm"
     """Sampler of the reverse process."""
-    ddim_steps: Positive
+    ddim_steps: Positive = 10
     """Steps that the sampler ``ddim`` walks."""
-    clip_sample: bool
+    clip_sample: bool = True
     """Whether each predicted clean signal is clipped to [-1, 1], diffusers' default, which cuts large waves."""
 
 

@@ -30,9 +30,9 @@ FLAT = 1e-6
 class RepetitionLimits:
     """Largest number of repetitions of an image that are kept of a session, for each partition."""
 
-    training: Annotated[int, Ge(1)]
+    training: Annotated[int, Ge(1)] = 2
     """Repetitions of a training image."""
-    test: Annotated[int, Ge(1)]
+    test: Annotated[int, Ge(1)] = 20
     """Repetitions of a test image."""
 
 

@@ -66,35 +66,37 @@ def seeds_of(experiment: EncoderExperiment, protocol: Protocol, seeds: list[int]
 class Align:
     """Contrastive alignment of an encoder with image features."""
 
-    average: Positive
+    average: Positive = 1
     """Number of repetitions of an image that are averaged into a training epoch."""
-    temperature: Annotated[float, Gt(0)]
+    temperature: Annotated[float, Gt(0)] = 0.07
     """Temperature of the contrastive loss to begin with; it is learned."""
-    mse_weight: Annotated[float, Ge(0), Lt(1)]
+    mse_weight: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Weight of the squared error to features that are not normalised, beside the contrastive loss."""
-    centre_features: bool
+    centre_features: bool = False
     """Whether the mean of the training images' features is subtracted."""
-    ridge_alphas: list[Annotated[float, Gt(0)]]
+    ridge_alphas: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.01, 0.1, 1.0, 10.0])
     """Penalties that the ridge regression chooses from, by the validation split."""
     optimisation: Optimisation
+    """Optimiser, its schedule and its stopping rule."""
 
 
 @settings
 class Classify:
     """Classification of epochs into concepts."""
 
-    classes: Positive | None
+    classes: Positive | None = None
     """Largest number of concepts, drawn at random; null: all."""
-    average: Positive
+    average: Positive = 1
     """Number of repetitions of an image that are averaged into an epoch."""
     optimisation: Optimisation
+    """Optimiser, its schedule and its stopping rule."""
 
 
 @settings
 class RetrievalTest:
     """Test of an aligned encoder by retrieval of the test images."""
 
-    repetitions: list[Positive]
+    repetitions: list[Positive] = field(default_factory=lambda: [1, 2, 5, 10, 20, 40, 80])
     """Numbers of repetitions that are averaged; what exceeds a subject's repetitions stands for all of them."""
-    draws: Positive
+    draws: Positive = 4
     """Number of averages of each image, of different repetitions."""

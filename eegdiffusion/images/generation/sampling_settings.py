@@ -13,7 +13,7 @@ Sampler = Literal["unipc", "ddim", "euler_ancestral", "ddpm"]
 class Sampling:
     """How images are sampled from noise."""
 
-    sampler: Sampler
+    sampler: Sampler = "unipc"
     """Sampler by its short name; ``unipc`` (arXiv:2302.04867) needs the fewest steps, ``euler_ancestral`` suits
     SDXL-Turbo."""
     steps: Annotated[int, Ge(1)]

@@ -15,11 +15,11 @@ LatentKind = Literal["spatial", "vector"]
 class StructuralVAESizes:
     """Sizes of the structural VAE."""
 
-    latent: LatentKind
+    latent: LatentKind = "spatial"
     """Kind of the latent: a grid whose side is the image's over 2^(number of widths), or a vector."""
-    latent_size: Positive
+    latent_size: Positive = 8
     """Channels of the grid, or length of the vector."""
-    widths: Annotated[list[Positive], MinLen(1)]
+    widths: Annotated[list[Positive], MinLen(1)] = field(default_factory=lambda: [16, 32, 64])
     """Channels at each halving of the image's side."""
 
 
@@ -27,9 +27,9 @@ class StructuralVAESizes:
 class VAELoss:
     """Weights of the structural VAE's loss: squared error of the image, structure, KL divergence."""
 
-    beta: Annotated[float, Ge(0)]
+    beta: Annotated[float, Ge(0)] = 4e-4
     """Weight of the KL divergence per latent unit."""
-    structure_weight: Annotated[float, Ge(0)]
+    structure_weight: Annotated[float, Ge(0)] = 0.05
     """Weight of the structure maps' loss, which is taken as a share of the mean field's."""
 
 
@@ -37,9 +37,9 @@ class VAELoss:
 class StructuralVAESettings:
     """Sizes, loss and training of the structural VAE."""
 
-    network: StructuralVAESizes
+    network: StructuralVAESizes = StructuralVAESizes()
     """Sizes of the network."""
-    loss: VAELoss
+    loss: VAELoss = VAELoss()
     """Weights of the loss."""
     optimisation: Optimisation
     """Optimiser and stopping rule of the VAE's training."""
@@ -49,19 +49,21 @@ class StructuralVAESettings:
 class StructurePredictorSettings:
     """What predicts the VAE's latents, and with them the structure, from EEG."""
 
-    encoder: str
+    encoder: str = "ridge"
     """EEG encoder of ``eegdiffusion.images.encoders.registry``; ``ridge`` is fitted to the latents, not trained."""
     options: dict[str, Any] = field(default_factory=dict)
     """Arguments of the encoder's class."""
-    width: Positive
+    width: Positive = 64
     """Number of the encoder's outputs, which a linear map takes to the latents."""
-    subject_layers: bool
+    subject_layers: bool = True
     """Whether each training subject has an input layer of its own."""
-    average: Positive
+    average: Positive = 1
     """Number of repetitions of an image that are averaged into a training epoch."""
-    structure_weight: Annotated[float, Ge(0)]
+    structure_weight: Annotated[float, Ge(0)] = 0.5
     """Weight of the structure's loss through the frozen decoder, beside the latents' squared error."""
-    ridge_alphas: Annotated[list[Annotated[float, Gt(0)]], MinLen(1)]
+    ridge_alphas: Annotated[list[Annotated[float, Gt(0)]], MinLen(1)] = field(
+        default_factory=lambda: [0.01, 0.03, 0.1, 0.3]
+    )
     """Penalties that ``ridge`` chooses from, by the validation split."""
     optimisation: Optimisation
     """Optimiser and stopping rule of the predictor's training."""

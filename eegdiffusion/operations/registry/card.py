@@ -13,12 +13,12 @@ from safetensors import safe_open
 
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.style import save_figures
-from eegdiffusion.core.runtime.settings import load, section
 from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import read_backbone
 from eegdiffusion.images.figures.model_figures import draw_model
+from eegdiffusion.operations.configuration.sections import resolved
 from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registry_config import SURROGATE, RegisteredModelConfig, TrainingResult
 
@@ -125,8 +125,8 @@ def _learning_curves(card: CardData, folders: Sequence[Path]) -> Figure:
 
 
 def _settings(name: str) -> str:
-    """Write a section of ``params.yaml`` as text, without what only says where the work is done."""
-    values = {key: value for key, value in section(load(), name).items() if key not in ("workers", "scheduler")}
+    """Write a section of ``params.yaml`` as text, defaults included, without what only says where the work is done."""
+    values = {key: value for key, value in resolved(name).items() if key not in ("workers", "scheduler")}
     return yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 

@@ -12,29 +12,27 @@ STIMULI = ("objects", "tangrams", "collection")
 
 @settings
 class SurrogateThings:
-    """How the corpora are made.
-
-    Attributes:
-        seed: of everything that is drawn.
-        subjects: how many.
-        concepts: training concepts, a drawing each.
-        exemplars: pictures of each training concept.
-        test_concepts: test concepts, one picture each.
-        test_repetitions: of a test picture in each of the four sessions.
-        tangrams, test_tangrams: figures of the tangram corpus.
-        pictures: of the collection that has no EEG.
-        sfreq: of the recordings, Hz; THINGS-EEG2 has 1000.
-        snr: image-specific part of a single response over the background, as standard deviations.
-    """
+    """How the corpora are made."""
 
     seed: Annotated[int, Ge(0)] = 20
+    """Seed of everything that is drawn."""
     subjects: Annotated[int, Ge(1)] = 3
+    """Number of subjects."""
     concepts: Annotated[int, Ge(4)] = 120
+    """Number of training concepts, for each of which a drawing is made."""
     exemplars: Annotated[int, Ge(1)] = 5
+    """Number of images of each training concept."""
     test_concepts: Annotated[int, Ge(2)] = 40
+    """Number of test concepts, with one image each."""
     test_repetitions: Annotated[int, Ge(1)] = 20
+    """Number of repetitions of a test image in each of the four sessions."""
     tangrams: Annotated[int, Ge(4)] = 60
+    """Number of training figures of the tangram corpus."""
     test_tangrams: Annotated[int, Ge(2)] = 20
+    """Number of test figures of the tangram corpus."""
     pictures: Annotated[int, Ge(1)] = 600
+    """Number of images of the collection that has no EEG."""
     sfreq: Annotated[float, Ge(200)] = 250.0
+    """Sampling rate of the recordings in Hz; THINGS-EEG2 has 1000."""
     snr: Annotated[float, Gt(0)] = 0.12
+    """Image-specific part of a single response over the background, as standard deviations."""

@@ -1,0 +1,21 @@
+"""Settings that no stage reads as a whole: the axes of the graph."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MinLen
+
+from eegdiffusion.core.runtime.settings import settings
+
+
+@settings
+class Matrix:
+    """Section ``matrix``: which items the stages of ``dvc.yaml`` run for."""
+
+    backbones: list[str]
+    """Entries of the section ``backbones`` that are pretrained, each one run of ``pretrain_ssmdp``."""
+    labels: Annotated[list[Literal["recorded", "shuffled"]], MinLen(1)]
+    """Labels that classifiers of EEG events are trained on; ``shuffled`` is a control that must score at chance."""
+    seeds: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
+    """Seeds of the trainings, at least one; tables show mean and standard deviation over them."""
+    baselines: list[Literal["sparcnet", "contrawr"]]
+    """Baselines of PyHealth that are trained on the same windows and splits."""
