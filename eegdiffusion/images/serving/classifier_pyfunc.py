@@ -18,9 +18,11 @@ class ConceptClassifier(mlflow.pyfunc.PythonModel):
     """Classifies epochs (n, electrodes, samples) as the epoch store has them; returns probabilities (n, classes)."""
 
     def load_context(self, context) -> None:
+        """Read encoder and scale from the model's artifacts."""
         self.loaded = encoder_pyfunc.Loaded(context.artifacts)
 
     def predict(self, context, model_input, params=None):
+        """Return the probabilities (n, classes) of the concepts, for epochs (n, electrodes, samples)."""
         return self.loaded(model_input).softmax(-1).numpy()
 
 
