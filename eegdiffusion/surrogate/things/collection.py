@@ -1,4 +1,4 @@
-"""Pictures without EEG, for a small image generator to learn from: drawings that the corpus of objects does not use."""
+"""Images without EEG, for a small image generator to learn from: drawings that the corpus of objects does not use."""
 
 from pathlib import Path
 
@@ -10,11 +10,20 @@ from eegdiffusion.surrogate.things import objects, scenes
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
 SIZE = 112
-"""Side of a picture in pixels: small generators make smaller ones."""
+"""Side of an image in pixels: small generators make smaller ones."""
 
 
 def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Write the pictures below a folder, the drawings in turn."""
+    """Write the images below a folder, scenes of each drawing in turn.
+
+    Args:
+        root: folder to make.
+        cache: folder of downloads.
+        options: settings of the corpora.
+
+    Raises:
+        InputError: the corpus of objects leaves no drawing.
+    """
     names = scenes.emoji_concepts()
     # The corpus's concepts are the first of this order; see ``objects.draw_images``.
     order = np.random.default_rng([options.seed, 1]).permutation(len(names))

@@ -96,14 +96,29 @@ _KINDS = ("img_concepts", "img_concepts_THINGS", "img_files")
 
 
 def session_trials(images: np.ndarray, repetitions: int, rng: np.random.Generator) -> np.ndarray:
-    """Order the trials of a session: every image so many times, and a catch trial (-1) in each sequence."""
+    """Order the trials of a session at random, with a catch trial in the middle of each sequence.
+
+    Args:
+        images: (n,) rows of the images that the session shows.
+        repetitions: number of trials of each image.
+        rng: source of the order.
+
+    Returns:
+        (trials,) row of the image of each trial, -1 for a catch trial.
+    """
     order = rng.permutation(np.repeat(images, repetitions))
     catch_positions = np.arange(SEQUENCE // 2, len(order) + 1, SEQUENCE)
     return np.insert(order, catch_positions, -1)
 
 
 def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Write the corpus below a folder."""
+    """Write the corpus of objects in the layout of THINGS-EEG2's raw data.
+
+    Args:
+        root: folder to make.
+        cache: folder of downloads.
+        options: settings of the corpora.
+    """
     rng = np.random.default_rng([options.seed, 1])
     images, training = draw_images(cache, options, rng)
     write_images(root / "image_set", images, training)

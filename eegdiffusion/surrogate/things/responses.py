@@ -64,7 +64,7 @@ def resting_background(source: Source, sfreq: float) -> Background:
     missing = [name for name in CHANNELS if name not in source.electrodes]
     names = [*source.electrodes, *missing]
     parts = []
-    for signals in source.rest.values():
+    for signals in source.resting.values():
         low = mne.filter.filter_data(
             signals, source.sfreq, HIGH_PASS_HZ, 0.4 * min(sfreq, source.sfreq), verbose="ERROR"
         )
@@ -79,9 +79,17 @@ def resting_background(source: Source, sfreq: float) -> Background:
 
 
 def background_stretch(background: Background, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Take a stretch at random: (63, samples) microvolts, half of them backwards, half of them left for right.
+    """Take a stretch of the background at random, half of the time backwards, half of the time left for right.
 
-    There is less real EEG than a subject's sessions last, so that stretches overlap; sensor noise is each one's own.
+    There is less real EEG than a subject's sessions last, so that stretches overlap; each has sensor noise of its own.
+
+    Args:
+        background: real EEG at rest.
+        samples: length of the stretch.
+        rng: source of the stretch and of the sensors' noise.
+
+    Returns:
+        (63, samples) microvolts.
     """
     part = background.parts[rng.integers(len(background.parts))]
     start = rng.integers(part.shape[1])

@@ -57,7 +57,16 @@ def _draw(typeface: ImageFont.FreeTypeFont, character: str) -> Image.Image | Non
 
 
 def draw_scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> Image.Image:
-    """Put a drawing into a scene: (size, size) RGB."""
+    """Put a drawing into a scene: turned, scaled and tinted, on a soft ground.
+
+    Args:
+        drawing: RGBA drawing.
+        rng: source of all that varies.
+        size: side of the scene in pixels.
+
+    Returns:
+        (size, size) RGB image.
+    """
     ground = _ground(rng, size)
     turned = drawing.rotate(rng.uniform(-25, 25), Image.Resampling.BICUBIC, expand=True)
     if rng.random() < 0.5:
@@ -74,7 +83,7 @@ def draw_scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE)
 
 
 def _ground(rng: np.random.Generator, size: int) -> Image.Image:
-    """A soft two-colour gradient with blurred blots."""
+    """Draw a soft two-colour gradient with blurred blots: (size, size) RGB."""
     first, last = (
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.45), rng.uniform(0.55, 1.0))) for _ in range(2)
     )
@@ -137,14 +146,14 @@ def _axes(piece: np.ndarray) -> np.ndarray:
 
 
 def _apart(piece: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two convex pieces do not overlap (separating axes); edges may touch."""
+    """Tell whether two convex pieces do not overlap (separating axes); edges may touch."""
     axes = np.concatenate([_axes(piece), _axes(other)])
     first, second = piece @ axes.T, other @ axes.T
     return bool(np.any(np.maximum(first.min(0) - second.max(0), second.min(0) - first.max(0)) > -1e-6))
 
 
 def _touches(piece: np.ndarray, placed: dict[int, np.ndarray]) -> bool:
-    """Whether an edge of the piece lies along one of the others', for half a unit or more."""
+    """Tell whether an edge of the piece lies along one of the others', for half a unit or more."""
     for other in placed.values():
         for a, b in zip(piece, np.roll(piece, -1, axis=0), strict=True):
             along = (b - a) / np.linalg.norm(b - a)

@@ -21,7 +21,13 @@ REPETITIONS = {"training": 2, "test": 20}
 
 
 def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Write the corpus below a folder."""
+    """Write the corpus of tangrams in this project's layout for Kilogram with EEG.
+
+    Args:
+        root: folder to make.
+        cache: folder of downloads.
+        options: settings of the corpora.
+    """
     rng = np.random.default_rng([options.seed, 3])
     folder = root / "tangrams-svg"
     folder.mkdir(parents=True)
@@ -52,7 +58,13 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
 
 
 def write_edf(path: Path, signals: np.ndarray, sfreq: float) -> None:
-    """Write (63, samples) microvolts, whole seconds, as a 16-bit EDF of 0.1 microvolts a bit."""
+    """Write signals as a 16-bit EDF of 0.1 microvolts a bit.
+
+    Args:
+        path: file to write.
+        signals: (63, samples) microvolts, whole seconds long.
+        sfreq: sampling rate in Hz.
+    """
     bits = np.iinfo(np.int16)
     rows = [
         edfio.EdfSignal(
