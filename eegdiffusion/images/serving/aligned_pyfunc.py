@@ -11,7 +11,7 @@ from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    """Return files, signature and input example of a folder that train_eeg_encoder wrote."""
     artifacts, signature, example = encoder_pyfunc.encoder_artifacts(folder)
     return artifacts | {"target": folder / FILE}, signature, example
 

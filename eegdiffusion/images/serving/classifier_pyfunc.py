@@ -10,7 +10,7 @@ from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    """Return files, signature and input example of a folder that train_eeg_encoder wrote."""
     return encoder_pyfunc.encoder_artifacts(folder)
 
 

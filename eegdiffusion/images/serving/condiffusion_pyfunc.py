@@ -15,7 +15,7 @@ from eegdiffusion.images.serving import encoder_pyfunc, image_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_condiffusion wrote.
+    """Return files, signature and input example of a folder that train_condiffusion wrote.
 
     The generator and the classifier go into the model as well; a pipeline that the user gave stays where it is.
     """

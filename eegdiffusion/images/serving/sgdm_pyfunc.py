@@ -20,7 +20,7 @@ SEMANTICS, STRUCTURE, RIDGE = "semantics_only", "structure_only", "ridge"
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_controlnet wrote.
+    """Return files, signature and input example of a folder that train_controlnet wrote.
 
     The generator goes into the model as well; a pipeline that the user gave stays where it is.
     """

@@ -15,7 +15,7 @@ from eegdiffusion.images.structure.structure_maps import CHANNELS
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_structural_vae wrote."""
+    """Return files, signature and input example of a folder that train_structural_vae wrote."""
     example = read_input_example(folder)
     config = StructuralVAE.load_config(folder / PREDICTOR / VAE)
     side, channels = config["image_size"], CHANNELS[config["structure"]]
