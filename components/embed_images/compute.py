@@ -21,7 +21,7 @@ SIZE = 224
 
 @dataclass(frozen=True)
 class EmbeddedImages:
-    """What was computed of a corpus's images.
+    """A corpus's images whose features and structure maps are written.
 
     Attributes:
         present: number of images that have a file.

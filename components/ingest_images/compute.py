@@ -28,10 +28,10 @@ READERS = tuple(module.__name__ for module in (bids_eeg, eegcvpr40, things_eeg2)
 
 @dataclass(frozen=True)
 class IngestedCorpus:
-    """What was written of a corpus.
+    """A corpus whose epoch store is written.
 
     Attributes:
-        description: of the epoch store.
+        description: what ``store.json`` of the epoch store says.
         index: a row for each epoch.
         images: a row for each image.
         subjects: names of the subjects.

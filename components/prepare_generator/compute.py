@@ -24,7 +24,7 @@ from eegdiffusion.images.generation.previews import write_previews
 
 @dataclass(frozen=True)
 class PreparedGenerator:
-    """What the stage made.
+    """A prepared generator.
 
     Attributes:
         facts: what ``metrics.json`` says.
@@ -92,7 +92,14 @@ def compute(
 
 
 def encode_images(generator: Generator, store: EpochStore, known: np.ndarray, path: Path) -> None:
-    """Write the latents of those images of a store that have a file, (images,) bool."""
+    """Encode the images of a store and write their latents.
+
+    Args:
+        generator: generator whose autoencoder encodes.
+        store: epoch store of the corpus.
+        known: (images,) bool, which images have a file.
+        path: folder to make.
+    """
     encoding = Encoding(
         store.description.fingerprint,
         weights_digest(generator.vae),

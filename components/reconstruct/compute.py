@@ -71,7 +71,16 @@ class SystemImages:
 
 
 def sgdm_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> SystemImages:
-    """Load SGDM and open the epochs of all subjects that saw a test image."""
+    """Load SGDM and open the epochs of all subjects that saw a test image.
+
+    Args:
+        inputs: what the stage reads.
+        settings: settings of the stage.
+        device: device to compute on.
+
+    Returns:
+        the epochs, and the images of all arms, which are made as they are asked for.
+    """
     store, average = inputs.store, settings.repetitions or ALL
     test = inputs.latents.known & (store.images["split"] == "test").to_numpy()
     subjects = sorted(store.index["subject"].unique())
@@ -83,7 +92,16 @@ def sgdm_system(inputs: ReconstructionInputs, settings: Reconstruct, device: tor
 
 
 def condiffusion_system(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device) -> SystemImages:
-    """Load EEG-ConDiffusion and open the test epochs of its classifier."""
+    """Load EEG-ConDiffusion and open the test epochs of its classifier.
+
+    Args:
+        inputs: what the stage reads.
+        settings: settings of the stage.
+        device: device to compute on.
+
+    Returns:
+        the epochs, and the images of all arms, which are made as they are asked for.
+    """
     classifier = open_classifier(inputs.classifier, inputs.store, inputs.latents.known)
     epochs = classifier.pairs.part("test", settings.repetitions or ALL, draws=1, as_stored=True)
     pipeline = load_pipeline(inputs.condiffusion, inputs.generator, inputs.classifier / ENCODER, inputs.classifier)

@@ -32,7 +32,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class TrainedConDiffusion:
-    """What the stage made.
+    """A trained EEG-ConDiffusion.
 
     Attributes:
         metrics: mean losses by condition, and the gain of the right EEG.

@@ -70,7 +70,7 @@ class ControlNetInputs:
 
 @dataclass(frozen=True)
 class TrainedControlNet:
-    """What the stage made.
+    """A trained ControlNet.
 
     Attributes:
         metrics: mean losses by condition, and the gain of the right EEG.

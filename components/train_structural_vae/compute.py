@@ -29,7 +29,7 @@ from eegdiffusion.images.structure.structured_images import cached_images
 
 @dataclass(frozen=True)
 class TrainedStructuralVAE:
-    """What the stage made.
+    """A trained structural VAE with its predictor.
 
     Attributes:
         metrics: scores on the test images.

@@ -14,9 +14,6 @@ PACKAGES = ("components", "eegdiffusion", "dags")
 REFUSED = frozenset({"found", "made", "told", "there", "one", "rest"})
 """Words that say how a value came about, and nothing of what it is."""
 
-NOT_YET = ("eegdiffusion/images/",)
-"""Folders whose variables are still to be renamed."""
-
 EVERYWHERE = frozenset({"__init__", "__main__", "settings", "compute"})
 """Modules that each folder of a kind has."""
 
@@ -49,7 +46,6 @@ def test_variables_name_the_thing():
     refused = [
         f"{path}:{line}: {name}"
         for path in modules(*PACKAGES)
-        if not path.as_posix().startswith(NOT_YET)
         for line, name in bound_names(path.read_text())
         if name in REFUSED
     ]

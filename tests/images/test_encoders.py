@@ -90,7 +90,8 @@ def test_a_fresh_layer_of_subjects_changes_nothing():
     x = torch.randn(2, 5, 7)
     for unseen in ("mean", "identity"):
         layer = SubjectLayer(4, 5, unseen)
-        assert torch.allclose(layer(x, torch.tensor([1, -1])), x) and torch.allclose(layer(x, None), x)
+        assert torch.allclose(layer(x, torch.tensor([1, -1])), x)
+        assert torch.allclose(layer(x, None), x)
     with pytest.raises(InputError, match="unseen: must be one of mean, identity"):
         SubjectLayer(4, 5, "other")
 
@@ -114,10 +115,12 @@ def test_eegconvnet_has_the_shapes_of_its_paper():
         "tokens": (77, 1, 768),
     }
     assert model.condition(x).shape == (2, 77, 768)
-    assert model.spatial[0].groups == 32 and model.temporal[0].kernel_size == (1, 64)
+    assert model.spatial[0].groups == 32
+    assert model.temporal[0].kernel_size == (1, 64)
     counted = {name: sum(p.numel() for p in layer.parameters()) for name, layer in layers.items()}
     assert counted["temporal convolution"] == 32 * 64 + 32
-    assert counted["projection"] == 7 * 768 + 768 and counted["tokens"] == 128 * 77 + 77
+    assert counted["projection"] == 7 * 768 + 768
+    assert counted["tokens"] == 128 * 77 + 77
     assert sum(p.numel() for p in model.classifier.parameters()) == 77 * 768 * 40 + 40
 
 
@@ -151,7 +154,7 @@ def test_ridge_is_scikit_learns(epochs):
 
 
 def test_what_is_misspelt_is_named():
-    with pytest.raises(InputError, match="encoder: must be one of spatiotemporal, .* 'other'"):
+    with pytest.raises(InputError, match=r"encoder: must be one of spatiotemporal, .* 'other'"):
         build_encoder("other")
     with pytest.raises(InputError, match=r"encoder eegnet: options: must be among n_chans.*\(found kernels\)"):
         build_encoder("eegnet", kernels=[3])
@@ -186,7 +189,8 @@ def test_the_ridge_penalty_is_the_best_of_the_validation():
     selected = select_ridge(
         eeg[train], targets[train], eeg[validation], list(losses), lambda p: np.square(p - targets[validation]).mean()
     )
-    assert selected.alpha == min(losses, key=losses.get) and selected.loss == losses[selected.alpha]
+    assert selected.alpha == min(losses, key=losses.get)
+    assert selected.loss == losses[selected.alpha]
     with torch.inference_mode():
         encoded = selected.encoder(torch.from_numpy(eeg[validation])).numpy()
     assert np.square(encoded - targets[validation]).mean() == pytest.approx(selected.loss, rel=1e-4)
@@ -204,7 +208,8 @@ def test_weights_that_were_saved_with_two_parts_to_a_residual_block_are_loaded(t
         for place, part in enumerate(("first.0", "first.1", None, "second.0", "second.1")):
             name = name.replace(f".layers.{place}.", f".{part}.")
         earlier[name] = values
-    assert "residual.2.second.1.running_mean" in earlier and not any(".layers." in name for name in earlier)
+    assert "residual.2.second.1.running_mean" in earlier
+    assert not any(".layers." in name for name in earlier)
     save_file(earlier, path, metadata={"format": "pt"})
     x = torch.randn(2, 16, 64)
     with torch.inference_mode():
@@ -214,7 +219,7 @@ def test_weights_that_were_saved_with_two_parts_to_a_residual_block_are_loaded(t
 def test_a_base_or_an_unknown_size_is_refused():
     with pytest.raises(TypeError, match="is a base"):
         EEGEncoder()
-    with pytest.raises(TypeError, match="sizes must be among n_chans, .*found n_channels"):
+    with pytest.raises(TypeError, match=r"sizes must be among n_chans, .*found n_channels"):
 
         class Misspelt(EEGEncoder, n_channels=3):
             pass

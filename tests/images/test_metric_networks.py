@@ -108,9 +108,11 @@ def test_clip_is_named_by_its_config(tmp_path):
         tmp_path / "clip"
     )
     _, network = _load(clip=str(tmp_path / "clip"))
-    assert network.name == "CLIP ViT of width 16, patch 8, 12 wide" and network.side == 32
+    assert network.name == "CLIP ViT of width 16, patch 8, 12 wide"
+    assert network.side == 32
     assert network.outputs(scenes(5))["embedding"].shape == (5, 12)
-    assert clip_variant(1024, 14, 768) == "ViT-L/14, 768 wide" and clip_variant(1280, 14, 1024).startswith("ViT-H/14")
+    assert clip_variant(1024, 14, 768) == "ViT-L/14, 768 wide"
+    assert clip_variant(1280, 14, 1024).startswith("ViT-H/14")
 
 
 def test_safetensors_are_read(tmp_path):

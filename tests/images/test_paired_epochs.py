@@ -24,7 +24,7 @@ def test_protocols():
         assert all(not set(fold.train) & set(fold.test) for fold in folds(protocol, SUBJECTS))
         with pytest.raises(InputError, match="needs two or more subjects"):
             folds(protocol, ["sub-01"])
-    with pytest.raises(InputError, match="subjects: must be among .* sub-09"):
+    with pytest.raises(InputError, match=r"subjects: must be among .* sub-09"):
         folds("within", SUBJECTS, ["sub-09"])
 
 
@@ -38,21 +38,29 @@ def images(shared: bool) -> pandas.DataFrame:
 def test_classes_take_the_corpuss_split_where_concepts_are_shared():
     table = images(shared=True)
     found = classes_of(table, None, 0)
-    assert found.names == ["c0", "c1", "c2", "c3"] and "corpus's own" in found.rule
-    assert (found.split == table["split"]).all() and (found.label >= 0).all()
+    assert found.names == ["c0", "c1", "c2", "c3"]
+    assert "corpus's own" in found.rule
+    assert (found.split == table["split"]).all()
+    assert (found.label >= 0).all()
     fewer = classes_of(table, 2, 0)
     used = fewer.label >= 0
-    assert len(fewer.names) == 2 and set(table["concept"][used]) == set(fewer.names)
-    assert (fewer.split[used] == table["split"][used]).all() and (fewer.split[~used] == "").all()
+    assert len(fewer.names) == 2
+    assert set(table["concept"][used]) == set(fewer.names)
+    assert (fewer.split[used] == table["split"][used]).all()
+    assert (fewer.split[~used] == "").all()
 
 
 def test_classes_hold_out_exemplars_where_test_concepts_are_others():
     table = images(shared=False)
     found = classes_of(table, 3, 1)
-    assert len(found.names) == 3 and (found.label[-4:] == -1).all()
+    assert len(found.names) == 3
+    assert (found.label[-4:] == -1).all()
     counts = pandas.crosstab(found.label[found.label >= 0], found.split[found.label >= 0])
-    assert (counts["test"] == 1).all() and (counts["validation"] == 1).all() and (counts["train"] == 3).all()
-    assert (classes_of(table, 3, 1).split == found.split).all() and found.names == sorted(found.names)
+    assert (counts["test"] == 1).all()
+    assert (counts["validation"] == 1).all()
+    assert (counts["train"] == 3).all()
+    assert (classes_of(table, 3, 1).split == found.split).all()
+    assert found.names == sorted(found.names)
     with pytest.raises(InputError, match="needs three images"):
         classes_of(table.iloc[::5], None, 0)
 
@@ -60,15 +68,19 @@ def test_classes_hold_out_exemplars_where_test_concepts_are_others():
 def test_identity_is_of_the_content():
     table = pandas.DataFrame({"sha256": ["a", "b", None, "a", None]})
     found = identities(table)
-    assert found[0] == found[3] and len(set(found.tolist())) == 4
+    assert found[0] == found[3]
+    assert len(set(found.tolist())) == 4
 
 
 def test_the_control_draws_any_pairing_alike_and_stays_within_splits():
     groups = np.array(["train"] * 50 + ["validation"] * 7 + ["test"])
     values = np.arange(58)
     found = permuted(values, groups, 3)
-    assert sorted(found) == sorted(values) and found[57] == 57 and (groups[found] == groups).all()
-    assert (permuted(values, groups, 4) != found).any() and (permuted(values, groups, 3) == found).all()
+    assert sorted(found) == sorted(values)
+    assert found[57] == 57
+    assert (groups[found] == groups).all()
+    assert (permuted(values, groups, 4) != found).any()
+    assert (permuted(values, groups, 3) == found).all()
     kept = [(permuted(values, groups, seed)[:50] == values[:50]).sum() for seed in range(400)]
     assert abs(np.mean(kept) - 1) < 4 / 20, "a uniform permutation keeps one place on average, sd 1"
 
@@ -81,7 +93,9 @@ def test_the_filter_is_scipys_and_keeps_its_band():
     expected = sosfiltfilt(butter(4, (14, 70), "bandpass", fs=sfreq, output="sos"), eeg, padlen=18)
     assert np.allclose(eeg @ operator, expected, atol=1e-4)
     power = (eeg @ operator)[0].std(1) / eeg[0].std(1)
-    assert power[1] > 0.95 and power[0] < 0.1 and power[2] < 0.4
+    assert power[1] > 0.95
+    assert power[0] < 0.1
+    assert power[2] < 0.4
     with pytest.raises(InputError, match="half the sampling rate, 50 Hz"):
         band_operator(5, 95, 100.0, 100)
 
@@ -92,6 +106,8 @@ def test_the_scale_is_that_of_the_training_epochs(tmp_path):
     for band in (None, (5.0, 40.0)):
         found = fit_input(eeg, 200.0, band)
         scaled = found(eeg)
-        assert np.allclose(scaled.mean((0, 2)), 0, atol=1e-3) and np.allclose(scaled.std((0, 2))[:3], 1, atol=1e-3)
+        assert np.allclose(scaled.mean((0, 2)), 0, atol=1e-3)
+        assert np.allclose(scaled.std((0, 2))[:3], 1, atol=1e-3)
         found.save(tmp_path)
-        assert EpochInput.load(tmp_path) == found and np.array_equal(EpochInput.load(tmp_path)(eeg), scaled)
+        assert EpochInput.load(tmp_path) == found
+        assert np.array_equal(EpochInput.load(tmp_path)(eeg), scaled)

@@ -165,8 +165,10 @@ def test_a_paired_difference_knows_its_sign():
     first[images == 11] = 0.5
     found = paired_difference(first, np.full(24, 0.5), images)
     # 9 images above, 2 below, one the same: p = 2 (1 + 11 + 55) / 2^11.
-    assert (found.above, found.below) == (9, 2) and found.p_sign == pytest.approx(2 * 67 / 2048)
-    assert found.mean == pytest.approx((9 - 2) / 24) and found.low < found.mean < found.high
+    assert (found.above, found.below) == (9, 2)
+    assert found.p_sign == pytest.approx(2 * 67 / 2048)
+    assert found.mean == pytest.approx((9 - 2) / 24)
+    assert found.low < found.mean < found.high
     assert found == paired_difference(first, np.full(24, 0.5), images)
     same = paired_difference(first, first, images)
     assert (same.mean, same.low, same.high, same.p_sign, same.excludes_zero) == (0, 0, 0, 1, False)

@@ -35,7 +35,8 @@ def test_the_permutation_test_is_exact_and_finds_what_is_there():
     for _ in range(200):
         scores = _scores(rng, rng.standard_normal((20, WIDTH, WIDTH))).mean(1)
         p.append(permutation_p(scores[:1], scores[1:]))
-    assert np.mean(np.array(p) <= 0.1) == pytest.approx(0.1, abs=0.05) and min(p) >= 1 / 20
+    assert np.mean(np.array(p) <= 0.1) == pytest.approx(0.1, abs=0.05)
+    assert min(p) >= 1 / 20
     right = _scores(rng, np.eye(WIDTH)[None] + 0.3 * rng.standard_normal((2, WIDTH, WIDTH))).mean(1)
     controls = _scores(rng, rng.standard_normal((19, WIDTH, WIDTH))).mean(1)
     assert permutation_p(right, controls) == pytest.approx(1 / 20)
@@ -43,8 +44,8 @@ def test_the_permutation_test_is_exact_and_finds_what_is_there():
 
 
 def test_one_training_has_no_interval():
-    assert over_trainings(np.array([0.4])).mean == 0.4 and np.isnan(over_trainings(np.array([0.4])).low)
+    assert over_trainings(np.array([0.4])).mean == 0.4
+    assert np.isnan(over_trainings(np.array([0.4])).low)
     score = over_trainings(np.array([0.4, 0.5, 0.6]))
-    assert score.mean == pytest.approx(0.5) and score.high - score.mean == pytest.approx(
-        4.3027 * 0.1 / 3**0.5, rel=1e-4
-    )
+    assert score.mean == pytest.approx(0.5)
+    assert score.high - score.mean == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)

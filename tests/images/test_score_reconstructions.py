@@ -87,12 +87,17 @@ def test_controls_are_at_chance(scores):
         assert scores.score("shuffled_eeg", metric).mean < 0.8
     assert scores.score("shuffled_eeg", "pixcorr").mean < 0.6
     found = scores.difference("full", "zeroed_eeg", "lite0")
-    assert found.mean == pytest.approx(0.5) and found.low > 0.2 and found.excludes_zero and found.below == 0
+    assert found.mean == pytest.approx(0.5)
+    assert found.low > 0.2
+    assert found.excludes_zero
+    assert found.below == 0
 
 
 def test_samples_are_scored_one_by_one(scores, arms, items, networks):
     rows = scores.values.query("arm == 'ridge' and metric == 'lite0'")
-    assert len(rows) == 32 and scores.samples("ridge") == 2 and scores.samples("full") == 1
+    assert len(rows) == 32
+    assert scores.samples("ridge") == 2
+    assert scores.samples("full") == 1
     alone = score_reconstructions(arms[0], {"ridge": arms[1]["ridge"][:, 1:]}, items, networks, CONTEXT).items(
         "ridge", "lite0"
     )
@@ -114,7 +119,9 @@ def test_subjects_are_compared_within_themselves(scores, arms, items, networks):
 def test_every_number_stands_with_what_it_was_measured_with(scores, tmp_path):
     scores.write(tmp_path / "scores")
     found = read_scores(tmp_path / "scores")
-    assert found.context == CONTEXT and found.metrics == scores.metrics and found.picture == (64, 64)
+    assert found.context == CONTEXT
+    assert found.metrics == scores.metrics
+    assert found.picture == (64, 64)
     pandas.testing.assert_frame_equal(found.values, scores.values)
     pandas.testing.assert_frame_equal(found.sets, scores.sets)
     assert (found.arms, found.subjects, found.images) == (scores.arms, SUBJECTS, IMAGES)
@@ -123,12 +130,14 @@ def test_every_number_stands_with_what_it_was_measured_with(scores, tmp_path):
     measured = set(scores.values["metric"]) | set(scores.sets["metric"])
     assert measured == set(scores.metrics)
     for metric in scores.metrics.values():
-        assert metric.side and (metric.network is None) == (metric.layer is None)
+        assert metric.side
+        assert (metric.network is None) == (metric.layer is None)
         if metric.kind in ("two_way", "correlation_distance", "n_way") and metric.network:
             assert metric.baseline in measured
-    assert scores.metrics["lite0_middle"].layer == "block 5 of 16" and scores.metrics["pixcorr"].side == 425
-    with pytest.raises(InputError, match=r"sets.parquet: no such file"):
-        (tmp_path / "scores/sets.parquet").unlink()
+    assert scores.metrics["lite0_middle"].layer == "block 5 of 16"
+    assert scores.metrics["pixcorr"].side == 425
+    (tmp_path / "scores/sets.parquet").unlink()
+    with pytest.raises(InputError, match=r"sets\.parquet: no such file"):
         read_scores(tmp_path / "scores")
 
 
@@ -153,7 +162,9 @@ def test_bad_input_is_refused(arms, items, networks):
 
 def test_items_are_drawn_at_random_and_no_image_twice(items):
     rows = drawn_items(items, 6)
-    assert len(rows) == 6 and items.iloc[rows]["image"].nunique() == 6 and list(rows) == sorted(rows)
+    assert len(rows) == 6
+    assert items.iloc[rows]["image"].nunique() == 6
+    assert list(rows) == sorted(rows)
     assert not np.array_equal(rows, drawn_items(items, 6, seed=1))
     assert len(drawn_items(items, 100)) == 16
 

@@ -158,7 +158,8 @@ def test_sampling_begins_from_a_picture(generator, sampler):
 
     whole, steps = run()
     again, _ = run(start=start, strength=1.0)
-    assert torch.equal(whole, again) and len(steps) == 10
+    assert torch.equal(whole, again)
+    assert len(steps) == 10
     found, late = run(start=start, strength=0.4)
     assert late == steps[6:], "the first steps are left out"
     assert (found - start).abs().mean() < 0.25 * start.abs().mean()
@@ -169,16 +170,19 @@ def test_layers_that_the_unet_does_not_have_learn_faster(generator):
     groups = parameter_groups(module.model, 1e-3, 0.1, module.rate_factor)
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
     fast = {name for name, p in module.model.named_parameters() if rates[id(p)] == pytest.approx(5e-3)}
-    assert len(rates) == len(list(module.model.parameters())) and 0 < len(fast) < len(rates)
+    assert len(rates) == len(list(module.model.parameters()))
+    assert 0 < len(fast) < len(rates)
     assert all(".controlnet_" in name for name in fast)
     slow = {name for name, _ in module.model.named_parameters()} - fast
-    assert slow and not any(".controlnet_" in name for name in slow)
+    assert slow
+    assert not any(".controlnet_" in name for name in slow)
 
 
 def test_seeds_do_not_depend_on_how_many_there_are():
     assert seeds_for(3, 2, 7)[:2] == seeds_for(1, 2, 7)
     assert [seeds_for(2, 3, 7)[k] for k in (0, 1, 3, 4)] == seeds_for(2, 2, 7)
-    assert len(set(seeds_for(50, 4, 0))) == 200 and seeds_for(2, 1, 0) != seeds_for(2, 1, 1)
+    assert len(set(seeds_for(50, 4, 0))) == 200
+    assert seeds_for(2, 1, 0) != seeds_for(2, 1, 1)
     assert seeded_noise((2, 2), [5, 6]).shape == (2, 2, 2)
 
 
@@ -190,7 +194,8 @@ def test_an_unknown_sampler_is_refused():
 def test_pictures_survive_the_way_to_pixels_and_back():
     pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     pixels = to_pixels(pictures)
-    assert pixels.min() >= -1 and pixels.max() <= 1
+    assert pixels.min() >= -1
+    assert pixels.max() <= 1
     assert np.array_equal(to_images(pixels), pictures)
 
 
@@ -259,7 +264,8 @@ def test_sdxl_gets_pooled_text_and_sizes(tmp_path):
     assert generator.blank["text_embeds"].shape == (1, 16)
     items, module = batch(generator), trained(generator)
     found = generator.condition(items["features"])["added_cond_kwargs"]
-    assert found["text_embeds"].shape == (4, 16) and found["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
+    assert found["text_embeds"].shape == (4, 16)
+    assert found["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
     before = weights_digest(module.model.controlnet)
     step(module, items)
     assert weights_digest(module.model.controlnet) != before

@@ -71,26 +71,30 @@ def test_the_weight_of_the_divergence_depends_on_no_size():
         gradients.append(vae.to_posterior.weight.grad.clone())
     assert torch.allclose(*gradients, atol=1e-5), "four times the same batch has the same gradient"
     wide = [Posterior(torch.ones(2, size, 4, 4), torch.zeros(2, size, 4, 4)).kl().mean() for size in (4, 64)]
-    assert math.isclose(wide[0], wide[1], rel_tol=1e-6) and math.isclose(wide[0], 0.5, rel_tol=1e-6)
+    assert math.isclose(wide[0], wide[1], rel_tol=1e-6)
+    assert math.isclose(wide[0], 0.5, rel_tol=1e-6)
 
 
 def test_samples_follow_the_posterior():
     posterior = Posterior(torch.full((20_000, 1), 2.0), torch.full((20_000, 1), math.log(9.0)))
     found = posterior.sample(torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0)))
-    assert abs(found.mean() - 2) < 0.1 and abs(found.std() - 3) < 0.1
+    assert abs(found.mean() - 2) < 0.1
+    assert abs(found.std() - 3) < 0.1
 
 
 @pytest.mark.parametrize("side", [4, 16, 24, 52])
 def test_any_side_that_the_factor_divides(side):
     vae = small(image_size=side)
     pictures, logits, posterior = vae(torch.zeros(2, 3, side, side))
-    assert pictures.shape == (2, 3, side, side) and logits.shape == (2, 1, side, side)
+    assert pictures.shape == (2, 3, side, side)
+    assert logits.shape == (2, 1, side, side)
     assert posterior.mean.shape[1:] == vae.latent_shape == (4, side // 4, side // 4)
 
 
 def test_a_spatial_latent_takes_other_sizes_and_a_vector_does_not():
     pictures, logits, _ = small()(torch.zeros(1, 3, 8, 20))
-    assert pictures.shape == (1, 3, 8, 20) and logits.shape == (1, 1, 8, 20)
+    assert pictures.shape == (1, 3, 8, 20)
+    assert logits.shape == (1, 1, 8, 20)
     vae = small(latent="vector")
     assert vae(torch.zeros(2, 3, 16, 16))[2].mean.shape == (2, 4) == (2, *vae.latent_shape)
     with pytest.raises(InputError, match="vector latent, must be 16 x 16"):
@@ -147,10 +151,12 @@ def test_scores_on_known_maps():
     half = torch.zeros(1, 1, 4, 4)
     half[..., :2] = 1
     shifted = half.roll(1, -1)
-    assert dice(half, half) == 1 and dice(half, 1 - half) == 0 and dice(half, shifted) == 0.5
+    assert dice(half, half) == 1
+    assert dice(half, 1 - half) == 0
+    assert dice(half, shifted) == 0.5
     assert math.isclose(correlation(half, 0.3 * half + 0.1), 1, abs_tol=1e-6)
-    assert math.isclose(correlation(half, 1 - half), -1, abs_tol=1e-6) and correlation(half, torch.ones_like(half)) == 0
+    assert math.isclose(correlation(half, 1 - half), -1, abs_tol=1e-6)
+    assert correlation(half, torch.ones_like(half)) == 0
     pieces = functional.one_hot(torch.arange(16).view(1, 4, 4) // 2, 8).movedim(-1, 1).float()
-    assert (
-        piece_iou(pieces, pieces) == 1 and piece_iou(torch.eye(8)[0].view(1, 8, 1, 1) * torch.ones(4, 4), pieces) == 0
-    )
+    assert piece_iou(pieces, pieces) == 1
+    assert piece_iou(torch.eye(8)[0].view(1, 8, 1, 1) * torch.ones(4, 4), pieces) == 0

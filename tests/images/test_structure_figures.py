@@ -11,12 +11,15 @@ def test_pieces_are_drawn_in_colours_on_white():
     mask = np.zeros((1, 8, 4, 4), np.float32)
     mask[0, 0], mask[0, 3, 0, 0], mask[0, 0, 0, 0] = 1, 1, 0
     (drawn,) = draw_maps(mask)
-    assert (drawn[1:] == 255).all() and np.array_equal(drawn[0, 0], np.round(255 * PALETTE[3]))
+    assert (drawn[1:] == 255).all()
+    assert np.array_equal(drawn[0, 0], np.round(255 * PALETTE[3]))
 
 
 def test_one_channel_is_drawn_in_grey_and_three_in_their_colours():
     (edges,) = draw_maps(np.full((1, 1, 4, 4), 0.5, np.float16))
-    assert edges.shape == (4, 4, 3) and (edges == 128).all() and edges.dtype == np.uint8
+    assert edges.shape == (4, 4, 3)
+    assert (edges == 128).all()
+    assert edges.dtype == np.uint8
     colours = np.broadcast_to(np.array([1.0, 0.2, 1.5])[:, None, None], (2, 3, 4, 4))
     assert draw_maps(colours)[1, 0, 0].tolist() == [255, 51, 255]
 

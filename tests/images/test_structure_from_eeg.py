@@ -82,15 +82,19 @@ def test_it_is_loaded_as_it_was_saved(predictor, eeg, tmp_path):
     torch.nn.init.normal_(predictor.readout.linear.weight)
     torch.nn.init.normal_(predictor.readout.encoder.subject_layer.mixing)  # they begin as one
     predictor.save(tmp_path / "predictor")
-    assert not list(tmp_path.rglob("*.p*k*l*")) and not list(tmp_path.rglob("*.bin"))
+    assert not list(tmp_path.rglob("*.p*k*l*"))
+    assert not list(tmp_path.rglob("*.bin"))
     again = load_structure_predictor(tmp_path / "predictor")
     numbers = torch.tensor([0, 1, -1, 0, 1, -1])
     found = again(torch.from_numpy(eeg), numbers)
     assert torch.allclose(found, predictor(torch.from_numpy(eeg), numbers), atol=1e-5)
-    assert found.shape == (6, 1, 16, 16) and 0 <= found.min() < found.max() <= 1
+    assert found.shape == (6, 1, 16, 16)
+    assert 0 <= found.min() < found.max() <= 1
     unseen = again(torch.from_numpy(eeg))
-    assert torch.allclose(unseen[2], found[2], atol=1e-6) and not torch.allclose(unseen[0], found[0], atol=1e-6)
-    assert not any(p.requires_grad for p in again.parameters()) and not again.training
+    assert torch.allclose(unseen[2], found[2], atol=1e-6)
+    assert not torch.allclose(unseen[0], found[0], atol=1e-6)
+    assert not any(p.requires_grad for p in again.parameters())
+    assert not again.training
 
 
 def test_what_does_not_fit_is_refused(predictor, tmp_path):

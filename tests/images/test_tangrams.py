@@ -9,12 +9,16 @@ from tests.things_fixture import write_tangram
 def test_pieces_have_their_exact_areas(tmp_path):
     write_tangram(tmp_path / "a.svg")  # 80 x 40: pieces of 10 x 20
     mask = tangrams.piece_mask(tangrams.read_tangram(tmp_path / "a.svg"), 400, margin=0.0)
-    assert mask.shape == (400, 400) and set(np.unique(mask)) == set(range(8))
+    assert mask.shape == (400, 400)
+    assert set(np.unique(mask)) == set(range(8))
     areas = np.bincount(mask.ravel())[1:]
     assert np.abs(areas / (50 * 100) - 1).max() < 0.04  # five pixels to a unit
     rows, columns = np.nonzero(mask)
-    assert abs(rows.mean() - 200) < 2 and abs(columns.mean() - 200) < 2  # letter-boxed: centred in height
-    assert mask[:145].max() == 0 and mask[200, 30] == 1 and mask[200, 370] == 7
+    assert abs(rows.mean() - 200) < 2
+    assert abs(columns.mean() - 200) < 2
+    assert mask[:145].max() == 0
+    assert mask[200, 30] == 1
+    assert mask[200, 370] == 7
 
 
 def test_a_wide_and_a_narrow_box_keep_proportions(tmp_path):
@@ -33,7 +37,9 @@ def test_a_matrix_is_applied(tmp_path):
 def test_the_picture_is_grey_on_white(tmp_path):
     write_tangram(tmp_path / "a.svg")
     picture = np.asarray(tangrams.draw_image(tangrams.read_tangram(tmp_path / "a.svg"), 64))
-    assert picture.shape == (64, 64, 3) and picture[0, 0, 0] == 255 and picture[32, 8].max() == 211
+    assert picture.shape == (64, 64, 3)
+    assert picture[0, 0, 0] == 255
+    assert picture[32, 8].max() == 211
 
 
 @pytest.mark.parametrize(

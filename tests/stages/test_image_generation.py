@@ -102,7 +102,8 @@ def store(workspace):
 def test_latents_are_those_of_the_pictures(store):
     generator = load_generator(Path("models/generator/things"))
     found = ImageLatents(Path("data/image_latents/things"), store.description.fingerprint)
-    assert found.known.all() and found.latents.shape == (len(store.images), *generator.latent_shape)
+    assert found.known.all()
+    assert found.latents.shape == (len(store.images), *generator.latent_shape)
     rows = [0, 5, len(store.images) - 1]
     pictures = np.stack([fitted_image(Path(store.images["file"][row]), SIDE) for row in rows])
     assert np.array_equal(found.images[rows], pictures)
@@ -184,7 +185,8 @@ def test_reconstructions_have_all_arms_of_the_same_items(store):
         assert all(pictures.shape == (n, 2, SIDE, SIDE, 3) for pictures in found.arms.values())
         assert np.array_equal(found.seen, latents.images[found.items["image"]])
     test = np.flatnonzero(store.images["split"] == "test")
-    assert set(sgdm.items["image"]) == set(test) and len(sgdm.items) == 2 * len(test)
+    assert set(sgdm.items["image"]) == set(test)
+    assert len(sgdm.items) == 2 * len(test)
     zeroed = sgdm.arms["zeroed_eeg"]
     assert not np.array_equal(sgdm.arms["full"], zeroed)
     assert not np.array_equal(sgdm.arms["full"][:, 0], sgdm.arms["full"][:, 1]), "samples have noise of their own"
@@ -196,7 +198,8 @@ def test_scores_are_of_these_pictures(workspace):
         folder = Path("data/reconstructions/things", system)
         scores, pictures = read_scores(folder), read_reconstructions(folder)
         assert set(scores.arms) == set(pictures.arms)
-        assert scores.context.corpus == "surrogate images" and scores.context.repetitions > 1
+        assert scores.context.corpus == "surrogate images"
+        assert scores.context.repetitions > 1
         flat = pictures.arms[full][0, 0].reshape(-1), pictures.seen[0].reshape(-1)
         item = pictures.items.iloc[0]
         values = scores.values.query("metric == 'pixcorr' and sample == 0 and arm == @full")

@@ -81,17 +81,27 @@ def facts(workspace):
 
 
 def test_the_vae_and_the_prediction_from_eeg_beat_the_mean_field(facts):
-    assert facts["structure"] == "colours" and facts["score"] == "correlation" and facts["corpus"] == "surrogate images"
-    assert facts["test_images"] == 20 and facts["subjects"] == ["sub-01", "sub-02"] and facts["repetitions"] == 12
-    assert facts["vae_score"] > facts["vae_mean_field_score"] and facts["vae_gain_low"] > 0
-    assert facts["vae_two_way_low"] > 0.7 and facts["picture_mse"] < 0.05 and facts["kl"] > 0
-    assert facts["eeg_two_way_low"] > 0.5 and facts["eeg_correlation"] > 0
-    assert facts["eeg_variance_ratio"] > 0.001 and facts["eeg_latent_gain"] > 0, "it has not collapsed to the mean"
+    assert facts["structure"] == "colours"
+    assert facts["score"] == "correlation"
+    assert facts["corpus"] == "surrogate images"
+    assert facts["test_images"] == 20
+    assert facts["subjects"] == ["sub-01", "sub-02"]
+    assert facts["repetitions"] == 12
+    assert facts["vae_score"] > facts["vae_mean_field_score"]
+    assert facts["vae_gain_low"] > 0
+    assert facts["vae_two_way_low"] > 0.7
+    assert facts["picture_mse"] < 0.05
+    assert facts["kl"] > 0
+    assert facts["eeg_two_way_low"] > 0.5
+    assert facts["eeg_correlation"] > 0
+    assert facts["eeg_variance_ratio"] > 0.001, "it has not collapsed to the mean"
+    assert facts["eeg_latent_gain"] > 0
 
 
 def test_the_scores_are_those_of_the_table(workspace, facts):
     table = pandas.read_parquet(workspace / "models/structural_vae/demo/structure.parquet")
-    assert len(table) == 40 and set(table["subject"]) == {"sub-01", "sub-02"}
+    assert len(table) == 40
+    assert set(table["subject"]) == {"sub-01", "sub-02"}
     assert facts["eeg_two_way"] == pytest.approx(table["two_way"].mean())
     assert facts["eeg_gain"] == pytest.approx(1 - table["loss"].sum() / table["mean_field_loss"].sum(), abs=1e-5)
 
@@ -104,13 +114,15 @@ def test_the_predictor_takes_epochs_of_the_store(workspace, facts):
     items = epochs.__getitems__(list(range(len(epochs))))
     eeg = torch.from_numpy(items["eeg"])
     found = predictor(eeg, torch.ones(len(eeg), dtype=torch.int64))
-    assert found.shape == (20, 3, 32, 32) and 0 <= found.min() < found.max() <= 1
+    assert found.shape == (20, 3, 32, 32)
+    assert 0 <= found.min() < found.max() <= 1
     truth = torch.from_numpy(maps[items["image"]])
     right, other = ((found - maps_of).square().mean() for maps_of in (truth, truth.roll(1, 0)))
     assert right < other
     typical = predictor.decode_renormalised(eeg, torch.ones(len(eeg), dtype=torch.int64))
     plain, full, true = (float(maps_of.std(0).mean()) for maps_of in (found, typical, truth))
-    assert plain < full and 0.4 < full / true < 2
+    assert plain < full
+    assert 0.4 < full / true < 2
     with pytest.raises(InputError, match="eeg: must be"):
         predictor(eeg[:, :3])
 
@@ -122,7 +134,8 @@ def test_the_logged_model_predicts_what_the_stage_did(workspace):
     epochs = np.load(folder / "example.npy")
     found = mlflow.pyfunc.load_model(reference["model_uri"]).predict(epochs)
     plain = load_structure_predictor(folder / "predictor")(torch.from_numpy(epochs))
-    assert found.shape == (2, 32, 32, 3) and np.allclose(found, plain.movedim(1, -1), atol=1e-5)
+    assert found.shape == (2, 32, 32, 3)
+    assert np.allclose(found, plain.movedim(1, -1), atol=1e-5)
     metrics = mlflow.get_run(reference["run_id"]).data.metrics
     assert {"validation_loss", "validation_kl", "eeg_two_way"} <= metrics.keys()
 
@@ -132,13 +145,13 @@ def test_figures_are_drawn_into_the_run_and_not_into_the_outputs(workspace):
     reference = json.loads((workspace / "models/runs/structural_vae/demo/mlflow.json").read_text())
     folder = Path(mlflow.artifacts.download_artifacts(run_id=reference["run_id"], artifact_path="figures"))
     sizes = {path.stem: Image.open(path).size for path in folder.iterdir()}
-    assert (
-        set(sizes) == {"reconstructions", "structure", "traversals"} and min(min(size) for size in sizes.values()) > 300
-    )
+    assert set(sizes) == {"reconstructions", "structure", "traversals"}
+    assert min(min(size) for size in sizes.values()) > 300
     assert not list((workspace / "models").rglob("*.png"))
     previews = read_previews(workspace / "models/structural_vae/demo")
     assert previews["eeg_maps_sub-01"].shape == previews["maps"].shape == (10, 3, 32, 32)
-    assert previews["traversal_images"].shape == (3, 7, 32, 32, 3) and previews["seen"].dtype == np.uint8
+    assert previews["traversal_images"].shape == (3, 7, 32, 32, 3)
+    assert previews["seen"].dtype == np.uint8
 
 
 def test_tangrams_have_eight_channels(tmp_path, monkeypatch):
@@ -157,13 +170,15 @@ def test_tangrams_have_eight_channels(tmp_path, monkeypatch):
     # So short a training makes both better than the mean map, but at 16 pixels a piece of a figure not seen in training
     # is not told from others: which figure was seen is at chance.
     for part in ("vae", "eeg"):
-        assert 1 > found[f"{part}_score"] > found[f"{part}_mean_field_score"] > 0 and found[f"{part}_gain"] > 0
+        assert 1 > found[f"{part}_score"] > found[f"{part}_mean_field_score"] > 0
+        assert found[f"{part}_gain"] > 0
     assert found["eeg_two_way_low"] < 0.5 < found["eeg_two_way_high"]
     losses = pandas.read_csv("models/structural_vae/figures/curves.csv")["train_loss"]
     assert losses.iloc[-1] < 0.9 * losses.iloc[0]
     predictor = load_structure_predictor(Path("models/structural_vae/figures/predictor"))
     maps = predictor(torch.from_numpy(np.load("models/structural_vae/figures/example.npy")))
-    assert maps.shape == (2, 8, 16, 16) and torch.allclose(maps.sum(1), torch.ones(2, 16, 16), atol=1e-5)
+    assert maps.shape == (2, 8, 16, 16)
+    assert torch.allclose(maps.sum(1), torch.ones(2, 16, 16), atol=1e-5)
 
 
 def test_a_corpus_without_images_is_refused(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ from eegdiffusion.commands.app import main
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
 from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
 from eegdiffusion.surrogate.things import scenes, things_demo
-from eegdiffusion.surrogate.things.responses import LENGTH_S, observer
+from eegdiffusion.surrogate.things.responses import LENGTH_S, draw_observer
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
 
@@ -84,7 +84,7 @@ def test_images_of_one_kind_evoke_alike_and_the_ratio_is_kept(root):
 
 
 def test_components_have_the_size_that_was_asked_for():
-    subject = observer(1, 1, 250.0, 2.0)
+    subject = draw_observer(1, 1, 250.0, 2.0)
     responses = subject.responses(np.random.default_rng(0).standard_normal((500, 36)))
     times = np.arange(round(LENGTH_S * 250)) / 250
     posterior = [k for k, name in enumerate(things_eeg2.CHANNELS) if name[0] in "PTO" or name[:2] == "CP"]
@@ -93,7 +93,7 @@ def test_components_have_the_size_that_was_asked_for():
     assert size == pytest.approx(2.0, rel=0.1)
     before = np.abs(responses[:, :, times < 0.04] - subject.evoked[:, times < 0.04]).max()
     assert before < 0.5 * size, "nothing answers before the image could have been seen"
-    assert not np.allclose(observer(1, 2, 250.0, 2.0).patterns, subject.patterns)
+    assert not np.allclose(draw_observer(1, 2, 250.0, 2.0).patterns, subject.patterns)
 
 
 def test_exemplars_of_a_concept_are_nearest_to_each_other_in_network_features(root):

@@ -1,4 +1,4 @@
-"""What a folder of EEG-ConDiffusion's trained parts holds, and which generator and classifier it belongs to."""
+"""How EEG-ConDiffusion adapted a generator, and which generator and classifier its trained parts belong to."""
 
 import json
 from dataclasses import asdict, dataclass

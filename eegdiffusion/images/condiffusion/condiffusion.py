@@ -146,7 +146,17 @@ class ConDiffusion(nn.Module):
                 setattr(unet.get_submodule(owner), child, layer)
 
     def predict(self, unet: UNet2DConditionModel, noisy: Tensor, steps: Tensor, condition: Tensor) -> Tensor:
-        """Predict (B, c, h, w) from noisy latents under what :meth:`condition` returned."""
+        """Predict noise or velocity with the UNet, as its scheduler says.
+
+        Args:
+            unet: UNet that this module's layers are put into.
+            noisy: (B, c, h, w) noisy latents.
+            steps: (B,) diffusion steps.
+            condition: (B, tokens, width) condition that :meth:`condition` returned.
+
+        Returns:
+            (B, c, h, w).
+        """
         self.install(unet)
         return unet(noisy, steps, encoder_hidden_states=condition).sample
 

@@ -1,4 +1,4 @@
-"""ConDiffusionPipeline from EEG by EEG-ConDiffusion: epochs, EEGConvNet, text encoder, UNet, decoder."""
+"""Images from EEG by EEG-ConDiffusion: epochs, EEGConvNet, text encoder, UNet, decoder."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ SAMPLING_FILE = "sampling.json"
 
 @dataclass(frozen=True)
 class ConDiffusionPipeline:
-    """All networks that make images from epochs.
+    """All networks of EEG-ConDiffusion, which generate images from epochs.
 
     Attributes:
         generator: generator of latents and images.

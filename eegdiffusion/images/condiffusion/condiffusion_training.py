@@ -27,7 +27,7 @@ class ConDiffusionTraining(LatentDiffusion):
 
     Args:
         model: trained parts.
-        unet: their UNet, frozen but for the cross-attention layers, which are the model's.
+        unet: UNet of the trained parts, frozen but for the cross-attention layers, which are the model's.
         scheduler: noise schedule of the generator.
         settings: settings of the loss.
         optimisation: settings of the optimiser.
@@ -43,6 +43,7 @@ class ConDiffusionTraining(LatentDiffusion):
             model.text_encoder.activation_checkpointing_enable()
 
     def denoise(self, network: ConDiffusion, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
+        """Predict (B, c, h, w) from noisy latents under the epochs' features; see :meth:`LatentDiffusion.denoise`."""
         return network.predict(self.frozen[0], noisy, steps, network.condition(batch["features"], dropped))
 
 

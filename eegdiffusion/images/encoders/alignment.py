@@ -94,16 +94,19 @@ class Alignment(EMALightningModule):
         return (1 - self.mse_weight) * contrastive + self.mse_weight * functional.mse_loss(embedding, features)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch, and log it as ``train_loss``."""
         embedding = self.model.encoder(batch["eeg"], batch["subject"])
         loss = self.loss(embedding, batch["features"], batch["identity"], self.model.scale)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Keep the embeddings of a batch under the averaged weights, its features and its images."""
         embedding = self.ema_model.encoder(batch["eeg"], batch["subject"])
         self._validated.append((embedding.float().cpu(), batch["features"].cpu(), batch["identity"].cpu()))
 
     def on_validation_epoch_end(self) -> None:
+        """Log loss, mean rank of the right image and temperature, over all that was kept."""
         embedding, features, identity = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
         scale = self.ema_model.scale.detach().cpu()

@@ -61,6 +61,7 @@ class ATMS(EEGEncoder, unseen="shared"):
         attention_dropout: float = 0.25,
         dropout: float = 0.5,
     ) -> None:
+        """Make the value layer, tokens, attention, convolutions and projection; the class says what the options are."""
         n_chans, n_times, n_outputs, n_subjects = (self.config[name] for name in SIZES[:4])
         self.value = nn.Linear(n_times, n_times)
         self.shared_token = (
@@ -87,6 +88,7 @@ class ATMS(EEGEncoder, unseen="shared"):
         return None  # subjects have tokens
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Embed epochs beside their subject's token; (B, C, T) -> (B, outputs)."""
         token = self._token(x, subject)
         tokens = self.attention(self.embedding_dropout(torch.cat([self.value(x), token[:, None]], 1)))
         return self.projection(self.convolutions(tokens[:, None, : x.shape[1]]).flatten(1))

@@ -33,6 +33,7 @@ class EEGChannelNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         blocks: int = 4,
         width: int = 1000,
     ) -> None:
+        """Make the temporal and spatial convolutions, blocks and classifier; the class says what the options are."""
         n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
         self.temporal_layers = nn.ModuleList(
             _layer(1, temporal, (1, 33), (1, 2), (0, 16 * dilation), (1, dilation)) for dilation in self.DILATIONS
@@ -64,6 +65,7 @@ class EEGChannelNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
                     state_dict[f"residual.{block}.layers.{position}.{weight}"] = state_dict.pop(name)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Classify epochs; (B, C, T) -> (B, classes) logits."""
         temporal = torch.cat([layer(x[:, None]) for layer in self.temporal_layers], 1)
         parts = [layer(temporal) for layer in self.spatial_layers]
         rows = min(part.shape[2] for part in parts)

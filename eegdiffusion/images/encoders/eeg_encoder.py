@@ -110,7 +110,7 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         cls.__init__ = register_to_config(initialise)  # type: ignore[method-assign]
 
     def build(self) -> None:
-        """Make the layers; the sizes are in ``self.config``."""
+        """Make the layers, with the options as arguments; the sizes are in ``self.config``."""
         raise NotImplementedError
 
     def _make_subject_layer(self) -> SubjectLayer | None:

@@ -19,7 +19,7 @@ ENCODER, CALIBRATION = "encoder", "calibration"
 
 
 class Calibration(ModelMixin, ConfigMixin):
-    """Brings the direction of an embedding to the place and length that image features have.
+    """Moves and scales embeddings to the mean and the length that image features have.
 
     Contrastive alignment leaves an embedding's length open, and least squares shrinks what EEG predicts to the mean
     feature, which says nothing to a generator: the direction is kept, and the length is that of the training images'.
@@ -41,7 +41,7 @@ class Calibration(ModelMixin, ConfigMixin):
         return self
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """(B, n_features) of any length, of centred features -> (B, n_features)."""
+        """Turn embeddings (B, n_features) of centred features, of any length, into features (B, n_features)."""
         return self.mean + self.radius * functional.normalize(embedding, dim=1)
 
 
@@ -49,9 +49,9 @@ class EEGSemantics(nn.Module):
     """An encoder whose embeddings point where centred image features do, with the scale of its epochs.
 
     Args:
-        encoder: of EEG.
-        calibration: embedding -> features.
-        scale: filter and scale of epochs.
+        encoder: encoder of EEG epochs.
+        calibration: map from embeddings to features.
+        scale: filter and scale of the epochs.
     """
 
     def __init__(self, encoder: nn.Module, calibration: Calibration, scale: EpochInput):
@@ -64,7 +64,7 @@ class EEGSemantics(nn.Module):
         return self.calibration(self.encoder(scaled, subject))
 
     def save(self, folder: Path) -> None:
-        """Write encoder, calibration and scale."""
+        """Write encoder, calibration and scale to a new folder, which :func:`load_semantics` reads."""
         folder.mkdir(parents=True)
         self.encoder.save_pretrained(folder / ENCODER)
         self.calibration.save_pretrained(folder / CALIBRATION)

@@ -22,6 +22,7 @@ class EEGConvNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         width: int = 768,
         dropout: float = 0.5,
     ) -> None:
+        """Make the convolutions, the projection to tokens and the classifier; the class says what the options are."""
         n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
         self.temporal = nn.Sequential(
             nn.Conv2d(1, 32, (1, 64), (1, 2), (0, 32)), nn.BatchNorm2d(32), ResidualBlock(32, nn.ELU, bias=False)
@@ -54,4 +55,5 @@ class EEGConvNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         return self.to_tokens(self.projection(self.deep(self.spatial(self.temporal(x[:, None]))))).squeeze(2)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Classify epochs by all of their tokens; (B, C, T) -> (B, classes) logits."""
         return self.classifier(self._condition(x).flatten(1))

@@ -29,6 +29,7 @@ class EEGNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         kernel: int = 64,
         dropout: float = 0.5,
     ) -> None:
+        """Make the convolutions and the classifier; the class says what the options are."""
         n_chans, n_times, n_outputs = (self.config[name] for name in SIZES[:3])
         wide = filters * depth
         self.temporal = nn.Sequential(
@@ -47,6 +48,7 @@ class EEGNet(EEGEncoder, n_chans=128, n_times=440, n_outputs=40):
         self.classifier = nn.Linear(wide * (n_times // 4 // 8), n_outputs)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Classify epochs; (B, C, T) -> (B, classes) logits."""
         features = self.temporal(x[:, None])
         features = conv2d(features, max_norm(self.spatial.weight, 1.0), groups=self.spatial.groups)
         features = self.second(self.first(features)).flatten(1)

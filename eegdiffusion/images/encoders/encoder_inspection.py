@@ -16,9 +16,9 @@ class EncoderInspection:
         concepts: (rows,) concept of each image seen.
         seen: (rows, side, side, 3) uint8, test images.
         retrieved: (rows, places, side, side, 3) uint8, the images that EEG retrieved, the most similar first.
-        right: (rows, places) bool, whether it is the image seen.
-        channels: (electrodes,) names.
-        times: (samples,) in seconds from the onset of the image.
+        right: (rows, places) bool, whether the retrieved image is the image seen.
+        channels: (electrodes,) names of the electrodes.
+        times: (samples,) seconds from the onset of the image.
         unit: unit of the epochs.
         evoked: (electrodes, samples), mean over test images, repetitions and subjects.
         importance: (electrodes,), see :func:`eegdiffusion.images.encoders.image_retrieval.electrode_importance`.
@@ -35,7 +35,7 @@ class EncoderInspection:
     importance: np.ndarray
 
     def save(self, folder: Path) -> None:
-        """Write ``inspection.npz``."""
+        """Write ``inspection.npz`` to a folder that exists."""
         np.savez_compressed(folder / FILE, **asdict(self))
 
     @classmethod

@@ -73,8 +73,8 @@ def retrieve_images(
             )
             if count == max(min(count, available) for count in repetitions):
                 best = gallery.images[np.argsort(-similarity, axis=1, kind="stable")[:, :SHOWN]]
-                for place in range(best.shape[1]):
-                    columns = {"subject": subject, "image": image, "place": place, "retrieved": best[:, place]}
+                for position in range(best.shape[1]):
+                    columns = {"subject": subject, "image": image, "place": position, "retrieved": best[:, position]}
                     shown.append(pandas.DataFrame(columns))
     return pandas.concat(tables, ignore_index=True), pandas.concat(shown, ignore_index=True)
 

@@ -20,7 +20,7 @@ SIDE = 128
 
 
 def inspect_encoder(run: TrainingRun, device: torch.device) -> EncoderInspection:
-    """Compute what there is to see of an aligned encoder, whose results are written.
+    """Compute the arrays that figures of an aligned encoder are drawn from; its results must be written.
 
     Args:
         run: a training on recorded pairs.
@@ -43,8 +43,8 @@ def _retrieved_images(run: TrainingRun) -> tuple[np.ndarray, np.ndarray, np.ndar
     table = pandas.read_parquet(run.folder / RETRIEVED)
     table = table[table["subject"] == run.pairs.fold.test[0]]
     chosen = np.sort(np.random.default_rng(0).permutation(table["image"].unique())[:ROWS])
-    by_place = table[table["image"].isin(chosen)].pivot(index="image", columns="place", values="retrieved")
-    retrieved = by_place.sort_index(axis=1).loc[chosen].to_numpy()
+    by_rank = table[table["image"].isin(chosen)].pivot(index="image", columns="place", values="retrieved")
+    retrieved = by_rank.sort_index(axis=1).loc[chosen].to_numpy()
 
     def read_images(rows: np.ndarray) -> np.ndarray:
         return np.stack([fitted_image(Path(images.loc[row, "file"]), SIDE) for row in rows])

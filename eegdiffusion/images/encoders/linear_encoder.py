@@ -9,7 +9,9 @@ class LinearEncoder(EEGEncoder):
     """A linear map of all samples of an epoch; ``eegdiffusion.images.encoders.ridge`` fits one for all subjects."""
 
     def build(self) -> None:
+        """Make the map from all samples of an epoch."""
         self.map = nn.Linear(self.config.n_chans * self.config.n_times, self.config.n_outputs)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Map epochs; (B, C, T) -> (B, outputs)."""
         return self.map(x.flatten(1))

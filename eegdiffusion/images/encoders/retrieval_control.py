@@ -12,7 +12,7 @@ from scipy.stats import t
 from eegdiffusion.core.statistics.retrieval import Score
 
 FEWEST = 5
-"""Trainings from which a control is judged: with fewer, the interval contains almost everything."""
+"""Least number of trainings from which a control is judged: with fewer, the interval contains almost everything."""
 
 
 def over_trainings(values: np.ndarray, level: float = 0.95) -> Score:

@@ -95,6 +95,7 @@ class SpatioTemporal(EEGEncoder):
         attention: bool = False,
         dropout: float = 0.5,
     ) -> None:
+        """Make the two branches and their projection; the class says what the options are."""
         n_chans, n_outputs = self.config["n_chans"], self.config["n_outputs"]
         self.temporal = TemporalBranch(n_chans, hidden, layers, step, attention, dropout)
         self.spatial = SpatialBranch(n_chans, filters, kernels, parts, attention)
@@ -102,4 +103,5 @@ class SpatioTemporal(EEGEncoder):
         self.projection = Projection(2 * hidden + len(kernels) * filters * parts, n_outputs, dropout)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
+        """Embed epochs by both branches; (B, C, T) -> (B, outputs)."""
         return self.projection(self.drop(torch.cat([self.temporal(x), self.spatial(x)], 1)))

@@ -47,7 +47,7 @@ def draw_encoder(folder: Path) -> dict[str, Figure]:
 
 
 def positioned(channels: Sequence[str]) -> bool:
-    """Whether the positions of all electrodes are known by their names."""
+    """Tell whether the positions of all electrodes are known by their names."""
     return set(channels) <= set(mne.channels.make_standard_montage(MONTAGE).ch_names)
 
 
@@ -72,8 +72,8 @@ def evoked_topographies(
         evoked: (electrodes, samples).
         times: (samples,) seconds from the onset of the image.
         channels: electrodes whose positions are known.
-        unit: of the values.
-        title: of the figure.
+        unit: unit of the values.
+        title: title of the figure.
     """
     moments = [moment for moment in MOMENTS if times[0] <= moment <= times[-1]]
     figure = blank_figure(title, 1.7 * max(5, len(moments)) + 0.8, 5.4)
@@ -104,7 +104,7 @@ def importance_topography(importance: np.ndarray, channels: Sequence[str], title
     Args:
         importance: (electrodes,) share of the margin that is lost without each.
         channels: electrodes whose positions are known.
-        title: of the figure.
+        title: title of the figure.
     """
     figure = blank_figure(title, 8.4, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
@@ -146,10 +146,10 @@ def repetition_curves(curves: Mapping[str, pandas.DataFrame], chance: Mapping[st
     """Draw retrieval over the number of averaged repetitions, a panel for each score.
 
     Args:
-        curves: model -> a row for each number of repetitions: ``repetitions``, and of each score its mean and interval,
-            ``<score>``, ``<score>_low``, ``<score>_high``.
-        chance: score -> what guessing gets; also the order of the panels.
-        title: of the figure.
+        curves: table of each model by name, with a row for each number of repetitions: ``repetitions``, and of each
+            score its mean and interval, ``<score>``, ``<score>_low``, ``<score>_high``.
+        chance: value of each score by chance, in the order of the panels.
+        title: title of the figure.
     """
     figure = blank_figure(title, 4.6 * len(chance), 4.2)
     panels = figure.subplots(1, len(chance), squeeze=False)[0]

@@ -16,9 +16,9 @@ class Reconstructed:
 
     Attributes:
         label: concept and subject.
-        seen: (height, width, 3) uint8.
-        arms: arm -> (height, width, 3) uint8, one sample.
-        structures: title -> (height, width, 3) uint8, e.g. of the picture and from EEG.
+        seen: (height, width, 3) uint8 image seen.
+        arms: (height, width, 3) uint8, one sample of each arm, by its name.
+        structures: (height, width, 3) uint8 structure maps by title, e.g. of the image and from EEG.
     """
 
     label: str
@@ -31,27 +31,27 @@ def drawn_items(items: pandas.DataFrame, count: int, seed: int = 0) -> np.ndarra
     """Draw items to show at random, of as many test images as there are; no one picks the good ones.
 
     Args:
-        items: ``subject`` and ``image``, a row an item.
-        count: how many.
-        seed: of the draw.
+        items: table of ``subject`` and ``image``, a row for each item.
+        count: number of items to show.
+        seed: seed of the draw.
 
     Returns:
-        rows in their order.
+        rows of the chosen items, ascending.
     """
     mixed = items.reset_index(drop=True).sample(frac=1, random_state=seed)
-    again = mixed.groupby("image").cumcount()
-    return np.sort(again.sort_values(kind="stable").index[:count].to_numpy())
+    occurrence = mixed.groupby("image").cumcount()
+    return np.sort(occurrence.sort_values(kind="stable").index[:count].to_numpy())
 
 
 def draw_reconstructions(rows: Sequence[Reconstructed], title: str) -> Figure:
-    """Draw a grid: a row an item, the picture seen first, then structures, then a column an arm."""
+    """Draw a grid with a row for each item: the image seen, its structures, and a column for each arm."""
     columns = ["seen", *rows[0].structures, *rows[0].arms]
     figure = blank_figure(title, 1.25 * len(columns) + 0.6, 1.3 * len(rows) + 1.0)
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
-        pictures = [row.seen, *row.structures.values(), *row.arms.values()]
-        for ax, picture in zip(axes, pictures, strict=True):
-            ax.imshow(picture, interpolation="nearest")
+        images = [row.seen, *row.structures.values(), *row.arms.values()]
+        for ax, image in zip(axes, images, strict=True):
+            ax.imshow(image, interpolation="nearest")
             ax.set_xticks([])
             ax.set_yticks([])
             ax.spines[:].set_visible(False)

@@ -18,7 +18,7 @@ PALETTE = np.array([to_rgb(colour) for colour in ("#FFFFFF", *COLOURS, "#404040"
 """Colours (RGB, from 0 to 1) of the background and of a tangram's seven pieces."""
 
 EEG_MAPS = "eeg_maps_"
-"""What the names of the previews of a subject begin with."""
+"""Prefix of the names of the previews of a subject."""
 
 
 def draw_maps(maps: np.ndarray) -> np.ndarray:

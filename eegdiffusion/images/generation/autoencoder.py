@@ -34,6 +34,7 @@ class Autoencoding(EMALightningModule):
         return functional.mse_loss(decoded, pixels), posterior.kl().mean() / posterior.mean[0].numel()
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch with sampled latents, and log it as ``train_loss``."""
         error, kl = self._errors(self.model, batch["pixels"], True)
         loss = error + self.kl_weight * kl
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
@@ -41,5 +42,6 @@ class Autoencoding(EMALightningModule):
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add the squared error of a batch under the averaged weights, with the means of its latents."""
         error, _ = self._errors(self.ema_model, batch["pixels"], False)
         self.update_validation({"loss": error}, len(batch["pixels"]))

@@ -1,4 +1,4 @@
-"""What images are generated from: an entry of the section ``image_generation`` of ``params.yaml``."""
+"""The inputs that images are generated from: an entry of the section ``image_generation`` of ``params.yaml``."""
 
 from pathlib import Path
 

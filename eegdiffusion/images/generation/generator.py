@@ -51,7 +51,7 @@ class Generator:
     """A latent diffusion model, and how image features condition it.
 
     Attributes:
-        source: where it comes from.
+        source: where the generator comes from.
         vae, unet, scheduler: autoencoder, denoiser and noise schedule, of diffusers' classes.
         text_encoder: CLIP's text encoder, which takes token embeddings of the UNet's width.
         semantics: network from features to tokens; None where an IP-Adapter does it.

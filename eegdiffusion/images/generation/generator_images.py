@@ -50,7 +50,19 @@ def image_file(images: pandas.DataFrame, row: int) -> Path:
 
 
 def image_pixels(images: pandas.DataFrame, rows: np.ndarray, side: int) -> np.ndarray:
-    """Read images of a store as (rows, side, side, 3) uint8; see :func:`image_file`."""
+    """Read some images of a store.
+
+    Args:
+        images: table of the store's images.
+        rows: rows of the images to read.
+        side: side in pixels to which they are brought.
+
+    Returns:
+        (rows, side, side, 3) uint8.
+
+    Raises:
+        InputError: a file is not the one that ingestion saw; see :func:`image_file`.
+    """
     return np.stack([fitted_image(image_file(images, row), side) for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""What a generator makes of a few images that it was not trained on: from their latents, and from their features."""
+"""Previews of a generator for a few images that it was not trained on: from their latents and their features."""
 
 import numpy as np
 import torch

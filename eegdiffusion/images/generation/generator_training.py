@@ -165,6 +165,12 @@ def train_generator(
         hardware: devices to train on.
         work: folder for checkpoints, from which an interrupted training goes on.
         device: device on which latents are computed.
+
+    Returns:
+        how the two trainings went.
+
+    Raises:
+        InputError: the generator has no semantic tokens.
     """
     if generator.semantics is None:
         raise InputError(

@@ -62,7 +62,14 @@ class SamplingRequest:
 
     @classmethod
     def of(cls, sampling: Sampling, shape: tuple[int, ...], seeds: list[int], **options) -> "SamplingRequest":
-        """Make a request from settings; ``options`` are other attributes, which win over the settings."""
+        """Make a request from settings.
+
+        Args:
+            sampling: sampler, steps and guidance.
+            shape: (channels, height, width) of a latent.
+            seeds: seed of the noise of each item.
+            **options: other attributes, which win over the settings.
+        """
         values = {"sampler": sampling.sampler, "steps": sampling.steps, "guidance": sampling.guidance}
         return cls(shape, seeds, **values | options)
 
@@ -125,7 +132,16 @@ def _sample_batch(
 
 
 def seeds_for(items: int, samples: int, seed: int) -> list[int]:
-    """Derive the seeds of (item, sample), item by item; those of a sample do not depend on how many there are."""
+    """Derive the seeds of the noise of items' samples, which do not depend on how many items or samples there are.
+
+    Args:
+        items: number of items.
+        samples: number of samples of each item.
+        seed: seed that they are derived from.
+
+    Returns:
+        (items * samples,) seeds, item by item.
+    """
     return [
         int(np.random.SeedSequence((seed, k, s)).generate_state(1)[0]) for k in range(items) for s in range(samples)
     ]

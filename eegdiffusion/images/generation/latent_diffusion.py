@@ -1,4 +1,4 @@
-"""Training of what denoises cached latents: a generator's UNet, parts of it, or what guides it."""
+"""Training of networks that denoise cached latents: a generator's UNet, parts of it, or a ControlNet."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,17 @@ TRAINING, VALIDATION, COMPARISON = 0, 1, 2
 
 
 def target_of(scheduler: DDPMScheduler, latents: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
-    """Compute what the network must predict: noise, velocity or the latent itself, as the scheduler says."""
+    """Compute the target of the prediction: noise, velocity or the latent itself, as the scheduler says.
+
+    Args:
+        scheduler: noise schedule.
+        latents: (B, c, h, w) latents.
+        noise: (B, c, h, w) noise that is added to them.
+        steps: (B,) diffusion steps.
+
+    Returns:
+        (B, c, h, w).
+    """
     prediction_type = scheduler.config.prediction_type
     if prediction_type == "v_prediction":
         return scheduler.get_velocity(latents, noise, steps)
@@ -27,7 +37,16 @@ def target_of(scheduler: DDPMScheduler, latents: Tensor, noise: Tensor, steps: T
 
 
 def weights_of(scheduler: DDPMScheduler, steps: Tensor, gamma: float | None) -> Tensor:
-    """Compute the min-SNR weights (B,) of the losses at these steps; ones where ``gamma`` is None."""
+    """Compute the min-SNR weights of losses (Hang et al. 2023, arXiv:2303.09556).
+
+    Args:
+        scheduler: noise schedule.
+        steps: (B,) diffusion steps.
+        gamma: largest signal-to-noise ratio that counts; None: all weights are 1.
+
+    Returns:
+        (B,).
+    """
     if gamma is None:
         return torch.ones(len(steps), device=steps.device)
     snr = compute_snr(scheduler, steps)
@@ -63,7 +82,18 @@ class LatentDiffusion(EMALightningModule):
                     network.enable_gradient_checkpointing()
 
     def denoise(self, network: nn.Module, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
-        """Predict (B, c, h, w) from noisy latents; ``dropped`` (B,) bool items stay without their condition."""
+        """Predict noise or velocity from noisy latents; a subclass implements it.
+
+        Args:
+            network: trained network or its average.
+            noisy: (B, c, h, w) noisy latents.
+            steps: (B,) diffusion steps.
+            batch: batch that the latents are of, with what conditions them.
+            dropped: (B,) bool, items that stay without their condition.
+
+        Returns:
+            (B, c, h, w).
+        """
         raise NotImplementedError
 
     def draw(self, shape: torch.Size, *stream: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,13 +106,25 @@ class LatentDiffusion(EMALightningModule):
     def losses(
         self, network: nn.Module, batch: dict[str, Tensor], steps: Tensor, noise: Tensor, dropped: Tensor
     ) -> Tensor:
-        """Weighted squared errors (B,), means over a latent's units, for what :meth:`draw` has drawn."""
+        """Compute weighted squared errors, averaged over the units of each latent.
+
+        Args:
+            network: trained network or its average.
+            batch: batch with ``latent``.
+            steps: (B,) diffusion steps, as :meth:`draw` draws them.
+            noise: (B, c, h, w) noise that is added.
+            dropped: (B,) bool, items that stay without their condition.
+
+        Returns:
+            (B,) losses.
+        """
         noisy = self.scheduler.add_noise(batch["latent"], noise, steps)
         prediction = self.denoise(network, noisy, steps, batch, dropped).float()
         error = (prediction - target_of(self.scheduler, batch["latent"], noise, steps)).square().mean((1, 2, 3))
         return weights_of(self.scheduler, steps, self.settings.min_snr_gamma) * error
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the mean loss of a batch at steps drawn for it, and log it as ``train_loss``."""
         shape = torch.Size((self.optimisation.batch_size, *batch["latent"].shape[1:]))
         steps, noise, dropped = map(self.local_slice, self.draw(shape, TRAINING, self.current_epoch, batch_idx))
         loss = self.losses(self.model, batch, steps, noise, dropped).mean()
@@ -90,6 +132,7 @@ class LatentDiffusion(EMALightningModule):
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add the mean loss of a batch under the averaged weights, at steps and noise that are always the same."""
         steps, noise, _ = (part.to(self.device) for part in self.draw(batch["latent"].shape, VALIDATION, batch_idx))
         kept = torch.zeros(len(steps), dtype=torch.bool, device=self.device)
         loss = self.losses(self.ema_model, batch, steps, noise, kept).mean()
@@ -128,7 +171,12 @@ def losses_by_condition(
 
 
 class Denoiser(nn.Module):
-    """A UNet and the projection of its semantic condition, trained together."""
+    """A UNet and the projection of its semantic condition, trained together.
+
+    Args:
+        unet: UNet of a generator.
+        semantics: network from image features to the tokens that condition it.
+    """
 
     def __init__(self, unet: nn.Module, semantics: nn.Module):
         super().__init__()
@@ -139,5 +187,6 @@ class GeneratorTraining(LatentDiffusion):
     """Trains a small generator on the latents and features of images (batches of ``latent`` and ``features``)."""
 
     def denoise(self, network: Denoiser, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
+        """Predict (B, c, h, w) from noisy latents under the images' features; see :meth:`LatentDiffusion.denoise`."""
         tokens = network.semantics(batch["features"], dropped)
         return network.unet(noisy, steps, encoder_hidden_states=tokens).sample

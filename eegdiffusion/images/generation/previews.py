@@ -1,4 +1,4 @@
-"""What a trained model generates of a few test images, kept as arrays so that figures can be drawn at any time."""
+"""Previews of a trained model: images that it generates of a few test images, kept as arrays to draw figures from."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import numpy as np
 from eegdiffusion.core.runtime.errors import InputError
 
 FILE = "previews.npz"
+"""File of a trained model's folder that holds its previews."""
 
 
 def write_previews(folder: Path, **arrays: np.ndarray) -> None:

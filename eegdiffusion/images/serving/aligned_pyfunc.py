@@ -11,7 +11,7 @@ from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    """Return files, signature and input example of a folder that train_eeg_encoder wrote."""
     artifacts, signature, example = encoder_pyfunc.encoder_artifacts(folder)
     return artifacts | {"target": folder / FILE}, signature, example
 
@@ -20,10 +20,12 @@ class EEGEmbedding(mlflow.pyfunc.PythonModel):
     """Predicts image features (n, width) from epochs (n, electrodes, samples) as the epoch store has them."""
 
     def load_context(self, context) -> None:
+        """Read encoder, scale and mean feature from the model's artifacts."""
         self.loaded = encoder_pyfunc.Loaded(context.artifacts)
         self.mean = load_mean(Path(context.artifacts["target"]))
 
     def predict(self, context, model_input, params=None):
+        """Return the image features (n, width) that epochs (n, electrodes, samples) predict."""
         return self.loaded(model_input).numpy() + self.mean
 
 

@@ -10,7 +10,7 @@ from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_eeg_encoder wrote."""
+    """Return files, signature and input example of a folder that train_eeg_encoder wrote."""
     return encoder_pyfunc.encoder_artifacts(folder)
 
 
@@ -18,9 +18,11 @@ class ConceptClassifier(mlflow.pyfunc.PythonModel):
     """Classifies epochs (n, electrodes, samples) as the epoch store has them; returns probabilities (n, classes)."""
 
     def load_context(self, context) -> None:
+        """Read encoder and scale from the model's artifacts."""
         self.loaded = encoder_pyfunc.Loaded(context.artifacts)
 
     def predict(self, context, model_input, params=None):
+        """Return the probabilities (n, classes) of the concepts, for epochs (n, electrodes, samples)."""
         return self.loaded(model_input).softmax(-1).numpy()
 
 

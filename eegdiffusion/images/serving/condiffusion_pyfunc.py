@@ -1,4 +1,4 @@
-"""A registered EEG-ConDiffusion as an MLflow model: EEG epochs -> pictures."""
+"""A registered EEG-ConDiffusion as an MLflow model: EEG epochs -> images."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from eegdiffusion.images.serving import encoder_pyfunc, image_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_condiffusion wrote.
+    """Return files, signature and input example of a folder that train_condiffusion wrote.
 
     The generator and the classifier go into the model as well; a pipeline that the user gave stays where it is.
     """
@@ -28,9 +28,10 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 
 
 class EEGToImages(image_pyfunc.ImageModel):
-    """Makes a picture of each epoch."""
+    """Generates an image of each epoch."""
 
     def load_context(self, context) -> None:
+        """Read EEG-ConDiffusion, generator, encoder and scale from the model's artifacts."""
         paths = {name: Path(path) for name, path in context.artifacts.items()}
         self.pipeline = load_pipeline(
             paths["condiffusion"], paths["generator"], paths["encoder"], paths["input"].parent
@@ -38,6 +39,7 @@ class EEGToImages(image_pyfunc.ImageModel):
         self.input = self.pipeline.input
 
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
+        """Generate an image (side, side, 3) uint8 of each epoch; see :meth:`ImageModel.generate`."""
         return generate_images(self.pipeline, epochs, seeds, sampling)
 
 

@@ -16,7 +16,14 @@ from eegdiffusion.images.encoders.training_folders import ENCODER
 
 
 def encoder_artifacts(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """What a model reads: epochs (n, electrodes, samples) float32 -> (n, outputs) float32."""
+    """Gather what an encoder of epochs (n, electrodes, samples) float32 to (n, outputs) float32 is logged with.
+
+    Args:
+        folder: folder of a training that ``train_eeg_encoder`` wrote.
+
+    Returns:
+        paths of the artifacts by name, the signature, and the input example.
+    """
     example = read_input_example(folder)
     outputs = EEGEncoder.load_config(folder / ENCODER)["n_outputs"]
     inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
@@ -28,7 +35,7 @@ class Loaded:
     """An encoder with the filter and scale that its training epochs passed.
 
     Args:
-        artifacts: of the model, with ``encoder`` and ``input``.
+        artifacts: paths of the model's artifacts by name, with ``encoder`` and ``input``.
     """
 
     def __init__(self, artifacts: dict[str, str]):

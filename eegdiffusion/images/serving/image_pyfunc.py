@@ -1,6 +1,6 @@
-"""A registered model that makes pictures from EEG: what all of them share.
+"""Base of registered models that generate images from EEG.
 
-Epochs (n, electrodes, samples) as the epoch store has them -> pictures (n, side, side, 3) uint8. Parameters of
+Epochs (n, electrodes, samples) as the epoch store has them -> images (n, side, side, 3) uint8. Parameters of
 ``predict``: ``seed``, ``arm``, one of the model's :attr:`ImageModel.arms`, and its sampling settings.
 """
 
@@ -23,12 +23,12 @@ KINDS = {str: "string", int: "long", float: "double"}
 
 
 def image_signature(example: np.ndarray, side: int, sampling: Sampling) -> ModelSignature:
-    """Signature of a model that makes pictures.
+    """Return the signature of a model that generates images.
 
     Args:
-        example: epochs (n, electrodes, samples).
-        side: of the pictures in pixels.
-        sampling: defaults of the parameters.
+        example: (n, electrodes, samples) example of epochs.
+        side: side of the images in pixels.
+        sampling: defaults of the sampling parameters.
     """
     inputs = TensorSpec(np.dtype("float32"), (-1, *example.shape[1:]))
     outputs = TensorSpec(np.dtype("uint8"), (-1, side, side, 3))
@@ -41,9 +41,9 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     """Base of the served models; a subclass sets ``input`` and implements :meth:`generate`.
 
     Attributes:
-        options: class of its sampling settings.
-        arms: what ``arm`` may be: whole, controls, and whatever else a subclass offers.
-        input: filter and scale of its epochs.
+        options: class of the sampling settings.
+        arms: values of ``arm``: the full model, controls, and what else a subclass offers.
+        input: filter and scale of the epochs.
     """
 
     options: type = Sampling
@@ -51,14 +51,37 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     input: EpochInput
 
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
-        """Make a picture (side, side, 3) uint8 of each epoch; ``arm`` is none of the EEG controls."""
+        """Generate an image of each epoch.
+
+        Args:
+            epochs: (n, electrodes, samples) as the epoch store has them.
+            arm: one of :attr:`arms`, but none of the EEG controls, which are made of ``epochs`` before.
+            seeds: (n,) seeds of the noise.
+            sampling: how images are sampled.
+
+        Returns:
+            (n, side, side, 3) uint8.
+        """
         raise NotImplementedError
 
     def structure(self, epochs: np.ndarray) -> np.ndarray | None:
-        """Structure (n, side, side) uint8 that the model finds in epochs; None where it has no such part."""
+        """Predict the structure of the image seen, drawn as (n, side, side, 3) uint8; None where no part does."""
         return None
 
     def predict(self, context, model_input, params=None):
+        """Generate an image of each epoch.
+
+        Args:
+            context: context of MLflow, which is not read.
+            model_input: (n, electrodes, samples) epochs as the epoch store has them.
+            params: ``seed``, ``arm`` and the sampling settings.
+
+        Returns:
+            (n, side, side, 3) uint8.
+
+        Raises:
+            InputError: there is no such arm, or a setting is out of range.
+        """
         values = dict(params or {})
         seed, arm = values.pop("seed"), values.pop("arm")
         sampling: Sampling = validate(values, self.options, "params")

@@ -1,4 +1,4 @@
-"""A registered SGDM as an MLflow model: EEG epochs -> pictures, and their structure."""
+"""A registered SGDM as an MLflow model: EEG epochs -> images, and their structure."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ SEMANTICS, STRUCTURE, RIDGE = "semantics_only", "structure_only", "ridge"
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_controlnet wrote.
+    """Return files, signature and input example of a folder that train_controlnet wrote.
 
     The generator goes into the model as well; a pipeline that the user gave stays where it is.
     """
@@ -31,11 +31,12 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 
 
 class GuidedImages(image_pyfunc.ImageModel):
-    """Makes a picture of each epoch, by what EEG says of its features and its structure, or by one of the two."""
+    """Generates an image of each epoch, by what EEG says of its features and its structure, or by one of the two."""
 
     arms = (*image_pyfunc.ImageModel.arms, SEMANTICS, STRUCTURE, RIDGE)
 
     def load_context(self, context) -> None:
+        """Read SGDM and its generator from the model's artifacts."""
         paths = {name: Path(path) for name, path in context.artifacts.items()}
         self.sgdm = load_sgdm(paths["sgdm"], load_generator(paths["generator"]))
         _, _, self.control = read_defaults(paths["sgdm"])
@@ -43,6 +44,7 @@ class GuidedImages(image_pyfunc.ImageModel):
 
     @torch.inference_mode()
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
+        """Generate an image (side, side, 3) uint8 of each epoch; see :meth:`ImageModel.generate`."""
         eeg = torch.from_numpy(epochs)
         source = self.sgdm.baseline if arm == RIDGE else self.sgdm.semantics
         features = None if arm == STRUCTURE else source(eeg)
@@ -51,6 +53,7 @@ class GuidedImages(image_pyfunc.ImageModel):
 
     @torch.inference_mode()
     def structure(self, epochs: np.ndarray) -> np.ndarray:
+        """Predict the structure of the image seen, drawn as (n, side, side, 3) uint8."""
         return draw_maps(self.sgdm.predictor.decode_renormalised(torch.from_numpy(epochs)).numpy())
 
 

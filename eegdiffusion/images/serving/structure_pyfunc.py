@@ -15,7 +15,7 @@ from eegdiffusion.images.structure.structure_maps import CHANNELS
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Files, signature and input example of a folder that train_structural_vae wrote."""
+    """Return files, signature and input example of a folder that train_structural_vae wrote."""
     example = read_input_example(folder)
     config = StructuralVAE.load_config(folder / PREDICTOR / VAE)
     side, channels = config["image_size"], CHANNELS[config["structure"]]
@@ -28,10 +28,12 @@ class StructurePredictor(mlflow.pyfunc.PythonModel):
     """Predicts maps (n, side, side, channels), 0 to 1, from epochs (n, electrodes, samples) as the store has them."""
 
     def load_context(self, context) -> None:
+        """Read the predictor from the model's artifacts."""
         self.predictor = load_structure_predictor(Path(context.artifacts["predictor"]))
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
+        """Return structure maps (n, side, side, channels) from 0 to 1, for epochs (n, electrodes, samples)."""
         eeg = torch.from_numpy(np.ascontiguousarray(model_input, dtype=np.float32))
         return self.predictor(eeg).movedim(1, -1).numpy()
 

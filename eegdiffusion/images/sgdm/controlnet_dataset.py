@@ -1,4 +1,4 @@
-"""What a ControlNet learns from: epochs, and of the image seen its latent, its features and its structure."""
+"""The data that a ControlNet learns from: epochs, and of the image seen its latent, its features and its structure."""
 
 from copy import copy
 

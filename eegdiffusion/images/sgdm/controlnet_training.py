@@ -18,7 +18,7 @@ TEACHER_FORCING = 3
 
 
 class Guide(nn.Module):
-    """What is trained: a ControlNet and, where asked for, semantic tokens and the predictor of structure.
+    """The trained networks: a ControlNet and, where asked for, semantic tokens and the predictor of structure.
 
     Args:
         controlnet: ControlNet made from the generator's UNet.
@@ -56,6 +56,7 @@ class ControlNetTraining(LatentDiffusion):
         self.teacher_forcing_fraction, self.new_layer_lr_factor = teacher_forcing_fraction, new_layer_lr_factor
 
     def rate_factor(self, name: str) -> float:
+        """Return the factor of a parameter's learning rate: that of layers which the UNet does not have, else 1."""
         return self.new_layer_lr_factor if name.startswith("controlnet.controlnet_") else 1.0
 
     def draw_teacher_forced(self, *stream: int) -> Tensor:
@@ -64,10 +65,12 @@ class ControlNetTraining(LatentDiffusion):
         return torch.rand(self.optimisation.batch_size, generator=random) < self.teacher_forcing_fraction
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the mean loss of a batch, some of whose items learn from the image itself; see :meth:`denoise`."""
         forced = self.local_slice(self.draw_teacher_forced(self.current_epoch, batch_idx))
         return super().training_step(batch | {"teacher_forced": forced}, batch_idx)
 
     def denoise(self, network: Guide, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
+        """Predict (B, c, h, w) from noisy latents, guided by what EEG predicts, or the image itself where forced."""
         structure = batch.get("eeg_structure")
         if structure is None:
             if network.predictor is None:

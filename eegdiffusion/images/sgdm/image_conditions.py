@@ -19,7 +19,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class PredictedConditions:
-    """What was predicted from the epochs of a dataset.
+    """Predictions from the epochs of a dataset.
 
     Attributes:
         features: (epochs, width) float32 image features.
@@ -58,13 +58,28 @@ def predict_conditions(
 
 
 def predict_features(semantics: EEGSemantics, data: BatchedDataset, device: torch.device) -> Tensor:
-    """Predict the features of all epochs of a dataset, in order: (epochs, width) float32 on the CPU."""
+    """Predict the features of all epochs of a dataset, in order.
+
+    Args:
+        semantics: network from EEG to features.
+        data: dataset of ``eeg`` and ``subject``.
+        device: device to compute on.
+
+    Returns:
+        (epochs, width) float32 on the CPU.
+    """
     semantics = semantics.to(device).eval()
     return batched(lambda batch: semantics(batch["eeg"], batch["subject"]).float(), data, BATCH, device)
 
 
 def mean_cosine(predicted: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
-    """Average the cosine similarity of predicted and true features (n, width) about the training mean (width,)."""
+    """Average the cosine similarity of predicted and true features about the training mean.
+
+    Args:
+        predicted: (n, width) predicted features.
+        features: (n, width) true features.
+        mean: (width,) mean feature of the training images.
+    """
     pair = (torch.from_numpy(values - mean) for values in (predicted, features))
     return float(functional.cosine_similarity(*pair, dim=1).mean())
 

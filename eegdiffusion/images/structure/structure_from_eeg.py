@@ -63,7 +63,7 @@ class LatentReadout(nn.Module):
         return self.linear(self.encoder(eeg, subject)).unflatten(1, self.mean.shape)
 
     def latents(self, centred: Tensor) -> Tensor:
-        """Undo :meth:`centred`."""
+        """Return latents (B, *latent_shape) of centred ones: the inverse of :meth:`centred`."""
         return centred * self.scale + self.mean
 
     def rescaled_to_prior_norm(self, centred: Tensor) -> Tensor:

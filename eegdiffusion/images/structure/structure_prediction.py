@@ -43,10 +43,12 @@ class StructurePrediction(EMALightningModule):
         return {"loss": error + self.structure_weight * structure, "error": error, "structure": structure}
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch, and log it as ``predictor_train_loss``."""
         loss = self.parts(self.model, batch)["loss"]
         self.log("predictor_train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add loss, latents' error and structure's loss of a batch under the averaged weights."""
         self.update_validation(self.parts(self.ema_model, batch), len(batch["eeg"]))

@@ -1,4 +1,4 @@
-"""What a structural VAE and a predictor of structure make of a few test images, and traversals of the VAE's latents."""
+"""Previews of a structural VAE and a predictor of structure for a few test images, and traversals of the latents."""
 
 import numpy as np
 import torch

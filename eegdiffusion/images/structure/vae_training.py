@@ -52,6 +52,7 @@ class StructuralAutoencoding(EMALightningModule):
         return {"loss": loss, "error": error, "structure": structure, "kl": kl}
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch with sampled latents, half of it mirrored, and log it as ``train_loss``."""
         random, items = self.generator(TRAINING, self.current_epoch, batch_idx), self.optimisation.batch_size
         noise = self.local_slice(torch.randn((items, *self.model.latent_shape), generator=random))
         mirrored = self.local_slice(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
@@ -62,4 +63,5 @@ class StructuralAutoencoding(EMALightningModule):
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Add the loss of a batch and its parts under the averaged weights, with the means of its latents."""
         self.update_validation(self.parts(self.ema_model, batch, None), len(batch["pixels"]))

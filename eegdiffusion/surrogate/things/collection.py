@@ -1,4 +1,4 @@
-"""Pictures without EEG, for a small image generator to learn from: drawings that the corpus of objects does not use."""
+"""Images without EEG, for a small image generator to learn from: drawings that the corpus of objects does not use."""
 
 from pathlib import Path
 
@@ -10,16 +10,25 @@ from eegdiffusion.surrogate.things import objects, scenes
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
 SIZE = 112
-"""Side of a picture in pixels: small generators make smaller ones."""
+"""Side of an image in pixels: small generators make smaller ones."""
 
 
-def write(root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Write the pictures below a folder, the drawings in turn."""
-    names = scenes.concepts()
-    # The corpus's concepts are the first of this order; see ``objects.draw``.
+def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Write the images below a folder, scenes of each drawing in turn.
+
+    Args:
+        root: folder to make.
+        cache: folder of downloads.
+        options: settings of the corpora.
+
+    Raises:
+        InputError: the corpus of objects leaves no drawing.
+    """
+    names = scenes.emoji_concepts()
+    # The corpus's concepts are the first of this order; see ``objects.draw_images``.
     order = np.random.default_rng([options.seed, 1]).permutation(len(names))
     others = [list(names)[k] for k in order[options.concepts + options.test_concepts :]]
-    drawings = scenes.drawings(objects.font(cache), others)
+    drawings = scenes.draw_characters(objects.drawings_font(cache), others)
     if not drawings:
         raise InputError(f"concepts: leave no drawing for the collection (found {options.concepts})")
     rng, characters = np.random.default_rng([options.seed, 5]), list(drawings)
@@ -29,4 +38,4 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
     for k in tqdm(range(options.pictures), "pictures"):
         character = characters[k % len(characters)]
         path = root / f"{names[character]}_{k // len(characters) + 1:02d}.jpg"
-        scenes.scene(drawings[character], rng, SIZE).save(path, quality=92)
+        scenes.draw_scene(drawings[character], rng, SIZE).save(path, quality=92)

@@ -28,25 +28,25 @@ NO_OBJECT = (
 """Names that hold one of these are left out: signs, and near repeats of another drawing."""
 
 
-def concepts() -> dict[str, str]:
+def emoji_concepts() -> dict[str, str]:
     """Return character -> name of the concept, sorted by name."""
     names = {
         chr(code): name for first, last in RANGES for code in range(first, last + 1)
         if (name := unicodedata.name(chr(code), "")) and not any(word in name for word in NO_OBJECT)
     }  # fmt: skip
-    concept_names = {character: name.lower().replace(" ", "_").replace("-", "_") for character, name in names.items()}
-    return dict(sorted(concept_names.items(), key=lambda item: item[1]))
+    concepts = {character: name.lower().replace(" ", "_").replace("-", "_") for character, name in names.items()}
+    return dict(sorted(concepts.items(), key=lambda item: item[1]))
 
 
-def drawings(font: Path, characters: list[str]) -> dict[str, Image.Image]:
+def draw_characters(font: Path, characters: list[str]) -> dict[str, Image.Image]:
     """Draw characters in colour: character -> RGBA, cut to what is drawn; without those that the font lacks."""
     typeface = ImageFont.truetype(str(font), 2 * SIZE)
-    images, blank = {}, _draw(typeface, "\U0010fffd")
+    drawings, blank = {}, _draw(typeface, "\U0010fffd")
     for character in characters:
         image = _draw(typeface, character)
         if image is not None and (blank is None or image.tobytes() != blank.tobytes()):
-            images[character] = image
-    return images
+            drawings[character] = image
+    return drawings
 
 
 def _draw(typeface: ImageFont.FreeTypeFont, character: str) -> Image.Image | None:
@@ -56,8 +56,17 @@ def _draw(typeface: ImageFont.FreeTypeFont, character: str) -> Image.Image | Non
     return image.crop(box) if box else None
 
 
-def scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> Image.Image:
-    """Put a drawing into a scene: (size, size) RGB."""
+def draw_scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> Image.Image:
+    """Put a drawing into a scene: turned, scaled and tinted, on a soft ground.
+
+    Args:
+        drawing: RGBA drawing.
+        rng: source of all that varies.
+        size: side of the scene in pixels.
+
+    Returns:
+        (size, size) RGB image.
+    """
     ground = _ground(rng, size)
     turned = drawing.rotate(rng.uniform(-25, 25), Image.Resampling.BICUBIC, expand=True)
     if rng.random() < 0.5:
@@ -74,7 +83,7 @@ def scene(drawing: Image.Image, rng: np.random.Generator, size: int = SIZE) -> I
 
 
 def _ground(rng: np.random.Generator, size: int) -> Image.Image:
-    """Draw a soft two-colour gradient with blurred blots."""
+    """Draw a soft two-colour gradient with blurred blots: (size, size) RGB."""
     first, last = (
         np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.45), rng.uniform(0.55, 1.0))) for _ in range(2)
     )
@@ -100,13 +109,13 @@ PIECES = [
 
 
 @dataclass(frozen=True)
-class Figure:
+class TangramPieces:
     """Seven polygons (corners, 2), as they lie."""
 
     pieces: list[np.ndarray]
 
 
-def tangram(rng: np.random.Generator) -> Figure:
+def lay_tangram(rng: np.random.Generator) -> TangramPieces:
     """Lay the seven pieces edge to edge without overlap, each turned by a multiple of 45 degrees."""
     while True:
         order = rng.permutation(len(PIECES))
@@ -121,7 +130,7 @@ def tangram(rng: np.random.Generator) -> Figure:
                     placed[int(k)] = piece
                     break
         if len(placed) == len(PIECES):
-            return Figure([placed[k] for k in range(len(PIECES))])
+            return TangramPieces([placed[k] for k in range(len(PIECES))])
 
 
 def _turned(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -137,16 +146,14 @@ def _axes(piece: np.ndarray) -> np.ndarray:
 
 
 def _apart(piece: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two convex pieces do not overlap (separating axes); edges may touch."""
+    """Tell whether two convex pieces do not overlap (separating axes); edges may touch."""
     axes = np.concatenate([_axes(piece), _axes(other)])
-    projected, projected_other = piece @ axes.T, other @ axes.T
-    return bool(
-        np.any(np.maximum(projected.min(0) - projected_other.max(0), projected_other.min(0) - projected.max(0)) > -1e-6)
-    )
+    first, second = piece @ axes.T, other @ axes.T
+    return bool(np.any(np.maximum(first.min(0) - second.max(0), second.min(0) - first.max(0)) > -1e-6))
 
 
 def _touches(piece: np.ndarray, placed: dict[int, np.ndarray]) -> bool:
-    """Whether an edge of the piece lies along one of the others', for half a unit or more."""
+    """Tell whether an edge of the piece lies along one of the others', for half a unit or more."""
     for other in placed.values():
         for a, b in zip(piece, np.roll(piece, -1, axis=0), strict=True):
             along = (b - a) / np.linalg.norm(b - a)
@@ -158,7 +165,7 @@ def _touches(piece: np.ndarray, placed: dict[int, np.ndarray]) -> bool:
     return False
 
 
-def write_svg(figure: Figure, path: Path) -> None:
+def write_svg(figure: TangramPieces, path: Path) -> None:
     """Write a figure as Kilogram writes its drawings: seven polygons with ids, in a view box of their own."""
     corners = np.concatenate(figure.pieces)
     low, scale = corners.min(0), 50.0

