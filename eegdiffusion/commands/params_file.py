@@ -100,6 +100,9 @@ def changed(text: str, path: Sequence[str], value: object, removed: bool = False
         path: keys that lead to the value. Where mappings on the way are missing, they are added.
         value: the new value, written in one line.
         removed: whether the key is taken out.
+
+    Raises:
+        InputError: the document is no mapping.
     """
     key, node = None, yaml.compose(text, yaml.SafeLoader)
     for depth, name in enumerate(path):
@@ -110,9 +113,13 @@ def changed(text: str, path: Sequence[str], value: object, removed: bool = False
                 value = {missing: value}
             if isinstance(node, yaml.MappingNode):
                 return _added(text, key, node, name, value)
+            if key is None or node is None:
+                raise InputError(f"{PARAMS}: must be a mapping of sections")
             return _replaced(text, key, node, {name: value})
         if last:
-            return _removed(text, key, node, name) if removed else _replaced(text, *entry, value)
+            if removed and isinstance(node, yaml.MappingNode):
+                return _removed(text, key, node, name)
+            return _replaced(text, *entry, value)
         key, node = entry
     return text
 

@@ -44,7 +44,9 @@ def test_an_experiment_sets_a_field_that_stands_at_its_default(run, tmp_path):
     assert result.returncode == 0, result.stderr
     params = (tmp_path / "params.yaml").read_text()
     assert yaml.safe_load(params) == {"train": {"rate": 2, "decay": 0.5}, "cache": {"size": 3}}
-    assert (tmp_path / "out.yaml").read_text() == params and "# of training" in params and "# of learning" in params
+    assert (tmp_path / "out.yaml").read_text() == params
+    assert "# of training" in params
+    assert "# of learning" in params
 
 
 def test_a_section_must_be_in_the_file(run, tmp_path):

@@ -12,6 +12,7 @@ import re
 import textwrap
 from functools import cache
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -72,7 +73,9 @@ class _Described(GenerateJsonSchema):
 
 def params_schema() -> dict:
     """Return the JSON schema of ``params.yaml``; every section must be there, and none beside them."""
-    adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in section_types().items()]
+    adapters: list[tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(kind)) for name, kind in section_types().items()
+    ]
     schemas, definitions = TypeAdapter.json_schemas(adapters, ref_template=REFERENCES, schema_generator=_Described)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

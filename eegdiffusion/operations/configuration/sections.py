@@ -106,7 +106,7 @@ def section_type(name: str) -> Any:
     stage, read_as, expression = declarations[name]
     code = compile(ast.Expression(expression), str(contract.ROOT / stage / "__main__.py"), "eval")
     kind = eval(code, {"__builtins__": builtins}, _Imports(_tree(stage)))
-    return dict[str, kind] if read_as.endswith("*") else kind
+    return dict.__class_getitem__((str, kind)) if read_as.endswith("*") else kind
 
 
 def section_types() -> dict[str, Any]:
