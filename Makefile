@@ -63,7 +63,7 @@ check: env ## lint, format, types, spelling, import rules, fast tests
 	codespell
 	lint-imports
 	mypy
-	$(PY) -m pytest --numprocesses 2 -m "unit and not slow"
+	$(PY) -m pytest --numprocesses 2 -m "unit and not slow" $(addprefix --ignore tests/,stages dags predict tracking e2e containers warm)
 
 # Files go to processes whole, in the order of tests/conftest.py: the slowest first.
 test: env ## lint and all tests

@@ -28,18 +28,34 @@ KINDS = {
 """Markers by folder; what lies in none of these is ``unit``, unless it says otherwise."""
 ORDER = ("pipeline", "service", "container", "stage", "unit")
 """Kinds of tests, the slowest files first."""
+SLOWEST = (
+    "e2e/test_pipeline.py",
+    "dags/test_server.py",
+    "dags/test_retrain.py",
+    "e2e/test_registry.py",
+    "dags/test_reliability.py",
+    "dags/test_isolated.py",
+)
+"""Files that begin before all others, by benchmarks/tests.md."""
 
 
 def pytest_collection_modifyitems(items):
     """Mark each test by the folder that it lies in, so that ``-m`` chooses by what a test starts.
 
-    What takes longest goes first, so that several processes end at about the same time.
+    What takes longest goes first, so that several processes end at about the same time; but not two files at once that
+    wait for one workspace.
     """
     for item in items:
-        parts = item.path.relative_to(item.config.rootpath / "tests").parts
+        path = item.path.relative_to(item.config.rootpath / "tests")
         if not any(item.get_closest_marker(kind) for kind in ORDER):
-            item.add_marker(KINDS.get(parts[0], "unit"))
-    items.sort(key=lambda item: next(k for k, kind in enumerate(ORDER) if item.get_closest_marker(kind)))
+            item.add_marker(KINDS.get(path.parts[0], "unit"))
+    places = {}  # of files, which stay whole
+    for item in items:
+        name = item.path.relative_to(item.config.rootpath / "tests").as_posix()
+        kind = next(k for k, kind in enumerate(ORDER) if item.get_closest_marker(kind))
+        place = (SLOWEST.index(name) if name in SLOWEST else len(SLOWEST), kind)
+        places[item.path] = min(place, places.get(item.path, place))
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_runtest_makereport(item, call):

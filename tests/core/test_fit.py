@@ -1,9 +1,8 @@
 """A fit that is killed and started again ends with the weights of one that was not."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -61,15 +60,16 @@ def train(work, kill_at=0, hardware=HARDWARE, **changes):
     return module, fit(module, *data, monitor="validation_cohen_kappa", mode="max", hardware=hardware, work=work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_a_killed_fit_resumes_to_the_same_weights(tmp_path, rounds):
     whole, outcome = train(tmp_path / "whole", validations_per_epoch=rounds)
-    code = (
-        "from pathlib import Path; from tests.core.test_fit import train; "
-        f"train(Path({str(tmp_path / 'killed')!r}), kill_at=21, validations_per_epoch={rounds})"
-    )
-    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([__name__])
+    killed = server.Process(target=train, args=(tmp_path / "killed", 21), kwargs={"validations_per_epoch": rounds})
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     assert (tmp_path / "killed" / "last.safetensors").exists()
     resumed, again = train(tmp_path / "killed", validations_per_epoch=rounds)
     assert again.resumed

@@ -23,7 +23,6 @@ from tests.e2e.workspace import TINY, command, environment, module
 from tests.tuev_fixture import EVENTS, write_corpus, write_edf, write_rec
 
 EEG_STAGES = ("ingest_events", "preprocess_events", "pretrain_ssmdp")
-pytestmark = pytest.mark.ordered
 LONG = Path("train/aaaaaaaz/aaaaaaaz_00000000.edf")
 
 
@@ -69,6 +68,7 @@ def eeg(tmp_path_factory):
     return repository / "runs" / "r1"
 
 
+@pytest.mark.ordered
 def test_a_full_disk_costs_the_recording_that_was_being_written(eeg):
     """Broken: no file can grow beyond 300 kB while recordings are written. Lost: nothing that was finished."""
 
@@ -101,6 +101,7 @@ def training(workspace: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.ordered
 def test_a_killed_worker_leaves_its_training_and_a_killed_training_goes_on(eeg):
     """Killed: the worker, then the training itself. Lost: at most the round since the last checkpoint."""
     worker = stage(eeg, "pretrain_ssmdp@base", warm=False)

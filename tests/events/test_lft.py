@@ -105,6 +105,7 @@ def test_saved_and_loaded(tiny, tokens, tmp_path):
     assert torch.equal(LFT.from_pretrained(tmp_path)(tokens), tiny(tokens))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"fusion": "mean"}, {"fusion": "none", "layers": [0, 2]}])
 def test_exports_with_any_batch(tokens, options):
     model = LFT(**TINY, **options).eval()

@@ -195,6 +195,7 @@ def test_saved_and_loaded(tiny, tmp_path):
     assert loaded.config.n_class == 5
 
 
+@pytest.mark.slow
 def test_exports_with_any_batch(tiny):
     inputs = (torch.randn(2, 1, 64), torch.tensor([[3], [9]]), torch.tensor([[0], [4]]))
     batch = torch.export.Dim("batch", min=2, max=64)
@@ -203,6 +204,7 @@ def test_exports_with_any_batch(tiny):
     close(program.module()(*more), tiny(*more))
 
 
+@pytest.mark.slow
 def test_compiles_without_a_graph_break(tiny):
     inputs = (torch.randn(2, 1, 64), torch.tensor([[3], [9]]), torch.tensor([[0], [4]]))
     compiled = torch.compile(tiny, backend="aot_eager", fullgraph=True)
