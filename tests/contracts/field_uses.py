@@ -49,7 +49,7 @@ def _annotated(node: ast.expr | None) -> Types:
         case ast.Subscript(slice=ast.Tuple(elts=elements)):
             inner = frozenset().union(*map(_annotated, elements))
             return frozenset(f"list:{name}" for name in inner)
-        case ast.Subscript(value=ast.Name(id="type")):
+        case ast.Subscript(value=ast.Name(id="type" | "Literal")):
             return NOTHING
         case ast.Subscript(slice=element):
             return frozenset(f"list:{name}" for name in _annotated(element))
