@@ -57,18 +57,18 @@ class _Described(GenerateJsonSchema):
     """Pydantic's schema, with the classes' sentences and the defaults that factories make."""
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> dict:
-        made = super().dataclass_schema(schema)
+        described = super().dataclass_schema(schema)
         cls = schema["cls"]
-        made["description"] = class_sentence(cls)
+        described["description"] = class_sentence(cls)
         sentences = field_sentences(cls)
         for field in dataclasses.fields(cls):
-            entry = made["properties"][field.name]
+            entry = described["properties"][field.name]
             entry.pop("title", None)
             if field.default_factory is not dataclasses.MISSING:
                 entry["default"] = to_jsonable_python(field.default_factory())
             if field.name in sentences:
                 entry["description"] = sentences[field.name]
-        return made
+        return described
 
 
 def params_schema() -> dict:

@@ -73,14 +73,14 @@ def read_by(stage: str) -> dict[str, ast.expr]:
 
 def _declarations() -> dict[str, tuple[str, str, ast.expr]]:
     """Return each section with the stage that says its class, the name that it is read by, and the class."""
-    found: dict[str, list[tuple[bool, str, str, ast.expr]]] = {}
+    readers_of: dict[str, list[tuple[bool, str, str, ast.expr]]] = {}
     for stage in contract.stage_names():
         for name, expression in read_by(stage).items():
-            head, _, rest = name.partition(".")
-            if rest in ("", "*"):
-                found.setdefault(head, []).append((stage != head, stage, name, expression))
+            head, _, tail = name.partition(".")
+            if tail in ("", "*"):
+                readers_of.setdefault(head, []).append((stage != head, stage, name, expression))
     # The stage that a section is named after says its class, before others that read a base of it.
-    return {head: min(readers, key=lambda reader: reader[:3])[1:] for head, readers in found.items()}
+    return {head: min(readers, key=lambda reader: reader[:3])[1:] for head, readers in readers_of.items()}
 
 
 def section_names() -> list[str]:
@@ -244,7 +244,7 @@ def _names_in(values: object, prefix: str) -> Iterator[str]:
 
 def unknown_name(name: str, document: dict) -> InputError:
     """Return the error of a dotted name that ``params.yaml`` may not hold; it names the known one most like it."""
-    head, _, rest = name.partition(".")
+    head, _, tail = name.partition(".")
     if head in section_names():
         similar = nearest(name, known_names(head, document))
     elif head in document:
@@ -252,6 +252,6 @@ def unknown_name(name: str, document: dict) -> InputError:
     else:
         heads = [*section_names(), *document]
         near = nearest(head, heads)
-        candidates = [f"{known}.{rest}" for known in heads if rest and takes(f"{known}.{rest}", document)]
+        candidates = [f"{known}.{tail}" for known in heads if tail and takes(f"{known}.{tail}", document)]
         similar = nearest(name, candidates) or near
     return InputError(f"{PARAMS}: {name}: there is no such field{similar}")
