@@ -42,7 +42,7 @@ def _annotated(node: ast.expr | None) -> Types:
             return _annotated(ast.parse(text, mode="eval").body)
         case ast.BinOp(left=left, right=right, op=ast.BitOr()):
             return _annotated(left) | _annotated(right)
-        case ast.Subscript(value=ast.Name(id="Literal")):
+        case ast.Subscript(value=ast.Name(id="Literal" | "type")):
             return NOTHING
         case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
             return frozenset(f"list:{name}" for name in _annotated(value))
@@ -51,8 +51,6 @@ def _annotated(node: ast.expr | None) -> Types:
         case ast.Subscript(slice=ast.Tuple(elts=elements)):
             inner = frozenset().union(*map(_annotated, elements))
             return frozenset(f"list:{name}" for name in inner)
-        case ast.Subscript(value=ast.Name(id="type")):
-            return NOTHING
         case ast.Subscript(slice=element):
             return frozenset(f"list:{name}" for name in _annotated(element))
     return NOTHING
