@@ -36,7 +36,10 @@ def test_what_only_shows_results_reruns_no_training(file):
 
 def test_a_file_that_decides_reruns_what_it_decides():
     assert reruns("eegdiffusion/core/runtime/settings.py") == set(BODIES)
-    assert reruns("components/finetune_lft/settings.py") == {"finetune_lft", "ablate_lft"}
+    assert reruns("components/finetune_lft/settings.py") == {"finetune_lft"}
+    sharing = {name for name, body in BODIES.items() if "eegdiffusion/events/training" in body["deps"]}
+    assert reruns("eegdiffusion/events/training/finetuning_settings.py") == sharing
+    assert {"finetune_lft", "ablate_lft"} <= sharing
 
 
 @pytest.fixture(scope="module")
