@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from components.ablate_lft.settings import AblationRow, LFTTraining
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
@@ -18,14 +19,13 @@ def main(run: Stage) -> None:
     latents = test_latents = run.settings(Latents, f"latents.{row.latents}")
     if row.test_latents != row.latents:
         test_latents = run.settings(Latents, f"latents.{row.test_latents}")
+    with loading_modules():
+        import mlflow
 
-    import mlflow
-
-    from components.ablate_lft.compute import architecture, compute
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.events.store.window_store import Store
-
+        from components.ablate_lft.compute import architecture, compute
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.events.store.window_store import Store
     check_corpus(row.latents, latents, settings.corpus)
     check_corpus(row.test_latents, test_latents, settings.corpus)
     settings = replace(settings, latents=row.latents, model=architecture(key, row, settings.model))

@@ -1,6 +1,7 @@
 """Cache latent tokens: ``python -m components.cache_latents --latents base``."""
 
 from components.cache_latents.settings import CacheLatents
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Accelerator
 from eegdiffusion.events.models.latent_settings import Latents
@@ -12,11 +13,10 @@ def main(run: Stage) -> None:
     settings = run.settings(CacheLatents)
     accelerator = run.settings(Accelerator, "hardware.accelerator")
     latents = run.settings(Latents, f"latents.{run.item['latents']}")
-
-    from components.cache_latents.compute import compute
-    from eegdiffusion.core.training.device import device_of
-    from eegdiffusion.events.store.window_store import Store
-
+    with loading_modules():
+        from components.cache_latents.compute import compute
+        from eegdiffusion.core.training.device import device_of
+        from eegdiffusion.events.store.window_store import Store
     store, backbone, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
     compute(store, backbone, settings, latents, device_of(accelerator), out, run.work)
 

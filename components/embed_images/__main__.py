@@ -1,6 +1,7 @@
 """Compute frozen features of a corpus's images: ``python -m components.embed_images --corpus NAME``."""
 
 from components.embed_images.settings import EmbedImages
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Accelerator
 
@@ -9,12 +10,11 @@ from eegdiffusion.core.training.settings import Accelerator
 def main(run: Stage) -> None:
     """Compute features and structure maps, and track the run."""
     settings, accelerator = run.settings(EmbedImages), run.settings(Accelerator, "hardware.accelerator")
-
-    from components.embed_images.compute import compute
-    from eegdiffusion.core.training.device import device_of
-    from eegdiffusion.core.training.memory import keep_freed_memory
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-
+    with loading_modules():
+        from components.embed_images.compute import compute
+        from eegdiffusion.core.training.device import device_of
+        from eegdiffusion.core.training.memory import keep_freed_memory
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
     keep_freed_memory()
     root, store = run.input("corpus"), EpochStore(run.input("store"))
     embedded = compute(store, settings, run.output("features"), device_of(accelerator))

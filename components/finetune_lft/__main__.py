@@ -1,6 +1,7 @@
 """Train the LFT on cached latents: ``python -m components.finetune_lft --labels recorded --seed 0``."""
 
 from components.finetune_lft.settings import FinetuneLFT
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
@@ -11,17 +12,16 @@ def main(run: Stage) -> None:
     """Train and test a classifier, log its figures and publish the model."""
     settings, hardware = run.settings(FinetuneLFT), run.settings(Hardware, "hardware")
     latents = run.settings(Latents, f"latents.{settings.latents}")
+    with loading_modules():
+        import mlflow
 
-    import mlflow
-
-    from components.finetune_lft.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.events.figures import eeg_figures
-    from eegdiffusion.events.serving import lft_pyfunc
-    from eegdiffusion.events.store.window_store import Store
-
+        from components.finetune_lft.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.events.figures import eeg_figures
+        from eegdiffusion.events.serving import lft_pyfunc
+        from eegdiffusion.events.store.window_store import Store
     kind, seed = run.item["labels"], run.item["seed"]
     cache, store = run.input("cache"), Store(run.input("store"))
     out, reference = run.output("lft"), run.output("reference")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
@@ -30,9 +31,8 @@ def main(run: Stage) -> None:
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
     layout = run.settings(EventCorpus, f"event_corpora.{name}").layout
-
-    from components.ingest_events.compute import compute
-
+    with loading_modules():
+        from components.ingest_events.compute import compute
     root, out = run.input("corpus"), run.output("index")
     if name == "tuev":
         check_environment(root)

@@ -1,6 +1,7 @@
 """Cut the epochs of a corpus of images and EEG: ``python -m components.ingest_images --corpus NAME``."""
 
 from components.ingest_images.settings import Epoching, ImageCorpus, IngestImages
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
@@ -9,9 +10,8 @@ def main(run: Stage) -> None:
     """Cut the epochs of every subject and track the run."""
     settings, entry = run.settings(IngestImages), run.settings(ImageCorpus, f"image_corpora.{run.item['corpus']}")
     cutting = run.settings(Epoching, f"epochs.{entry.epochs}")
-
-    from components.ingest_images.compute import compute
-
+    with loading_modules():
+        from components.ingest_images.compute import compute
     run.input("corpus")  # is the entry's root
     ingested = compute(entry, settings, cutting, run.output("store"), run.shared_work)
     description, index = ingested.description, ingested.index

@@ -1,6 +1,7 @@
 """Pretrain an SSMDP backbone and generate EEG with it: ``python -m components.pretrain_ssmdp --backbone base``."""
 
 from components.pretrain_ssmdp.settings import PretrainSSMDP
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.training.pretraining_settings import BackboneVariant
@@ -12,17 +13,16 @@ def main(run: Stage) -> None:
     settings = run.settings(PretrainSSMDP)
     hardware = run.settings(Hardware, "hardware")
     variant = run.settings(BackboneVariant, f"backbones.{run.item['backbone']}")
+    with loading_modules():
+        import mlflow
 
-    import mlflow
-
-    from components.pretrain_ssmdp.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.events.figures import eeg_figures
-    from eegdiffusion.events.serving import ssmdp_pyfunc
-    from eegdiffusion.events.store.window_store import Store
-
+        from components.pretrain_ssmdp.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.events.figures import eeg_figures
+        from eegdiffusion.events.serving import ssmdp_pyfunc
+        from eegdiffusion.events.store.window_store import Store
     path, out, reference = run.input("store"), run.output("ssmdp"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} pretraining samples", path, context) for context in ("training", "validation")]

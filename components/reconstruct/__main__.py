@@ -1,6 +1,7 @@
 """Make images from held-out EEG and score them: ``python -m components.reconstruct --generation NAME``."""
 
 from components.reconstruct.settings import Reconstruct
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Accelerator
 
@@ -8,16 +9,16 @@ from eegdiffusion.core.training.settings import Accelerator
 @stage("reconstruct")
 def main(run: Stage) -> None:
     """Read settings and inputs, compute."""
-    from components.reconstruct.compute import ReconstructionInputs, compute
-    from eegdiffusion.core.training.device import device_of
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-    from eegdiffusion.images.features.image_features import ImageFeatures
-    from eegdiffusion.images.generation.generation_config import encoder_folder
-    from eegdiffusion.images.generation.image_latents import ImageLatents
-    from eegdiffusion.images.structure.structure_maps import StructureMaps
-
-    settings, device = run.settings(Reconstruct), device_of(run.settings(Accelerator, "hardware.accelerator"))
+    settings, accelerator = run.settings(Reconstruct), run.settings(Accelerator, "hardware.accelerator")
     seed = run.settings(list[int], "matrix.seeds")[0]
+    with loading_modules():
+        from components.reconstruct.compute import ReconstructionInputs, compute
+        from eegdiffusion.core.training.device import device_of
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+        from eegdiffusion.images.features.image_features import ImageFeatures
+        from eegdiffusion.images.generation.generation_config import encoder_folder
+        from eegdiffusion.images.generation.image_latents import ImageLatents
+        from eegdiffusion.images.structure.structure_maps import StructureMaps
     store, features_path = EpochStore(run.input("store")), run.input("features")
     fingerprint = store.description.fingerprint
     inputs = ReconstructionInputs(
@@ -31,7 +32,7 @@ def main(run: Stage) -> None:
         classifier=encoder_folder(run.input("classifier"), seed),
         training_seed=seed,
     )
-    compute(inputs, settings, device, run.output("reconstructions"))
+    compute(inputs, settings, device_of(accelerator), run.output("reconstructions"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write the report: ``python -m components.report``."""
 
 from components.report.settings import Ablations, EncoderExperiments, Generations, ReportSettings
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
@@ -16,10 +17,9 @@ def main(run: Stage) -> None:
         eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
         image_generation=run.settings(Generations, "image_generation"),
     )
-
-    from components.report.compute import ReportInputs, compute
-    from eegdiffusion.report.page import write_report
-
+    with loading_modules():
+        from components.report.compute import ReportInputs, compute
+        from eegdiffusion.report.page import write_report
     inputs = ReportInputs(
         event_corpora=run.input("event_corpora"),
         backbones=run.input("backbones"),

@@ -1,6 +1,7 @@
 """Train a baseline on the LFT's windows and splits: ``python -m components.train_baselines --baseline sparcnet``."""
 
 from components.train_baselines.settings import TrainBaselines
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -10,16 +11,15 @@ def main(run: Stage) -> None:
     """Train and test a baseline over all seeds, log its figures and publish the models."""
     settings, hardware = run.settings(TrainBaselines), run.settings(Hardware, "hardware")
     seeds, name = run.settings(list[int], "matrix.seeds"), run.item["baseline"]
+    with loading_modules():
+        import mlflow
 
-    import mlflow
-
-    from components.train_baselines.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.events.serving import baseline_pyfunc
-    from eegdiffusion.events.store.window_store import Store
-
+        from components.train_baselines.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.events.serving import baseline_pyfunc
+        from eegdiffusion.events.store.window_store import Store
     path, out, reference = run.input("store"), run.output("baseline"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} event windows", path, context) for context in ("training", "testing")]

@@ -1,6 +1,7 @@
 """Train EEG-ConDiffusion: ``python -m components.train_condiffusion --generation NAME``."""
 
 from components.train_condiffusion.settings import TrainConDiffusion
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -8,19 +9,19 @@ from eegdiffusion.core.training.settings import Hardware
 @stage("train_condiffusion")
 def main(run: Stage) -> None:
     """Read settings and inputs, track the run, compute, draw, publish."""
-    from components.train_condiffusion.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.images.encoders.trained_classifier import open_classifier
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-    from eegdiffusion.images.figures.condiffusion_figures import draw_condiffusion
-    from eegdiffusion.images.generation.generation_config import encoder_folder
-    from eegdiffusion.images.generation.image_latents import ImageLatents
-    from eegdiffusion.images.serving import condiffusion_pyfunc
-
     settings, hardware = run.settings(TrainConDiffusion), run.settings(Hardware, "hardware")
     seed = run.settings(list[int], "matrix.seeds")[0]
+    with loading_modules():
+        from components.train_condiffusion.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.images.encoders.trained_classifier import open_classifier
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+        from eegdiffusion.images.figures.condiffusion_figures import draw_condiffusion
+        from eegdiffusion.images.generation.generation_config import encoder_folder
+        from eegdiffusion.images.generation.image_latents import ImageLatents
+        from eegdiffusion.images.serving import condiffusion_pyfunc
     store, latents_path, generator = EpochStore(run.input("store")), run.input("latents"), run.input("generator")
     folder = encoder_folder(run.input("classifier"), seed)
     out, reference = run.output("model"), run.output("reference")

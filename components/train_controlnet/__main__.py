@@ -1,6 +1,7 @@
 """Train the ControlNet of SGDM: ``python -m components.train_controlnet --generation NAME``."""
 
 from components.train_controlnet.settings import TrainControlNet
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -8,20 +9,20 @@ from eegdiffusion.core.training.settings import Hardware
 @stage("train_controlnet")
 def main(run: Stage) -> None:
     """Read settings and inputs, track the run, compute, draw, publish."""
-    from components.train_controlnet.compute import ControlNetInputs, compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-    from eegdiffusion.images.features.image_features import ImageFeatures
-    from eegdiffusion.images.figures.sgdm_figures import draw_sgdm
-    from eegdiffusion.images.generation.generation_config import encoder_folder
-    from eegdiffusion.images.generation.image_latents import ImageLatents
-    from eegdiffusion.images.serving import sgdm_pyfunc
-    from eegdiffusion.images.structure.structure_maps import StructureMaps
-
     settings, hardware = run.settings(TrainControlNet), run.settings(Hardware, "hardware")
     seed = run.settings(list[int], "matrix.seeds")[0]
+    with loading_modules():
+        from components.train_controlnet.compute import ControlNetInputs, compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+        from eegdiffusion.images.features.image_features import ImageFeatures
+        from eegdiffusion.images.figures.sgdm_figures import draw_sgdm
+        from eegdiffusion.images.generation.generation_config import encoder_folder
+        from eegdiffusion.images.generation.image_latents import ImageLatents
+        from eegdiffusion.images.serving import sgdm_pyfunc
+        from eegdiffusion.images.structure.structure_maps import StructureMaps
     store, features_path, latents_path = EpochStore(run.input("store")), run.input("features"), run.input("latents")
     fingerprint, corpus = store.description.fingerprint, store.description.corpus
     inputs = ControlNetInputs(

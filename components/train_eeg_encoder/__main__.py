@@ -3,6 +3,7 @@
 import shutil
 
 from components.train_eeg_encoder.settings import EncoderExperiment, TrainEEGEncoder
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -14,19 +15,18 @@ def main(run: Stage) -> None:
     experiment = run.settings(EncoderExperiment, f"eeg_encoders.{name}")
     settings, hardware = run.settings(TrainEEGEncoder), run.settings(Hardware, "hardware")
     seeds = run.settings(list[int], "matrix.seeds")
+    with loading_modules():
+        import mlflow
 
-    import mlflow
-
-    from components.train_eeg_encoder.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.images.encoders.training_folders import ENCODER
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-    from eegdiffusion.images.features.image_features import ImageFeatures
-    from eegdiffusion.images.figures.encoder_figures import draw_encoder
-    from eegdiffusion.images.serving import aligned_pyfunc, classifier_pyfunc
-
+        from components.train_eeg_encoder.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.images.encoders.training_folders import ENCODER
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+        from eegdiffusion.images.features.image_features import ImageFeatures
+        from eegdiffusion.images.figures.encoder_figures import draw_encoder
+        from eegdiffusion.images.serving import aligned_pyfunc, classifier_pyfunc
     store_path, features_path = run.input("store"), run.input("features")
     out, reference = run.output("encoders"), run.output("reference")
     store = EpochStore(store_path)

@@ -1,6 +1,7 @@
 """Train a structural VAE and predict structure from EEG: ``python -m components.train_structural_vae``."""
 
 from components.train_structural_vae.settings import TrainStructuralVAE
+from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -8,17 +9,17 @@ from eegdiffusion.core.training.settings import Hardware
 @stage("train_structural_vae")
 def main(run: Stage) -> None:
     """Read settings and inputs, track the run, compute, draw, publish."""
-    from components.train_structural_vae.compute import compute
-    from eegdiffusion.core.observe.tracking import log_model
-    from eegdiffusion.core.observe.tracking.datasets import Data
-    from eegdiffusion.core.observe.tracking.tracked_run import tracked
-    from eegdiffusion.images.epochs.epoch_store import EpochStore
-    from eegdiffusion.images.figures.structure_figures import draw_structural_vae
-    from eegdiffusion.images.serving import structure_pyfunc
-    from eegdiffusion.images.structure.structure_maps import StructureMaps
-    from eegdiffusion.images.structure.structure_training import image_splits
-
     settings, hardware = run.settings(TrainStructuralVAE), run.settings(Hardware, "hardware")
+    with loading_modules():
+        from components.train_structural_vae.compute import compute
+        from eegdiffusion.core.observe.tracking import log_model
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+        from eegdiffusion.images.figures.structure_figures import draw_structural_vae
+        from eegdiffusion.images.serving import structure_pyfunc
+        from eegdiffusion.images.structure.structure_maps import StructureMaps
+        from eegdiffusion.images.structure.structure_training import image_splits
     store, features_path = EpochStore(run.input("store")), run.input("features")
     out, reference = run.output("structure"), run.output("reference")
     maps = StructureMaps(features_path, store.description.fingerprint)

@@ -1,7 +1,6 @@
 """The zero-phase band filter of epochs and of the recordings that they are cut from."""
 
 import numpy as np
-from scipy.signal import butter
 
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -19,6 +18,8 @@ def band_sections(low_hz: float, high_hz: float, sfreq: float) -> np.ndarray:
         raise InputError(
             f"band: must lie between 0 and half the sampling rate, {sfreq / 2:g} Hz (found {low_hz:g} to {high_hz:g})"
         )
+    from scipy.signal import butter
+
     return butter(ORDER, (low_hz, high_hz), "bandpass", fs=sfreq, output="sos")
 
 

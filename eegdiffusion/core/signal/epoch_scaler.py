@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import sosfiltfilt
 
 from eegdiffusion.core.signal.band import band_sections
 
@@ -21,6 +20,8 @@ def band_operator(low_hz: float, high_hz: float, sfreq: float, samples: int) -> 
     Raises:
         InputError: the band does not lie between 0 and half the sampling rate.
     """
+    from scipy.signal import sosfiltfilt
+
     sections = band_sections(low_hz, high_hz, sfreq)
     pad = min(samples - 1, round(sfreq / low_hz))
     return sosfiltfilt(sections, np.eye(samples), axis=1, padlen=pad).astype(np.float32)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.retrieval import bootstrap
@@ -55,6 +54,8 @@ def paired_difference(
     Raises:
         InputError: shapes differ, a score is not finite, or there are fewer than two test images.
     """
+    from scipy.stats import binomtest
+
     for name, array in (("second", second), ("images", images)):
         if array.shape != first.shape or first.ndim != 1:
             raise InputError(f"{name}: must be one for each of first's items {first.shape} (found {array.shape})")

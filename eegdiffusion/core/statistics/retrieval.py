@@ -8,7 +8,6 @@ drawn: with rank r among N images, P(hypergeometric(N - 1, r, n - 1) < k). So no
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import hypergeom
 
 
 def similarities(embeddings: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -70,6 +69,8 @@ def top_k(rank: np.ndarray, images: int, ways: int, k: int) -> np.ndarray:
     Returns:
         (queries,) from 0 to 1; chance is k / ways.
     """
+    from scipy.stats import hypergeom
+
     return hypergeom.cdf(k - 1, images - 1, rank, ways - 1)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from scipy.signal import resample
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
@@ -71,6 +70,8 @@ def tokens(
         (batch, layers, pools, channels, width) float32.
     """
     if latents.rate != 1:
+        from scipy.signal import resample
+
         resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)
         signals = torch.from_numpy(resampled).to(signals)
     if transform.mu_law:

@@ -32,7 +32,7 @@ class Backbone:
     generated: np.ndarray
 
 
-def _signals(raw: mne.io.BaseRaw) -> np.ndarray:
+def _signals(raw: "mne.io.BaseRaw") -> np.ndarray:
     """Cut a recording at its annotations, one for each signal; (channels, signals, samples) in uV."""
     return raw.get_data(units="uV").reshape(len(raw.ch_names), len(raw.annotations), -1)
 

@@ -16,11 +16,12 @@ from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
 
 READERS = {
-    ".vhdr": mne.io.read_raw_brainvision,
-    ".set": mne.io.read_raw_eeglab,
-    ".edf": mne.io.read_raw_edf,
-    ".bdf": mne.io.read_raw_bdf,
+    ".vhdr": "read_raw_brainvision",
+    ".set": "read_raw_eeglab",
+    ".edf": "read_raw_edf",
+    ".bdf": "read_raw_bdf",
 }
+"""Functions of ``mne.io`` by the ending of what they read; named, as that module takes a second to load."""
 
 KILOGRAM_LAYOUT = """
 tangrams-svg/<tangram>.svg              Kilogram's drawings
@@ -234,7 +235,7 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         InputError: the recording cannot be read, or the onsets do not fit it.
     """
     try:
-        raw = READERS[path.suffix](path, preload=False, verbose="ERROR")
+        raw = getattr(mne.io, READERS[path.suffix])(path, preload=False, verbose="ERROR")
     except Exception as error:  # MNE raises nearly anything on a damaged file
         raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
     picks = mne.pick_types(raw.info, eeg=True)

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 import pandas
-from scipy.signal import sosfiltfilt
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.band import band_sections, settling_samples
@@ -116,6 +115,8 @@ class Continuous:
         Raises:
             InputError: the band does not lie between 0 and half the sampling rate.
         """
+        from scipy.signal import sosfiltfilt
+
         sections, around = band_sections(low_hz, high_hz, sfreq), settling_samples(low_hz, high_hz, sfreq)
 
         def cut(start: int, stop: int) -> np.ndarray:

@@ -7,7 +7,6 @@ images of few trainings has an interval that is too narrow: it misses chance mor
 """
 
 import numpy as np
-from scipy.stats import t
 
 from eegdiffusion.core.statistics.retrieval import Score
 
@@ -22,6 +21,8 @@ def over_trainings(values: np.ndarray, level: float = 0.95) -> Score:
         values: (trainings,) two or more for an interval, which is else NaN.
         level: nominal coverage.
     """
+    from scipy.stats import t
+
     mean, count = float(np.mean(values)), len(values)
     if count < 2:
         return Score(mean, float("nan"), float("nan"))

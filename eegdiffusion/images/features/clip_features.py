@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -21,6 +20,8 @@ class ClipImages:
     """
 
     def __init__(self, source: str, device: torch.device | str = "cpu", setting: str = "embed_images.source"):
+        from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
+
         try:
             self.model = CLIPVisionModelWithProjection.from_pretrained(source).eval().requires_grad_(False).to(device)
             self.processor = AutoImageProcessor.from_pretrained(source)

