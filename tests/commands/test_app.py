@@ -171,10 +171,8 @@ def test_outside_of_a_clone_the_registry_must_be_named(tmp_path, words):
 def test_a_clone_with_another_library_is_refused(clone):
     (clone / "eegdiffusion").mkdir()
     code = "from eegdiffusion.commands.app import main; main(['params', 'set', 'hardware.devices=3'])"
-    settings = environment(warm=False) | {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONSAFEPATH": "1",
-    }  # as an installed script is started
+    # As an installed script is started.
+    settings = environment(warm=False) | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=clone, env=settings, capture_output=True, text=True)
     assert done.returncode == 65
     assert "devices: 3" not in (clone / "params.yaml").read_text()
