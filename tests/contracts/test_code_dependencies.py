@@ -36,7 +36,9 @@ def test_what_only_shows_results_reruns_no_training(file):
 
 def test_a_file_that_decides_reruns_what_it_decides():
     assert reruns("eegdiffusion/core/runtime/settings.py") == set(BODIES)
-    assert reruns("components/finetune_lft/settings.py") == {"finetune_lft", "ablate_lft"}
+    assert reruns("components/finetune_lft/settings.py") == {"finetune_lft"}
+    trained = {"pretrain_ssmdp", "finetune_lft", "ablate_lft"}
+    assert reruns("eegdiffusion/events/training/finetuning_settings.py") == trained | {"report"}
 
 
 @pytest.fixture(scope="module")
