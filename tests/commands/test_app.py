@@ -30,7 +30,7 @@ def command_paths(group=app, above=()):
 
 def eeg(*words, cwd, **variables):
     """Run ``eeg`` in a process of its own, with this library; the environment names no server."""
-    settings = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    settings = environment(warm=False) | {"PYTHONPATH": str(ROOT)} | variables
     command = [sys.executable, "-m", "eegdiffusion.commands", *map(str, words)]
     return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, text=True)
 
@@ -50,7 +50,7 @@ except SystemExit as stop:
 """
     seconds = []
     while len(seconds) < 3 and (not seconds or seconds[-1] > 0.4):
-        settings = environment() | {"PYTHONPATH": str(ROOT)}
+        settings = environment(warm=False) | {"PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
             [sys.executable, "-c", code], cwd=cwd, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -171,7 +171,8 @@ def test_outside_of_a_clone_the_registry_must_be_named(tmp_path, words):
 def test_a_clone_with_another_library_is_refused(clone):
     (clone / "eegdiffusion").mkdir()
     code = "from eegdiffusion.commands.app import main; main(['params', 'set', 'hardware.devices=3'])"
-    settings = environment() | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}  # as an installed script is started
+    # As an installed script is started.
+    settings = environment(warm=False) | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=clone, env=settings, capture_output=True, text=True)
     assert done.returncode == 65
     assert "devices: 3" not in (clone / "params.yaml").read_text()

@@ -8,6 +8,8 @@ from dvc.repo import Repo
 from eegdiffusion.commands.side_by_side import chosen, read_graph
 from tests.e2e.workspace import ROOT, environment
 
+pytestmark = pytest.mark.service
+
 STAGES = """stages:
   first: {cmd: "date +%s.%N >> log && echo 1 > first.txt", outs: [first.txt]}
   sides:

@@ -67,7 +67,7 @@ class Stack:
 
     def up(self, compose: str | None = None) -> str:
         """``docker/up.sh`` with this client of Compose."""
-        variables = environment() | self.engine.environment
+        variables = environment(warm=False) | self.engine.environment
         variables |= {
             "COMPOSE": compose or " ".join(self.engine.compose),
             "COMPOSE_PROJECT_NAME": PROJECT,
@@ -92,7 +92,7 @@ class Stack:
         return done.output.decode()
 
     def mlflow(self, script: str, *arguments: str) -> str:
-        variables = environment() | {
+        variables = environment(warm=False) | {
             "MLFLOW_TRACKING_URI": f"http://localhost:{self.settings['MLFLOW_PORT']}",
             # Presigned addresses of the store are for the services' network.
             "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",

@@ -125,6 +125,7 @@ def loaded():
     return dict(json.loads(line) for line in printed.splitlines() if line.startswith("["))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_what_python_loads_is_declared(name, loaded):
     """The import statements, read as text, hide nothing that really is imported."""

@@ -104,7 +104,7 @@ def server(tmp_path_factory):
         port = free.getsockname()[1]
     log = root / "server.log"
     with listen() as (hook, messages), log.open("w") as output:
-        kept = {k: v for k, v in environment().items() if not k.startswith(("AIRFLOW", "EEG_", "PYTEST"))}
+        kept = {k: v for k, v in environment(warm=False).items() if not k.startswith(("AIRFLOW", "EEG_", "PYTEST"))}
         settings = kept | {
             "AIRFLOW_HOME": str(root / "home"),
             "AIRFLOW_PORT": str(port),

@@ -208,7 +208,7 @@ def server(registered):
         process = subprocess.Popen(
             [sys.executable, "-m", "eegdiffusion.commands", "mlflow"],
             cwd=registered,
-            env=environment() | {"MLFLOW_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=environment(warm=False) | {"MLFLOW_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -47,7 +47,8 @@ def environment(warm: bool = True) -> dict[str, str]:
 
 def command(workspace: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess:
     """Run a command in the workspace."""
-    process = subprocess.run(words, cwd=workspace, env=environment(), capture_output=True, text=True)
+    variables = environment(warm=words[0] != "git")
+    process = subprocess.run(words, cwd=workspace, env=variables, capture_output=True, text=True)
     assert not check or process.returncode == 0, (
         f"{' '.join(words)}\n{process.stdout[-3000:]}\n{process.stderr[-6000:]}"
     )

@@ -231,7 +231,12 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
     place = {"MLFLOW_TRACKING_URI": registered[0]}
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, *words], env=environment() | place, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            [sys.executable, *words],
+            env=environment(warm=False) | place,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)

@@ -16,7 +16,7 @@ AUTHOR = ["-c", "user.name=t", "-c", "user.email=t@t"]
 
 def _run(workspace, *words):
     command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, cwd=workspace, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=workspace, env=environment(warm=False), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
