@@ -207,6 +207,7 @@ def test_the_command_makes_pictures_of_a_file_of_epochs(workspace, registered):
     for k in range(2):
         Image.fromarray(latents.images[k]).save(seen / f"{k}.png")
     words = ["--out", "made", "--seed", "4", "--samples", "2", "--seen", "seen"]
+    (workspace / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")  # a clone, whose registry the model's name is looked up in
     done = module(workspace, "generate", "epochs.npy", *words)
     assert "4 pictures of 16 x 16 pixels" in done.stdout
     array = np.load("made/pictures.npy")
