@@ -69,6 +69,7 @@ def clone(tmp_path):
     (root / "deep" / "er").mkdir(parents=True)
     for name in ("params.yaml", "dvc.yaml"):
         (root / name).write_text((ROOT / name).read_text())
+    (root / "components").symlink_to(ROOT / "components")
     return root
 
 

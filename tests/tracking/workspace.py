@@ -45,7 +45,8 @@ def make(path: Path, *assignments: str) -> Path:
         "eegdm",
     )
     window_store.write_index(folder, *tables, described)
-    (path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    for name in ("dvc.yaml", "params.yaml"):
+        (path / name).write_text((ROOT / name).read_text())
     for package in ("components", "eegdiffusion"):
         (path / package).symlink_to(ROOT / package)
     module(path, "params", "set", *TINY, *assignments)
