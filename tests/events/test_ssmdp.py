@@ -121,7 +121,7 @@ def test_tokens_follow_the_formulas(tiny):
 @pytest.mark.parametrize(("length", "part"), [(60, None), (100, 40), (70, 40)])
 def test_tokens_are_pooled_latents(tiny, statistic, length, part):
     signals = torch.randn(2, 3, length)
-    options = {"channels": [4, 0, 2], "step": [1, 2, 3], "kind": "inter", "rate": 0.9, "part": part}
+    options = {"channels": [4, 0, 2], "step": [1, 2, 3], "kind": "inter", "rate": 0.9, "part_samples": part}
     latents = tiny.latents(signals, **options)
     assert latents.shape == (2, 3, 2, length, 12)
     tokens = tiny.tokens(signals, window=10, statistic=statistic, **options)
@@ -261,7 +261,7 @@ def test_forward_refuses(tiny, arguments, message):
         (torch.zeros(1, 5, 40), {"kind": "output"}, "kind: must be one of gate, filter, inter (found 'output')"),
         (torch.zeros(1, 5, 40), {"rate": 0}, "rate: must be positive (found 0)"),
         (torch.zeros(1, 5, 40), {"rate_convention": "inverse"}, "rate_convention: must be one of physical, reference"),
-        (torch.zeros(1, 5, 40), {"part": 0}, "part: must be at least 1 sample (found 0)"),
+        (torch.zeros(1, 5, 40), {"part_samples": 0}, "part_samples: must be at least 1 sample (found 0)"),
         (torch.zeros(1, 5, 40), {"window": 15}, "window: signals in parts of 40 samples must be a multiple"),
         (torch.zeros(1, 5, 40), {"window": 1}, "window: must be at least 1 sample, 2 for std (found 1)"),
         (torch.zeros(1, 5, 40), {"statistic": "max"}, "statistic: must be one of std, mean (found 'max')"),

@@ -7,11 +7,11 @@ from eegdiffusion.core.runtime.errors import InputError
 STATISTICS = ("std", "mean")
 
 
-def part_slices(length: int, part: int) -> list[slice]:
-    """Cut ``length`` samples into consecutive parts of ``part`` samples; the last may be shorter."""
-    if part < 1:
-        raise InputError(f"part: must be at least 1 sample (found {part})")
-    return [slice(start, min(start + part, length)) for start in range(0, length, part)]
+def part_slices(length: int, part_samples: int) -> list[slice]:
+    """Cut ``length`` samples into consecutive parts of ``part_samples`` samples; the last may be shorter."""
+    if part_samples < 1:
+        raise InputError(f"part_samples: must be at least 1 sample (found {part_samples})")
+    return [slice(start, min(start + part_samples, length)) for start in range(0, length, part_samples)]
 
 
 def pool(activity: Tensor, window: int, statistic: str) -> Tensor:

@@ -167,7 +167,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         channels: Sequence[int] | None = None,
         rate: float = 1.0,
         rate_convention: str = "physical",
-        part: int | None = None,
+        part_samples: int | None = None,
         check: bool = True,
     ) -> Tensor:
         """Return the latent activity of every layer for multi-channel EEG (EEGDM, arXiv:2508.14086, section 4).
@@ -179,7 +179,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             channels: montage index of each channel; None: all channels of the montage in order.
             rate: sampling rate relative to that of training (0.95 for 190 Hz).
             rate_convention: see :func:`step_factor`.
-            part: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
+            part_samples: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
             check: refuse constant and clipped channels.
 
         Returns:
@@ -189,8 +189,10 @@ class SSMDP(ModelMixin, ConfigMixin):
             InputError: an argument breaks its rule; the message names both.
         """
         factor = step_factor(rate, rate_convention)
-        part = round(PART * rate) if part is None else part
-        return self._activity(check, signals, kind, step, channels, factor, part, 1, lambda x: x.transpose(1, 2))
+        part_samples = round(PART * rate) if part_samples is None else part_samples
+        return self._activity(
+            check, signals, kind, step, channels, factor, part_samples, 1, lambda x: x.transpose(1, 2)
+        )
 
     def tokens(
         self,
@@ -202,7 +204,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         channels: Sequence[int] | None = None,
         rate: float = 1.0,
         rate_convention: str = "physical",
-        part: int | None = None,
+        part_samples: int | None = None,
         check: bool = True,
     ) -> Tensor:
         """Return pooled latents, layer by layer: the same numbers as :func:`pool_latents` of :meth:`latents`.
@@ -217,7 +219,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             channels: montage index of each channel; None: all channels of the montage in order.
             rate: sampling rate relative to that of training (0.95 for 190 Hz).
             rate_convention: ``physical`` or ``reference``, see :func:`step_factor`.
-            part: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
+            part_samples: longer signals go through in parts of so many samples, 5 s (1000 samples at rate 1) if None.
             check: refuse constant and clipped channels.
 
         Returns:
@@ -230,11 +232,11 @@ class SSMDP(ModelMixin, ConfigMixin):
         reference = rate_convention == "reference"
         if window is None:
             window = WINDOW if reference else round(WINDOW * rate)
-        part = round(PART * rate) if part is None else part
-        for piece in part_slices(signals.shape[-1], part):
+        part_samples = round(PART * rate) if part_samples is None else part_samples
+        for piece in part_slices(signals.shape[-1], part_samples):
             check_pooling(piece.stop - piece.start, window, statistic, "signals in parts", remainder=reference)
         tokens = self._activity(
-            check, signals, kind, step, channels, factor, part, window, lambda x: pool(x, window, statistic)
+            check, signals, kind, step, channels, factor, part_samples, window, lambda x: pool(x, window, statistic)
         )
         return tokens.permute(0, 2, 3, 1, 4)
 
@@ -247,7 +249,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         step: int | Sequence[int] | None,
         channels: Sequence[int] | None,
         factor: float,
-        part: int,
+        part_samples: int,
         window: int,
         reduce: Callable[[Tensor], Tensor],
     ) -> Tensor:
@@ -274,7 +276,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         conditions = self._condition(steps, ids.repeat(batch, 1))
 
         rows = signals.reshape(batch * count, length, 1)
-        pieces = part_slices(length, part)
+        pieces = part_slices(length, part_samples)
         ends = list(accumulate(((piece.stop - piece.start) // window for piece in pieces), initial=0))
         tokens = signals.new_empty(len(rows), len(self.layers), ends[-1], self.config.d_model, dtype=torch.float32)
         # The working set of a CPU pass stays in its cache.
