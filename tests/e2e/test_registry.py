@@ -193,7 +193,7 @@ def test_data_that_are_gone_are_named(workspace, reproduce):
     assert reproduce(words) == 0, "once the data are there, the same folder goes on"
     code = workspace / "runs" / "other" / "eegdiffusion" / "events" / "models" / "ssmdp.py"
     code.write_text(code.read_text() + "# changed")
-    with pytest.raises(InputError, match=r"is not what pretrain_ssmdp@base was run with, .*models/ssmdp.py"):
+    with pytest.raises(InputError, match=r"pretrain_ssmdp@base was run with, .*: eegdiffusion/events/models \("):
         reproduce(words)
 
 
