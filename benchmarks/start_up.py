@@ -67,7 +67,7 @@ runtime.stage = lambda name: lambda main: decorated(name)(lambda run: os._exit(0
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
-UNTIL_LOADED = """
+_STOP_WHERE_LOADED = """
 import contextlib, os, runpy, sys
 from eegdiffusion.core.runtime import loading
 whole = loading.loading_modules
@@ -77,7 +77,15 @@ def loading_modules():
         yield
     os._exit(0)
 loading.loading_modules = loading_modules
+"""
+
+UNTIL_LOADED = f"""{_STOP_WHERE_LOADED}
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+"""
+
+UNTIL_MODEL = f"""{_STOP_WHERE_LOADED}
+from eegdiffusion.commands.app import main
+main()
 """
 
 UNTIL_RECORDING = """
@@ -162,13 +170,17 @@ def refusal_cases() -> dict[str, Case]:
     return cases
 
 
-def predict_case(folder: Path) -> Case:
-    """Return the case of ``eeg predict`` with a tiny registered model in a local store."""
+def predict_cases(folder: Path) -> dict[str, Case]:
+    """Return the cases of ``eeg predict``, until it opens the recording and until it has a tiny registered model."""
     from tests.predict import tiny_model
 
     uri, model = tiny_model.register(folder)
-    words = ["-c", UNTIL_RECORDING, "predict", str(tiny_model.EDF), "--model", model, "--out", str(folder / "e.csv")]
-    return Case(words, environment={"MLFLOW_TRACKING_URI": uri})
+    words = ["predict", str(tiny_model.EDF), "--model", model, "--out", str(folder / "e.csv")]
+    variables = {"MLFLOW_TRACKING_URI": uri}
+    return {
+        "predict recording": Case(["-c", UNTIL_RECORDING, *words], environment=variables),
+        "predict model": Case(["-c", UNTIL_MODEL, *words], environment=variables),
+    }
 
 
 def _row(name: str, bar: float | None, *seconds: float) -> str:
@@ -185,13 +197,14 @@ def text(seconds: dict[str, float], machine: str) -> str:
         _row(
             f"an unknown argument, the slowest of all stages and commands: `{slowest}`", REFUSAL_BAR, seconds[slowest]
         ),
-        _row("`eeg predict` until it opens the recording, with a local store", PREDICT_BAR, seconds["eeg predict"]),
+        _row("`eeg predict` until it opens the recording", PREDICT_BAR, seconds["predict recording"]),
+        _row("`eeg predict` until it has the model, of a local store", None, seconds["predict model"]),
     ]
     return f"""# Start-up
 
-Written by `python -m benchmarks start-up` on {date.today()}: {machine}. CPU seconds (user and system) from the start of the
-process, medians of {ROUNDS}. A stage is asked for its work at the first line of its `main`, where its arguments have been
-checked; it can begin once the modules that it computes with are loaded, what draws and publishes included.
+Written by `python -m benchmarks start-up` on {date.today()}: {machine}.
+CPU seconds (user and system) from the start of the process, medians of {ROUNDS}. A stage's arguments have been checked
+at the first line of its `main`; it begins once all modules that it uses are loaded, those that draw and publish too.
 
 | stage | bar | first line of `main` | all modules loaded |
 |---|--:|--:|--:|
@@ -210,6 +223,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cases = stage_cases() | refusal_cases()
         cases["eeg --help"] = Case(["-m", "eegdiffusion.commands", "--help"])
-        cases["eeg predict"] = predict_case(Path(folder))
+        cases |= predict_cases(Path(folder))
         TABLE.write_text(text(measure(cases), machine()))
     print(TABLE.read_text())
