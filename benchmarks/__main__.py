@@ -1,6 +1,6 @@
 """All benchmarks, each row in a process of its own: ``python -m benchmarks`` writes ``benchmarks/results.md``.
 
-``python -m benchmarks ROW`` prints one row.
+``python -m benchmarks ROW`` prints one row; ``python -m benchmarks start-up`` writes ``benchmarks/start_up.md``.
 """
 
 import json
@@ -52,7 +52,8 @@ def _apart(name: str) -> dict:
     return result
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Describe the machine in a line."""
     import torch
 
     model = next(
@@ -95,13 +96,18 @@ def _growth(growth: dict) -> str:
 
 def main() -> None:
     """Print the tables of all benchmarks, or with a name on the command line the numbers of that one as JSON."""
+    if sys.argv[1:] == ["start-up"]:
+        from benchmarks import start_up
+
+        start_up.main()
+        return
     if len(sys.argv) > 1:
         print(json.dumps(_here(sys.argv[1])))
         return
     rows = [_apart(name) for name in _rows()]
     text = f"""# Benchmarks
 
-Written by `make bench` on {date.today()}: {_machine()}. Medians; ours and the plain way take turns in one process. Peak
+Written by `make bench` on {date.today()}: {machine()}. Medians; ours and the plain way take turns in one process. Peak
 memory is that of the process before the plain way ran. Models, ours and plain, run with freed memory kept by the
 allocator, as training sets it. They have the paper's sizes (H=128, d_state=128, 20 layers). Rows of the
 branch of images assert that both ways give the same.

@@ -8,6 +8,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.loading import loading_modules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +68,15 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
     if not (store / "store.json").is_file():
         raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
 
-    import numpy as np
-    from tqdm import tqdm
+    with loading_modules():
+        import numpy as np
+        from tqdm import tqdm
 
-    from eegdiffusion.commands.registered_models import load_classifier
-    from eegdiffusion.events.store.window_store import Store
+        from eegdiffusion.commands.registered_models import load_classifier
+        from eegdiffusion.events.store.window_store import Store
 
-    opened = Store(store)
-    loaded, preprocessing = load_classifier(model)
+        opened = Store(store)
+        loaded, preprocessing = load_classifier(model)
     check_fit(preprocessing, opened.preprocessing, model, store)
     windows = opened.event_windows(split)
     first, window_of_row = windows.distinct()

@@ -8,6 +8,7 @@ import click
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import require_registry
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.loading import loading_modules
 
 
 def _load(uri: str):
@@ -61,14 +62,15 @@ def command(
         if path is not None and not path.exists():  # before the model, which takes seconds
             raise InputError(f"{path}: file: there is no such file")
 
-    import numpy as np
-    from PIL import Image
+    with loading_modules():
+        import numpy as np
+        from PIL import Image
 
-    from eegdiffusion.images.figures import generated_figure
-    from eegdiffusion.images.serving.epoch_files import read_epochs
-    from eegdiffusion.images.serving.image_pyfunc import FULL
+        from eegdiffusion.images.figures import generated_figure
+        from eegdiffusion.images.serving.epoch_files import read_epochs
+        from eegdiffusion.images.serving.image_pyfunc import FULL
 
-    loaded, python = _load(model)
+        loaded, python = _load(model)
     signals = read_epochs(epochs, loaded.metadata.get_input_schema().inputs[0].shape[1:], python.input)
     shown = _arms(arms, python.arms, len(signals))
     side = loaded.metadata.get_output_schema().inputs[0].shape[1]

@@ -6,6 +6,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import load_classifier, require_registry
+from eegdiffusion.core.runtime.loading import loading_modules
 
 WRITTEN = (".csv", ".edf", ".png")
 """Endings of the files that a prediction writes."""
@@ -61,15 +62,21 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
         _check_output(out, recording)
     require_registry(model)
 
-    from eegdiffusion.events.prediction.prediction import Classifier, predict
-    from eegdiffusion.events.prediction.recordings_folder import predict_all
+    with loading_modules():
+        from eegdiffusion.events.prediction.recording import read_recording
 
-    loaded, preprocessing = load_classifier(model)
+        # Before the model, which takes seconds: a file that cannot be used is refused at once.
+        whole = None if folder else read_recording(recording, electrodes)
+
+        from eegdiffusion.events.prediction.prediction import Classifier, predict
+        from eegdiffusion.events.prediction.recordings_folder import predict_all
+
+        loaded, preprocessing = load_classifier(model)
     name = f"{model}, trained on {preprocessing.corpus} data"
     classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes)
-    if folder:
+    if whole is None:
         predict_all(recording, out, classifier)
         return
     outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in WRITTEN}
-    print(f"{name}: {predict(recording, outputs, classifier)}")
+    print(f"{name}: {predict(whole, outputs, classifier)}")
     print(*outputs.values(), sep="\n")

@@ -48,7 +48,7 @@ def predicted(registered, tmp_path_factory):
 def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
     mapped = window_store.MappedRecording(tmp_path / "r.arrow")
-    found = recording.read_recording(EDF, 75.0, {})
+    found = recording.read_recording(EDF, {})
     derived = classify_windows.derived(found, PREPROCESSING)
     good = classify_windows.usable(found, derived, PREPROCESSING)
     assert good.all()
@@ -127,9 +127,9 @@ def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
     raw = _raw(renamed, data * 1e-6)
     raw.save(tmp_path / "r_raw.fif", verbose="error")
     _brainvision(tmp_path / "r.vhdr", raw)
-    expected = classify_windows.derived(recording.read_recording(tmp_path / "r.edf", 75.0, {}), PREPROCESSING)
+    expected = classify_windows.derived(recording.read_recording(tmp_path / "r.edf", {}), PREPROCESSING)
     for name in ("r_raw.fif", "r.vhdr"):
-        found = classify_windows.derived(recording.read_recording(tmp_path / name, 75.0, {}), PREPROCESSING)
+        found = classify_windows.derived(recording.read_recording(tmp_path / name, {}), PREPROCESSING)
         assert np.abs(found - expected).max() < 2e-3, name
 
 
@@ -191,7 +191,7 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
     make(tmp_path / name)
 
     def read_and_check() -> None:
-        signals = recording.read_recording(tmp_path / name, 75.0, {})
+        signals = recording.read_recording(tmp_path / name, {})
         classify_windows.usable(signals, classify_windows.derived(signals, PREPROCESSING), PREPROCESSING)
 
     with pytest.raises(InputError) as refused:
@@ -204,7 +204,7 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     data = signals(NAMES, 40, 250.0)
     data[CZ, : 250 * 6] = 0
     write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
-    found = recording.read_recording(tmp_path / "r.edf", 75.0, {})
+    found = recording.read_recording(tmp_path / "r.edf", {})
     good = classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
     assert not good[:2].any()
     assert good[6:].all()
@@ -240,7 +240,7 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
-        found = classify_windows.derived(recording.read_recording(EDF, 75.0, {}), PREPROCESSING)[None, :, :1000].astype(
+        found = classify_windows.derived(recording.read_recording(EDF, {}), PREPROCESSING)[None, :, :1000].astype(
             np.float32
         )
         url = f"http://127.0.0.1:{port}/invocations"

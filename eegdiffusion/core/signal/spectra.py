@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas
-from scipy import signal
 
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -34,6 +33,8 @@ def welch(signals: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: the signals are shorter than a segment, sampled too slowly for the bands, or not finite.
     """
+    from scipy import signal
+
     segment = round(SEGMENT_S * rate_hz)
     if signals.shape[-1] < segment:
         raise InputError(f"signals: must last {SEGMENT_S} s or more (found {signals.shape[-1] / rate_hz} s)")

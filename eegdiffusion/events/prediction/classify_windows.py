@@ -13,7 +13,7 @@ from eegdiffusion.core.signal.montage import ELECTRODES, derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.quality import faults
 from eegdiffusion.events.corpora import tuev
-from eegdiffusion.events.prediction.recording import ElectrodeRecording
+from eegdiffusion.events.prediction.recording import ElectrodeRecording, require_rate
 
 STEP_S = 1
 
@@ -25,8 +25,9 @@ def derived(recording: ElectrodeRecording, preprocessing: Preprocessing) -> np.n
     """Filter, resample and derive as the model's training data were: (22, samples) float64 in units of 100 uV.
 
     Raises:
-        InputError: the recording is shorter than a window.
+        InputError: the recording is sampled too slowly for the model's band-pass, or shorter than a window.
     """
+    require_rate(recording, preprocessing.filtering.high_hz)
     seconds = preprocessing.window / preprocessing.filtering.rate_hz
     length = recording.signals.shape[1] / recording.rate_hz
     if length < seconds:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
 import numpy as np
 import pandas
 
@@ -13,9 +13,12 @@ from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora.tuev import BACKGROUND
-from eegdiffusion.events.figures import prediction_figure
-from eegdiffusion.events.prediction import annotated_edf, classify_windows, recording
+from eegdiffusion.events.prediction import annotated_edf, classify_windows
 from eegdiffusion.events.prediction import event_list as events
+from eegdiffusion.events.prediction.recording import ElectrodeRecording
+
+if TYPE_CHECKING:
+    import mlflow
 
 ENDINGS = ("csv", "edf", "png")
 
@@ -34,7 +37,7 @@ class Classifier:
     """
 
     name: str
-    model: mlflow.pyfunc.PyFuncModel
+    model: "mlflow.pyfunc.PyFuncModel"
     preprocessing: Preprocessing
     threshold: float
     batch: int
@@ -66,11 +69,11 @@ class PredictedEvents:
         return f"{text} ({self.duration_s:.0f} s in {self.taken_s:.1f} s, {speed:.0f} times faster than real time)"
 
 
-def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -> PredictedEvents:
+def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifier: Classifier) -> PredictedEvents:
     """Find the events of a recording and write table, EDF+ file and figure; the table last.
 
     Args:
-        source: the recording.
+        recording: what was read of its file.
         outputs: a path for each of ``ENDINGS``.
         classifier: the model.
 
@@ -78,11 +81,12 @@ def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -
         InputError: the recording cannot be used; nothing is written.
     """
     preprocessing, begin = classifier.preprocessing, time.monotonic()
-    source_recording = recording.read_recording(source, preprocessing.filtering.high_hz, classifier.rename)
-    signals = classify_windows.derived(source_recording, preprocessing)
-    good = classify_windows.usable(source_recording, signals, preprocessing)
+    signals = classify_windows.derived(recording, preprocessing)
+    good = classify_windows.usable(recording, signals, preprocessing)
     probabilities = classify_windows.classify(signals, good, preprocessing, classifier.model.predict, classifier.batch)
-    taken = time.monotonic() - begin
+    taken = recording.reading_s + time.monotonic() - begin
+
+    from eegdiffusion.events.figures.prediction_figure import draw_prediction
 
     rate_hz = preprocessing.filtering.rate_hz
     offset_s = (preprocessing.window / rate_hz - classify_windows.STEP_S) / 2
@@ -92,15 +96,13 @@ def predict(source: Path, outputs: Mapping[str, Path], classifier: Classifier) -
     outputs["csv"].parent.mkdir(parents=True, exist_ok=True)
     channels = derivations(preprocessing.montage_sign)
     signals *= UNIT_UV
-    annotated_edf.write_annotated_edf(outputs["edf"], signals, channels, rate_hz, table, source_recording.start)
+    annotated_edf.write_annotated_edf(outputs["edf"], signals, channels, rate_hz, table, recording.start)
     count = int((table["label"] != events.UNUSABLE).sum())
-    title = f"{source.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
-    figure = prediction_figure.draw_prediction(
-        signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title
-    )
+    title = f"{recording.path.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
+    figure = draw_prediction(signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title)
     figure.savefig(outputs["png"], dpi=110)
     partial = outputs["csv"].with_suffix(".partial")
     table.to_csv(partial, index=False, float_format="%.6g")
     partial.replace(outputs["csv"])
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * classify_windows.STEP_S
-    return PredictedEvents(table, source_recording.signals.shape[1] / source_recording.rate_hz, unusable_s, taken)
+    return PredictedEvents(table, recording.signals.shape[1] / recording.rate_hz, unusable_s, taken)

@@ -1,6 +1,7 @@
 """A recording of any lab, read as the 19 electrodes that the montage needs, or refused."""
 
 import re
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -41,12 +42,14 @@ class ElectrodeRecording:
         signals: (19, samples) float64 in volts, in the order of ``ELECTRODES``.
         rate_hz: sampling rate.
         start: when it began, if the file says so.
+        reading_s: seconds that reading it took.
     """
 
     path: Path
     signals: np.ndarray
     rate_hz: float
     start: datetime | None
+    reading_s: float
 
 
 def electrode(label: str, rename: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -120,18 +123,17 @@ def ending_of(path: Path) -> str | None:
     return next((ending for ending in READERS if path.name.lower().endswith(ending)), None)
 
 
-def read_recording(path: Path, high_hz: float, rename: Mapping[str, str]) -> ElectrodeRecording:
+def read_recording(path: Path, rename: Mapping[str, str]) -> ElectrodeRecording:
     """Read the electrodes of a recording.
 
     Args:
         path: an EDF, BDF, BrainVision (``.vhdr``) or FIF file.
-        high_hz: upper end of the band-pass that is to follow, which the rate must allow.
         rename: further names of electrodes, e.g. ``{"M1": "A1"}``.
 
     Raises:
         InputError: the recording cannot be used; the message names file, channel or field, and rule.
     """
-    ending = ending_of(path)
+    ending, begin = ending_of(path), time.monotonic()
     if ending is None:
         raise InputError(f"{path}: file: must be one of {', '.join(READERS)}")
     if not path.is_file():
@@ -148,23 +150,29 @@ def read_recording(path: Path, high_hz: float, rename: Mapping[str, str]) -> Ele
     bad = [label for label in labels if label in raw.info["bads"]]
     if bad:
         raise InputError(f"{path}: {', '.join(bad)}: the file marks the channel as bad; every electrode must be good")
-    rate_hz = float(raw.info["sfreq"])
-    _refuse(path, recording_checks.check_rate(rate_hz, high_hz))
     try:
         signals = raw.get_data(labels)
     except Exception as error:
         raise InputError(f"{path}: file: MNE cannot read its samples ({type(error).__name__}: {error})") from error
-    recording = ElectrodeRecording(path, signals, rate_hz, raw.info["meas_date"])
-    _check_signals(recording)
-    return recording
+    _check_signals(path, signals, rate_hz := float(raw.info["sfreq"]))
+    return ElectrodeRecording(path, signals, rate_hz, raw.info["meas_date"], time.monotonic() - begin)
 
 
-def _check_signals(recording: ElectrodeRecording) -> None:
-    finite = np.isfinite(recording.signals).all(axis=1)
+def require_rate(recording: ElectrodeRecording, high_hz: float) -> None:
+    """Check that the rate of a recording allows the band-pass that is to follow, up to ``high_hz``.
+
+    Raises:
+        InputError: it does not.
+    """
+    _refuse(recording.path, recording_checks.check_rate(recording.rate_hz, high_hz))
+
+
+def _check_signals(path: Path, signals: np.ndarray, rate_hz: float) -> None:
+    finite = np.isfinite(signals).all(axis=1)
     if not finite.all():
         names = [name for name, good in zip(ELECTRODES, finite, strict=True) if not good]
-        raise InputError(f"{recording.path}: {', '.join(names)}: signal: must be finite (found NaN or infinity)")
-    length = min(recording.signals.shape[1], round(recording_checks.SEGMENT_S * recording.rate_hz))
-    starts = np.linspace(0, recording.signals.shape[1] - length, recording_checks.SEGMENTS).astype(int)
-    segments = np.stack([recording.signals[:, start : start + length] for start in starts]) * 1e6
-    _refuse(recording.path, recording_checks.check_amplitude(segments))
+        raise InputError(f"{path}: {', '.join(names)}: signal: must be finite (found NaN or infinity)")
+    length = min(signals.shape[1], round(recording_checks.SEGMENT_S * rate_hz))
+    starts = np.linspace(0, signals.shape[1] - length, recording_checks.SEGMENTS).astype(int)
+    segments = np.stack([signals[:, start : start + length] for start in starts]) * 1e6
+    _refuse(path, recording_checks.check_amplitude(segments))

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
-from eegdiffusion.events.prediction.recording import ending_of
+from eegdiffusion.events.prediction.recording import ending_of, read_recording
 
 SUMMARY = "recordings.csv"
 
@@ -66,7 +66,7 @@ def predict_all(folder: Path, out: Path, classifier: Classifier) -> None:
                 continue
             row = {"recording": path.as_posix(), "status": "done"}
             try:
-                prediction = predict(folder / path, outputs, classifier)
+                prediction = predict(read_recording(folder / path, classifier.rename), outputs, classifier)
                 numbers = {"duration_s": prediction.duration_s, "unusable_s": prediction.unusable_s}
                 row |= numbers | prediction.events["label"].value_counts().to_dict()
                 tqdm.write(f"{path}: {prediction}")
