@@ -16,6 +16,7 @@ HEIGHT, MARGIN, WIDTH = 520, 16, 1280
 
 
 def main() -> None:
+    """Put the figures beside each other and write the sheet."""
     images = []
     for name in SHOWN:
         with Image.open(FIGURES / name) as image:
