@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.containers.engine import IMAGES
-from tests.dags.airflow_home import RESOURCES, Airflow, git, start, stub
+from tests.dags.airflow_home import RESOURCES, Airflow, git, migrate, start, stub
 from tests.e2e.workspace import command, make
 
 pytestmark = pytest.mark.timeout(2400)
@@ -41,7 +41,8 @@ def containers(engine, name: str) -> list:
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
     root = tmp_path_factory.mktemp("docker")
-    return start(root / "home", root / "none")
+    migrate(root / "migrated")
+    return start(root / "home", root / "none", root / "migrated")
 
 
 def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp_path):
