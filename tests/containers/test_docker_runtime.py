@@ -41,6 +41,7 @@ def containers(engine, name: str) -> list:
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
     root = tmp_path_factory.mktemp("docker")
+    (root / "migrated").mkdir()
     migrate(root / "migrated")
     return start(root / "home", root / "none", root / "migrated")
 
