@@ -54,7 +54,11 @@ fi
 files=(-f compose.yaml)
 if grep -q '^EEG_GPUS=.' .env; then files+=(-f compose.gpu.yaml); fi
 $compose "${files[@]}" --profile images build ${BASE:+--build-arg "BASE=$BASE"}
-$compose "${files[@]}" up --detach --wait
+if ! $compose "${files[@]}" up --detach --wait; then
+  # What ended is named above by its name only.
+  $compose "${files[@]}" logs --tail 20 store-setup airflow-setup >&2
+  exit 1
+fi
 . ./.env
 echo "Airflow  http://localhost:$AIRFLOW_PORT  (admin; the password is AIRFLOW_PASSWORD in docker/.env)"
 echo "MLflow   http://localhost:$MLFLOW_PORT  (clients outside of the containers: export MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=false)"

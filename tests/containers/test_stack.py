@@ -198,6 +198,39 @@ def test_a_run_lies_in_the_database_and_the_store_and_outlives_the_server(stack)
     assert "READ 0.5 from outside" in stack.mlflow(READ_RUN, run)
 
 
+def test_the_database_is_not_ready_before_it_answers_others(stack, tmp_path):
+    """While a script of its first start runs, the server is at its local socket, and is about to stop."""
+    service = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]["postgres"]
+    script = tmp_path / "slow.sh"
+    script.write_text("until [ -e /tmp/go ]; do sleep 0.1; done\n")
+    database = stack.engine.client.containers.run(
+        service["image"],
+        detach=True,
+        environment={"POSTGRES_USER": "airflow", "POSTGRES_PASSWORD": "p", "POSTGRES_DB": "airflow"},
+        volumes={str(script): {"bind": "/docker-entrypoint-initdb.d/slow.sh", "mode": "ro"}},
+    )
+
+    def answers(*words: str) -> bool:
+        return database.exec_run(list(words)).exit_code == 0
+
+    def wait(*words: str) -> None:
+        started = time.monotonic()
+        while not answers(*words):
+            assert time.monotonic() - started < 120, database.logs(tail=25).decode()
+            time.sleep(0.2)
+
+    healthy = service["healthcheck"]["test"][1:]
+    query = ["psql", "--username", "airflow", "--dbname", "airflow", "--command", "select 1"]
+    try:
+        wait(*query)
+        assert not answers(*healthy)
+        assert answers("touch", "/tmp/go")
+        wait(*healthy)
+        assert answers("env", "PGPASSWORD=p", *query, "--host", "127.0.0.1")
+    finally:
+        database.remove(force=True, v=True)
+
+
 def test_the_store_refuses_who_has_not_its_key(stack):
     words = ["python", "-c", "import boto3; boto3.client('s3').list_buckets()"]
     done = stack.containers()["mlflow"].exec_run(words, environment={"AWS_SECRET_ACCESS_KEY": "guess"})
