@@ -87,7 +87,10 @@ def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int
     errors = problems[problems["severity"] == "error"]
     if len(errors):
         print(errors.drop(columns="severity").to_string(index=False, max_colwidth=100))
-    for check, count in problems[problems["severity"] == "warning"].groupby("check").size().items():
+    left_out = problems["check"] == recording_checks.LEFT_OUT
+    for row in problems[left_out].itertuples():
+        print(f"left out: {row.path}: {row.message}")
+    for check, count in problems[(problems["severity"] == "warning") & ~left_out].groupby("check").size().items():
         print(f"{count} warnings of the check {check!r}, listed in problems.parquet")
     if bad > limit * total:
         path = work / "problems.csv"
@@ -148,7 +151,9 @@ def compute(
         [
             {"recording": recording.recording, "row": row, **asdict(event)}
             for recording in recordings
-            for row, event in enumerate(tuev.read_rec((root / recording.path).with_suffix(".rec")))
+            for row, event in recording_checks.read_usable_events(
+                (root / recording.path).with_suffix(".rec"), recording, filtering
+            ).items()
         ]
     ).astype({"channel": "int8", "label": "int8"})
 

@@ -8,7 +8,7 @@ import pytest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import edf, recording_checks
+from eegdiffusion.events.corpora import edf, recording_checks, tuev
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 
@@ -73,8 +73,10 @@ def _defect(name, root, path):
             path.write_bytes(path.read_bytes()[:700])
         case "binary rec":
             rec.write_bytes(bytes(range(256)) * 4)
-        case "event of a sample too few":
-            write_rec(rec, [(1, 4.1000001, 5.1, 1)])
+        case "event of three samples too few":
+            write_rec(rec, [(1, 4.1, 5.085, 1)])
+        case "times in samples":
+            write_rec(rec, [(1, 1025, 1275, 1), (1, 2000, 2250, 1)])
         case "no edf":
             path.unlink()
         case "dangling link":
@@ -105,7 +107,8 @@ def _defect(name, root, path):
         ("not an EDF", ("header", "header", "error")),
         ("header cut", ("header", "header", "error")),
         ("binary rec", ("events", "rows", "error")),
-        ("event of a sample too few", ("events", "start, stop", "error")),
+        ("event of three samples too few", ("events", "start, stop", "error")),
+        ("times in samples", ("events", "stop", "error")),
         ("no edf", ("header", "header", "error")),
         ("dangling link", ("header", "header", "error")),
         ("negative signal count", ("header", "header", "error")),
@@ -159,6 +162,38 @@ def test_oddities_are_warned_of_and_kept(root):
     assert "256" in messages
     assert "flat: F7" in messages
     assert "[5, 6]" in messages
+
+
+def test_a_row_that_cannot_be_used_costs_that_row_alone(root):
+    rec = root / "train/aaaaaaab/aaaaaaab_00000000.rec"
+    rows = ["0,2.0,3.0,1", "0,13.5,14.5,1", "0,4.0,6.0,2", "a header", "3,4.121,5.120,1", "7,4.0,5.0,9", "0,-1,0,1"]
+    rec.write_text("\n".join(rows))
+    recording, findings, problems = _check(root)
+    assert recording.n_events == 2
+    left_out = recording_checks.LEFT_OUT
+    assert findings == {(left_out, field, "warning") for field in ("rows", "stop", "start, stop")}
+    assert sorted(problem.message.partition(":")[0] for problem in problems) == [f"line {k}" for k in (2, 3, 4, 6, 7)]
+    assert {problem.path for problem in problems} == {"train/aaaaaaab/aaaaaaab_00000000.rec"}
+    events = recording_checks.read_usable_events(rec, recording, EEGDM)
+    assert list(events) == [0, 4]
+    assert events[4] == tuev.Event(3, 4.121, 5.120, 0)
+
+
+def test_milliseconds_are_recognised_and_told(root):
+    rec = root / "train/aaaaaaab/aaaaaaab_00000000.rec"
+    write_rec(rec, [(0, 2000, 3000, 1), (3, 4100, 5099, 2), (3, 13900, 14900, 2)])
+    recording, findings, _ = _check(root)
+    assert recording.n_events == 2
+    assert findings == {("events", "start, stop", "warning"), (recording_checks.LEFT_OUT, "stop", "warning")}
+
+
+def test_rows_of_no_text_are_counted(root):
+    rec = root / "train/aaaaaaab/aaaaaaab_00000000.rec"
+    rec.write_text("0,2.0,3.0,1\n" + "x\n" * 130)
+    recording, _, problems = _check(root)
+    assert recording.n_events == 1
+    assert len(problems) == recording_checks.MOST_LISTED + 1
+    assert "30 more rows" in problems[-1].message
 
 
 def test_the_same_data_twice_and_a_subject_on_both_sides(root):

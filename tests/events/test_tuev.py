@@ -117,6 +117,70 @@ def test_a_single_row_and_a_missing_file(tmp_path):
         tuev.read_rec(tmp_path / "b.rec")
 
 
+CLEAN = [(13, 4.1, 5.1, 6), (0, 7.3, 8.3, 1)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf13,4.1,5.1,6\n0,7.3,8.3,1\n",
+        b"13,4.1,5.1,6\r\n0,7.3,8.3,1\r\n",
+        b"13,4.1,5.1,6\r0,7.3,8.3,1",
+        b"\xef\xbb\xbf13,4.1,5.1,6\r\n\r\n0, 7.3 ,8.3,1\r\n",
+        "13,4.1,5.1,6\n0,7.3,8.3,1\n".encode("utf-16"),
+        b"13;4,1;5,1;6\r\n0;7,3;8,3;1\r\n",
+        b"13,4100,5100,6\n0,7300,8300,1\n",
+        b"13,4100.0,5100.0,6.0\n0,7300,8301,1\n",
+    ],
+    ids=["mark", "crlf", "cr", "mark and crlf", "utf-16", "semicolons", "milliseconds", "milliseconds, rounded"],
+)
+def test_a_rec_file_is_read_however_it_was_saved(tmp_path, content):
+    path = tmp_path / "a.rec"
+    path.write_bytes(content)
+    events = tuev.read_rec(path)
+    assert [(e.channel, e.start_s, round(e.stop_s, 2), e.label + 1) for e in events] == CLEAN
+
+
+def test_the_unit_of_a_rec_file_is_that_of_most_of_its_rows(tmp_path):
+    path = tmp_path / "a.rec"
+    write_rec(path, [*CLEAN, (1, 2000, 3000, 1)])
+    assert tuev.read_rec(path)[2] == tuev.Event(1, 2000.0, 3000.0, 0)
+    write_rec(path, [(1, 4.0, 5.0, 1), (2, 2000, 3000, 1), (3, 4000, 5000, 1), (0, 250, 500, 2)])
+    file = tuev.read_rec_rows(path)  # one in two is not most
+    assert not file.milliseconds
+    write_rec(path, [(1, 4.0, 5.0, 1), (2, 2000, 3000, 1), (3, 4000, 5000, 1)])
+    assert tuev.read_rec_rows(path).milliseconds
+
+
+def test_a_malformed_row_costs_no_other(tmp_path):
+    path = tmp_path / "a.rec"
+    path.write_text("channel,start,stop,label\n13,4.1,5.1,6\n\n1,x,3.0,1\n0,7.3,8.3,1\n")
+    file = tuev.read_rec_rows(path)
+    assert [(row.row, row.line) for row in file.rows] == [(1, 2), (3, 5)]
+    assert list(file.unreadable) == [1, 4]
+    assert "start: must be a number (found 'x')" in file.unreadable[4]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "stop_s", "window"),
+    [
+        (4.1, 5.1, 820 - 400),
+        (4.101, 5.101, 821 - 400),  # a second of samples: as the public implementation has it
+        (4.1000001, 5.1, 820 - 400),
+        (4.1234, 5.1233, 825 - 400),
+        (4.121, 5.120, 824 - 400),
+        (4.120, 5.121, 824 - 400),
+        (4.099, 5.101, 820 - 400),
+        (13.001, 14.001, 2600 - 400),  # ends a sample after the recording
+        (4.1, 5.085, None),
+        (4.1, 5.116, None),
+        (13.02, 14.02, None),
+    ],
+)
+def test_an_event_of_a_sample_or_two_more_or_less_than_a_second_has_a_window(start_s, stop_s, window):
+    assert tuev.window_start(tuev.Span(start_s, stop_s), 2800, 200.0) == window
+
+
 @pytest.mark.parametrize("events", [[(0, 2.0, 4.0, 1)], [(0, 20.0, 21.0, 1)]])
 def test_an_event_that_gives_no_window_of_five_seconds_is_refused(tmp_path, events):
     with pytest.raises(InputError, match="one second and lie within"):

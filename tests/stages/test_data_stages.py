@@ -76,6 +76,26 @@ def test_bad_recordings_are_listed_and_skipped_below_the_threshold(workspace):
     assert "aaaaaaaa_00000001.rec" in done.stdout
 
 
+def test_rows_that_cannot_be_used_are_listed_and_the_recording_kept(workspace):
+    rec = workspace / "corpus/edf/train/aaaaaaab/aaaaaaab_00000000.rec"
+    rec.write_bytes(b"\xef\xbb\xbf0,2.0,3.0,1\r\n0,13.5,14.5,1\r\n3,4.121,5.120,2\r\n")
+    done = _run(workspace, "ingest_events")
+    assert done.returncode == 0, done.stderr
+    assert "left out: train/aaaaaaab/aaaaaaab_00000000.rec: line 2: must lie within the recording" in done.stdout
+    index = workspace / "data/events/tuev/index"
+    events = (
+        pandas.read_parquet(index / "events.parquet").set_index("recording").loc["train/aaaaaaab/aaaaaaab_00000000"]
+    )
+    assert events["row"].tolist() == [0, 2]
+    problems = pandas.read_parquet(index / "problems.parquet")
+    assert problems[problems["path"].str.contains("aaaaaaab")]["severity"].tolist() == ["warning"]
+    done = _run(workspace, "preprocess_events")
+    assert done.returncode == 0, done.stderr[-3000:]
+    windows = pandas.read_parquet(workspace / "data/events/tuev/store/windows.parquet")
+    starts = windows[windows["recording"].str.contains("aaaaaaab")]["start_sample"]
+    assert starts.tolist() == [0, 824 - 400]
+
+
 def test_too_many_bad_recordings_stop_the_run_and_leave_the_list(workspace):
     write_edf(workspace / "corpus/edf/train/aaaaaaab/aaaaaaab_00000000.edf", rate=100)
     done = _run(workspace, "ingest_events")

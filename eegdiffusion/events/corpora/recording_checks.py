@@ -26,6 +26,9 @@ FLAT_UV = 0.01
 SEGMENTS, SEGMENT_S = 3, 10
 """Amplitude is measured on so many segments of so many seconds, spread over the recording."""
 
+LEFT_OUT = "events left out"
+"""Name of the check whose findings are rows of a recording that is used without them."""
+
 _SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
 
 
@@ -138,27 +141,67 @@ def check_rate(rate: float, high_hz: float) -> Iterable[tuple[str, str, str, str
         yield "rate", "sampling rate", f"must exceed {2 * high_hz:g} Hz for the band-pass (found {rate:g})", "error"
 
 
-def check_events(
-    events: list[tuev.Event], duration_s: float, samples: int, rate_hz: float
-) -> Iterable[tuple[str, str, str, str]]:
-    """Check the events against the recording's length and against each other.
+MOST_LISTED = 100
+"""Malformed rows of a file that are listed one by one; the others are counted."""
+
+
+def _left_out(rec: tuev.RecRows, duration_s: float, samples: int, rate_hz: float) -> Iterable[tuple[str, str, int]]:
+    """Yield field, message and row of each row without a window; -1 for one that cannot be read."""
+    for number, (line, message) in enumerate(rec.unreadable.items()):
+        if number == MOST_LISTED:
+            yield "rows", f"{len(rec.unreadable) - MOST_LISTED} more rows are malformed", -1
+            break
+        yield "rows", f"line {line}: {message}", -1
+    for row, line, event in rec.rows:
+        times = f"{event.start_s:.10g} to {event.stop_s:.10g} s"
+        if event.stop_s > duration_s + tuev.TOLERANCE_SAMPLES / rate_hz:
+            rule = f"must lie within the recording of {duration_s:g} s"
+            yield "stop", f"line {line}: {rule} (found {times})", row
+        elif tuev.window_start(event, samples, rate_hz) is None:
+            rule = f"an event must last one second, to {tuev.TOLERANCE_SAMPLES} samples at {rate_hz:g} Hz"
+            yield "start, stop", f"line {line}: {rule} (found {times})", row
+
+
+def usable_events(
+    rec: tuev.RecRows, duration_s: float, samples: int, rate_hz: float
+) -> tuple[dict[int, tuev.Event], list[tuple[str, str, str, str]]]:
+    """Choose the events that have a window, and say which rows have none.
 
     Args:
-        events: events of the recording.
+        rec: rows of the recording's file.
         duration_s: length of the recording in seconds.
-        samples: its length in samples once it is resampled: an event that has no window then is wrong.
+        samples: its length in samples once it is resampled: an event that has no window then is left out.
         rate_hz: its sampling rate then.
 
-    Yields:
-        check, field, message and severity of each finding.
+    Returns:
+        the usable events by the number of their row; check, field, message and severity of each finding. A row that is
+        left out is a warning where others are usable, else an error.
     """
-    for event in events:
-        times = f"{event.start_s:.10g} to {event.stop_s:.10g} s"
-        if event.stop_s > duration_s:
-            yield "events", "stop", f"must lie within the recording of {duration_s:g} s (found {times})", "error"
-        elif tuev.window_start(event, samples, rate_hz) is None:
-            rule = f"an event must last one second, to the sample at {rate_hz:g} Hz"
-            yield "events", "start, stop", f"{rule} (found {times})", "error"
+    left_out = list(_left_out(rec, duration_s, samples, rate_hz))
+    dropped = {row for _, _, row in left_out}
+    events = {row: event for row, _, event in rec.rows if row not in dropped}
+    check, severity = (LEFT_OUT, "warning") if events else ("events", "error")
+    findings = [(check, field, message, severity) for field, message, _ in left_out]
+    if rec.milliseconds:
+        message = "are in milliseconds, as most events last 1000 of their unit; they became seconds"
+        findings.append(("events", "start, stop", message, "warning"))
+    return events, findings + list(_check_labels(events.values()))
+
+
+def read_usable_events(rec: Path, recording: CheckedRecording, filtering: Filtering) -> dict[int, tuev.Event]:
+    """Read the events of a checked recording that have a window, by the number of their row.
+
+    Args:
+        rec: its ``.rec`` file.
+        recording: the recording.
+        filtering: what preprocessing will do to it.
+    """
+    samples = resampled_length(recording.n_samples, recording.sfreq, filtering)
+    return usable_events(tuev.read_rec_rows(rec), recording.duration_s, samples, filtering.rate_hz)[0]
+
+
+def _check_labels(events: Iterable[tuev.Event]) -> Iterable[tuple[str, str, str, str]]:
+    """Warn of windows of a channel that have several labels."""
     labels: dict[tuple, set[int]] = {}
     for event in events:
         labels.setdefault((event.channel, event.start_s, event.stop_s), set()).add(event.label)
@@ -227,7 +270,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
         return any(problem.severity == "error" for problem in problems)
 
     rec = path.with_suffix(".rec")
-    header, events = None, None
+    header, rec_rows, events = None, None, None
     try:
         header = edf.read_header(root / path)
         note(check_header(header, (root / path).stat().st_size))
@@ -235,7 +278,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
         note([("header", "header", str(error).partition(": ")[2], "error")])
     usable = not failed()
     try:
-        events = tuev.read_rec(root / rec)
+        rec_rows = tuev.read_rec_rows(root / rec)
     except (InputError, OSError) as error:
         note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
     if header is not None and usable:
@@ -243,10 +286,11 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
         samples = round(header.duration_s * rate)
         note(check_rate(rate, filtering.high_hz))
         note(check_amplitude(sample_segments(header)))
-        if events is not None:
+        if rec_rows is not None:
             resampled = resampled_length(samples, rate, filtering)
-            note(check_events(events, header.duration_s, resampled, filtering.rate_hz), rec)
-    if header is None or events is None or failed():
+            events, findings = usable_events(rec_rows, header.duration_s, resampled, filtering.rate_hz)
+            note(findings, rec)
+    if header is None or not events or failed():
         return None, problems
     partition, subject = subject_of(path)
     code = header.patient.split(" ")[0]

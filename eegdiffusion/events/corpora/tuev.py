@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
+from eegdiffusion.core.storage.text_encoding import decode_text
 from eegdiffusion.events.corpora import edf
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
@@ -33,6 +34,15 @@ CONTEXT_S = 2
 
 WINDOW_S = 5
 """Seconds in a window."""
+
+TOLERANCE_SAMPLES = 2
+"""Samples by which an event may miss one second, as it does where times were rounded to milliseconds or frames."""
+
+MILLISECONDS = 1000.0
+"""What an event lasts where a ``.rec`` file has milliseconds: in TUEV it lasts one second."""
+
+_NEAR_A_SECOND = 0.02
+"""Share by which the length of an event may differ from one second for its unit to be recognised."""
 
 _ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(?:REF|LE)")
 
@@ -66,44 +76,114 @@ def electrode(label: str) -> str | None:
     return match and match[1]
 
 
-def _read_event(where: str, row: list[str]) -> Event:
-    """Read a row of a .rec file; ``where`` names the file and the line in errors."""
+class RecRow(NamedTuple):
+    """A readable row of a ``.rec`` file.
+
+    Attributes:
+        row: number of the row from 0, blank lines not counted.
+        line: number of the line from 1.
+        event: what the row says.
+    """
+
+    row: int
+    line: int
+    event: Event
+
+
+@dataclass(frozen=True)
+class RecRows:
+    """A ``.rec`` file: its events, and the rows that are none.
+
+    Attributes:
+        path: the file.
+        rows: the readable rows, in the order of the file.
+        unreadable: what is wrong with each other row, by the number of its line.
+        milliseconds: whether the file has milliseconds, which became seconds.
+    """
+
+    path: Path
+    rows: list[RecRow]
+    unreadable: dict[int, str]
+    milliseconds: bool
+
+
+def _read_event(row: list[str]) -> Event:
+    """Read a row of a .rec file; its times stay as they are.
+
+    Raises:
+        ValueError: the row is malformed; the message names field and rule.
+    """
     if len(row) != 4:
-        raise InputError(f"{where}: must be channel,start,stop,label (found {','.join(row)!r})")
+        raise ValueError(f"must be channel,start,stop,label (found {','.join(row)!r})")
     numbers = []
     for field, text in zip(("channel", "start", "stop", "label"), row, strict=True):
         try:
             numbers.append(float(text))
         except ValueError:
-            raise InputError(f"{where}: {field}: must be a number (found {text!r})") from None
+            raise ValueError(f"{field}: must be a number (found {text!r})") from None
     channel, start, stop, label = numbers
     if channel not in range(len(BIPOLAR)):
-        raise InputError(f"{where}: channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
+        raise ValueError(f"channel: must be an integer from 0 to {len(BIPOLAR) - 1} (found {row[0]})")
     if label - FIRST_CODE not in range(len(CLASSES)):
-        raise InputError(f"{where}: label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
+        raise ValueError(f"label: must be an integer from 1 to {len(CLASSES)} (found {row[3]})")
     if not 0 <= start < stop < np.inf:
-        raise InputError(f"{where}: start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
+        raise ValueError(f"start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
     return Event(int(channel), start, stop, int(label) - FIRST_CODE)
 
 
-def read_rec(path: Path) -> list[Event]:
-    """Read the events of a recording.
+def _split_rows(text: str) -> list[list[str]]:
+    """Split the lines of a .rec file into fields; a spreadsheet may have written semicolons and decimal commas."""
+    lines = [line.replace(",", ".").replace(";", ",") if ";" in line else line for line in text.splitlines()]
+    return list(csv.reader(lines))
 
-    The file numbers the classes from 1, its readers get labels from 0.
+
+def _in_milliseconds(rows: list[RecRow]) -> bool:
+    """Tell whether more than half of the events last a thousand of their unit, and so a second of milliseconds."""
+    lengths = np.array([event.stop_s - event.start_s for _, _, event in rows])
+    return bool(2 * (np.abs(lengths / MILLISECONDS - 1) <= _NEAR_A_SECOND).sum() > len(lengths))
+
+
+def read_rec_rows(path: Path) -> RecRows:
+    """Read the rows of a ``.rec`` file, each by itself: one that is malformed costs no other.
+
+    The file numbers the classes from 1, its readers get labels from 0. Its lines may end in any way, and it may begin
+    with a byte-order mark.
+
+    Raises:
+        InputError: there is no such file, or no row in it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; each EDF file needs the .rec file of the same name")
+    rows: list[RecRow] = []
+    unreadable: dict[int, str] = {}
+    for line, fields in enumerate(_split_rows(decode_text(path.read_bytes())), 1):
+        if not any(field.strip() for field in fields):  # the reference skips a blank line too
+            continue
+        try:
+            rows.append(RecRow(len(rows) + len(unreadable), line, _read_event(fields)))
+        except ValueError as error:
+            unreadable[line] = str(error)
+    if not rows and not unreadable:
+        raise InputError(f"{path}: must hold at least one event")
+    milliseconds = _in_milliseconds(rows)
+    if milliseconds:
+        rows = [
+            row._replace(event=replace(row.event, start_s=row.event.start_s / 1000, stop_s=row.event.stop_s / 1000))
+            for row in rows
+        ]
+    return RecRows(path, rows, unreadable, milliseconds)
+
+
+def read_rec(path: Path) -> list[Event]:
+    """Read the events of a recording, all of which must be well-formed.
 
     Raises:
         InputError: a row is malformed; the message names file, line, field and rule.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; each EDF file needs the .rec file of the same name")
-    events = []
-    # Bytes that are no text become characters that no number has, so that the row is named like any other bad row.
-    for line, row in enumerate(csv.reader(path.read_text(errors="replace").splitlines()), 1):
-        if row:  # the reference skips a blank line too
-            events.append(_read_event(f"{path}, line {line}", row))
-    if not events:
-        raise InputError(f"{path}: must hold at least one event")
-    return events
+    file = read_rec_rows(path)
+    for line, message in file.unreadable.items():
+        raise InputError(f"{path}, line {line}: {message}")
+    return [row.event for row in file.rows]
 
 
 def needed_signals(header: edf.Header) -> list[int]:
@@ -171,11 +251,15 @@ def window_start(event: Event | Span, samples: int, rate_hz: float) -> int | Non
         rate_hz: its sampling rate then.
 
     Returns:
-        None where the window is not five seconds long: the event does not last one second, or ends too late.
+        None where the event does not last one second, to within ``TOLERANCE_SAMPLES``, or ends too late. One that lasts
+        a second of samples begins at the first sample that is not before its start, as in the public implementation;
+        one that misses it by a sample or two begins at the sample that is nearest.
     """
     start, stop = (sample_at(t, samples, rate_hz) for t in (event.start_s, event.stop_s))
-    length = stop - start + round(2 * CONTEXT_S * rate_hz)
-    return start - round(CONTEXT_S * rate_hz) if length == round(WINDOW_S * rate_hz) else None
+    excess = stop - start - round((WINDOW_S - 2 * CONTEXT_S) * rate_hz)
+    if abs(excess) > TOLERANCE_SAMPLES:
+        return None
+    return (start if excess == 0 else round(event.start_s * rate_hz)) - round(CONTEXT_S * rate_hz)
 
 
 def window_starts(events: Sequence[Event | Span], samples: int, rate_hz: float, where: str) -> list[int]:
