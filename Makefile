@@ -5,6 +5,8 @@ EEG := .venv/bin/eeg
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
+# Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help env demo demo-eeg demo-things demo-pictures repro check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets

@@ -9,7 +9,7 @@ from PIL import Image
 
 FIGURES = Path("reports/figures")
 TARGET = Path("docs/images/demo_report.png")
-SHOWN = ("metrics.png", "images1_sgdm.png")
+SHOWN = ("metrics.png", "images1_full.png")
 """Figures of the report, from left to right."""
 
 HEIGHT, MARGIN, WIDTH = 520, 16, 1280
