@@ -5,10 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import edf, recording_checks, tuev
+from eegdiffusion.events.corpora import recording_checks, tuev
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 
@@ -224,7 +225,7 @@ def test_samples_are_read_as_mne_reads_them(root):
     import mne
 
     path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
-    header = edf.read_header(path)
+    header = edf_header.read_header(path)
     found = header.read(3, 4, [header.labels.index("EEG O1-REF"), 0])
     raw = mne.io.read_raw_edf(path, verbose="error")
     expected = raw.get_data(["EEG O1-REF", header.labels[0]], start=750, stop=1750) * 1e6

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.events.corpora import edf, tuev
+from eegdiffusion.events.corpora import tuev
 
 RATE_HZ = 250.0
 """Sampling rate of TUEV; others are resampled alike, and reported."""
@@ -83,7 +84,7 @@ def find_recordings(root: Path) -> list[Path]:
     return recordings
 
 
-def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+def check_extent(header: edf_header.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
     """Check that a file has no gaps and all the samples of its header.
 
     Args:
@@ -99,17 +100,17 @@ def check_extent(header: edf.Header, size: int) -> Iterable[tuple[str, str, str,
         yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
 
 
-def check_signals(header: edf.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
+def check_signals(header: edf_header.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
     """Check that the electrodes, at these positions, share a rate and have a unit of voltage."""
     rates = {header.rates[k] for k in signals}
     if len(rates) > 1:
         yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
-    units = sorted({header.channels["unit"][k] for k in signals} - edf.UNITS_UV.keys())
+    units = sorted({header.channels["unit"][k] for k in signals} - edf_header.UNITS_UV.keys())
     if units:
-        yield "unit", "physical dimension", f"must be one of {', '.join(edf.UNITS_UV)} (found {units})", "error"
+        yield "unit", "physical dimension", f"must be one of {', '.join(edf_header.UNITS_UV)} (found {units})", "error"
 
 
-def check_header(header: edf.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+def check_header(header: edf_header.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
     """Check channels, rates, units and length: (check, field, message, severity) of each finding.
 
     Args:
@@ -225,7 +226,7 @@ def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]
         yield "amplitude", "signal", f"flat: {', '.join(flat)}", "warning"
 
 
-def sample_segments(header: edf.Header) -> np.ndarray:
+def sample_segments(header: edf_header.Header) -> np.ndarray:
     """Read segments spread over a recording: (segments, 19, samples) in microvolts."""
     length = min(header.records, max(1, round(SEGMENT_S / header.record_s)))
     firsts = np.unique(np.linspace(0, header.records - length, SEGMENTS).astype(int))
@@ -272,7 +273,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
     rec = path.with_suffix(".rec")
     header, rec_rows, events = None, None, None
     try:
-        header = edf.read_header(root / path)
+        header = edf_header.read_header(root / path)
         note(check_header(header, (root / path).stat().st_size))
     except (InputError, OSError) as error:
         note([("header", "header", str(error).partition(": ")[2], "error")])

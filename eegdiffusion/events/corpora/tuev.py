@@ -10,12 +10,12 @@ from typing import NamedTuple
 import mne
 import numpy as np
 
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.core.storage.text_encoding import decode_text
-from eegdiffusion.events.corpora import edf
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 """Names of the labels 0 to 5."""
@@ -186,7 +186,7 @@ def read_rec(path: Path) -> list[Event]:
     return [row.event for row in file.rows]
 
 
-def needed_signals(header: edf.Header) -> list[int]:
+def needed_signals(header: edf_header.Header) -> list[int]:
     """Return the positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
 
     Raises:
@@ -208,7 +208,7 @@ def read_signals(path: Path) -> tuple[np.ndarray, float]:
     Returns:
         (19, samples) float64 in volts, in the order of ``ELECTRODES``; sampling rate in Hz.
     """
-    header = edf.read_header(Path(path))
+    header = edf_header.read_header(Path(path))
     labels = [header.labels[k] for k in needed_signals(header)]
     raw = mne.io.read_raw_edf(path, include=labels, verbose="error")
     return raw.get_data(labels), raw.info["sfreq"]

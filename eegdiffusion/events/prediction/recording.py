@@ -11,9 +11,10 @@ from pathlib import Path
 import mne
 import numpy as np
 
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import edf, recording_checks
+from eegdiffusion.events.corpora import recording_checks
 
 READERS = {
     ".edf": mne.io.read_raw_edf,
@@ -98,7 +99,7 @@ def _refuse(path: Path, findings: Iterable[tuple[str, str, str, str]]) -> None:
 
 def _edf_labels(path: Path, rename: Mapping[str, str]) -> list[str]:
     """Return the labels of the electrodes in an EDF or BDF file whose header keeps the rules."""
-    header = edf.read_header(path)
+    header = edf_header.read_header(path)
     chosen = _choose(path, header.labels, rename)
     _refuse(path, recording_checks.check_extent(header, path.stat().st_size))
     _refuse(path, recording_checks.check_signals(header, chosen))

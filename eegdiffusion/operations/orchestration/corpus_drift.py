@@ -7,8 +7,9 @@ import pandas
 from tqdm import tqdm
 
 from eegdiffusion.core.observe.tracking import server
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import edf, recording_checks, tuev
+from eegdiffusion.events.corpora import recording_checks, tuev
 from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, profile
 
 EXPERIMENT = "eeg_ingest"
@@ -16,7 +17,7 @@ TABLE = "drift.json"
 
 
 def _profile(root: Path, path: Path) -> Profile:
-    header = edf.read_header(root / path)
+    header = edf_header.read_header(root / path)
     rate_hz = header.rates[tuev.needed_signals(header)[0]]
     channels = [tuev.electrode(label) or label for label in header.labels]
     _, subject = recording_checks.subject_of(path)
