@@ -1,18 +1,18 @@
-"""The header of an EDF or BDF file, and a few samples of EDF, read without trusting either.
+"""The header of an EDF or BDF file as devices write it, read without trusting it.
 
-Layout: Kemp et al., "A simple format for exchange of digitized polygraphic recordings", 1992.
+Layout: Kemp et al., "A simple format for exchange of digitized polygraphic recordings", 1992, and Kemp and Olivan,
+"European data format 'plus' (EDF+)", 2003.
 """
 
+import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from eegdiffusion.core.runtime.errors import InputError
-
-UNITS_UV = {"uV": 1.0, "µV": 1.0, "mV": 1e3, "V": 1e6, "nV": 1e-3}
-"""Microvolts in each physical dimension."""
 
 _FIELDS = {
     "label": 16,
@@ -27,6 +27,9 @@ _FIELDS = {
     "reserved": 32,
 }
 
+ANNOTATIONS = ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
+"""Labels of signals that hold time stamps and annotations, upper-case."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -36,11 +39,14 @@ class Header:
         path: the file.
         patient: local patient identification.
         kind: ``EDF+C``, ``EDF+D`` (``BDF+C``, ``BDF+D``), or something else where there is no timekeeping.
-        sample_bytes: 2, or 3 in BDF.
         size: bytes of the header.
-        records: number of data records; -1 where the recorder did not say.
+        records: number of data records: as many whole ones as follow, where the recorder wrote fewer or did not say.
         record_s: length of a data record in seconds.
-        channels: the signals' fields, by name, one value a signal.
+        channels: the signals' fields, by name, one value a signal; ranges that are no numbers are NaN.
+        start: date and time of the second in which the first record begins; None where there is none, or no real one.
+            Of no zone, called UTC as MNE does.
+        sample_bytes: 2, or 3 in BDF.
+        whole_records: number of data records that the file holds whole; fewer than ``records`` where it was cut off.
     """
 
     path: Path
@@ -50,7 +56,9 @@ class Header:
     records: int
     record_s: float
     channels: dict[str, list]
-    sample_bytes: int = 2
+    start: datetime | None
+    sample_bytes: int
+    whole_records: int
 
     @property
     def labels(self) -> list[str]:
@@ -69,45 +77,77 @@ class Header:
 
     @property
     def duration_s(self) -> float:
-        """Length of the recording in seconds."""
+        """Length of what was recorded in seconds, without pauses."""
         return self.records * self.record_s
 
-    def read(self, first: int, count: int, signals: list[int]) -> np.ndarray:
-        """Read some data records of an EDF file's signals that share a rate: (signals, samples) in microvolts."""
-        with self.path.open("rb") as file:
-            file.seek(self.size + first * self.record_bytes)
-            raw = np.frombuffer(file.read(count * self.record_bytes), "<i2").reshape(-1, self.record_bytes // 2)
-        ends = np.cumsum(self.channels["samples"])
-        signals_uv = []
-        for k in signals:
-            digital = raw[:, ends[k] - self.channels["samples"][k] : ends[k]].ravel().astype(float)
-            low, high = self.channels["digital_min"][k], self.channels["digital_max"][k]
-            physical_low, physical_high = self.channels["physical_min"][k], self.channels["physical_max"][k]
-            physical = (digital - low) * (physical_high - physical_low) / (high - low) + physical_low
-            signals_uv.append(physical * UNITS_UV[self.channels["unit"][k]])
-        return np.array(signals_uv)
+
+def _text(field: bytes) -> str:
+    """Return a field's text up to the first NUL, which some devices write in the place of blanks."""
+    return field.partition(b"\0")[0].decode("latin-1").strip()
 
 
-def _read_number[Number: (int, float)](path: Path, field: str, text: str, kind: type[Number]) -> Number:
+def _read_number(path: Path, field: str, text: str) -> float:
+    """Read a number, with a decimal point or comma."""
     try:
-        return kind(text)
+        return float(text.replace(",", "."))
     except ValueError:
         raise InputError(f"{path}: {field}: must be a number (found {text!r})") from None
 
 
-def _read_channels(path: Path, text: str, count: int) -> dict[str, list]:
+def _read_count(path: Path, field: str, text: str) -> int:
+    number = _read_number(path, field, text)
+    if not math.isfinite(number) or number != int(number):
+        raise InputError(f"{path}: {field}: must be a whole number (found {text!r})")
+    return int(number)
+
+
+def _range_number(text: str) -> float:
+    """Read the end of a range; NaN where there is no number: it matters for the signals alone that are used."""
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _read_channels(path: Path, content: bytes, count: int) -> dict[str, list]:
     """Return the fields of ``count`` signals by name, one value a signal, from the header's second part."""
     channels: dict[str, list] = {}
     at = 0
     for field, width in _FIELDS.items():
-        values: list = [text[at + k * width : at + (k + 1) * width].strip() for k in range(count)]
+        values: list = [_text(content[at + k * width : at + (k + 1) * width]) for k in range(count)]
         if field.startswith(("physical", "digital")):
-            values = [_read_number(path, field, value, float) for value in values]
+            values = [_range_number(value) for value in values]
         elif field == "samples":
-            values = [_read_number(path, "samples per record", value, int) for value in values]
+            values = [_read_count(path, "samples per record", value) for value in values]
         channels[field] = values
         at += width * count
     return channels
+
+
+def _read_start(recording: str, date: str, time: str) -> datetime | None:
+    """Return the date and time of a recording; None where either is missing, or none that there is.
+
+    EDF+ repeats the date with a year of four digits at the start of the recording's identification.
+    """
+    full = re.match(r"Startdate (\d\d?-[A-Z]{3}-\d{4})\b", recording, re.IGNORECASE)
+    numbers = [re.split(r"[.:/-]", text) for text in (date, time)]
+    try:
+        hour, minute, second = (int(text) for text in numbers[1])
+        if full:
+            day = datetime.strptime(full[1], "%d-%b-%Y")
+        else:
+            day_of_month, month, year = (int(text) for text in numbers[0])
+            day = datetime(year + (1900 if year >= 85 else 2000), month, day_of_month)
+        return day.replace(hour=hour, minute=minute, second=second, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _count_records(path: Path, declared: str, whole_records: int) -> int:
+    """Return the number of records: recorders that were not stopped write -1, or fewer than follow."""
+    count = _read_count(path, "number of records", declared) if declared else -1
+    return max(count, whole_records)
 
 
 def read_header(path: Path) -> Header:
@@ -119,27 +159,51 @@ def read_header(path: Path) -> Header:
     if not path.is_file():
         raise InputError(f"{path}: file: there is no such file")
     with path.open("rb") as file:
-        fixed = file.read(256).decode("latin-1")
-        bdf = fixed[:8] == "\xffBIOSEMI"
-        if len(fixed) < 256 or not (bdf or fixed[:8].strip() == "0"):
+        fixed = file.read(256)
+        bdf = fixed[:8] == b"\xffBIOSEMI"
+        if len(fixed) < 256 or not (bdf or _text(fixed[:8]) == "0"):
             raise InputError(f"{path}: header: must begin with EDF's version 0 and hold 256 bytes")
-        count = _read_number(path, "number of signals", fixed[252:256], int)
-        text = file.read(256 * max(count, 0)).decode("latin-1")
-    if count < 1 or len(text) < 256 * count:
+        count = _read_count(path, "number of signals", _text(fixed[252:256]))
+        content = file.read(256 * max(count, 0))
+    if count < 1 or len(content) < 256 * count:
         raise InputError(f"{path}: header: ends within the description of its {count} signals")
-    channels = _read_channels(path, text, count)
-    header = Header(
-        path,
-        fixed[8:88].strip(),
-        fixed[192:197].strip(),
-        _read_number(path, "header size", fixed[184:192], int),
-        _read_number(path, "number of records", fixed[236:244], int),
-        _read_number(path, "record duration", fixed[244:252], float),
-        channels,
-        3 if bdf else 2,
-    )
-    if header.size != 256 * (count + 1):
-        raise InputError(f"{path}: header size: must be {256 * (count + 1)} for {count} signals (found {header.size})")
-    if not 0 < header.record_s < float("inf") or min(channels["samples"]) < 1:
+    channels = _read_channels(path, content, count)
+    record_s = _read_number(path, "record duration", _text(fixed[244:252]))
+    size = 256 * (count + 1)
+    written = _read_count(path, "header size", _text(fixed[184:192]) or "0")
+    if written not in (0, size):
+        raise InputError(f"{path}: header size: must be {size} for {count} signals (found {written})")
+    if not 0 < record_s < math.inf or min(channels["samples"]) < 1:
         raise InputError(f"{path}: record: its duration and its samples of each signal must be positive")
-    return header
+    sample_bytes = 3 if bdf else 2
+    whole_records = (path.stat().st_size - size) // (sample_bytes * sum(channels["samples"]))
+    return Header(
+        path,
+        _text(fixed[8:88]),
+        _text(fixed[192:197]),
+        size,
+        _count_records(path, _text(fixed[236:244]), whole_records),
+        record_s,
+        channels,
+        _read_start(_text(fixed[88:168]), _text(fixed[168:176]), _text(fixed[176:184])),
+        sample_bytes,
+        whole_records,
+    )
+
+
+def unscaled(header: Header, signals: Sequence[int]) -> list[str]:
+    """Name the signals, of these positions, whose ranges do not say how large a sample is, and what is wrong with them.
+
+    An empty physical range, and a digital one that is missing, reversed or beyond the bits of a sample, say nothing.
+    """
+    most = 2 ** (8 * header.sample_bytes - 1)
+    reasons = []
+    for k in signals:
+        physical = header.channels["physical_min"][k], header.channels["physical_max"][k]
+        digital = header.channels["digital_min"][k], header.channels["digital_max"][k]
+        # Comparisons with NaN are false, so that a missing number fails them too.
+        if not abs(physical[1] - physical[0]) > 0:
+            reasons.append(f"{header.labels[k]}: physical {physical[0]:g} to {physical[1]:g}")
+        elif not -most <= digital[0] < digital[1] <= most:
+            reasons.append(f"{header.labels[k]}: digital {digital[0]:g} to {digital[1]:g}")
+    return reasons

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eegdiffusion.core.recordings import edf_header
+from eegdiffusion.core.recordings import continuity, edf_header, edf_samples
+from eegdiffusion.core.recordings.units import microvolts_per_unit
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
@@ -84,40 +85,46 @@ def find_recordings(root: Path) -> list[Path]:
     return recordings
 
 
-def check_extent(header: edf_header.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
-    """Check that a file has no gaps and all the samples of its header.
-
-    Args:
-        header: header of the EDF file.
-        size: size of the file in bytes.
-    """
-    if header.kind in ("EDF+D", "BDF+D"):
-        yield "header", "reserved", f"must be EDF or EDF+C: samples without gaps (found {header.kind})", "error"
-    expected = header.size + header.records * header.record_bytes
+def check_extent(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
+    """Check that a file has all the samples of its header: (check, field, message, severity) of each finding."""
     if header.records < 1:
         yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
-    elif size < expected:
+    elif header.whole_records < header.records:
+        expected = header.size + header.records * header.record_bytes
+        size = header.path.stat().st_size
         yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
 
 
+def check_continuity(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
+    """Check that a file has no gaps, by the time stamps of its records, whatever its header calls it."""
+    try:
+        continuity.require_continuous(header)
+    except InputError as error:
+        field, _, message = str(error).removeprefix(f"{header.path}: ").partition(": ")
+        yield "gaps", field, message, "error"
+
+
 def check_signals(header: edf_header.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
-    """Check that the electrodes, at these positions, share a rate and have a unit of voltage."""
+    """Check that the electrodes, at these positions, share a rate and have a unit of voltage and ranges that scale."""
     rates = {header.rates[k] for k in signals}
     if len(rates) > 1:
         yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
-    units = sorted({header.channels["unit"][k] for k in signals} - edf_header.UNITS_UV.keys())
+    units = sorted({unit for k in signals if microvolts_per_unit(unit := header.channels["unit"][k]) is None})
     if units:
-        yield "unit", "physical dimension", f"must be one of {', '.join(edf_header.UNITS_UV)} (found {units})", "error"
+        yield "unit", "physical dimension", f"must be one of uV, mV, V or nV (found {units})", "error"
+    unscaled = edf_header.unscaled(header, signals)
+    if unscaled:
+        yield "range", "physical, digital range", f"must scale each electrode (found {', '.join(unscaled)})", "error"
 
 
-def check_header(header: edf_header.Header, size: int) -> Iterable[tuple[str, str, str, str]]:
+def check_header(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
     """Check channels, rates, units and length: (check, field, message, severity) of each finding.
 
     Args:
         header: header of the EDF file.
-        size: size of the file in bytes.
     """
-    yield from check_extent(header, size)
+    extent = list(check_extent(header))
+    yield from extent or check_continuity(header)
     try:
         signals = tuev.needed_signals(header)
     except InputError as error:
@@ -231,7 +238,7 @@ def sample_segments(header: edf_header.Header) -> np.ndarray:
     length = min(header.records, max(1, round(SEGMENT_S / header.record_s)))
     firsts = np.unique(np.linspace(0, header.records - length, SEGMENTS).astype(int))
     signals = tuev.needed_signals(header)
-    return np.stack([header.read(int(first), length, signals) for first in firsts])
+    return np.stack([edf_samples.read_records(header, int(first), length, signals) * 1e6 for first in firsts])
 
 
 def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
@@ -274,7 +281,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
     header, rec_rows, events = None, None, None
     try:
         header = edf_header.read_header(root / path)
-        note(check_header(header, (root / path).stat().st_size))
+        note(check_header(header))
     except (InputError, OSError) as error:
         note([("header", "header", str(error).partition(": ")[2], "error")])
     usable = not failed()

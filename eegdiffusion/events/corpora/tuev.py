@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import mne
 import numpy as np
 
-from eegdiffusion.core.recordings import edf_header
+from eegdiffusion.core.recordings import continuity, edf_header, edf_samples
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
@@ -207,11 +206,16 @@ def read_signals(path: Path) -> tuple[np.ndarray, float]:
 
     Returns:
         (19, samples) float64 in volts, in the order of ``ELECTRODES``; sampling rate in Hz.
+
+    Raises:
+        InputError: an electrode is missing, there twice, in no unit of voltage or without a range, or there are gaps.
     """
     header = edf_header.read_header(Path(path))
-    labels = [header.labels[k] for k in needed_signals(header)]
-    raw = mne.io.read_raw_edf(path, include=labels, verbose="error")
-    return raw.get_data(labels), raw.info["sfreq"]
+    signals = needed_signals(header)
+    if unscaled := edf_header.unscaled(header, signals):
+        raise InputError(f"{path}: physical, digital range: must scale each electrode (found {', '.join(unscaled)})")
+    continuity.require_continuous(header)
+    return edf_samples.read_records(header, 0, header.whole_records, signals), header.rates[signals[0]]
 
 
 def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, sign: str) -> np.ndarray:

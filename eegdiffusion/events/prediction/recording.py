@@ -101,7 +101,7 @@ def _edf_labels(path: Path, rename: Mapping[str, str]) -> list[str]:
     """Return the labels of the electrodes in an EDF or BDF file whose header keeps the rules."""
     header = edf_header.read_header(path)
     chosen = _choose(path, header.labels, rename)
-    _refuse(path, recording_checks.check_extent(header, path.stat().st_size))
+    _refuse(path, recording_checks.check_extent(header))
     _refuse(path, recording_checks.check_signals(header, chosen))
     return [header.labels[k] for k in chosen]
 
