@@ -11,6 +11,7 @@ def main(run: Stage) -> None:
     settings = ReportSettings(
         corpus=run.settings(str, "finetune_lft.corpus"),
         backbones=run.settings(list[str], "matrix.backbones"),
+        labels=run.settings(list[str], "matrix.labels"),
         seeds=run.settings(list[int], "matrix.seeds"),
         baselines=run.settings(list[str], "matrix.baselines"),
         ablations=run.settings(Ablations, "ablations"),

@@ -8,10 +8,14 @@ from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.report import classifier_sections, encoder_sections, exports, reconstruction_sections
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
 from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
+from eegdiffusion.report.encoder_headlines import encoder_headlines
 from eegdiffusion.report.encoder_runs import read_encoder_corpora
+from eegdiffusion.report.event_headline import event_headline
+from eegdiffusion.report.headline import write_headline_metrics
+from eegdiffusion.report.image_headlines import image_headlines
 from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import read_generation_results
-from eegdiffusion.report.report_results import ReportResults
+from eegdiffusion.report.report_results import EventResults, ReportResults
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
 """Entry of ``matrix.baselines`` and the network's name in tables."""
@@ -41,7 +45,7 @@ class ReportInputs:
 
 
 def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> ReportResults:
-    """Read and compare all results, and write ``metrics.json`` and ``plots/*.csv``.
+    """Read and compare all results, and write ``headline.json``, ``metrics.json`` and ``plots/*.csv``.
 
     Args:
         inputs: outputs of the other stages.
@@ -54,32 +58,57 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     Raises:
         InputError: a result is missing, or results do not belong together.
     """
-    corpus, published = inputs.event_corpora / settings.corpus, read_published_results()
+    published = read_published_results()
+    events = read_events(inputs, settings) if settings.labels else None
+    encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
+    generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
+    values = {
+        "has_events": events is not None,
+        **encoder_sections.encoder_values(encoders, published),
+        **reconstruction_sections.reconstruction_values(generations, published),
+        "environment": classifier_sections.environment(),
+    }
+    metrics: dict[str, str | float | bool] = {}
+    if events:
+        values |= event_values(events, settings, published)
+        metrics |= exports.flat_event_metrics(events)
+    metrics |= encoder_sections.flat_encoder_metrics(encoders)
+    metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
+    exports.write_exports(out, metrics, events)
+    headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
+    if events:
+        headlines.insert(0, event_headline(events.comparison, events.data, {}))
+    write_headline_metrics(out, headlines)
+    return ReportResults(events, encoders, generations, values, metrics)
+
+
+def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
+    """Read and compare the results of the branch of EEG events.
+
+    Raises:
+        InputError: a result is missing, or results do not belong together.
+    """
+    corpus = inputs.event_corpora / settings.corpus
     data = read_event_data(corpus / "index", corpus / "store")
     folders = {LFT: inputs.classifiers / "recorded"}
     folders |= {BASELINES.get(name, name): inputs.baselines / name for name in settings.baselines}
-    folders[CONTROL] = inputs.classifiers / "shuffled"
+    if "shuffled" in settings.labels:
+        folders[CONTROL] = inputs.classifiers / "shuffled"
     comparison = compare_classifiers(read_classifiers(folders, settings.seeds), data.subjects)
     ablation_folders = {key: inputs.classifiers / "ablations" / key for key in settings.ablations}
     ablated = read_classifiers({LFT: folders[LFT]} | ablation_folders, settings.seeds)
-    encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
-    generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
     backbones = read_backbones(inputs.backbones, settings.backbones)
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
+    return EventResults(data, comparison, backbones, spectra, ablated)
 
-    values = {
-        **classifier_sections.summary_values(comparison),
-        **classifier_sections.data_values(data),
-        **classifier_sections.classification_values(comparison, data.classes, published),
-        "ablations": classifier_sections.ablation_values(ablated, settings.ablations, published["ablations"]),
-        **classifier_sections.pretraining_values(backbones, spectra),
-        **encoder_sections.encoder_values(encoders, published),
-        **reconstruction_sections.reconstruction_values(generations, published),
+
+def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
+    """Make the tables and numbers of the report's part on EEG events, by the names of its template's variables."""
+    return {
+        **classifier_sections.summary_values(events.comparison),
+        **classifier_sections.data_values(events.data),
+        **classifier_sections.classification_values(events.comparison, events.data.classes, published),
+        "ablations": classifier_sections.ablation_values(events.ablated, settings.ablations, published["ablations"]),
+        **classifier_sections.pretraining_values(events.backbones, events.spectra),
         "corpus_entry": settings.corpus,
-        "environment": classifier_sections.environment(),
     }
-    metrics = exports.flat_event_metrics(data.name, comparison, backbones, spectra, ablated)
-    metrics |= encoder_sections.flat_encoder_metrics(encoders)
-    metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
-    exports.write_exports(out, metrics, data, comparison, backbones, spectra)
-    return ReportResults(data, comparison, backbones, spectra, encoders, generations, values, metrics)

@@ -18,6 +18,7 @@ class ReportSettings:
     Attributes:
         corpus: entry of ``event_corpora`` that the LFT was finetuned on.
         backbones: names of the pretrained backbones; the figure of spectra takes real EEG from the first.
+        labels: labels that classifiers are trained on; without any the report leaves EEG events out.
         seeds: training seeds.
         baselines: names of the baselines.
         ablations: entries of the section ``ablations``.
@@ -27,6 +28,7 @@ class ReportSettings:
 
     corpus: str
     backbones: list[str]
+    labels: list[str]
     seeds: list[int]
     baselines: list[str]
     ablations: Ablations

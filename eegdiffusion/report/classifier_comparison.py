@@ -20,7 +20,7 @@ class ClassifierComparison:
     """Classifiers that were tested on the same windows.
 
     Attributes:
-        classifiers: name -> results.
+        classifiers: name -> results; the control is there where it was trained.
         summaries: name -> metric -> summary over seeds.
         intervals: name -> confidence interval of the balanced accuracy.
         chance: balanced accuracy of a classifier that knows nothing.
@@ -37,9 +37,9 @@ class ClassifierComparison:
         return self.classifiers[LFT]
 
     @property
-    def control_at_chance(self) -> bool:
-        """Whether the interval of the shuffled-label control contains chance."""
-        return self.intervals[CONTROL].contains(self.chance)
+    def control_at_chance(self) -> bool | None:
+        """Whether the interval of the shuffled-label control contains chance; None where there is no control."""
+        return self.intervals[CONTROL].contains(self.chance) if CONTROL in self.intervals else None
 
 
 def compare_classifiers(classifiers: Mapping[str, ClassifierResults], subjects: pandas.Series) -> ClassifierComparison:

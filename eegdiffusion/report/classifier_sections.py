@@ -26,15 +26,19 @@ class Ablation(Protocol):
 def summary_values(comparison: ClassifierComparison) -> dict:
     """Collect the answers that a reader looks for first."""
     accuracy = {name: summaries["balanced_accuracy"] for name, summaries in comparison.summaries.items()}
-    return {
+    control = {}
+    if CONTROL in accuracy:
+        control = {
+            "control": classifier_tables.format_spread(accuracy[CONTROL]),
+            "control_seeds": accuracy[CONTROL].n,
+            "control_interval": classifier_tables.format_interval(comparison.intervals[CONTROL]),
+        }
+    return control | {
         "lft": classifier_tables.format_spread(accuracy[LFT]),
         "lft_seeds": accuracy[LFT].n,
         "lft_interval": classifier_tables.format_interval(comparison.intervals[LFT]),
         "above_half": accuracy[LFT].mean > 0.5,
         "half_within_interval": comparison.intervals[LFT].contains(0.5),
-        "control": classifier_tables.format_spread(accuracy[CONTROL]),
-        "control_seeds": accuracy[CONTROL].n,
-        "control_interval": classifier_tables.format_interval(comparison.intervals[CONTROL]),
         "control_at_chance": comparison.control_at_chance,
         "chance": f"1/{round(1 / comparison.chance)} = {comparison.chance:.3f}",
         "windows": len(comparison.lft.labels),

@@ -56,11 +56,17 @@ class PairingControl:
         return None if self.trainings < FEWEST else self.two_way.low <= 0.5 <= self.two_way.high
 
 
-def _same_experiment(control: EncoderResults, others: list[EncoderResults]) -> list[RecordedPairs]:
+def same_experiment(first: EncoderResults, second: EncoderResults) -> bool:
+    """Whether two results are of the same encoder, subjects, protocol and band."""
+
     def design(result: EncoderResults) -> tuple:
         chosen = result.experiment
         return chosen.encoder, chosen.options, chosen.subjects, chosen.subject_layers, result.protocol, result.band
 
+    return design(first) == design(second)
+
+
+def _recorded_pairs(control: EncoderResults, others: list[EncoderResults]) -> list[RecordedPairs]:
     ways = control.facts["images"]
     return [
         RecordedPairs(
@@ -70,7 +76,7 @@ def _same_experiment(control: EncoderResults, others: list[EncoderResults]) -> l
             permutation_p(result.by_training(2, 1), control.by_training(2, 1)),
         )
         for result in others
-        if result.experiment.pairs == "recorded" and design(result) == design(control)
+        if result.experiment.pairs == "recorded" and same_experiment(result, control)
     ]
 
 
@@ -82,7 +88,7 @@ def pairing_controls(corpus: EncoderCorpus) -> list[PairingControl]:
             ways = result.facts["images"]
             label, trainings = f"{result.name}, {result.protocol}", len(result.by_training(2, 1))
             scores = result.retrieval(2, 1), result.retrieval(ways, 1)
-            compared = _same_experiment(result, corpus.aligned)
+            compared = _recorded_pairs(result, corpus.aligned)
             controls.append(PairingControl(label, trainings, *scores, ways, compared))
     return controls
 

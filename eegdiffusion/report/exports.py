@@ -12,7 +12,7 @@ import pandas
 from eegdiffusion.core.statistics.classification_metrics import METRICS
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
-from eegdiffusion.report.classifier_results import ClassifierResults, EventData
+from eegdiffusion.report.report_results import EventResults
 
 
 def _key(name: str) -> str:
@@ -20,30 +20,15 @@ def _key(name: str) -> str:
     return re.sub(r"\W+", "_", name.lower())
 
 
-def flat_event_metrics(
-    corpus: str,
-    comparison: ClassifierComparison,
-    backbones: Mapping[str, Backbone],
-    compared: Mapping[str, GeneratedSpectra],
-    ablated: Mapping[str, ClassifierResults],
-) -> dict[str, str | float | bool]:
-    """Collect the main numbers of the events branch by flat names, without those that are NaN (the sd of one seed).
-
-    Args:
-        corpus: name of the corpus.
-        comparison: the LFT, its control and the baselines.
-        backbones: backbones by name.
-        compared: spectra of each backbone.
-        ablated: classifiers of the ablations, by their entry.
-
-    Returns:
-        name -> value.
-    """
+def flat_event_metrics(events: EventResults) -> dict[str, str | float | bool]:
+    """Collect the main numbers of the events branch by flat names, without those that are NaN (the sd of one seed)."""
+    comparison = events.comparison
     metrics: dict[str, str | float | bool] = {
-        "corpus": corpus,
+        "corpus": events.data.name,
         "test_windows": len(comparison.lft.labels),
-        "control_interval_contains_chance": comparison.control_at_chance,
     }
+    if comparison.control_at_chance is not None:
+        metrics["control_interval_contains_chance"] = comparison.control_at_chance
     for name, summaries in comparison.summaries.items():
         for metric in METRICS:
             metrics[f"{_key(name)}_{metric}_mean"] = summaries[metric].mean
@@ -52,13 +37,13 @@ def flat_event_metrics(
         metrics[f"{_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
         metrics[f"{_key(name)}_seeds"] = summaries[METRICS[0]].n
         metrics[f"{_key(name)}_parameters"] = comparison.classifiers[name].parameters
-    for key, classifier in ablated.items():
+    for key, classifier in events.ablated.items():
         summaries = classifier.summaries
         metrics |= {f"ablation_{_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
-    for name, backbone in backbones.items():
+    for name, backbone in events.backbones.items():
         metrics[f"ssmdp_{_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
         metrics[f"ssmdp_{_key(name)}_parameters"] = backbone.facts["parameters"]
-        for band, change in compared[name].differences.groupby("band", sort=False)["difference"].mean().items():
+        for band, change in events.spectra[name].differences.groupby("band", sort=False)["difference"].mean().items():
             metrics[f"ssmdp_{_key(name)}_{band}_log10_difference"] = change
     return {name: value for name, value in metrics.items() if not (isinstance(value, float) and math.isnan(value))}
 
@@ -96,31 +81,23 @@ def spectra_rows(backbones: Mapping[str, Backbone], compared: Mapping[str, Gener
     return pandas.DataFrame({"frequency_hz": next(iter(compared.values())).frequencies, **columns})
 
 
-def write_exports(
-    folder: Path,
-    metrics: Mapping[str, str | float | bool],
-    data: EventData,
-    comparison: ClassifierComparison,
-    backbones: Mapping[str, Backbone],
-    compared: Mapping[str, GeneratedSpectra],
-) -> None:
-    """Write ``metrics.json`` and ``plots/*.csv``.
+def write_exports(folder: Path, metrics: Mapping[str, str | float | bool], events: EventResults | None) -> None:
+    """Write ``metrics.json`` and ``plots/*.csv``; of the latter there is none without the branch of EEG events.
 
     Args:
         folder: output of the stage; made when missing.
         metrics: main numbers of both branches, by flat names.
-        data: corpus of EEG events.
-        comparison: the LFT, its control and the baselines.
-        backbones: backbones by name.
-        compared: spectra of each backbone.
+        events: results of the branch of EEG events.
     """
     (folder / "plots").mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
+    if events is None:
+        return
     tables = {
-        "confusion": confusion_rows(comparison, data.classes),
-        "validation_kappa": kappa_rows(comparison),
-        "pretraining_loss": loss_rows(backbones),
-        "spectra": spectra_rows(backbones, compared),
+        "confusion": confusion_rows(events.comparison, events.data.classes),
+        "validation_kappa": kappa_rows(events.comparison),
+        "pretraining_loss": loss_rows(events.backbones),
+        "spectra": spectra_rows(events.backbones, events.spectra),
     }
     for name, table in tables.items():
         table.to_csv(folder / "plots" / f"{name}.csv", index=False)

@@ -9,10 +9,12 @@ from eegdiffusion.report.report_results import ReportResults
 
 def draw_report(results: ReportResults) -> dict:
     """Draw all figures of the report, by the names that its templates know them by."""
-    corpus = results.data.name
-    return {
-        **page_figures.draw_classifiers(results.comparison, results.data.classes, corpus),
-        **page_figures.draw_backbones(results.backbones, results.spectra, corpus),
+    figures: dict = {}
+    if events := results.events:
+        corpus = events.data.name
+        figures |= page_figures.draw_classifiers(events.comparison, events.data.classes, corpus)
+        figures |= page_figures.draw_backbones(events.backbones, events.spectra, corpus)
+    return figures | {
         "encoders": [page_figures.draw_encoders(part, k) for k, part in enumerate(results.encoders, start=1)],
         "generations": [page_figures.draw_generation(part, k) for k, part in enumerate(results.generations, start=1)],
     }
@@ -25,5 +27,5 @@ def write_report(folder: Path, results: ReportResults) -> None:
         folder: output of the stage.
         results: tables, and what the figures are drawn from.
     """
-    document = Document(folder, results.data.name)
+    document = Document(folder, results.corpus)
     document.write_pages(figures=draw_report(results), **results.values)

@@ -5,9 +5,28 @@ from dataclasses import dataclass
 
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
-from eegdiffusion.report.classifier_results import EventData
+from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.reconstruction_results import GenerationResults
+
+
+@dataclass(frozen=True)
+class EventResults:
+    """Results of the branch of EEG events.
+
+    Attributes:
+        data: corpus of EEG events.
+        comparison: the LFT, its control and the baselines.
+        backbones: pretrained backbones, by name.
+        spectra: power spectra of the EEG that each backbone generated.
+        ablated: the LFT, and the classifier of each ablation by its entry.
+    """
+
+    data: EventData
+    comparison: ClassifierComparison
+    backbones: Mapping[str, Backbone]
+    spectra: Mapping[str, GeneratedSpectra]
+    ablated: Mapping[str, ClassifierResults]
 
 
 @dataclass(frozen=True)
@@ -15,21 +34,22 @@ class ReportResults:
     """What the report shows.
 
     Attributes:
-        data: corpus of EEG events.
-        comparison: the LFT, its control and the baselines.
-        backbones: pretrained backbones, by name.
-        spectra: power spectra of the EEG that each backbone generated.
+        events: the branch of EEG events; None where nothing of it is trained.
         encoders: encoders of EEG of seen images, corpus by corpus.
         generations: images made from EEG, by entry of ``image_generation``.
         values: variables of the templates: tables, numbers, words.
         metrics: main numbers by flat names, as in ``metrics.json``.
     """
 
-    data: EventData
-    comparison: ClassifierComparison
-    backbones: Mapping[str, Backbone]
-    spectra: Mapping[str, GeneratedSpectra]
+    events: EventResults | None
     encoders: list[EncoderCorpus]
     generations: list[GenerationResults]
     values: dict
     metrics: dict[str, str | float | bool]
+
+    @property
+    def corpus(self) -> str:
+        """Name of the corpus that tables and figures are of where they say no other."""
+        if self.events:
+            return self.events.data.name
+        return self.encoders[0].name if self.encoders else "no"

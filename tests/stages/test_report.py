@@ -28,7 +28,7 @@ RATE = 200.0
 SEEDS = (0, 1, 2)
 PARAMS = """
 finetune_lft: {corpus: tuev}
-matrix: {backbones: [base, linear], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
+matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
 eeg_encoders: {}
@@ -222,6 +222,14 @@ def test_a_mean_above_half_says_when_its_interval_reaches_half(report):
     assert f"- **Above 0.5**: {answer}.\n" in text
 
 
+def test_the_headline_is_paired_with_each_baseline_and_the_control(report):
+    headline, metrics = (json.loads((report / name).read_text()) for name in ("headline.json", "metrics.json"))
+    assert headline["lft"] == pytest.approx(metrics["lft_balanced_accuracy_mean"], abs=1e-4)
+    rivals = ("sparcnet", "contrawr", "lft_shuffled_labels")
+    strongest = max(metrics[f"{name}_balanced_accuracy_mean"] for name in rivals)
+    assert headline["lft_gain"] == pytest.approx(metrics["lft_balanced_accuracy_mean"] - strongest, abs=1e-4)
+
+
 def test_data_are_counted(report):
     text = (report / "report.md").read_text()
     counted = _table(text, "Recordings and windows")
@@ -293,6 +301,29 @@ def test_tuev_is_not_called_surrogate(tmp_path, monkeypatch):
     text = (tmp_path / "reports" / "report.md").read_text()
     assert "urrogate" not in text
     assert "(TUEV data)" in text
+
+
+def test_without_either_branch_the_report_says_so_and_has_no_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _write_repository(tmp_path)
+    params = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(re.sub(r"labels: \[.*?\]", "labels: []", params))
+    for name in (
+        "ssmdp",
+        "lft",
+        "baselines",
+        "eeg_encoders",
+        "structural_vae",
+        "generator",
+        "condiffusion",
+        "controlnet",
+    ):
+        Path("models", name).mkdir(parents=True)
+    Path("data/events").mkdir(parents=True)
+    Path("data/reconstructions").mkdir()
+    main([])
+    assert "nothing was trained" in Path("reports/report.md").read_text()
+    assert json.loads(Path("reports/headline.json").read_text()) == {}
 
 
 def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, capsys):

@@ -164,19 +164,89 @@ def bootstrap_interval(
     Raises:
         InputError: there are fewer than two subjects.
     """
+    counts = _confusions_by_cluster(labels, predicted, clusters, classes)
+    seeds, subjects = counts.shape[:2]
+    rng = np.random.default_rng(0)
+    means = _drawn_means(counts, _drawn_subjects(rng, subjects, replicates), rng)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level, subjects, seeds)
+
+
+@dataclass(frozen=True)
+class ClassifierDifference:
+    """Difference of two classifiers' balanced accuracy on the same windows, first minus second.
+
+    Attributes:
+        mean: difference of the means over seeds.
+        low, high: ends of its confidence interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def paired_bootstrap(
+    labels: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    clusters: np.ndarray,
+    classes: int,
+    level: float = 0.95,
+    replicates: int = 10_000,
+) -> ClassifierDifference:
+    """Compare two classifiers' balanced accuracy by a paired percentile bootstrap.
+
+    A replicate draws the subjects once for both classifiers, as in :func:`bootstrap_interval`, and the seeds of each
+    by themselves, as the trainings have nothing to do with each other. The draws are the same at every call.
+
+    Args:
+        labels: (windows,), 0-based.
+        first: (seeds, windows) predicted classes of one classifier.
+        second: (seeds, windows) of the other, which may have another number of seeds.
+        clusters: (windows,), what tells the subjects apart.
+        classes: number of classes.
+        level: nominal coverage.
+        replicates: number of replicates.
+
+    Returns:
+        the difference and its interval.
+
+    Raises:
+        InputError: there are fewer than two subjects.
+    """
+    both = [_confusions_by_cluster(labels, predicted, clusters, classes) for predicted in (first, second)]
+    rng = np.random.default_rng(0)
+    weights = _drawn_subjects(rng, both[0].shape[1], replicates)
+    means = [_drawn_means(counts, weights, rng) for counts in both]
+    differences = means[0] - means[1]
+    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    scores = [balanced_accuracy(counts.sum(1)).mean() for counts in both]
+    return ClassifierDifference(float(scores[0] - scores[1]), float(low), float(high))
+
+
+def _confusions_by_cluster(labels: np.ndarray, predicted: np.ndarray, clusters: np.ndarray, classes: int) -> np.ndarray:
+    """Count windows, (seeds, clusters, classes, classes), labels before predictions."""
     names, cluster = np.unique(clusters, return_inverse=True)
     if len(names) < 2:
         raise InputError(f"clusters: a bootstrap over subjects needs two or more (found {len(names)})")
-    seeds = len(predicted)
-    counts = np.zeros((seeds, len(names), classes, classes))
-    for seed in range(seeds):
+    counts = np.zeros((len(predicted), len(names), classes, classes))
+    for seed in range(len(predicted)):
         np.add.at(counts[seed], (cluster, labels, predicted[seed]), 1)
-    rng = np.random.default_rng(0)
-    subject_weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), replicates)
+    return counts
+
+
+def _drawn_subjects(rng: np.random.Generator, subjects: int, replicates: int) -> np.ndarray:
+    """Draw how often each subject is taken, (replicates, subjects)."""
+    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), replicates)
+
+
+def _drawn_means(counts: np.ndarray, subject_weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Compute the balanced accuracy of each replicate, (replicates,): the mean over seeds that are drawn here."""
+    seeds, replicates = len(counts), len(subject_weights)
     seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
-    by_seed = np.stack([balanced_accuracy(np.tensordot(subject_weights, counts[seed], 1)) for seed in range(seeds)], 1)
-    low, high = np.quantile((by_seed * seed_weights).sum(1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, len(names), seeds)
+    by_seed = np.stack([balanced_accuracy(np.tensordot(subject_weights, seed_counts, 1)) for seed_counts in counts], 1)
+    return (by_seed * seed_weights).sum(1)
 
 
 def chance_level(labels: np.ndarray) -> float:
