@@ -138,10 +138,12 @@ def compute(
     Raises:
         InputError: the root is not of this layout, too many recordings are unusable, or a split would be empty.
     """
-    paths = recording_checks.find_recordings(root)
+    paths, unread = recording_checks.find_recordings(root)
     recordings, problems = check_recordings(root, paths, filtering)
-    bad = len(paths) - len(recordings)
-    refuse_too_many(root, problems, bad, len(paths), settings.max_bad_fraction, work)
+    problems = pandas.concat([pandas.DataFrame(table(unread), columns=PROBLEMS), problems], ignore_index=True)
+    total = len(paths) + sum(problem.severity == "error" for problem in unread)
+    bad = total - len(recordings)
+    refuse_too_many(root, problems, bad, total, settings.max_bad_fraction, work)
 
     manifest = split_subjects(paths, recordings, settings)
     split_of = {subject: split for split, members in manifest["subjects"].items() for subject in members}
@@ -152,7 +154,7 @@ def compute(
             {"recording": recording.recording, "row": row, **asdict(event)}
             for recording in recordings
             for row, event in recording_checks.read_usable_events(
-                (root / recording.path).with_suffix(".rec"), recording, filtering
+                tuev.rec_file(root / recording.path), recording, filtering
             ).items()
         ]
     ).astype({"channel": "int8", "label": "int8"})
@@ -162,11 +164,9 @@ def compute(
     events.to_parquet(out / "events.parquet", index=False)
     problems.to_parquet(out / "problems.parquet", index=False)
     (out / "split.json").write_text(json.dumps(manifest, indent=2))
-    corpus = describe(root) | {"layout": layout, "files": len(paths), "unusable": bad}
+    corpus = describe(root) | {"layout": layout, "files": total, "unusable": bad}
     (out / "corpus.json").write_text(json.dumps(corpus, indent=2))
 
     counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
     counts.columns = [tuev.CLASSES[label] for label in counts.columns]
-    return IngestedCorpus(
-        corpus["corpus"], len(paths), len(recordings), manifest["hash"], counts.reindex(splits.SPLITS)
-    )
+    return IngestedCorpus(corpus["corpus"], total, len(recordings), manifest["hash"], counts.reindex(splits.SPLITS))

@@ -61,7 +61,8 @@ def compute(
     root = Path(entry.root)
     corpus = open_corpus(entry)
     if not corpus.files:
-        raise InputError(f"{root}: holds no EEG of the layout {entry.layout}")
+        listed = "".join(f"\n{problem.path}: {problem.message}" for problem in corpus.problems)
+        raise InputError(f"{root}: holds no EEG of the layout {entry.layout}{listed}")
     images, image_problems = _check_images(corpus)
     images["split"] = split_images(images, settings.validation_fraction, settings.seed)
     files, subjects, subject_problems = _write_subjects(corpus, images, settings, cutting, shared_work)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import things_eeg2
 
@@ -26,9 +27,10 @@ def layout_of(root: Path) -> str:
     """
     layouts = {"things_eeg2_raw": things_eeg2.RAW, "things_eeg2_preprocessed": things_eeg2.PREPROCESSED}
     for layout, pattern in layouts.items():
-        if things_eeg2.find_partition_files(root, pattern):
+        if things_eeg2.find_partition_files(root, pattern)[0]:
             return layout
-    if next(root.glob("sub-*/**/*_events.tsv"), None):
+    subjects = [path.name for path in root.glob("sub-*")]
+    if find_files(root, lambda name: name.lower().endswith("_events.tsv"), subjects)[0]:
         return "things_eeg1"
     raise InputError(f"{root}: holds neither THINGS-EEG2's raw_eeg_*.npy or preprocessed_eeg_*.npy nor a BIDS corpus")
 

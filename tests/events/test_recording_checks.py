@@ -129,7 +129,7 @@ def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
 def test_a_rec_file_without_its_recording_is_listed(root):
     (root / "train/aaaaaaab/aaaaaaab_00000000.edf").unlink()
     assert "train/aaaaaaab/aaaaaaab_00000000.edf" in {
-        path.as_posix() for path in recording_checks.find_recordings(root)
+        path.as_posix() for path in recording_checks.find_recordings(root)[0]
     }
 
 
@@ -204,7 +204,7 @@ def test_the_same_data_twice_and_a_subject_on_both_sides(root):
         (root / "eval/aaaaaaad").mkdir(exist_ok=True)
         other = root / "train/aaaaaaae/aaaaaaae_00000000.edf"
         shutil.copy(other.with_suffix(suffix), root / f"eval/aaaaaaad/bckg_009_a_{suffix}")
-    paths = recording_checks.find_recordings(root)
+    paths, _ = recording_checks.find_recordings(root)
     recordings = [recording_checks.check_recording(root, path, EEGDM)[0] for path in paths]
     found = {(p.check, p.path) for p in recording_checks.check_corpus(recordings)}
     assert ("duplicate", "train/aaaaaaac/copy.edf") in found

@@ -3,12 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from eegdiffusion.core.recordings import continuity, edf_header, edf_samples
+from eegdiffusion.core.recordings.recording_files import link_problems, list_files
 from eegdiffusion.core.recordings.units import microvolts_per_unit
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
@@ -64,10 +65,14 @@ class CheckedRecording:
     n_events: int
 
 
-def find_recordings(root: Path) -> list[Path]:
-    """List the recordings of a corpus by their EDF files, sorted, relative to its root.
+def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
+    """List the recordings of a corpus by their EDF files.
 
-    A ``.rec`` file alone names its EDF file too, so that the check finds it missing.
+    A ``.rec`` file alone names its EDF file too, so that the check finds it missing; so does a link that leads nowhere.
+
+    Returns:
+        paths relative to the root, sorted; errors of folders that cannot be opened, and of an EDF file that is listed
+        by another path already.
 
     Raises:
         InputError: the root is not TUEV's ``edf`` folder.
@@ -78,11 +83,26 @@ def find_recordings(root: Path) -> list[Path]:
     if missing:
         listed = ", ".join(missing)
         raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {listed})")
-    files = [path for part in ("train", "eval") for path in (root / part).rglob("*.*")]
-    recordings = sorted({p.with_suffix(".edf").relative_to(root) for p in files if p.suffix in (".edf", ".rec")})
-    if not any(path.suffix == ".edf" for path in files):
-        raise InputError(f"{root}: holds no .edf file below train/ and eval/")
-    return recordings
+    listing = list_files(root, ("train", "eval"))
+    problems = [
+        Problem(path.as_posix(), "duplicate", "file", f"is {first.as_posix()} by another name, and is left out")
+        for path, first in listing.repeated_files.items()
+        if _is_edf(path)
+    ]
+    problems += link_problems(replace(listing, repeated_files={}), lambda _: False)
+    files = [*listing.files, *listing.unreachable_files]
+    paths = {path for path in files if _is_edf(path)}
+    if not paths:
+        listed = "".join(f"\n{problem.path}: {problem.message}" for problem in problems)
+        raise InputError(f"{root}: holds no .edf file below train/ and eval/{listed}")
+    stems = {path.with_suffix("") for path in paths}
+    events = [path for path in (*files, *listing.repeated_files) if path.suffix.lower() == ".rec"]
+    paths |= {path.with_suffix(".edf") for path in events if path.with_suffix("") not in stems}
+    return sorted(paths), problems
+
+
+def _is_edf(path: Path) -> bool:
+    return path.suffix.lower() == ".edf"
 
 
 def check_extent(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
@@ -277,18 +297,22 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
     def failed() -> bool:
         return any(problem.severity == "error" for problem in problems)
 
-    rec = path.with_suffix(".rec")
+    rec = tuev.rec_file(root / path).relative_to(root)
     header, rec_rows, events = None, None, None
     try:
         header = edf_header.read_header(root / path)
         note(check_header(header))
-    except (InputError, OSError) as error:
+    except InputError as error:
         note([("header", "header", str(error).partition(": ")[2], "error")])
+    except OSError as error:
+        note([("header", "file", f"cannot be read ({error.strerror})", "error")])
     usable = not failed()
     try:
         rec_rows = tuev.read_rec_rows(root / rec)
-    except (InputError, OSError) as error:
+    except InputError as error:
         note([("events", "rows", str(error).removeprefix(str(root / rec)).lstrip(":, "), "error")], rec)
+    except OSError as error:
+        note([("events", "file", f"cannot be read ({error.strerror})", "error")], rec)
     if header is not None and usable:
         rate = header.rates[tuev.needed_signals(header)[0]]
         samples = round(header.duration_s * rate)
@@ -321,10 +345,15 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
 
 
 def check_corpus(recordings: list[CheckedRecording]) -> list[Problem]:
-    """Check recordings against each other: the same data twice, a subject in both partitions."""
+    """Check recordings against each other: one name or the same data twice, a subject in both partitions."""
     problems: list[Problem] = []
     first: dict[str, str] = {}
+    named: dict[str, str] = {}
     for recording in recordings:
+        other = named.setdefault(recording.recording, recording.path)
+        if other != recording.path:
+            problems.append(Problem(recording.path, "duplicate", "name", f"is that of {other} but for its ending"))
+            continue
         same = first.setdefault(recording.data_sha256, recording.path)
         if same != recording.path:
             problems.append(Problem(recording.path, "duplicate", "samples", f"are those of {same}"))

@@ -1,6 +1,7 @@
 """TUEV, the TUH EEG Events corpus (v2.0.0, v2.0.1): its files, its events, and EEGDM's windows of them."""
 
 import csv
+import glob
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -128,6 +129,13 @@ def _read_event(row: list[str]) -> Event:
     if not 0 <= start < stop < np.inf:
         raise ValueError(f"start, stop: must satisfy 0 <= start < stop (found {row[1]}, {row[2]})")
     return Event(int(channel), start, stop, int(label) - FIRST_CODE)
+
+
+def rec_file(edf_path: Path) -> Path:
+    """Return the ``.rec`` file of an EDF file: that of the same name, its ending in upper or lower case."""
+    path = edf_path.with_suffix(".rec")
+    others = edf_path.parent.glob(f"{glob.escape(edf_path.stem)}.[rR][eE][cC]") if not path.is_file() else ()
+    return min(others, default=path)
 
 
 def _split_rows(text: str) -> list[list[str]]:
@@ -316,7 +324,7 @@ def codes(labels: np.ndarray) -> np.ndarray:
 
 
 def _load(path: Path | str) -> tuple[np.ndarray, list[Event], int, str]:
-    rec = Path(path).with_suffix(".rec")
+    rec = rec_file(Path(path))
     return derive(Path(path)), read_rec(rec), round(WINDOW_S * EEGDM.rate_hz), str(rec)
 
 

@@ -3,6 +3,7 @@
 No EEG recorded with Kilogram's tangrams is public, so that the project defines the layout (``KILOGRAM_LAYOUT``).
 """
 
+import glob
 import re
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -11,6 +12,7 @@ import mne
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
@@ -31,12 +33,24 @@ sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangr
 """
 
 
-def find_bids_recordings(root: Path) -> list[Path]:
-    """List the recordings of a BIDS tree; EEGLAB derivatives where the raw recordings are not there."""
-    recordings = [path for ending in READERS for path in root.glob(f"sub-*/**/*_eeg{ending}")]
+def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
+    """List the recordings of a BIDS tree; EEGLAB derivatives where the raw recordings are not there.
+
+    Returns:
+        paths, sorted; what cannot be opened, and what is linked to twice.
+    """
+    endings = tuple(f"_eeg{ending}" for ending in READERS)
+    subjects = [path.name for path in root.iterdir() if path.name.startswith("sub-")]
+    recordings, problems = find_files(root, lambda name: name.lower().endswith(endings), subjects)
     if not recordings:
-        recordings = list(root.glob("derivatives/eeglab/sub-*_continuous.set"))
-    return sorted(recordings)
+        derivatives, others = find_files(root, _is_continuous_derivative, ["derivatives"])
+        recordings = [path for path in derivatives if path.parent == Path("derivatives/eeglab")]
+        problems += others
+    return [root / path for path in recordings], problems
+
+
+def _is_continuous_derivative(name: str) -> bool:
+    return name.startswith("sub-") and name.lower().endswith("_continuous.set")
 
 
 def bids_events_file(recording: Path, root: Path) -> Path:
@@ -185,8 +199,9 @@ def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
 
 def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
     files: dict[str, list[Path]] = {}
-    tables, problems = {}, []
-    for path in find_bids_recordings(root):
+    tables: dict[Path, pandas.DataFrame] = {}
+    recordings, problems = find_bids_recordings(root)
+    for path in recordings:
         try:
             tables[path] = events(bids_events_file(path, root))
         except InputError as error:
@@ -194,7 +209,7 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
             continue
         files.setdefault(subject_name(path.name, path), []).append(path)
     if not tables:
-        listed = "".join(f"\n{problem.message}" for problem in problems)
+        listed = "".join(f"\n{problem.path}: {problem.message}" for problem in problems)
         raise InputError(f"{root}: holds no usable recording sub-*/**/*_eeg.{{vhdr,set,edf,bdf}}{listed}")
     seen = (
         pandas.concat(tables.values())
@@ -211,7 +226,7 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
 
 def _parts(path: Path, root: Path) -> list[Path]:
     """List the files of a recording, as BrainVision and EEGLAB have several, and that of its events."""
-    return [*sorted(path.parent.glob(f"{path.stem}.*")), bids_events_file(path, root)]
+    return [*sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")), bids_events_file(path, root)]
 
 
 def _read_subject(subject: str, files: dict, tables: dict, row: dict[str, int], root: Path) -> list[Block]:
@@ -235,7 +250,7 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         InputError: the recording cannot be read, or the onsets do not fit it.
     """
     try:
-        raw = getattr(mne.io, READERS[path.suffix])(path, preload=False, verbose="ERROR")
+        raw = getattr(mne.io, READERS[path.suffix.lower()])(path, preload=False, verbose="ERROR")
     except Exception as error:  # MNE raises nearly anything on a damaged file
         raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
     picks = mne.pick_types(raw.info, eeg=True)

@@ -37,7 +37,9 @@ def check_files(images: pandas.DataFrame) -> list[Problem]:
         problems.append(Problem(row.file, "images", "file", "is in the index of images and not on disk"))
     known = set(images["file"])
     folders = sorted({Path(file).parent.parent for file in known}, key=str)
-    on_disk = {str(path) for folder in folders for path in folder.glob("*/*") if path.suffix.lower() in IMAGE_FILES}
+    on_disk = {
+        str(path) for folder in folders for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in IMAGE_FILES
+    }
     if extra := sorted(on_disk - known):
         message = f"{len(extra)} images on disk are not in the index, e.g. {Path(extra[0]).name}"
         problems.append(Problem(str(folders[0]), "images", "index", message, "warning"))

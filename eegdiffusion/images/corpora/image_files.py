@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import tangrams
 
@@ -28,8 +29,15 @@ KINDS = {".jpg", ".jpeg", ".png", ".svg"}
 
 
 def list_image_files(folder: Path) -> list[Path]:
-    """List the image files below a folder, sorted by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in KINDS)
+    """List the image files below a folder, sorted by path.
+
+    Raises:
+        InputError: an image file, or a folder that may hold some, cannot be opened.
+    """
+    paths, problems = find_files(folder, lambda name: Path(name).suffix.lower() in KINDS)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise InputError("\n".join(f"{folder / problem.path}: {problem.message}" for problem in errors))
+    return [folder / path for path in paths]
 
 
 def fitted_image(path: Path, side: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
 from eegdiffusion.core.storage.problems import Problem
@@ -233,20 +234,28 @@ def open_preprocessed(root: Path, images: Path | None) -> Corpus:
     return _open(root, images, "things_eeg2_preprocessed", PREPROCESSED, read_preprocessed)
 
 
-def find_partition_files(root: Path, pattern: str) -> dict[Path, str]:
-    """Find the files of both partitions: path -> partition."""
-    partition_of = {path: part for part in PARTS for path in root.rglob(pattern.format(part))}
-    return dict(sorted(partition_of.items()))
+def find_partition_files(root: Path, pattern: str) -> tuple[dict[Path, str], list[Problem]]:
+    """Find the files of both partitions below a folder.
+
+    Args:
+        root: the folder.
+        pattern: ``RAW`` or ``PREPROCESSED``.
+
+    Returns:
+        the partition of each file, sorted by path; what cannot be opened, and what is linked to twice.
+    """
+    partition_of = {pattern.format(part): part for part in PARTS}
+    paths, problems = find_files(root, lambda name: name.lower() in partition_of)
+    return {root / path: partition_of[path.name.lower()] for path in paths}, problems
 
 
 def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader) -> Corpus:
     table = read_images(image_root or find_image_root(root))
-    parts = find_partition_files(root, pattern)
+    parts, problems = find_partition_files(root, pattern)
     files: dict[str, list[Path]] = {}
     for path in parts:
         folder = path.parent.parent if layout == "things_eeg2_raw" else path.parent
         files.setdefault(subject_name(folder.name, path), []).append(path)
-    problems = []
     for subject, paths in files.items():
         problems += _missing(subject, paths, parts, layout, root)
     read = partial(_read_subject, files=files, parts=parts, root=root, images=table, reader=reader)

@@ -32,7 +32,7 @@ def read_shown_images(path: Path, count: int, side: int) -> np.ndarray:
         InputError: the path holds no such images, or another number of them.
     """
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS)
+        files = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in ENDINGS)
         images = [fitted_image(file, side) for file in files]
     else:
         try:

@@ -22,6 +22,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from eegdiffusion.core.recordings.recording_files import list_files
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO, InputError
 from eegdiffusion.core.runtime.settings import read
@@ -87,8 +88,9 @@ def save(path: Path, state: State) -> None:
 def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
     """Return every file below a folder; those whose size and time are as they were seen are not read again."""
     files = {}
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
-        status, name = path.stat(), path.relative_to(root).as_posix()
+    for relative in list_files(root).files:
+        path, name = root / relative, relative.as_posix()
+        status = path.stat()
         known = seen.get(name)
         if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
             files[name] = known
@@ -118,10 +120,11 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
     Raises:
         InputError: too many recordings are unusable, or one that is new or has changed is.
     """
-    paths = recording_checks.find_recordings(root)
+    paths, unread = recording_checks.find_recordings(root)
     checked = [recording_checks.check_recording(root, path, filtering) for path in paths]
     recordings = [recording for recording, _ in checked if recording]
-    problems = [problem for _, problems in checked for problem in problems] + recording_checks.check_corpus(recordings)
+    problems = unread + [problem for _, problems in checked for problem in problems]
+    problems += recording_checks.check_corpus(recordings)
     errors = [problem for problem in problems if problem.severity == "error"]
     bad = {problem.path for problem in errors}
     stems = {name.rpartition(".")[0] for name in changed}
@@ -130,7 +133,8 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
     if too_many or (new_and_bad and not baseline):
         print(_table(table(errors)), flush=True)
         raise InputError(f"{root}: {len(bad)} of {len(paths)} recordings are unusable, {len(new_and_bad)} of them new")
-    return [path for path in paths if path.as_posix() not in {name.rpartition(".")[0] + ".edf" for name in bad}]
+    unusable = {name.rpartition(".")[0] for name in bad}
+    return [path for path in paths if path.with_suffix("").as_posix() not in unusable]
 
 
 def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: float) -> bool:
