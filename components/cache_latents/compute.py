@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from components.cache_latents.settings import CacheLatents
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
@@ -83,7 +84,7 @@ def compute(
         windows = store.event_windows(split)
         distinct, window = windows.distinct()
         tables.append(pandas.DataFrame({"split": split, "window": window, "label": windows.labels}))
-        with tqdm(total=len(distinct), desc=f"{split} latents", unit="window") as bar:
+        with progress(total=len(distinct), desc=f"{split} latents", unit="window") as bar:
             for number, members in latent_cache.shards(len(distinct)):
                 path = work / latent_cache.shard_name(split, number)
                 if not path.exists():

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from components.embed_images.settings import EmbedImages
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora.image_files import open_image
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_features import FeaturesDescription, write_features
@@ -68,7 +68,7 @@ def _features(
         return np.empty((images, 0), np.float32), "none"
     embed, source = load_network(settings.model, settings.source, device)
     rows, vectors = list(files), []
-    for k in tqdm(range(0, len(rows), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
+    for k in progress(range(0, len(rows), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
         vectors.append(embed([open_image(files[row], SIZE) for row in rows[k : k + settings.batch_size]]))
     embedded = np.concatenate(vectors)
     features = np.full((images, embedded.shape[1]), np.nan, np.float32)

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import pandas
-from tqdm import tqdm
 
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
@@ -61,7 +61,7 @@ def check_recordings(
     """
     check = partial(recording_checks.check_recording, root, filtering=filtering)
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-        checked = list(tqdm(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
+        checked = list(progress(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
     recordings = [recording for recording, _ in checked if recording]
     across = recording_checks.check_corpus(recordings)
     problems = [problem for _, problems_of in checked for problem in problems_of] + across

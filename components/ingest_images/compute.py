@@ -8,12 +8,12 @@ from pathlib import Path
 import mne
 import numpy as np
 import pandas
-from tqdm import tqdm
 
 from components.ingest_images.settings import Epoching, ImageCorpus, IngestImages
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage.problems import Problem, table
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, things_eeg2
 from eegdiffusion.images.corpora.corpus_layouts import NAMES, open_corpus
@@ -151,7 +151,7 @@ def _write_subjects(
     code = text_hash(mne.__version__, code_hash(write_subject.__module__, *READERS))
     common = EpochCutting(cutting, settings.repetitions, settings.seed, None, things_eeg2.CHANNELS)
     files, subjects, problems = {}, [], []
-    for name in (bar := tqdm(corpus.files, desc="cutting epochs", unit="subject")):
+    for name in (bar := progress(corpus.files, desc="cutting epochs", unit="subject")):
         bar.set_postfix_str(name)
         state = [(path.as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in corpus.files[name]]
         key = text_hash(asdict(common), state, images["file"].tolist(), test.tolist(), code)

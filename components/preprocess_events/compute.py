@@ -9,11 +9,11 @@ from pathlib import Path
 import mne
 import pandas
 from dask.distributed import Client, LocalCluster, as_completed
-from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.corpora import tuev
@@ -72,7 +72,7 @@ def preprocess_recordings(root: Path, targets: dict[str, Path], settings: Prepro
     """
     missing = [path for path, target in targets.items() if not target.exists()]
     initial = len(targets) - len(missing)
-    with tqdm(total=len(targets), initial=initial, desc="preprocessing", unit="recording") as bar:
+    with progress(total=len(targets), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
         with connect(settings) as client:

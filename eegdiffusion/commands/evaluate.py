@@ -70,9 +70,9 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
 
     with loading_modules():
         import numpy as np
-        from tqdm import tqdm
 
         from eegdiffusion.commands.registered_models import load_classifier
+        from eegdiffusion.core.runtime.progress import progress
         from eegdiffusion.events.store.window_store import Store
 
         opened = Store(store)
@@ -82,7 +82,8 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
     first, window_of_row = windows.distinct()
     batches = [first[begin : begin + batch] for begin in range(0, len(first), batch)]
     probabilities = [
-        loaded.predict(windows.__getitems__(rows.tolist())["signal"]) for rows in tqdm(batches, "windows", leave=None)
+        loaded.predict(windows.__getitems__(rows.tolist())["signal"])
+        for rows in progress(batches, "windows", unit="batch", leave=None)
     ]
     if not batches:
         raise InputError(f"{store}: split: {split} has no windows")

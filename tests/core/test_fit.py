@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from eegdiffusion.core.runtime import progress
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.ema_module import EMALightningModule
@@ -147,3 +148,13 @@ def test_frozen_networks_stay_and_validation_means_are_over_samples(tmp_path):
     whole = {name: torch.from_numpy(values) for name, values in Clouds(12).__getitems__(list(range(12))).items()}
     assert row["checked_loss"] == pytest.approx(module.error(module.ema_model, whole).item(), rel=1e-5)
     assert row["checked_size"] == pytest.approx((8 * 8 + 4 * 4) / 12), "batches of 8 and 4 samples weigh by their size"
+
+
+def test_a_log_gets_whole_lines_of_the_whole_training(tmp_path, capfd, monkeypatch):
+    train(tmp_path / "quick")
+    assert capfd.readouterr().err == "", "half a minute has not gone"
+    monkeypatch.setattr(progress, "PERIOD_S", 0)
+    train(tmp_path / "long", validations_per_epoch=2, patience=12)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.startswith(f"training: batch {k} of 48, ") for k, line in enumerate(lines)] == [True] * 49
+    assert "validation_cohen_kappa" in lines[-1]

@@ -1,4 +1,4 @@
-"""Fits a network with Lightning: progress bar, checkpoints, resuming, early stopping, curves."""
+"""Fits a network with Lightning: progress, checkpoints, resuming, early stopping, curves."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from typing import Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
@@ -17,6 +17,7 @@ from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.core.training.training_progress import TrainingProgress
 
 
 class Curves(Callback):
@@ -119,13 +120,14 @@ def fit(
             curves,
             EarlyStopping(monitor=monitor, mode=mode, patience=optimisation.patience),
             checkpoints,
-            TQDMProgressBar(refresh_rate=10),
+            TrainingProgress(monitor),
         ],
         plugins=[SafetensorsCheckpointIO()],
         logger=logger or False,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_model_summary=False,
+        enable_progress_bar=False,
     )
     last, ended = work / "last.safetensors", work / "ended.json"
     resumed = last.exists()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 
 
@@ -58,7 +58,7 @@ def batched[Outputs: (Tensor, tuple[Tensor, ...], dict[str, Tensor])](
     if not len(data):
         raise ValueError("data: must hold at least one sample")
     outputs: list[dict[Any, Tensor]] = []
-    for start in tqdm(range(0, len(data), batch_size), desc=desc, unit="batch", disable=desc is None):
+    for start in progress(range(0, len(data), batch_size), desc=desc, unit="batch", disable=desc is None):
         samples = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
         output = function({name: torch.from_numpy(values).to(device) for name, values in samples.items()})
         match output:

@@ -9,8 +9,8 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from numpy.lib.format import open_memmap
 from torch import Tensor
-from tqdm import tqdm
 
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Optimisation
@@ -90,7 +90,7 @@ def cache_features(
         partial = path.with_name(f"{os.getpid()}-{path.name}")
         shape = (len(epochs), classifier.config.tokens, classifier.config.width)
         features = open_memmap(partial, "w+", np.float16, shape)
-        for start in tqdm(range(0, len(epochs), BATCH), desc=f"features, {path.stem}", unit="batch"):
+        for start in progress(range(0, len(epochs), BATCH), desc=f"features, {path.stem}", unit="batch"):
             batch = epochs.__getitems__(list(range(start, min(start + BATCH, len(epochs)))))
             arrays = ArrayDataset(eeg=batch["eeg"], subject=batch["subject"])
             features[start : start + BATCH] = encode_epochs(classifier, input_, arrays).numpy()

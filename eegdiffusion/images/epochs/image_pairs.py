@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.hashing import text_hash
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.paired_epochs import ImageTable, PairedEpochs
@@ -28,7 +28,7 @@ def read_all(data: PairedEpochs) -> dict[str, np.ndarray]:
     """Read all items of a dataset, stacked by name; they must fit into memory."""
     parts = [
         data.__getitems__(list(range(k, min(k + READ, len(data)))))
-        for k in tqdm(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
+        for k in progress(range(0, len(data), READ), desc="reading epochs", leave=False, disable=len(data) <= READ)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

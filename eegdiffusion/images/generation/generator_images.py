@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas
 import torch
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora.image_files import fitted_image, list_image_files, open_image
 from eegdiffusion.images.epochs.classes import classes_of
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -101,10 +101,10 @@ def generator_training_images(
     training_features = [features.features[row] for row in rows]
     # Of the folder, neither an image that is held out nor one of the corpus's training images.
     corpus_hashes = set(images.loc[known, "sha256"])
-    files = tqdm(list_image_files(folder), desc="more images", unit="image")
+    files = progress(list_image_files(folder), desc="more images", unit="image")
     more = [path for path in files if content_hash(path) not in corpus_hashes]
     compute_features, _ = load_network(*network, device)
-    for start in tqdm(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
+    for start in progress(range(0, len(more), BATCH), desc=f"{network[0]} features", unit="batch"):
         batch = more[start : start + BATCH]
         training_features.extend(compute_features([open_image(path, side) for path in batch]))
         training_images += [fitted_image(path, side) for path in batch]
@@ -127,7 +127,7 @@ def latent_parts(
         rows, their images (rows, side, side, 3) uint8, and their latents (rows, c, h, w).
     """
     rows = np.flatnonzero(known)
-    for start in tqdm(range(0, len(rows), BATCH), desc="latents", unit="batch"):
+    for start in progress(range(0, len(rows), BATCH), desc="latents", unit="batch"):
         batch_rows = rows[start : start + BATCH]
         batch_images = image_pixels(images, batch_rows, generator.source.image_size)
         yield batch_rows, batch_images, generator.encode(batch_images).numpy()

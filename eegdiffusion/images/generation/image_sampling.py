@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, EulerAncestralDiscreteScheduler, UniPCMultistepScheduler
 from torch import Tensor
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.generation.sampling_settings import Sampler, Sampling
 
 SAMPLERS = {
@@ -94,7 +94,7 @@ def sample_latents(denoise: Denoise, training: DDPMScheduler, request: SamplingR
     """
     size, desc = request.batch_size, request.desc
     parts = []
-    for first in tqdm(range(0, len(request.seeds), size), desc=desc, unit="batch", disable=desc is None):
+    for first in progress(range(0, len(request.seeds), size), desc=desc, unit="batch", disable=desc is None):
         items = slice(first, min(first + size, len(request.seeds)))
         parts.append(_sample_batch(denoise, training, request, items, device).cpu())
     return torch.cat(parts)

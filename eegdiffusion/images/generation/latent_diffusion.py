@@ -7,8 +7,8 @@ import torch
 from diffusers import DDPMScheduler, ModelMixin
 from diffusers.training_utils import compute_snr
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.inference import BatchedDataset
 from eegdiffusion.core.training.settings import Optimisation
@@ -160,7 +160,7 @@ def losses_by_condition(
     size = len(next(iter(conditions.values()))[0])
     losses = {name: np.zeros(size) for name in conditions}
     starts = [(draw, start) for draw in range(draws) for start in range(0, size, batch_size)]
-    for draw, start in tqdm(starts, desc="losses by condition", unit="batch"):
+    for draw, start in progress(starts, desc="losses by condition", unit="batch"):
         rows = list(range(start, min(start + batch_size, size)))
         for name, (data, left_out) in conditions.items():
             batch = {key: torch.from_numpy(value).to(device) for key, value in data.__getitems__(rows).items()}

@@ -7,9 +7,9 @@ import numpy as np
 import pandas
 import torch
 from scipy.special import softmax
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.metrics.frechet import frechet_distance
 from eegdiffusion.images.metrics.identification import correlation_distance, two_way
 from eegdiffusion.images.metrics.image_arrays import check_images, resize_images
@@ -118,7 +118,7 @@ def score_reconstructions(
     def take(arm: str, sample: int, rows: np.ndarray, metric: str, values: np.ndarray) -> None:
         tables.append(items.iloc[rows].assign(arm=arm, metric=metric, sample=sample, value=values))
 
-    with tqdm(total=len(rounds) * (1 + len(networks)), desc="scores", unit="round") as bar:
+    with progress(total=len(rounds) * (1 + len(networks)), desc="scores", unit="round") as bar:
         for arm, sample, rows in rounds:
             for metric, values in _pixels(seen[rows], arms[arm][rows, sample], device):
                 take(arm, sample, rows, metric, values)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora import tangrams
 from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.structure import colour_layout
@@ -100,7 +100,7 @@ def compute_structure_maps(
     if not rows:
         return maps, kind, "none"
     mapper, maker = _load_mapper(kind, source, side, device)
-    for k in tqdm(range(0, len(rows), BATCH), desc=f"structure: {kind}", unit="batch"):
+    for k in progress(range(0, len(rows), BATCH), desc=f"structure: {kind}", unit="batch"):
         batch = rows[k : k + BATCH]
         maps[batch] = mapper([files[row] for row in batch])
     return maps, kind, maker

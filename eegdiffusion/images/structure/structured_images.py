@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas
 from numpy.lib.format import open_memmap
-from tqdm import tqdm
 
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 
@@ -27,7 +27,7 @@ def cached_images(images: pandas.DataFrame, side: int, path: Path) -> np.ndarray
         partial = path.with_name(f"{path.name}.{os.getpid()}")  # each process of a distributed run makes its own
         pixels = open_memmap(partial, "w+", np.uint8, (len(images), side, side, 3))
         files = images["file"].where(images["sha256"].notna())
-        for row in tqdm(np.flatnonzero(files.notna()), desc="images", unit="image"):
+        for row in progress(np.flatnonzero(files.notna()), desc="images", unit="image"):
             pixels[row] = fitted_image(Path(files.iloc[row]), side)
         pixels.flush()
         os.replace(partial, path)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import mlflow
 import pandas
-from tqdm import tqdm
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.recordings import edf_header
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import recording_checks, tuev
 from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, profile
@@ -36,7 +36,7 @@ def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pan
     Returns:
         a row for each feature, see :func:`.permutation_drift.compare`.
     """
-    profiles = {path: _profile(root, path) for path in tqdm([*known, *new], desc="drift", unit="recording")}
+    profiles = {path: _profile(root, path) for path in progress([*known, *new], desc="drift", unit="recording")}
     return compare([profiles[path] for path in known], [profiles[path] for path in new], limit)
 
 

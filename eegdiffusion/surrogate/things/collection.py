@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.surrogate.things import objects, scenes
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
@@ -35,7 +35,7 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
     root.mkdir(parents=True)
     for drawing in drawings.values():
         drawing.thumbnail((SIZE, SIZE))
-    for k in tqdm(range(options.pictures), "pictures"):
+    for k in progress(range(options.pictures), "pictures", unit="picture"):
         character = characters[k % len(characters)]
         path = root / f"{names[character]}_{k // len(characters) + 1:02d}.jpg"
         scenes.draw_scene(drawings[character], rng, SIZE).save(path, quality=92)

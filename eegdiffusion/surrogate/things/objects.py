@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage import packages
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS, TARGET
 from eegdiffusion.surrogate.things import scenes
@@ -124,7 +124,9 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
     write_images(root / "image_set", images, training)
     fitted = np.arange(len(images)) < training
     simulated = simulate_subjects([image for _, image in images], fitted, cache, options)
-    for number, (background, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+    for number, (background, responses) in enumerate(
+        progress(simulated, "surrogate subjects", options.subjects, "subject"), start=1
+    ):
         own = np.random.default_rng([options.seed, 2, number])
         halves = own.permutation(training) % 2
         for session in range(1, SESSIONS + 1):

@@ -6,8 +6,8 @@ from pathlib import Path
 import edfio
 import numpy as np
 import pandas
-from tqdm import tqdm
 
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora import tangrams
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.surrogate.things import scenes
@@ -32,7 +32,7 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
     folder = root / "tangrams-svg"
     folder.mkdir(parents=True)
     names = [f"page1-{k}" for k in range(options.tangrams + options.test_tangrams)]
-    for name in tqdm(names, "laying tangrams"):
+    for name in progress(names, "laying tangrams", unit="tangram"):
         scenes.write_svg(scenes.lay_tangram(rng), folder / f"{name}.svg")
     split = ["training"] * options.tangrams + ["test"] * options.test_tangrams
     pandas.DataFrame({"tangram": names, "split": split}).to_csv(root / "stimuli.tsv", sep="\t", index=False)
@@ -41,7 +41,9 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
     fitted = np.array(split) == "training"
     repetitions = [REPETITIONS[part] for part in split]
     simulated = simulate_subjects(images, fitted, cache, options)
-    for number, (background, responses) in enumerate(tqdm(simulated, "surrogate subjects", options.subjects), start=1):
+    for number, (background, responses) in enumerate(
+        progress(simulated, "surrogate subjects", options.subjects, "subject"), start=1
+    ):
         own = np.random.default_rng([options.seed, 4, number])
         trials = own.permutation(np.repeat(np.arange(len(names)), repetitions))
         seconds = int(2 * MARGIN_S + STEP_S * len(trials)) + 1

