@@ -1,22 +1,34 @@
 """What a command of ours prints, and does not print."""
 
+import os
 import warnings
 
 from eegdiffusion.core.runtime import shell
 
 
-def test_advice_of_libraries_to_developers_is_hidden_and_nothing_else():
+def test_advice_of_libraries_to_developers_is_hidden_and_nothing_else(monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     with warnings.catch_warnings(record=True) as shown:
-        warnings.simplefilter("always")
         shell.hide_advice_to_developers()
-        for category, module in (
-            (UserWarning, "mlflow.pyfunc.utils.data_validation"),
-            (FutureWarning, "lightning.pytorch.utilities._pytree"),
-            (UserWarning, "lightning.pytorch.utilities._pytree"),
-            (UserWarning, "mlflow.pyfunc.model"),
+        shell.hide_advice_to_developers()
+        warnings.simplefilter("always")  # as MLflow does while it logs a model
+        for category, source in (
+            (UserWarning, "mlflow/pyfunc/utils/data_validation.py"),
+            (FutureWarning, "lightning/pytorch/utilities/_pytree.py"),
+            (UserWarning, "lightning/pytorch/utilities/_pytree.py"),
+            (UserWarning, "mlflow/pyfunc/model.py"),
         ):
-            warnings.warn_explicit(module, category, "file.py", 1, module=module)
+            warnings.warn_explicit(source, category, f"/lib/{source}", 1)
     assert [(warning.category, str(warning.message)) for warning in shown] == [
-        (UserWarning, "lightning.pytorch.utilities._pytree"),
-        (UserWarning, "mlflow.pyfunc.model"),
+        (UserWarning, "lightning/pytorch/utilities/_pytree.py"),
+        (UserWarning, "mlflow/pyfunc/model.py"),
     ]
+
+
+def test_what_mlflow_tells_while_it_works_is_hidden_unless_it_is_asked_for(monkeypatch):
+    monkeypatch.delenv("MLFLOW_LOGGING_LEVEL", raising=False)
+    shell.hide_advice_to_developers()
+    assert os.environ["MLFLOW_LOGGING_LEVEL"] == "WARNING"
+    monkeypatch.setenv("MLFLOW_LOGGING_LEVEL", "DEBUG")
+    shell.hide_advice_to_developers()
+    assert os.environ["MLFLOW_LOGGING_LEVEL"] == "DEBUG"

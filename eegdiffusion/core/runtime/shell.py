@@ -1,5 +1,6 @@
 """Running commands, and being one."""
 
+import os
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,12 @@ from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE, I
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
+
+ADVICE = (
+    (UserWarning, "mlflow/pyfunc/utils/data_validation.py"),
+    (FutureWarning, "lightning/pytorch/utilities/_pytree.py"),
+)
+"""Kinds of warnings, and where they are raised, that advise developers."""
 
 
 def output(*words: str, cwd: Path, stdin: str | None = None) -> str:
@@ -38,9 +45,21 @@ def commit(workspace: Path, message: str, *paths: str) -> None:
 
 
 def hide_advice_to_developers() -> None:
-    """Do not print warnings by which libraries advise those who write against them, and no user of this project."""
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.pyfunc\.utils\.data_validation")
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"lightning\.pytorch\.utilities\._pytree")
+    """Do not print what libraries tell those who write against them, and no user of this project.
+
+    Filters of warnings would not do: MLflow logs models under filters of its own.
+    """
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # each step of a database's set-up, else
+    show = warnings.showwarning
+    if getattr(show, "hides_advice", False):
+        return
+
+    def show_but_advice(message, category, filename, lineno, file=None, line=None):
+        if not any(issubclass(category, kind) and filename.endswith(source) for kind, source in ADVICE):
+            show(message, category, filename, lineno, file, line)
+
+    show_but_advice.hides_advice = True  # type: ignore[attr-defined]
+    warnings.showwarning = show_but_advice
 
 
 @contextmanager
