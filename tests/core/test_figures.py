@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
@@ -137,3 +138,21 @@ def test_spectra_show_the_bands_of_preprocessing():
 
 def test_every_colour_has_a_line_style_of_its_own():
     assert len(set(COLOURS)) == len(set(map(str, LINES))) == len(COLOURS)
+
+
+@pytest.mark.parametrize("name", ["Ward $5_$ 10%", "$x$ and $y_$", r"a\$b$", "{$^$}", "$$"])
+def test_a_name_with_dollar_signs_stands_as_it_is(name):
+    figure = eeg_figures.confusion(np.eye(2, dtype=int), [name, "b"], name)
+    FigureCanvasAgg(figure).draw()
+    texts = [text.get_text() for text in figure.findobj(match=Text)]
+    assert texts.count(name) >= 2
+    assert not any(text.get_parse_math() for text in figure.findobj(match=Text) if text.get_text() == name)
+
+
+def test_powers_of_ten_are_written_out():
+    figure = _spectra()
+    FigureCanvasAgg(figure).draw()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert any(labels)
+    assert not any("$" in text.get_text() for text in figure.findobj(match=Text))
+    assert all(float(label) > 0 for label in labels if label)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from eegdiffusion.core.observe.figures.style import COLOURS, LINES, REAL, figure_with_axes
 from eegdiffusion.core.signal.spectra import BANDS
@@ -137,6 +138,7 @@ def spectra(
         ax.set_xlabel("frequency (Hz)")
     for ax in axes[::columns]:
         ax.set_ylabel("power (µV²/Hz)")
+        ax.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=True))
     for ax in axes[len(channels) :]:
         ax.set_visible(False)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+# Names of files, corpora and subjects stand in figures as they are: two dollar signs in one enclose no formula.
+rcParams["text.parse_math"] = False
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
