@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,39 @@ def address(name: str) -> str:
     if ":" in name or Path(name).exists():
         return name
     return f"models:/{name}" if re.search("[/@]", name) else f"models:/{name}@champion"
+
+
+GENERATORS = ("condiffusion", "sgdm-controlnet")
+"""Registered models that make images from EEG."""
+
+
+def generator_address() -> str:
+    """Return the address of the generator that is taken where none is named.
+
+    It is the first of :data:`GENERATORS` that has a champion; where none has passed the gate, the first challenger,
+    and a line on stderr says so.
+
+    Raises:
+        InputError: there is no registry, or it holds none of them.
+    """
+    require_registry("models:/")
+    from eegdiffusion.core.observe.tracking import server
+    from eegdiffusion.operations.registry.champion import RegisteredModel
+    from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION
+
+    server.wait()
+    for alias in (CHAMPION, CHALLENGER):
+        for name in GENERATORS:
+            if RegisteredModel(name).version_with_alias(alias) is None:
+                continue
+            uri = f"models:/{name}@{alias}"
+            if alias == CHALLENGER:
+                print(f"no generator has passed the registry's gate; taking {uri}", file=sys.stderr)
+            return uri
+    raise InputError(
+        f"--model: the registry {server.uri()} holds no generator of images ({', '.join(GENERATORS)}); `eeg register` "
+        "adds those of the last run"
+    )
 
 
 def require_registry(model: str) -> None:
@@ -48,6 +82,7 @@ def load_classifier(model: str) -> tuple["mlflow.pyfunc.PyFuncModel", "Preproces
         InputError: there is no such model, or it carries no preprocessing.
         UnavailableError: the server is away for too long.
     """
+    model = address(model)
     require_registry(model)
     from eegdiffusion.core.runtime.settings import validate
     from eegdiffusion.core.signal.preprocessing import Preprocessing

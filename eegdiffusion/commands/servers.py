@@ -8,7 +8,6 @@ import click
 
 from eegdiffusion.commands.command_line import Command
 from eegdiffusion.commands.registered_models import address, require_registry
-from eegdiffusion.core.runtime.errors import InputError
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,16 +52,10 @@ def serve(model: str, port: int, host: str, workers: int) -> None:
     uri = address(model)
     require_registry(uri)
 
-    import mlflow
-
     from eegdiffusion.core.observe.tracking import server
+    from eegdiffusion.operations.registry.model_address import require_model
 
-    server.wait()
-    mlflow.set_tracking_uri(server.uri())
-    try:
-        mlflow.models.get_model_info(uri)
-    except mlflow.MlflowException as error:
-        raise InputError(f"{model}: {error.message}") from error
+    require_model(uri, "MODEL")
     print(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)", flush=True)
     words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
     words += ["--host", host, "--port", str(port), "--workers", str(workers)]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-from mlflow.store.artifact.utils.models import get_model_name_and_version
 
-from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.registry import provenance
+from eegdiffusion.operations.registry.model_address import registered_version
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,8 @@ def read_recorded_version(uri: str) -> RecordedVersion:
     Raises:
         InputError: there is no such version, no stage made it, or what was kept of its origin is missing or damaged.
     """
-    mlflow.set_tracking_uri(server.uri())
-    client = mlflow.MlflowClient()
-    try:
-        name, number = get_model_name_and_version(client, uri)
-        tags = client.get_model_version(name, number).tags
-    except (mlflow.MlflowException, ValueError) as error:
-        raise InputError(f"{uri}: must be models:/NAME/VERSION or models:/NAME@ALIAS: {error}") from error
+    version = registered_version(uri, "MODEL")
+    name, number, tags = version.name, str(version.version), version.tags
     if "imported.file" in tags:
         raise InputError(f"{uri}: was imported from {tags['imported.file']}; no stage made it")
     for tag in ("git.revision", "dvc.lock", "result"):
@@ -82,7 +76,7 @@ def read_recorded_version(uri: str) -> RecordedVersion:
         raise InputError(f"{uri}: {provenance.LOCK} has no stage that makes {tags['result']}")
     return RecordedVersion(
         name=name,
-        version=str(number),
+        version=number,
         revision=tags["git.revision"].removesuffix("-dirty"),
         patch=patch,
         lock=lock.decode(),
