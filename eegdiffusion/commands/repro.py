@@ -8,20 +8,25 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import Command, SeveralOption
+from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 
-def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], jobs: int) -> int:
+def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tuple[str, ...], jobs: int) -> int:
+    """Run stages ``jobs`` at a time, then those that want nothing beside them; return the exit status."""
     from eegdiffusion.commands import side_by_side
 
     upstream = side_by_side.read_graph(Path())
     names = side_by_side.chosen(upstream, without, targets)
+    beside = side_by_side.chosen(upstream, (*without, *alone), targets)
+    last = [name for name in names if name not in beside]
     print(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}", flush=True)
     ended = 0
     try:
-        for name, seconds in side_by_side.run(upstream, names, jobs):
-            ended += seconds is not None
-            event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
-            print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
+        for part, at_once in ((beside, jobs), (last, 1)):
+            for name, seconds in side_by_side.run(upstream, part, at_once):
+                ended += seconds is not None
+                event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
+                print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
     except side_by_side.StageFailedError as failure:
         log = (side_by_side.LOGS / f"{failure}.log").read_text()
         print(log, f"{failure} has failed", sep="\n", file=sys.stderr)
@@ -40,7 +45,5 @@ def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone:
     It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores.
     """
     if jobs > 1 or without or alone:
-        status = _side_by_side(stages, (*without, *alone), jobs)
-        if status or without:
-            return status
-    return subprocess.call([sys.executable, "-m", "dvc", "repro", *stages])
+        return _side_by_side(stages, without, alone, jobs)
+    return subprocess.call(dvc_words("repro", *stages))

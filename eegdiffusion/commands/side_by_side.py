@@ -6,7 +6,6 @@ was interrupted goes on where it ended. Of the stages that are ready the one wit
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.threads import threads_of_each
+from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 LOGS = Path(".work") / "stages"
 """Folder of what the stages print, progress bars among it."""
@@ -135,6 +135,6 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
 
 
 def _repro(name: str, environment: dict[str, str]) -> int:
-    words = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+    words = dvc_words("--wait-for-lock", "repro", "--single-item", name)
     with (LOGS / f"{name}.log").open("w") as log:
         return subprocess.run(words, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode

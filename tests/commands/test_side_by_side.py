@@ -57,6 +57,32 @@ def test_what_is_left_out_takes_what_follows_with_it(repository):
     assert not (repository / "last.txt").exists()
 
 
+def test_one_stage_at_a_time_is_dvc_without_its_advice(repository):
+    done = start(repository, "--jobs", "1", "short")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Running stage 'short'" in done.stdout
+    assert not any(advice in done.stdout + done.stderr for advice in ("git add", "autostage", "dvc push"))
+    (repository / "dvc.yaml").write_text(STAGES.replace("echo x > short.txt", "exit 3"))
+    failed = start(repository, "--jobs", "1", "short")
+    assert failed.returncode == 255
+    assert "failed to run: exit 3, exited with 3" in failed.stderr
+
+
+def test_what_wants_nothing_beside_it_runs_last_and_is_told_as_the_others_are(repository):
+    done = start(repository, "--alone", "sides")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (repository / "last.txt").read_text() == "1\n1\n"
+    times = {name: float((repository / name).read_text()) for name in ("begun-a", "begun-b", "ended-a", "ended-b")}
+    assert max(times["begun-a"], times["begun-b"]) > min(times["ended-a"], times["ended-b"])
+    first, *lines = done.stdout.splitlines()
+    assert first == "5 stages, 2 at a time; what each prints is in .work/stages"
+    assert len(lines) == 10
+    assert lines[-1].split()[1:] == ["5", "of", "5", "last", "has", "taken", lines[-1].split()[-2], "s"]
+    logs = "".join(path.read_text() for path in (repository / ".work/stages").iterdir())
+    assert "Running stage" in logs
+    assert not any(advice in logs + done.stdout + done.stderr for advice in ("git add", "autostage", "dvc push"))
+
+
 def test_a_stage_that_fails_shows_what_it_said_and_stops_what_follows(repository):
     text = STAGES.replace("echo x > short.txt", "echo the disk is full; exit 3").replace("sleep 2", "false")
     (repository / "dvc.yaml").write_text(text)
