@@ -1,12 +1,12 @@
 """Run families of ablations: ``eeg ablate fusion rate``."""
 
 import subprocess
-import sys
 
 import click
 
 from eegdiffusion.commands.ablation_families import FAMILIES, entries
 from eegdiffusion.commands.command_line import Choice, Command
+from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 
 def change(document: dict, families: list[str], remove: bool) -> None:
@@ -18,7 +18,7 @@ def change(document: dict, families: list[str], remove: bool) -> None:
                 document[section].pop(key, None)
                 if not remove:
                     document[section][key] = value
-        for backbone in {value["backbone"] for value in latents.values()}:
+        for backbone in [] if remove else sorted({value["backbone"] for value in latents.values()}):
             if backbone in document["backbones"] and backbone not in document["matrix"]["backbones"]:
                 document["matrix"]["backbones"].append(backbone)
 
@@ -37,4 +37,4 @@ def command(families: tuple[str, ...], remove: bool, no_run: bool) -> int:
 
     with edit() as document:
         change(document, list(FAMILIES) if "all" in families else list(families), remove)
-    return 0 if no_run else subprocess.call([sys.executable, "-m", "dvc", "repro"])
+    return 0 if no_run else subprocess.call(dvc_words("repro"))

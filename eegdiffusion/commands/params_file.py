@@ -13,6 +13,9 @@ from eegdiffusion.operations.configuration.sections import check
 type Path = tuple[str, ...]
 """Keys that lead to a value."""
 
+MOST_SHOWN = 80
+"""Characters of a value that a message shows."""
+
 
 def in_one_line(value: object) -> str:
     """Return a value as YAML in one line."""
@@ -49,6 +52,11 @@ def _line_end(text: str, position: int) -> int:
     return len(text) if end < 0 else end + 1
 
 
+def _line_break(text: str) -> str:
+    """Return what ends the lines of a text."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def _entry(mapping: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
     return next(((key, value) for key, value in mapping.value if key.value == str(name)), None)
 
@@ -66,15 +74,15 @@ def _added(text: str, key: yaml.Node | None, mapping: yaml.MappingNode, name: st
         if key is not None and key.start_mark.column == 0 and isinstance(value, dict):
             # An entry of a section that was empty stands in a line of its own.
             end = _line_end(text, mapping.end_mark.index)
-            comment = text[mapping.end_mark.index : end].rstrip("\n")
-            return f"{text[: mapping.start_mark.index].rstrip(' ')}{comment}\n  {entry}\n{text[end:]}"
+            comment, eol = text[mapping.end_mark.index : end].rstrip("\r\n"), _line_break(text)
+            return f"{text[: mapping.start_mark.index].rstrip(' ')}{comment}{eol}  {entry}{eol}{text[end:]}"
         return f"{text[: mapping.start_mark.index]}{{{entry}}}{text[mapping.end_mark.index :]}"
     end = _content_end(mapping.value[-1][1])
     if mapping.flow_style:
         return f"{text[:end]}, {entry}{text[end:]}"
-    end = _line_end(text, end)
-    head = text[:end] if text[:end].endswith("\n") else f"{text[:end]}\n"
-    return f"{head}{' ' * mapping.value[0][0].start_mark.column}{entry}\n{text[end:]}"
+    end, eol = _line_end(text, end), _line_break(text)
+    head = text[:end] if text[:end].endswith("\n") else f"{text[:end]}{eol}"
+    return f"{head}{' ' * mapping.value[0][0].start_mark.column}{entry}{eol}{text[end:]}"
 
 
 def _removed(text: str, key: yaml.Node | None, mapping: yaml.MappingNode, name: str) -> str:
@@ -124,9 +132,36 @@ def changed(text: str, path: Sequence[str], value: object, removed: bool = False
     return text
 
 
+def _shown(value: object) -> str:
+    text = in_one_line(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 4]} ..."
+
+
+def described_change(before: dict, path: Path, value: object, removed: bool) -> str:
+    """Say in a line what a change of a document does.
+
+    Args:
+        before: the document without the change.
+        path: keys that lead to the value.
+        value: the new value.
+        removed: whether the key is taken out.
+
+    Returns:
+        e.g. ``hardware.devices: 4 (was 1)``.
+    """
+    name, former = ".".join(map(str, path)), before
+    for key in path:
+        if not isinstance(former, dict) or key not in former:
+            return f"{name}: {_shown(value)} (added)"
+        former = former[key]
+    if value == {} and isinstance(former, dict):
+        return f"{name}: takes out {', '.join(map(str, former))}"
+    return f"{name}: taken out (was {_shown(former)})" if removed else f"{name}: {_shown(value)} (was {_shown(former)})"
+
+
 @contextmanager
 def edit() -> Iterator[dict]:
-    """Yield the parsed file; what the block changes in it is written, unless the block raises.
+    """Yield the parsed file; what the block changes in it is written and printed, unless the block raises.
 
     Raises:
         InputError: a section that was changed breaks a rule, and nothing is written; or the file cannot be read.
@@ -134,14 +169,16 @@ def edit() -> Iterator[dict]:
     before = load()
     document = copy.deepcopy(before)
     yield document
-    text, touched = PARAMS.read_text(), []
+    text, touched, lines = PARAMS.read_bytes().decode(), [], []
     for path, value, removed in changes(before, document):
         text = changed(text, path, value, removed)
         touched.append(path[0])
+        lines.append(described_change(before, path, value, removed))
     if yaml.safe_load(text) != document:
         raise InputError(f"{PARAMS}: {', '.join(sorted(set(touched)))}: is written in a way that cannot be edited; "
                          f"write it in block or flow style, without anchors")  # fmt: skip
     for name in dict.fromkeys(touched):
         check(name, document)
     if touched:
-        PARAMS.write_text(text)
+        PARAMS.write_bytes(text.encode())
+    print(*(f"{PARAMS}: {line}" for line in lines or ["has these values already; nothing is changed"]), sep="\n")

@@ -82,6 +82,9 @@ def test_families_are_added_and_removed(document):
     change(document, ["pretraining", "rate"], remove=True)
     assert document["ablations"] == {}
     assert document["latents"] == before["latents"]
+    document["matrix"]["backbones"] = ["base"]
+    change(document, ["pretraining"], remove=True)
+    assert document["matrix"]["backbones"] == ["base"], "what is not there adds nothing when it is removed"
 
 
 def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypatch):

@@ -130,6 +130,65 @@ def test_setting_a_field_changes_its_line_alone(params, words, difference):
     assert _difference(before, params.read_text()) == difference
 
 
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["hardware.devices=2"], ["params.yaml: hardware.devices: 2 (added)"]),
+        (
+            ["matrix.seeds=[7]", "hardware.accelerator=gpu"],
+            ["params.yaml: matrix.seeds: [7] (was [0, 1])", "params.yaml: hardware.accelerator: gpu (was cpu)"],
+        ),
+        (["hardware.accelerator=cpu"], ["params.yaml: has these values already; nothing is changed"]),
+    ],
+)
+def test_a_change_is_printed(params, capsys, words, lines):
+    main(["set", *words])
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_profile_and_a_family_say_what_they_change(params, capsys):
+    from eegdiffusion.commands.ablate import command as ablate
+
+    main(["profile", "paper"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "params.yaml: matrix.seeds: [0, 1, 2, 3, 4] (was [0, 1])" in lines
+    assert all(len(line) < 250 and line.startswith("params.yaml: ") for line in lines)
+    ablate.main(["fusion", "--no-run"], standalone_mode=False)
+    added = capsys.readouterr().out.splitlines()
+    assert [line.partition(": {")[0] for line in added] == [
+        f"params.yaml: ablations.fusion_{name}" for name in ("none", "mean")
+    ]
+    assert all(line.endswith(" (added)") for line in added)
+    ablate.main(["fusion", "--no-run", "--remove"], standalone_mode=False)
+    assert capsys.readouterr().out == "params.yaml: ablations: takes out fusion_none, fusion_mean\n"
+    ablate.main(["fusion", "rate", "--no-run"], standalone_mode=False)
+    capsys.readouterr()
+    ablate.main(["fusion", "--no-run", "--remove"], standalone_mode=False)
+    assert sorted(line.partition(" (was {")[0] for line in capsys.readouterr().out.splitlines()) == [
+        "params.yaml: ablations.fusion_mean: taken out",
+        "params.yaml: ablations.fusion_none: taken out",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["CRLF", "no end of line", "BOM", "blank lines", "tabs in comments"])
+def test_a_file_keeps_its_bytes_but_for_the_change(params, kind):
+    text = params.read_text()
+    text = {
+        "CRLF": text.replace("\n", "\r\n"),
+        "no end of line": text.rstrip("\n"),
+        "BOM": f"\ufeff{text}",
+        "blank lines": f"\n\n{text}\n\n\n# end\n",
+        "tabs in comments": text.replace("  # ", "  #\t"),
+    }[kind]
+    params.write_bytes(text.encode())
+    main(["set", "matrix.seeds=[7]", "latents.new={backbone: base, corpus: tuev}"])
+    after = params.read_bytes().decode()
+    eol = "\r\n" if kind == "CRLF" else "\n"
+    expected = text.replace("seeds: [0, 1]", "seeds: [7]")
+    row = f"  base: {{backbone: base, corpus: tuev}}{eol}"
+    assert after == expected.replace(row, f"{row}  new: {{backbone: base, corpus: tuev}}{eol}")
+
+
 def test_setting_a_field_keeps_the_comments(params):
     before = params.read_text()
     main(["set", "hardware.devices=2", "preprocess_events.scheduler=tcp://a:1", "matrix.seeds=[7]"])
