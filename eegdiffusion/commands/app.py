@@ -20,6 +20,7 @@ COMMANDS = {
     "mlflow": ("servers:mlflow", "Open the local MLflow server."),
     "airflow": ("servers:airflow", "Open a local Airflow on dags/, or run Airflow's command on it."),
     "surrogate": ("surrogate", "Make the demo's corpora."),
+    "example": ("example", "Write a small recording or epochs to try a model on."),
 }
 """name -> module of :mod:`eegdiffusion.commands` (and what it calls the command), and what it does."""
 

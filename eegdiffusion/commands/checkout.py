@@ -54,7 +54,8 @@ def stale_environment(root: Path) -> str | None:
 def enter(required: bool) -> Path | None:
     """Work in the clone: its root becomes the working directory and the first place of ``sys.path``.
 
-    The environment's programs come first in ``PATH``, so that stages find them where nothing is activated.
+    The environment's programs come first in ``PATH``, in a clone or outside, so that stages and servers find them where
+    nothing is activated.
 
     Args:
         required: whether the command needs a clone.
@@ -65,6 +66,9 @@ def enter(required: bool) -> Path | None:
     Raises:
         InputError: the command needs a clone and there is none, or the clone has another ``eegdiffusion``.
     """
+    programs, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != programs:
+        os.environ["PATH"] = os.pathsep.join([programs, path])
     folder = Path.cwd()
     root = find(folder)
     if root is None:
@@ -75,9 +79,6 @@ def enter(required: bool) -> Path | None:
     os.chdir(root)
     if str(root) not in sys.path[:1]:
         sys.path.insert(0, str(root))
-    programs, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
-    if path.split(os.pathsep)[0] != programs:
-        os.environ["PATH"] = os.pathsep.join([programs, path])
     if line := stale_environment(root):
         print(f"eeg: {line}", file=sys.stderr)
     return root

