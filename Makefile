@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
 # Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help env demo demo-eeg demo-things demo-pictures repro check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
+.PHONY: help env demo demo-eeg demo-things demo-pictures repro static check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,6 +15,7 @@ help: ## list the targets
 env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with the command eeg
 
 .venv/bin/python:
+	@echo "Making .venv with Python 3.12" >&2
 	@for python in python3.12 python3 python; do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
 	    exec $$python -m venv .venv; fi; done; \
@@ -27,20 +28,26 @@ env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with
 # uv, whose version the lock holds too, installs in a tenth of pip's time; pip does where uv finds no index. --no-deps: the
 # lock is complete, and `pip check` proves it.
 .venv/.installed: requirements.lock | .venv/bin/python
-	$(PY) -m pip install --quiet --no-deps "$$(grep '^uv==' $<)"
-	.venv/bin/uv pip install --quiet --python $(PY) --no-deps --requirement $< \
-	  || $(PY) -m pip install --quiet --no-deps --requirement $<
-	$(PY) -m pip check
+	@echo "Installing uv" >&2
+	@$(PY) -m pip install --quiet --no-deps "$$(grep '^uv==' $<)"
+	@echo "Installing the $$(grep -c == $<) packages of $<, about 8 GB: minutes where they must be downloaded" >&2
+	@[ -t 2 ] || quiet=--quiet; \
+	  .venv/bin/uv pip install $$quiet --python $(PY) --no-deps --requirement $< \
+	  || { echo "uv could not; installing them with pip" >&2; \
+	       $(PY) -m pip install $$quiet --no-deps --requirement $<; }
+	@echo "Checking that the packages fit each other" >&2
+	@$(PY) -m pip check
 	@$(PY) -c 'import hashlib; print(hashlib.sha256(open("$<", "rb").read()).hexdigest())' > $@
 
 # An environment that is another clone's, and linked here, keeps that clone's command.
 .venv/bin/eeg: pyproject.toml | .venv/.installed
 	@if [ -L .venv ]; then echo ".venv is linked: run \`python -m eegdiffusion.commands\` in place of \`eeg\`" >&2; else \
+	  echo "Installing the command eeg, $@" >&2; \
 	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . && touch $@; fi
 
 # The last stages have the machine for themselves.
 demo: env ## demo EEG, the whole pipeline, registered and gated models, report
-	@$(MAKE) --no-print-directory -j 2 demo-eeg demo-things demo-pictures
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 demo-eeg demo-things demo-pictures
 	$(EEG) repro --jobs 2 --alone reconstruct report
 	$(EEG) register
 	$(EEG) promote
@@ -59,17 +66,18 @@ repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT an
 	  $(EEG) params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	$(EEG) repro $(if $(JOBS),--jobs $(JOBS))
 
-check: env ## lint, format, types, spelling, import rules, fast tests
+static: env
 	ruff check .
 	ruff format --check --line-length 120 .
 	codespell
 	lint-imports
 	mypy
+
+check: static ## lint, format, types, spelling, import rules, fast tests
 	$(PY) -m pytest --numprocesses 2 -m "unit and not slow" $(addprefix --ignore tests/,stages dags predict tracking e2e containers warm)
 
 # Files go to processes whole, in the order of tests/conftest.py: the slowest first.
-test: env ## lint and all tests
-	ruff check .
+test: static ## what check does, with all tests
 	$(PY) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --ignore tests/containers
 
 test-containers: env ## build the images, bring all services up, run tasks in them; needs Docker, or its engine (docker.io) and debootstrap

@@ -1,6 +1,7 @@
 """What README, CONTRIBUTING and the docs name is there."""
 
 import re
+import subprocess
 from importlib.util import find_spec
 
 import pytest
@@ -35,11 +36,28 @@ def test_ci_runs_the_test_commands_of_the_readme():
     commands = re.findall(r"^make (check|test\S*) ", README, re.MULTILINE)
     assert commands == ["check", "test"]
     ran = re.findall(r"^make (\S+)", (ROOT / ".ci/run").read_text(), re.MULTILINE)
-    assert ran == [*commands, "test-containers"]
+    assert ran == ["test", "test-containers"]
     table = re.findall(r"^\| `make (\S+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-    assert table == ran
+    assert table == ["check", *ran]
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert [step["run"] for step in workflow["jobs"]["test"]["steps"] if "run" in step] == [".ci/run"]
+
+
+def test_make_test_does_all_that_make_check_does():
+    def lines(target):
+        words = ["make", "--dry-run", "--no-print-directory", target]
+        text = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        return [line for line in text.splitlines() if not line.lstrip().startswith(("if [ -L", "echo", "@"))]
+
+    check, test = lines("check"), lines("test")
+    assert len(check) >= 6
+    *statics, fast = check
+    assert statics == test[: len(statics)]
+    assert {"ruff check .", "codespell", "lint-imports", "mypy"} <= set(statics)
+    assert "-m pytest" in fast
+    assert "-m pytest" in test[-1]
+    assert "unit" not in test[-1]
+    assert re.findall(r"--ignore (\S+)", test[-1]) == ["tests/containers"], "which make test-containers runs"
 
 
 def test_settings_that_the_docs_name_exist():
