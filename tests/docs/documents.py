@@ -9,7 +9,9 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "dags/README.md",
+    ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
 ]
 
 
@@ -20,6 +22,16 @@ def blocks(language: str) -> list[tuple[Path, str]]:
         for path in DOCUMENTS
         for block in re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
     ]
+
+
+def named_commands() -> list[tuple[Path, str]]:
+    """Return each command that a sentence names in backticks, ``eeg ...`` and the like, with the file that holds it.
+
+    Sentences are those of the documents and, as messages and help name commands too, of the code.
+    """
+    code = [*ROOT.glob("eegdiffusion/**/*.py"), *ROOT.glob("components/**/*.py"), *ROOT.glob("dags/*.py")]
+    pattern = re.compile(r"(?<!`)`(?:\.venv/bin/)?((?:eeg|make|dvc) [a-z][^`\n{]*)`(?!`)")
+    return [(path, words) for path in [*DOCUMENTS, *code] for words in pattern.findall(path.read_text())]
 
 
 def commands() -> list[str]:

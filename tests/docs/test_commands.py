@@ -1,6 +1,7 @@
 """Every command that the documents print is executed, as tests/docs/commands.yaml says."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,13 +67,25 @@ def clone(tmp_path_factory):
     for target in ("recording.edf", "recordings/recording.edf"):
         shutil.copy(tiny_model.EDF, path / target)
     shutil.copy(tiny_model.EDF.with_suffix(".rec"), path / "recording.rec")
-    (path / "reports").mkdir()
-    (path / "reports/metrics.json").write_text(json.dumps({"lft_cohen_kappa_mean": 0.5}))
+    _write_report(path / "reports")
     _register(path)
     # Newer than what they are made from, so that make takes them as they are.
     for name in (".venv/.installed", ".venv/bin/python", ".venv/bin/eeg"):
         (path / name).touch()
     return path
+
+
+def _write_report(folder: Path) -> None:
+    """Write what DVC shows of a report."""
+    (folder / "plots").mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({"lft_cohen_kappa_mean": 0.5}))
+    tables = {
+        "confusion": "actual,predicted\nspsw,spsw\nspsw,gped\n",
+        "validation_kappa": "epoch,lft,sparcnet,contrawr,lft_shuffled_labels\n1,0.1,0.1,0.2,0\n2,0.3,0.2,0.2,0\n",
+        "pretraining_loss": "epoch,base,linear,nolaw\n1,0.3,0.2,0.3\n2,0.2,0.1,0.2\n",
+    }
+    for name, text in tables.items():
+        (folder / "plots" / f"{name}.csv").write_text(text)
 
 
 def _register(path: Path) -> None:
@@ -114,6 +127,8 @@ def test_what_the_commands_say_that_they_write_is_there(clone):
     for command, names in {
         ".venv/bin/eeg predict recording.edf --out events.csv": ["events.csv", "events.edf", "events.png"],
         ".venv/bin/eeg predict recordings/ --out results/": ["results/recordings.csv"],
+        ".venv/bin/eeg example recording recording.edf": ["recording.edf", "recording.rec"],
+        ".venv/bin/dvc plots show": ["dvc_plots/index.html"],
     }.items():
         if not all((clone / name).is_file() for name in names):  # this test runs alone
             assert _run(clone, command).returncode == 0
@@ -147,3 +162,15 @@ def test_python_examples_run(clone, monkeypatch):
                 assert torch.isfinite(namespace["tokens"]).all()
     finally:
         mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.service
+def test_plots_are_shown_without_another_server(clone):
+    _run(clone, ".venv/bin/dvc plots show")
+    page = (clone / "dvc_plots/index.html").read_text()
+    assert page.count("vegaEmbed('#") == 3
+    assert all(f"/* {name} " in page for name in ("vega", "vega-lite", "vega-embed")), "the libraries are in the page"
+    tags = re.sub(r"(<script[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)  # without what is in the libraries
+    assert len(tags) < 10_000
+    assert not re.findall(r"<[^>]*(?:src|href)\s*=", tags)
+    assert "dvc_plots/" in (clone / ".gitignore").read_text()
