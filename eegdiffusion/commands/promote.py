@@ -19,8 +19,11 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
         raise click.UsageError("--propose, --approved, --rollback and --retire exclude each other")
 
     from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO
-    from eegdiffusion.operations.registry.champion import RegisteredModel
     from eegdiffusion.operations.registry.registry_config import select_models
+
+    select_models([*models, *filter(None, (rollback, retire))])  # before MLflow is loaded, which takes seconds
+
+    from eegdiffusion.operations.registry.champion import RegisteredModel
 
     if rollback:
         (name,) = select_models([rollback])

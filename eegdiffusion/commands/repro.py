@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.commands.command_line import Command, SeveralOption
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
@@ -34,6 +35,22 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tup
     return 0
 
 
+def _require_stages(names: tuple[str, ...]) -> None:
+    """Check that ``dvc.yaml`` has stages of these names, before DVC, which takes seconds to say so.
+
+    Raises:
+        InputError: it has not; the message names the one that is most like it.
+    """
+    import yaml
+
+    from eegdiffusion.core.runtime.errors import InputError, nearest
+
+    known = yaml.safe_load(Path(GRAPH).read_text())["stages"]
+    for name in names:
+        if (stage := name.partition("@")[0]) not in known:
+            raise InputError(f"{GRAPH}: there is no stage {stage}{nearest(stage, known)}")
+
+
 @click.command("repro", cls=Command)
 @click.argument("stages", nargs=-1)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Stages at a time.")
@@ -44,6 +61,7 @@ def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone:
 
     It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores.
     """
+    _require_stages((*stages, *without, *alone))
     if jobs > 1 or without or alone:
         return _side_by_side(stages, without, alone, jobs)
     return subprocess.call(dvc_words("repro", *stages))

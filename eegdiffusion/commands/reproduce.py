@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command
+from eegdiffusion.commands.registered_models import address
 
 if TYPE_CHECKING:
     from eegdiffusion.operations.registry.recorded_version import RecordedVersion
@@ -45,6 +46,7 @@ def command(model: str, workspace: Path | None, tolerance: float, no_training: b
     remote); the training stage runs anew, in a workspace that is kept. Exit status 1: a metric is not the same; 2: the
     stage failed; 65: something cannot be had.
     """
+    model = address(model)
     from eegdiffusion.operations.registry import rebuild
     from eegdiffusion.operations.registry.recorded_version import read_recorded_version
 

@@ -104,6 +104,14 @@ def test_help_of_every_command_comes_at_once(words):
         (["reproduce"], 2),
         (["repro", "--jobs", "0"], 2),
         (["surrogate", "tuev", "--seconds", "20"], 65),
+        (["example", "recording", "recording.csv"], 65),
+        (["example", "epochs", "epochs.edf"], 65),
+        (["params", "set", "nosuch.field=1"], 65),
+        (["params", "set", "hardware.devises=1"], 65),
+        (["promote", "nosuch"], 65),
+        (["promote", "--rollback", "nosuch"], 65),
+        (["repro", "nosuch"], 65),
+        (["repro", "--jobs", "2", "--alone", "nosuch"], 65),
     ],
 )
 def test_an_error_of_an_argument_comes_before_anything_heavy(words, status):

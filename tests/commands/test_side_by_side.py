@@ -99,10 +99,11 @@ def test_long_ways_come_first():
     assert [name for name in names if name in order] == order
 
 
-def test_an_unknown_stage_is_refused(repository):
-    done = start(repository, "--without", "shirt")
+@pytest.mark.parametrize("words", [("--without", "shirt"), ("--jobs", "1", "shirt"), ("--alone", "shirt@a")])
+def test_an_unknown_stage_is_refused(repository, words):
+    done = start(repository, *words)
     assert done.returncode == 65
-    assert "there is no stage shirt; did you mean 'short'?" in done.stderr
+    assert "dvc.yaml: there is no stage shirt; did you mean 'short'?" in done.stderr
 
 
 def test_no_jobs_are_refused(repository):

@@ -51,9 +51,9 @@ def test_make_test_does_all_that_make_check_does():
 
     check, test = lines("check"), lines("test")
     assert len(check) >= 6
-    *statics, fast = check
-    assert statics == test[: len(statics)]
-    assert {"ruff check .", "codespell", "lint-imports", "mypy"} <= set(statics)
+    *shared, fast = check
+    assert shared == test[: len(shared)]
+    assert {"ruff check .", "codespell", "lint-imports", "mypy"} <= set(shared)
     assert "-m pytest" in fast
     assert "-m pytest" in test[-1]
     assert "unit" not in test[-1]

@@ -1,6 +1,7 @@
 """Progress of long work: a bar in a terminal, and in a log a line now and then."""
 
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any, TextIO
 
@@ -33,7 +34,7 @@ class _Logged(tqdm):
 
     def refresh(self, *args: Any, **options: Any) -> None:
         """Write a line, if it is time for one."""
-        if self._time() - getattr(self, "last_print_t", 0.0) >= PERIOD_S:
+        if time.time() - getattr(self, "last_print_t", 0.0) >= PERIOD_S:
             super().refresh(*args, **options)
 
 

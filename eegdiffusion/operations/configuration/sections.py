@@ -7,6 +7,7 @@ section is of: they are read as text, and only the module of a class that is wan
 import ast
 import builtins
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import UnionType
@@ -250,8 +251,9 @@ def unknown_name(name: str, document: dict) -> InputError:
     elif head in document:
         similar = nearest(name, _names_in(document[head], f"{head}."))
     else:
-        heads = [*section_names(), *document]
-        near = nearest(head, heads)
-        candidates = [f"{known}.{tail}" for known in heads if tail and takes(f"{known}.{tail}", document)]
-        similar = nearest(name, candidates) or near
+        # Of the sections that are called alike: to look into all would import every stage's settings.
+        heads = dict.fromkeys([*section_names(), *document])
+        alike = difflib.get_close_matches(head, heads)
+        candidates = [f"{known}.{tail}" for known in alike if tail and takes(f"{known}.{tail}", document)]
+        similar = nearest(name, candidates) or nearest(head, heads)
     return InputError(f"{PARAMS}: {name}: there is no such field{similar}")

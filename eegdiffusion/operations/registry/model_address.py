@@ -63,10 +63,10 @@ def registered_version(uri: str, option: str = "--model") -> ModelVersion:
     if number is not None and number in versions:
         return versions[number]
     wanted, offered = ("alias", list(aliases)) if alias else ("version", sorted(versions, key=int))
-    there = f"aliases {_listed([f'{key} (version {n})' for key, n in aliases.items()])}"
+    known_aliases = f"aliases {_listed([f'{key} (version {n})' for key, n in aliases.items()])}"
     raise InputError(
         f"{where}: {name} has no {wanted} {alias or version}; it has versions {_listed(sorted(versions, key=int))} and "
-        f"{there}{nearest(alias or version, offered)}"
+        f"{known_aliases}{nearest(alias or version, offered)}"
     )
 
 
