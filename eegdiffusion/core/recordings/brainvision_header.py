@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from eegdiffusion.core.recordings.brainvision_files import companion
+
 # Both parts that are read, numbers and the names of fields, are ASCII; any one-byte encoding reads them.
 _ENCODING = "latin-1"
 _CHANNEL = re.compile(r"^\s*Ch(\d+)\s*=(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -57,8 +59,8 @@ def segments(path: Path) -> list[Segment]:
     Of markers at one place the last that has a clock counts.
     """
     name = _MARKER_FILE.search(path.read_text(_ENCODING))
-    markers = path.parent / name[1].strip() if name else None
-    if markers is None or not markers.is_file():
+    markers = companion(path, name[1]) if name else None
+    if markers is None:
         return []
     starts: dict[int, datetime | None] = {}
     for position, clock in _NEW_SEGMENT.findall(markers.read_text(_ENCODING)):
