@@ -80,6 +80,7 @@ def compute(
     _refuse_too_many(problems, "subjects", bad, len(corpus.files), settings.max_bad_fraction, listed)
 
     index = pandas.concat([subject.index for subject in subjects], ignore_index=True)
+    index["session"] = number_sessions(index["session"])
     absent = images["sha256"].isna() & images["file"].notna()
     index = index[~index["image"].map(absent)].reset_index(drop=True)
     index["concept"] = index["image"].map(images["concept"])
@@ -126,6 +127,19 @@ def split_images(images: pandas.DataFrame, fraction: float, seed: int) -> pandas
     return split
 
 
+def number_sessions(labels: pandas.Series) -> pandas.Series:
+    """Return the sessions as numbers where each label is one of its own, such as ``01``; else the labels as they are.
+
+    Args:
+        labels: label of the session of each epoch, missing where it has none.
+    """
+    present = labels.dropna().unique()
+    numbers = {label: int(label) for label in present if label.isdecimal() and len(label) < 10}
+    if len(set(numbers.values())) < len(present):
+        return labels.astype("string")
+    return labels.map(numbers).astype("Int64")
+
+
 def _corpus_name(root: Path, entry: ImageCorpus) -> str:
     described = root / "corpus.json"
     return json.loads(described.read_text())["corpus"] if described.is_file() else NAMES[entry.layout]
@@ -159,6 +173,7 @@ def _write_subjects(
         try:
             blocks = corpus.read(name)
             for block in blocks:
+                problems += block.problems
                 if block.times is None and block.session is not None:
                     problems += image_checks.check_blocks(block.source, block.image, images["concept"].to_numpy())
             subject = _load_subject(target)

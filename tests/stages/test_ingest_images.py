@@ -241,6 +241,96 @@ def test_kilogram_layout(workspace, tmp_path):
     assert store.index["session"].unique().tolist() == [1]
 
 
+def _problems() -> pandas.DataFrame:
+    return pandas.read_parquet("data/images/one/problems.parquet")
+
+
+def test_every_trial_is_stored_or_listed(workspace, tmp_path, capsys):
+    """A late row, a row without a number, a pause and a channel that is no electrode cost themselves, and are named."""
+    settings = {"repetitions": {"training": 9, "test": 9}}
+    plain = _ingest(write_kilogram(tmp_path / "plain"), "kilogram", "nice", settings, {"whitening": "none"})
+    expected = plain.epochs(None).__getitems__([0, 5])["eeg"]
+    root = write_kilogram(tmp_path / "corpus")
+    folder = root / "sub-01/ses-01/eeg"
+    stem = folder / "sub-01_ses-01_task-tangram"
+    events = pandas.read_csv(f"{stem}_events.tsv", sep="\t")
+    assert len(events) == 19  # one of them shows no tangram
+    late = pandas.DataFrame({"onset": [10.001, None], "duration": 0.2, "tangram": "page1-0"})
+    table = pandas.concat([events.assign(onset=events["onset"] + 30 * (events["onset"] >= 5)), late])
+    table.loc[table["onset"] == 10.001, "onset"] = 40.001
+    table.to_csv(f"{stem}_events.tsv", sep="\t", index=False)
+    with Path(f"{stem}_eeg.vmrk").open("a") as markers:
+        markers.write("Mk2=New Segment,,5001,1,0,20000101000035000000\n")
+    names = CHANNELS[:8]
+    kinds = ["EEG"] * 7 + ["EOG"]
+    pandas.DataFrame({"name": names, "type": kinds}).to_csv(f"{stem}_channels.tsv", sep="\t", index=False)
+    store = _ingest(root, "kilogram", "nice", settings, {"whitening": "none"})
+    assert store.description.channels == names[:7]
+    assert len(store.index) == 18 - 3  # three run over the pause
+    assert np.allclose(store.epochs(None).__getitems__([0, 5])["eeg"], expected[:, :7], atol=1e-3)
+    messages = " / ".join(_problems()["message"])
+    assert "are no electrodes, and are left out: F7 (EOG)" in messages
+    assert "1 of 20 are no number" in messages
+    assert "must lie within the recording of 40 s; 1 of 20 are left out: 40.001 (s)" in messages
+    assert (
+        "3 of 18 trials have no whole epoch in the recording and are left out, 3 of them as they run over a pause"
+        in (messages)
+    )
+    out = capsys.readouterr().out
+    assert all(message in out for message in _problems()["message"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "sessions"),
+    [
+        (["A", "post"], ["A", "post"]),
+        (["01", "01b"], ["01", "01b"]),
+        (["2", "10"], [2, 10]),
+        (["1", "01"], ["01", "1"]),
+    ],
+)
+def test_sessions_of_any_name_are_sessions(workspace, tmp_path, labels, sessions):
+    root = write_kilogram(tmp_path / "corpus")
+    for label in labels:
+        shutil.copytree(root / "sub-01/ses-01", root / f"sub-01/new-{label}")
+        for path in (root / f"sub-01/new-{label}/eeg").iterdir():
+            content = path.read_bytes().replace(b"ses-01", f"ses-{label}".encode())
+            path.unlink()
+            path.with_name(path.name.replace("ses-01", f"ses-{label}")).write_bytes(content)
+    shutil.rmtree(root / "sub-01/ses-01")
+    for label in labels:
+        (root / f"sub-01/new-{label}").rename(root / f"sub-01/ses-{label}")
+    store = _ingest(root, "kilogram")
+    assert store.index["session"].unique().tolist() == sessions
+    assert store.index.groupby("session").size().nunique() == 1
+
+
+def test_a_session_of_things_eeg2_that_is_there_twice_is_refused_by_name(workspace, things, tmp_path):
+    root = tmp_path / "corpus"
+    shutil.copytree(things, root)
+    shutil.copytree(root / "eeg_dataset/raw_data/sub-02/ses-02", root / "backup/sub-02/ses-02")
+    store = _ingest(root, "things_eeg2_raw", settings={"max_bad_fraction": 0.5})
+    assert store.index["subject"].unique().tolist() == ["sub-01"]
+    problems = _problems()
+    (message,) = problems.loc[problems["severity"] == "error", "message"]
+    assert "session 02: must have one test part (found backup/sub-02/ses-02/raw_eeg_test.npy" in message
+
+
+def test_electrodes_that_other_subjects_lack_are_named(workspace, tmp_path):
+    root = write_kilogram(tmp_path / "corpus")
+    for path in (root / "sub-01/ses-01/eeg").iterdir():
+        other = root / "sub-02/ses-01/eeg" / path.name.replace("sub-01", "sub-02")
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_bytes(path.read_bytes().replace(b"sub-01", b"sub-02"))
+    rows = pandas.DataFrame({"name": CHANNELS[:8], "type": ["EEG"] * 7 + ["MISC"]})
+    rows.to_csv(root / "sub-01_channels.tsv", sep="\t", index=False)
+    store = _ingest(root, "kilogram")
+    assert store.description.channels == CHANNELS[:7]
+    assert store.index["subject"].nunique() == 2
+    problems = _problems().set_index("path")["message"]
+    assert "F7: are not kept, as not all recordings have them" in problems.filter(like="sub-02").tolist()
+
+
 @pytest.mark.parametrize("legacy", [True, False])
 @pytest.mark.parametrize("single", [True, False])
 def test_eegcvpr40_by_the_rules_of_its_loader(workspace, tmp_path, legacy, single):
@@ -312,6 +402,10 @@ def _damage(path, **changes):
     ("change", "rule"),
     [
         (lambda d: {"raw_eeg_data": d["raw_eeg_data"] * np.append(np.full(63, 1e6), 1)[:, None]}, "must be in volts"),
+        (
+            lambda d: {"raw_eeg_data": d["raw_eeg_data"] * np.where(np.arange(64) == 5, 1e3, 1)[:, None]},
+            "of the others' scale, within 100 times (found TP10",
+        ),
         (
             lambda d: {"raw_eeg_data": np.where(d["raw_eeg_data"] == 3, 13, d["raw_eeg_data"])},
             "conditions must be 1 to 12",

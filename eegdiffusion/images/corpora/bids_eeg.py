@@ -4,65 +4,52 @@ No EEG recorded with Kilogram's tangrams is public, so that the project defines 
 """
 
 import glob
+import io
+import json
 import re
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PureWindowsPath
 
-import mne
 import numpy as np
 import pandas
 
-from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.core.storage.text_encoding import decode_text
+from eegdiffusion.images.corpora import event_onsets
+from eegdiffusion.images.corpora.bids_files import find_bids_recordings, find_sidecar, session_label
+from eegdiffusion.images.corpora.bids_recording import open_bids_recording
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
 
-READERS = {
-    ".vhdr": "read_raw_brainvision",
-    ".set": "read_raw_eeglab",
-    ".edf": "read_raw_edf",
-    ".bdf": "read_raw_bdf",
-}
-"""Functions of ``mne.io`` by the ending of what they read; named, as that module takes a second to load."""
+DESCRIBING = (("events", ".tsv"), ("events", ".json"), ("channels", ".tsv"))
+"""Files of BIDS that say what a recording holds: suffix and ending."""
 
 KILOGRAM_LAYOUT = """
 tangrams-svg/<tangram>.svg              Kilogram's drawings
 stimuli.tsv                             columns tangram, split (training or test)
 sub-XX/[ses-YY/]eeg/*_eeg.vhdr          BrainVision, or .set, .edf, .bdf; volts as BIDS has them
-sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangram (n/a: another event)
+sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangram (n/a: another event); may have sample
+sub-XX/[ses-YY/]eeg/*_channels.tsv      columns name, type, units, status; may be missing
 """
 
 
-def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """List the recordings of a BIDS tree; EEGLAB derivatives where the raw recordings are not there.
-
-    Returns:
-        paths, sorted; what cannot be opened, and what is linked to twice.
-    """
-    endings = tuple(f"_eeg{ending}" for ending in READERS)
-    subjects = [path.name for path in root.iterdir() if path.name.startswith("sub-")]
-    recordings, problems = find_files(root, lambda name: name.lower().endswith(endings), subjects)
-    if not recordings:
-        derivatives, others = find_files(root, _is_continuous_derivative, ["derivatives"])
-        recordings = [path for path in derivatives if path.parent == Path("derivatives/eeglab")]
-        problems += others
-    return [root / path for path in recordings], problems
-
-
-def _is_continuous_derivative(name: str) -> bool:
-    return name.startswith("sub-") and name.lower().endswith("_continuous.set")
-
-
 def bids_events_file(recording: Path, root: Path) -> Path:
-    """Return the file ``*_events.tsv`` of a recording; that of the raw data for an EEGLAB derivative."""
+    """Return the file ``*_events.tsv`` of a recording, which may be missing; of the raw data for a derivative."""
+    place, root = _described(recording, root)
+    stem = recording.stem.removesuffix("_continuous").removesuffix("_eeg")
+    return find_sidecar(place, root, "events", ".tsv") or place.with_name(f"{stem}_events.tsv")
+
+
+def _described(recording: Path, root: Path) -> tuple[Path, Path]:
+    """Return where a recording lies, or would lie were it no derivative, as its sidecars do; and the corpus's root."""
     if recording.is_relative_to(root / "derivatives"):
-        stem = recording.name.removesuffix("_continuous.set")
-        return root / subject_name(stem, recording) / "eeg" / f"{stem}_events.tsv"
-    return recording.with_name(recording.stem.removesuffix("_eeg") + "_events.tsv")
+        return root / subject_name(recording.name, recording) / "eeg" / recording.name, root
+    return recording, root
 
 
 def read_bids_events(path: Path, needed: tuple[str, ...]) -> pandas.DataFrame:
-    """Read a tab-separated file of BIDS; ``n/a`` becomes NaN.
+    """Read a tab-separated file of BIDS as text; ``n/a`` and empty cells become NaN.
 
     Args:
         path: file to read.
@@ -72,37 +59,44 @@ def read_bids_events(path: Path, needed: tuple[str, ...]) -> pandas.DataFrame:
         the table, a row for each event.
 
     Raises:
-        InputError: it is missing, or lacks a column.
+        InputError: it is missing, is no table, or lacks a column.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    table = pandas.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=True)
+    text = decode_text(path.read_bytes())
+    missing_values = ["n/a", "N/A", ""]
+    try:
+        table = pandas.read_csv(io.StringIO(text), sep="\t", dtype=str, na_values=missing_values, keep_default_na=False)
+    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: must be a table of tab-separated columns ({error})") from error
+    table.columns = [str(column).strip() for column in table]
     if missing := [name for name in needed if name not in table]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(table)})")
     return table
 
 
-def onset_seconds(onset: np.ndarray, duration_s: float, where: Path) -> np.ndarray:
-    """Return onsets in seconds: BIDS has seconds, published files of THINGS-EEG1 have seconds or milliseconds.
+def numbers(column: pandas.Series) -> np.ndarray:
+    """Return the numbers of a column of text, (rows,) float64, with decimal points or commas; NaN for what is none."""
+    text = column.astype("string").str.strip().str.replace(",", ".", regex=False)
+    return pandas.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
-    Args:
-        onset: (events,) onsets as the file has them.
-        duration_s: length of the recording in seconds; an onset beyond it cannot be in seconds.
-        where: file of the events, for errors.
 
-    Returns:
-        (events,) float64 seconds.
+def declared_unit(recording: Path, root: Path) -> str | None:
+    """Return the unit of the onsets that ``events.json`` declares for a recording; None where it declares none.
 
     Raises:
-        InputError: neither unit fits the recording.
+        InputError: the file is no JSON object, or its unit is none of time.
     """
-    onset = np.asarray(onset, np.float64)
-    last = np.nanmax(onset, initial=0.0)
-    if last <= duration_s:
-        return onset
-    if last <= 1000 * duration_s:
-        return onset / 1000
-    raise InputError(f"{where}: onset: the last, {last:g}, lies beyond the recording of {duration_s:g} s, in ms too")
+    path = find_sidecar(*_described(recording, root), "events", ".json")
+    if path is None:
+        return None
+    try:
+        document = json.loads(decode_text(path.read_bytes()))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: must be JSON ({error})") from error
+    onset = document.get("onset") if isinstance(document, dict) else None
+    unit = onset.get("Units") if isinstance(onset, dict) else None
+    return None if unit in (None, "", "n/a") else event_onsets.parse_unit(str(unit), str(path))
 
 
 def open_things_eeg1(root: Path, images: Path | None) -> Corpus:
@@ -160,13 +154,18 @@ def _things_events(path: Path, root: Path) -> pandas.DataFrame:
         test = np.array([stimulus.name in listed for stimulus in stimuli], bool)
     return pandas.DataFrame(
         {
-            "onset": table["onset"].to_numpy(np.float64),
+            **_times(table),
             "name": [stimulus.stem for stimulus in stimuli],
             "concept": [stimulus.parent.name for stimulus in stimuli],
             "partition": np.where(test, "test", "training"),
             "file": [f"{stimulus.parent.name}/{stimulus.name}" for stimulus in stimuli],
         }
     )
+
+
+def _times(table: pandas.DataFrame) -> dict[str, np.ndarray]:
+    """Return the numbers of the columns ``onset`` and, where it is there, ``sample``."""
+    return {name: numbers(table[name]) for name in ("onset", "sample") if name in table}
 
 
 def _test_images(root: Path) -> set[str]:
@@ -188,7 +187,7 @@ def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
         raise InputError(f"{path}: tangram: {', '.join(unknown[:5])}: is not in stimuli.tsv")
     return pandas.DataFrame(
         {
-            "onset": table["onset"].to_numpy(np.float64),
+            **_times(table),
             "name": names,
             "concept": names,
             "partition": names.map(split),
@@ -197,17 +196,41 @@ def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class _Files:
+    """Files of a corpus.
+
+    Attributes:
+        root: folder of the corpus.
+        recordings: recordings of each subject.
+        events: table of the events of each recording.
+        row: row of each image's file in the table of images.
+    """
+
+    root: Path
+    recordings: dict[str, list[Path]]
+    events: dict[Path, pandas.DataFrame]
+    row: dict[str, int]
+
+    def read(self, subject: str) -> list[Block]:
+        """Read the trials of a subject, a block for each recording."""
+        return [
+            read_bids_recording(path, self.root, subject, self.events[path], self.row)
+            for path in self.recordings[subject]
+        ]
+
+
 def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
-    files: dict[str, list[Path]] = {}
+    recordings: dict[str, list[Path]] = {}
     tables: dict[Path, pandas.DataFrame] = {}
-    recordings, problems = find_bids_recordings(root)
-    for path in recordings:
+    paths, problems = find_bids_recordings(root)
+    for path in paths:
         try:
             tables[path] = events(bids_events_file(path, root))
         except InputError as error:
             problems.append(Problem(path.relative_to(root).as_posix(), "events", "events.tsv", str(error)))
             continue
-        files.setdefault(subject_name(path.name, path), []).append(path)
+        recordings.setdefault(subject_name(path.name, path), []).append(path)
     if not tables:
         listed = "".join(f"\n{problem.path}: {problem.message}" for problem in problems)
         raise InputError(f"{root}: holds no usable recording sub-*/**/*_eeg.{{vhdr,set,edf,bdf}}{listed}")
@@ -218,19 +241,19 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
     )
     images = seen[["name", "concept", "partition"]].reset_index(drop=True)
     images["file"] = [str(folder / file) for file in seen["file"]]
-    row = {file: k for k, file in enumerate(seen["file"])}
-    read = partial(_read_subject, files=files, tables=tables, row=row, root=root)
-    sources = {subject: [file for path in paths for file in _parts(path, root)] for subject, paths in files.items()}
-    return Corpus(layout, images, sources, read, problems)
+    files = _Files(root, recordings, tables, {file: k for k, file in enumerate(seen["file"])})
+    sources = {
+        subject: [file for path in paths for file in _parts(path, root)] for subject, paths in recordings.items()
+    }
+    return Corpus(layout, images, sources, files.read, problems)
 
 
 def _parts(path: Path, root: Path) -> list[Path]:
-    """List the files of a recording, as BrainVision and EEGLAB have several, and that of its events."""
-    return [*sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")), bids_events_file(path, root)]
-
-
-def _read_subject(subject: str, files: dict, tables: dict, row: dict[str, int], root: Path) -> list[Block]:
-    return [read_bids_recording(path, root, subject, tables[path], row) for path in files[subject]]
+    """List the files of a recording, as BrainVision and EEGLAB have several, and those that describe it."""
+    place = _described(path, root)
+    sidecars = [find_sidecar(*place, suffix, ending) for suffix, ending in DESCRIBING]
+    siblings = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*"))
+    return [file for file in [*siblings, *sidecars] if file is not None and file.is_file()]
 
 
 def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.DataFrame, row: dict[str, int]) -> Block:
@@ -240,34 +263,41 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         path: file of the recording.
         root: folder of the corpus.
         subject: name of the subject, ``sub-XX``.
-        events: events of the recording, with ``onset`` and ``file``.
+        events: events of the recording, with ``onset``, ``file``, and ``sample`` where the table has it.
         row: row of each image's file in the table of images.
 
     Returns:
-        the trials in the order of their onsets, in microvolts.
+        the trials in the order of their onsets, in microvolts, with what was left out.
 
     Raises:
-        InputError: the recording cannot be read, or the onsets do not fit it.
+        InputError: the recording cannot be read, is no EEG in its unit, or the onsets do not fit it.
     """
-    try:
-        raw = getattr(mne.io, READERS[path.suffix.lower()])(path, preload=False, verbose="ERROR")
-    except Exception as error:  # MNE raises nearly anything on a damaged file
-        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
-    picks = mne.pick_types(raw.info, eeg=True)
-    sfreq = float(raw.info["sfreq"])
-    onset = onset_seconds(events["onset"].to_numpy(), raw.n_times / sfreq, bids_events_file(path, root))
-    order = np.argsort(onset, kind="stable")
-    session = re.search(r"ses-(\d+)", path.name)
+    source, place = path.relative_to(root).as_posix(), _described(path, root)
+    recording = open_bids_recording(path, find_sidecar(*place, "channels", ".tsv"))
+    sample = events["sample"].to_numpy() if "sample" in events else None
+    located = event_onsets.locate_events(
+        events["onset"].to_numpy(),
+        sample,
+        declared_unit(path, root),
+        event_onsets.Span(recording.pieces, recording.sfreq),
+        str(bids_events_file(path, root)),
+    )
+    usable = np.flatnonzero(np.isfinite(located.samples))
+    order = usable[np.argsort(located.samples[usable], kind="stable")]
+    problems = [Problem(source, "channels", "channels", doubt, "warning") for doubt in recording.doubts]
+    problems += [Problem(source, "onsets", column, doubt, "warning") for column, doubt in located.doubts]
     return Block(
         subject=subject,
-        session=int(session[1]) if session else None,
-        source=path.relative_to(root).as_posix(),
+        session=session_label(path),
+        source=source,
         image=events["file"].map(row).to_numpy(np.int64)[order],
-        channels=[raw.ch_names[k].removeprefix("EEG ") for k in picks],  # EDF+ puts the kind of signal before the name
-        sfreq=sfreq,
+        channels=recording.channels,
+        sfreq=recording.sfreq,
         trials=Continuous(
-            lambda start, stop: raw.get_data(picks, start, stop) * 1e6,
-            np.rint(onset[order] * sfreq).astype(np.int64),
-            raw.n_times,
+            recording.cut,
+            located.samples[order].astype(np.int64),
+            recording.pieces[-1].stop_sample,
+            [piece.first_sample for piece in recording.pieces[1:]],
         ),
+        problems=problems,
     )

@@ -1,8 +1,9 @@
 """The common form of all corpora of EEG recorded while images are seen."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -44,7 +45,7 @@ class Block:
 
     Attributes:
         subject: name of the subject, ``sub-XX``.
-        session: number of the session; None where the files do not tell it.
+        session: label of the session, ``01`` of ``ses-01``; None where the files do not tell it.
         source: path of the file, relative to the corpus.
         image: (trials,) row in the corpus's table of images, in the order of the trials.
         channels: names of the electrodes, in the order of the signals.
@@ -52,16 +53,18 @@ class Block:
         trials: signals of the trials.
         times: (samples,) seconds from the onset, where the epochs come cut and whitened, and are read as they are;
             None of a continuous recording.
+        problems: what was left out of the recording, or decided against what its files say.
     """
 
     subject: str
-    session: int | None
+    session: str | None
     source: str
     image: np.ndarray
     channels: list[str]
     sfreq: float
     trials: Trials
     times: np.ndarray | None = None
+    problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,38 @@ class Corpus:
 
 
 class Continuous:
-    """Trials of a continuous recording.
+    """Trials of a recording that is continuous, or is but for pauses.
 
     Args:
         cut: (start, stop) -> (channels, samples) in microvolts.
         onsets: (trials,) sample of each onset.
         samples: length of the recording.
+        edges: samples at which the recording resumed after a pause, ascending; no epoch and no filter runs over one.
     """
 
-    def __init__(self, cut: Callable[[int, int], np.ndarray], onsets: np.ndarray, samples: int):
+    def __init__(
+        self, cut: Callable[[int, int], np.ndarray], onsets: np.ndarray, samples: int, edges: Sequence[int] = ()
+    ):
         self._cut, self._onsets, self._samples = cut, onsets, samples
+        self._edges = np.array([0, *edges, samples])
 
     def inside(self, first: int, length: int) -> np.ndarray:
-        """Tell which trials lie within the recording, (trials,) bool; see :meth:`Trials.inside`."""
-        return (self._onsets + first >= 0) & (self._onsets + first + length <= self._samples)
+        """Tell which trials lie within a piece of the recording, (trials,) bool; see :meth:`Trials.inside`."""
+        start = self._onsets + first
+        stop = start + length
+        last = np.searchsorted(self._edges, start, side="right")
+        end = self._edges[np.minimum(last, len(self._edges) - 1)]
+        return (start >= 0) & (stop <= end)
+
+    def over_pauses(self, first: int, length: int) -> np.ndarray:
+        """Tell which trials lie within the recording, but run over a pause of it, (trials,) bool."""
+        start = self._onsets + first
+        return (start >= 0) & (start + length <= self._samples) & ~self.inside(first, length)
 
     def filtered(self, low_hz: float, high_hz: float, sfreq: float) -> "Continuous":
         """Return the same trials of the recording after a zero-phase band filter.
 
-        Each stretch is filtered with so much of the recording around it that its edges do not matter.
+        Each stretch is filtered with so much of the recording around it that its edges do not matter, but for pauses.
 
         Args:
             low_hz: lower edge of the band.
@@ -119,12 +135,20 @@ class Continuous:
 
         sections, around = band_sections(low_hz, high_hz, sfreq), settling_samples(low_hz, high_hz, sfreq)
 
-        def cut(start: int, stop: int) -> np.ndarray:
-            begin, end = max(0, start - around), min(self._samples, stop + around)
+        def cut_piece(start: int, stop: int, first: int, last: int) -> np.ndarray:
+            begin, end = max(first, start - around), min(last, stop + around)
             filtered = sosfiltfilt(sections, self._cut(begin, end), axis=1, padlen=min(around, end - begin - 1))
             return filtered[:, start - begin : stop - begin]
 
-        return Continuous(cut, self._onsets, self._samples)
+        def cut(start: int, stop: int) -> np.ndarray:
+            parts = [
+                cut_piece(max(start, first), min(stop, last), first, last)
+                for first, last in pairwise(self._edges.tolist())
+                if first < stop and start < last
+            ]
+            return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+        return Continuous(cut, self._onsets, self._samples, self._edges[1:-1].tolist())
 
     def read(self, trials: np.ndarray, first: int, length: int) -> np.ndarray:
         """Read samples of trials, (trials, channels, length) microvolts; see :meth:`Trials.read`."""
@@ -161,13 +185,19 @@ def pick_channels(channels: list[str], pattern: str | None, standard: list[str],
     return chosen
 
 
+def natural_order(label: str | None) -> list[tuple[int, int, str]]:
+    """Return a key that sorts labels as people do: none first, ``2`` before ``10``, ``01`` before ``01b``."""
+    parts = re.findall(r"\d+|\D+", label or "")
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
 def subject_name(text: str, where: Path) -> str:
     """Return the ``sub-XX`` in a path's part.
 
     Raises:
         InputError: there is none.
     """
-    match = re.search(r"sub-[A-Za-z0-9]+", text)
+    match = re.search(r"sub-[A-Za-z0-9+]+", text)
     if not match:
         raise InputError(f"{where}: must lie in or be named after a subject, sub-XX")
     return match[0]

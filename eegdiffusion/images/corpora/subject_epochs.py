@@ -16,7 +16,7 @@ from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.signal.epoching import Epoching, epoch_operator
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.images.corpora.image_corpus import Block, Continuous, pick_channels
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, natural_order, pick_channels
 from eegdiffusion.images.epochs import epoch_store
 
 CHUNK = 128
@@ -119,16 +119,13 @@ def write_subject(
     names = [block.channels for block in blocks]
     chosen = [names[0][k] for k in pick_channels(names[0], cutting.epoching.channels, cutting.standard, f"{subject}")]
     channels = cutting.channels or chosen
-    for block in blocks:
-        if missing := [name for name in channels if name not in block.channels]:
-            raise InputError(f"{block.source}: channels: has no {', '.join(missing[:8])}, which other recordings have")
+    problems = _check_channels(blocks, channels, cutting)
     times = _times(blocks[0], cutting.epoching)
     tables: list[pandas.DataFrame] = []
-    problems: list[Problem] = []
     total = sum(len(block.image) for block in blocks)
 
     def parts() -> Iterator[np.ndarray]:
-        ordered = sorted(blocks, key=lambda block: block.session or 0)
+        ordered = sorted(blocks, key=lambda block: natural_order(block.session))
         for session, members in groupby(ordered, key=lambda block: block.session):
             group = list(members)
             kept = [_kept_trials(block, test, cutting, problems) for block in group]
@@ -154,11 +151,24 @@ def write_subject(
     if not count:
         raise InputError(f"{subject}: has no trials that lie within their recordings")
     index = pandas.concat(tables, ignore_index=True)
-    index["session"] = index["session"].astype("Int16")
+    index["session"] = index["session"].astype("string")
     index.insert(0, "subject", subject)
     index["repetition"] = index.groupby("image").cumcount()
     index["row"] = np.arange(count)
     return SubjectEpochs(index, channels, times, total, problems)
+
+
+def _check_channels(blocks: list[Block], channels: list[str], cutting: EpochCutting) -> list[Problem]:
+    """Refuse recordings without the store's channels; note the electrodes that others lack, and so nobody keeps."""
+    problems = []
+    for block in blocks:
+        if missing := [name for name in channels if name not in block.channels]:
+            raise InputError(f"{block.source}: channels: has no {', '.join(missing[:8])}, which other recordings have")
+        chosen = pick_channels(block.channels, cutting.epoching.channels, cutting.standard, block.source)
+        if unused := [name for k in chosen if (name := block.channels[k]) not in channels]:
+            message = f"{', '.join(unused)}: are not kept, as not all recordings have them"
+            problems.append(Problem(block.source, "channels", "channels", message, "warning"))
+    return problems
 
 
 def _times(block: Block, epoching: Epoching) -> np.ndarray:
@@ -174,11 +184,14 @@ def _times(block: Block, epoching: Epoching) -> np.ndarray:
 
 
 def _kept_trials(block: Block, test: np.ndarray, cutting: EpochCutting, problems: list[Problem]) -> np.ndarray:
-    """Return the trials of a block that are stored; note those that lie beyond the recording."""
+    """Return the trials of a block that are stored; note those that lie beyond the recording or run over a pause."""
     operator = epoch_operator(cutting.epoching, block.sfreq)
     inside = block.trials.inside(operator.first, operator.length)
     if outside := int((~inside).sum()):
         message = f"{outside} of {len(inside)} trials have no whole epoch in the recording and are left out"
+        if isinstance(block.trials, Continuous):
+            paused = int(block.trials.over_pauses(operator.first, operator.length).sum())
+            message += f", {paused} of them as they run over a pause" if paused else ""
         problems.append(Problem(block.source, "trials", "onset", message, "warning"))
     if block.times is not None:
         return np.flatnonzero(inside)

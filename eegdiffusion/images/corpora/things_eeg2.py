@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.amplitude import read_segments, require_eeg_amplitude
 from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
@@ -26,17 +27,14 @@ CHANNELS = [
 TARGET = 99999
 """Condition of catch trials, which show no image of the set."""
 
-SESSIONS = {1, 2, 3, 4}
-"""Numbers of the sessions of a subject."""
+SESSIONS = 4
+"""Number of sessions of a subject, whose labels are their numbers."""
 
 PARTS = ("training", "test")
 """Partitions, which are recorded into files of their own."""
 
 RAW, PREPROCESSED = "raw_eeg_{}.npy", "preprocessed_eeg_{}.npy"
 """Names of the files of a partition."""
-
-PLAUSIBLE_UV = (0.5, 2000.0)
-"""Least and largest median standard deviation of unfiltered scalp EEG over electrodes in microvolts, drift included."""
 
 
 def read_images(root: Path) -> pandas.DataFrame:
@@ -101,24 +99,13 @@ def find_onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return where, stim[where]
 
 
-def _check_unit(signals: np.ndarray, eeg: list[int], where: Path) -> None:
-    """Refuse signals that are not in volts, by the first ten seconds or so."""
-    part = np.asarray(signals[:, : min(signals.shape[1], 10_000)], np.float64)[eeg] * 1e6
-    deviation = float(np.nanmedian(part.std(axis=1)))
-    low, high = PLAUSIBLE_UV
-    if not low <= deviation <= high:
-        raise InputError(
-            f"{where}: raw_eeg_data: must be in volts: the electrodes' median standard deviation must lie in "
-            f"{low:g} to {high:g} uV (found {deviation:.3g})"
-        )
-
-
-def _session_number(path: Path) -> int:
-    """Read the number of a session from the folder ``ses-XX`` of a raw file."""
-    number = re.search(r"\d+", path.parent.name)
-    if number is None:
-        raise InputError(f"{path}: session: must be in the name of its folder, as in ses-01 (found {path.parent.name})")
-    return int(number[0])
+def _session_label(path: Path) -> str:
+    """Read the label of a session from the folder of a raw file: ``01`` of ``ses-01``, ``2`` of ``session 2``."""
+    name = path.parent.name
+    label = re.fullmatch(r"ses-([A-Za-z0-9+]+)", name) or re.search(r"(\d+)", name)
+    if label is None:
+        raise InputError(f"{path}: session: must be in the name of its folder, as in ses-01 (found {name})")
+    return label[1]
 
 
 def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
@@ -150,20 +137,22 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
             f"{where}: stim: conditions must be 1 to {len(rows)}, the {part} images of image_metadata.npy, or {TARGET} "
             f"(found {conditions.min()} to {conditions.max()})"
         )
-    _check_unit(signals, eeg, where)
 
     def cut(start: int, stop: int) -> np.ndarray:
         microvolts = np.asarray(signals[:, start:stop], np.float64)[eeg]
         microvolts *= 1e6
         return microvolts
 
+    sfreq, channels = float(document["sfreq"]), [names[k] for k in eeg]
+    segments = read_segments(cut, signals.shape[1], sfreq)
+    require_eeg_amplitude(segments, channels, f"{where}: raw_eeg_data: must be in volts")
     return Block(
         subject=subject_name(path.parent.parent.name, path),
-        session=_session_number(path),
+        session=_session_label(path),
         source=where.as_posix(),
         image=rows[conditions - 1],
-        channels=[names[k] for k in eeg],
-        sfreq=float(document["sfreq"]),
+        channels=channels,
+        sfreq=sfreq,
         trials=Continuous(cut, samples, signals.shape[1]),
     )
 
@@ -263,7 +252,16 @@ def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader
 
 
 def _read_subject(subject: str, files: dict, parts: dict, root: Path, images: pandas.DataFrame, reader) -> list[Block]:
-    return [reader(path, root, parts[path], images) for path in files[subject]]
+    blocks: dict[tuple, Block] = {}
+    for path in files[subject]:
+        block = reader(path, root, parts[path], images)
+        same = blocks.setdefault((block.session, parts[path]), block)
+        if same is not block:
+            raise InputError(
+                f"{subject}: session {block.session or 'of no name'}: must have one {parts[path]} part (found "
+                f"{same.source} and {block.source}); take one of them out of the corpus"
+            )
+    return list(blocks.values())
 
 
 def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: str, root: Path) -> list[Problem]:
@@ -277,8 +275,12 @@ def _missing(subject: str, paths: list[Path], parts: dict[Path, str], layout: st
         ]
     problems = []
     for part in PARTS:
-        sessions = {_session_number(path) for path in paths if parts[path] == part}
-        if missing := sorted(SESSIONS - sessions):
-            message = f"{subject}: has no {part} part of session {', '.join(map(str, missing))}"
+        sessions = [_session_label(path) for path in paths if parts[path] == part]
+        if not all(label.isdecimal() for label in sessions):
+            missing = [f"{SESSIONS - len(sessions)} of {SESSIONS}"] if len(sessions) < SESSIONS else []
+        else:
+            missing = [str(number) for number in range(1, SESSIONS + 1) if number not in map(int, sessions)]
+        if missing:
+            message = f"{subject}: has no {part} part of session {', '.join(missing)}"
             problems.append(Problem(folder.parent.as_posix(), "sessions", "file", message, "warning"))
     return problems
