@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from eegdiffusion.core.runtime.contract import Contract
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.runtime.run_record import write_record
 from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
 
 WORK = Path(".work")
@@ -31,6 +33,7 @@ class Stage:
     def __init__(self, agreed: Contract, item: dict):
         self.name = agreed.name
         self.item = item
+        self._began = time.time()
         self._document = load()
         self._params = [contract.resolve(name, item, self._document) for name in agreed.params]
         self._inputs = {a.name: Path(contract.resolve(a.path, item, self._document)) for a in agreed.inputs}
@@ -123,6 +126,7 @@ class Stage:
         missing = [str(path) for path in self._outputs.values() if not path.exists()]
         if missing:
             raise AssertionError(f"{self.name}: did not write {', '.join(missing)}")
+        write_record(self.name, list(self.item.values()), self._began, time.time(), self._outputs.values())
         for name in ("work", "shared_work"):
             if name in self.__dict__:
                 shutil.rmtree(getattr(self, name), ignore_errors=True)

@@ -1,0 +1,81 @@
+"""Records of runs: what they say, and that they are only taken for the results that the run left."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eegdiffusion.core.runtime import run_record
+from eegdiffusion.core.runtime.run_record import read_records, write_record
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("a: 1\n")
+    (tmp_path / "dvc.lock").write_text("stages: {}\n")
+    author = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "start"]):
+        subprocess.run(["git", *words], check=True)
+    out = tmp_path / "models" / "lft" / "seed-0"
+    out.mkdir(parents=True)
+    (out / "metrics.json").write_text('{"kappa": 0.5}')
+    (out / "model.safetensors").write_bytes(b"x" * 100_000)
+    return tmp_path
+
+
+def _write() -> None:
+    write_record("finetune_lft", ["recorded", 0], time.time() - 12.3, time.time(), [Path("models/lft/seed-0")])
+
+
+def test_a_run_is_recorded_with_its_time_revision_and_machine(repository):
+    _write()
+    (record,) = read_records()
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    assert (record.stage, record.item, record.revision) == ("finetune_lft", "recorded-0", head)
+    assert record.seconds == pytest.approx(12.3, abs=0.2)
+    assert record.ended.endswith("+00:00")
+    assert "cores" in record.machine
+
+
+@pytest.mark.parametrize("change", ["content", "size", "missing", "another file"])
+def test_results_from_elsewhere_are_not_taken_for_those_of_the_run(repository, change):
+    _write()
+    out = repository / "models" / "lft" / "seed-0"
+    if change == "content":
+        (out / "metrics.json").write_text('{"kappa": 0.6}')
+    elif change == "size":
+        (out / "model.safetensors").write_bytes(b"x" * 100_001)
+    elif change == "missing":
+        (out / "metrics.json").unlink()
+    else:
+        (out / "curves.csv").write_text("epoch\n1\n")
+    assert read_records() == []
+
+
+def test_a_changed_setting_is_said_and_what_dvc_writes_is_not(repository):
+    (repository / "dvc.lock").write_text("stages: {a: 1}\n")
+    assert not run_record.checked_out_revision().endswith("-dirty")
+    (repository / "params.yaml").write_text("a: 2\n")
+    assert run_record.checked_out_revision().endswith("-dirty")
+
+
+def test_without_git_the_rest_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "out").write_text("1")
+    write_record("report", [], 0, 2, [Path("out")])
+    (record,) = read_records()
+    assert (record.revision, record.seconds, record.item) == (None, 2, "")
+    assert json.loads(Path("models/runs/stages/report/stage.json").read_text())["stage"] == "report"
+
+
+def test_torch_is_not_loaded_to_describe_the_machine():
+    script = (
+        "import sys; from eegdiffusion.core.runtime.run_record import machine; machine(); print('torch' in sys.modules)"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False"
