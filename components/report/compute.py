@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.report.settings import ReportSettings
+from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.report import classifier_sections, encoder_sections, exports, reconstruction_sections
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
@@ -13,8 +14,9 @@ from eegdiffusion.report.encoder_runs import read_encoder_corpora
 from eegdiffusion.report.event_headline import event_headline
 from eegdiffusion.report.headline import write_headline_metrics
 from eegdiffusion.report.image_headlines import image_headlines
+from eegdiffusion.report.origin import describe_origin
 from eegdiffusion.report.published_results import read_published_results
-from eegdiffusion.report.reconstruction_results import read_generation_results
+from eegdiffusion.report.reconstruction_results import STAGES, read_generation_results
 from eegdiffusion.report.report_results import EventResults, ReportResults
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
@@ -62,8 +64,13 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     events = read_events(inputs, settings) if settings.labels else None
     encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
     generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
+    headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
+    if events:
+        headlines.insert(0, event_headline(events.comparison, events.data, {}))
     values = {
         "has_events": events is not None,
+        "headlines": headlines,
+        "origin": describe_origin([each.corpus for each in headlines], read_records(), shown_stages(settings)),
         **encoder_sections.encoder_values(encoders, published),
         **reconstruction_sections.reconstruction_values(generations, published),
         "environment": classifier_sections.environment(),
@@ -75,11 +82,26 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     metrics |= encoder_sections.flat_encoder_metrics(encoders)
     metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
     exports.write_exports(out, metrics, events)
-    headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
-    if events:
-        headlines.insert(0, event_headline(events.comparison, events.data, {}))
     write_headline_metrics(out, headlines)
-    return ReportResults(events, encoders, generations, values, metrics)
+    return ReportResults(events, encoders, generations, headlines, values, metrics)
+
+
+def shown_stages(settings: ReportSettings) -> list[str]:
+    """Return the names of the stages whose results the report shows, in the order of the graph."""
+    stages = []
+    if settings.labels:
+        stages += ["ingest_events", "preprocess_events", "pretrain_ssmdp", "cache_latents", "finetune_lft"]
+        stages += ["ablate_lft"] if settings.ablations else []
+        stages += ["train_baselines"] if settings.baselines else []
+    if settings.eeg_encoders:
+        stages += ["ingest_images", "embed_images", "train_eeg_encoder"]
+    if settings.image_generation:
+        stages += [
+            "prepare_generator",
+            *(name for name in STAGES.values() if name != "prepare_generator"),
+            "reconstruct",
+        ]
+    return stages
 
 
 def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
@@ -110,5 +132,6 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
         **classifier_sections.classification_values(events.comparison, events.data.classes, published),
         "ablations": classifier_sections.ablation_values(events.ablated, settings.ablations, published["ablations"]),
         **classifier_sections.pretraining_values(events.backbones, events.spectra),
+        **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,
     }

@@ -115,6 +115,9 @@ class EventData:
     Attributes:
         name: ``TUEV`` or ``surrogate``.
         classes: names of the labels, in their order.
+        channels: names of the channels of a window.
+        rate_hz: their sampling rate.
+        window_s: length of a window in seconds.
         recordings: one a row: recording, subject, split, duration_s, and more.
         problems: what ingestion found wrong.
         split: rule, seed, hash.
@@ -124,6 +127,9 @@ class EventData:
 
     name: str
     classes: list[str]
+    channels: list[str]
+    rate_hz: float
+    window_s: float
     recordings: pandas.DataFrame
     problems: pandas.DataFrame
     split: dict
@@ -142,6 +148,9 @@ def read_event_data(index: Path, store: Path) -> EventData:
     return EventData(
         name=window_store.corpus,
         classes=[name.upper() for name in window_store.classes],
+        channels=window_store.channels,
+        rate_hz=window_store.sfreq,
+        window_s=window_store.description.window / window_store.sfreq,
         recordings=pandas.read_parquet(index / "recordings.parquet"),
         problems=pandas.read_parquet(index / "problems.parquet"),
         split=json.loads((index / "split.json").read_text()),

@@ -9,9 +9,10 @@ from pandas import DataFrame
 
 from eegdiffusion.core.statistics.classification_metrics import per_class
 from eegdiffusion.events.results.backbones import Backbone
-from eegdiffusion.report import classifier_tables
+from eegdiffusion.report import classifier_tables, readers
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
+from eegdiffusion.report.report_results import EventResults
 
 PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn", "mlflow", "dvc"]
 
@@ -72,6 +73,21 @@ def classification_values(comparison: ClassifierComparison, classes: list[str], 
         "results": classifier_tables.results_table(comparison),
         "published": classifier_tables.published_table(published),
         "classes": classifier_tables.per_class_table([per_class(lft.labels, seed, classes) for seed in lft.predicted]),
+    }
+
+
+def reader_values(events: EventResults) -> dict:
+    """Collect what the captions and the report's first section say of the classifiers and backbones in words."""
+    accuracy = {name: metrics["balanced_accuracy"].mean for name, metrics in events.comparison.summaries.items()}
+    return {
+        "best_model": max(accuracy, key=lambda name: accuracy[name]),
+        "confused": readers.most_frequent_confusion(events),
+        "detections": readers.detections(events),
+        "glossary": readers.glossary_table(events.data.classes),
+        "largest_band": readers.largest_band_difference(events),
+        "channels": len(events.data.channels),
+        "window_s": events.data.window_s,
+        "rate_hz": events.data.rate_hz,
     }
 
 

@@ -1,23 +1,16 @@
-"""The report as Markdown with figures beside it, and as one HTML file that needs nothing else."""
+"""The report as Markdown with figures beside it, and as the HTML page that is made of it."""
 
-import base64
 import itertools
 import re
 from pathlib import Path
 
 import pandas
-from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from eegdiffusion.core.runtime.templates import templates
-
-TEMPLATES = templates(Path(__file__).parent)
+from eegdiffusion.report.html_page import TEMPLATES, render_page
 
 DPI = 144
 """Of the figures' files."""
-
-CSS_DPI = 96
-"""Of a page shown at its nominal size."""
 
 
 class Document:
@@ -68,35 +61,16 @@ class Document:
         return f"![{caption}]({path.as_posix()})\n\n**Figure {next(self._figures)}.** {caption}"
 
     def write_pages(self, **values) -> None:
-        """Write ``report.md`` and ``report.html`` from the values of the template's variables."""
-        text = TEMPLATES.get_template("report.md.j2").render(doc=self, corpus=self.corpus, **values)
-        (self.folder / "report.md").write_text(text)
-        (self.folder / "report.html").write_text(_page(text, self.folder))
+        """Write ``report.md`` and ``report.html`` from the values of the templates' variables."""
+        values |= {"doc": self, "corpus": self.corpus}
+        first = TEMPLATES.get_template("overview.md.j2").render(**values)
+        text = TEMPLATES.get_template("report.md.j2").render(**values)
+        title = first.splitlines()[0].removeprefix("# ")
+        overview = TEMPLATES.get_template("overview.html.j2").render(title=title, **values)
+        (self.folder / "report.md").write_text(f"{first}{text}")
+        (self.folder / "report.html").write_text(render_page(text, overview, self.folder, DPI))
 
 
 def _is_number(cell: object) -> bool:
     """Whether a cell begins as a number does, or is a dash that stands for one."""
     return re.match(r"[+-]?\d|–", str(cell)) is not None
-
-
-def _page(markdown: str, folder: Path) -> str:
-    """Render Markdown as a self-contained HTML page: figures embedded, a table of contents from the headings."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(markdown)
-    title = ""
-    contents: list[tuple[str, str]] = []
-    for opening, inline in itertools.pairwise(tokens):
-        if opening.type == "heading_open":
-            if opening.tag == "h1":
-                title = inline.content
-            elif opening.tag == "h2":
-                opening.attrSet("id", f"section-{len(contents) + 1}")
-                contents.append((f"section-{len(contents) + 1}", inline.content))
-        for token in inline.children or ():
-            if token.type == "image":
-                png = (folder / str(token.attrs["src"])).read_bytes()
-                width = int.from_bytes(png[16:20])  # of the PNG's header
-                token.attrSet("src", f"data:image/png;base64,{base64.b64encode(png).decode()}")
-                token.attrSet("width", str(round(width * CSS_DPI / DPI)))
-    body = parser.renderer.render(tokens, parser.options, {})
-    return TEMPLATES.get_template("page.html.j2").render(title=title, contents=contents, body=body)

@@ -38,6 +38,11 @@ class PairedComparison:
     high: float
 
     @property
+    def judged(self) -> bool:
+        """Whether there is an interval to judge by."""
+        return not math.isnan(self.low)
+
+    @property
     def verdict(self) -> Literal["better", "worse", "undecided"]:
         """Whether the model is better or worse: where the interval leaves 0 out, else undecided."""
         if self.low > 0:
@@ -46,7 +51,7 @@ class PairedComparison:
 
     def sentence(self, model: str) -> str:
         """Say in words which of the two is better, and by how much."""
-        if math.isnan(self.low):
+        if not self.judged:
             return f"{model} minus {self.against}: {self.mean:+z.3f}, without an interval"
         if self.verdict == "undecided":
             interval = f"{self.low:+z.3f} to {self.high:+z.3f}"

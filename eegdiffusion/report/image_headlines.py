@@ -57,7 +57,7 @@ def _headline(results: SystemResults, metric: Metric, ending: str) -> Headline:
                 rivals.append(PairedComparison(arms[arm], role, *ends))
     words = metric_label(metric).removesuffix(" ↑")
     return Headline(
-        key=system.name.lower().replace("-", "_") + ending,
+        key=system.name.lower().removeprefix("eeg-") + ending,
         task="Image made from EEG",
         model=system.name,
         metric=words[0].lower() + words[1:],

@@ -33,9 +33,13 @@ ENCODER_CAPTIONS = {
 """Figure of an encoder -> caption, in the order in which they are shown."""
 
 MODEL_CAPTIONS = {
+    "reconstructions": "Test pictures, what the structural VAE makes of them, and of their structure",
     "structure": "Structure predicted from EEG beside that of the picture seen",
     "traversals": "Latent traversals of the structural VAE",
-    "curves": "Learning curves",
+    "curves": "Learning curves: losses of the training and of the validation split by epoch",
+    "generator": "Pictures that the generator was not trained on, and what it makes of their features",
+    "samples": "Test pictures seen, and samples from their EEG, from zeros and from the EEG of another image",
+    "pictures": "Test pictures seen, their structure, and what is made of the structure predicted from EEG",
 }
 """Figure of a model that makes images -> caption; of others, their name."""
 

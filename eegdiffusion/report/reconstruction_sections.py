@@ -54,6 +54,7 @@ def _generation_values(generation: GenerationResults, number: int) -> dict:
         "surrogate": scores.context.corpus.startswith("surrogate"),
         "warnings": scores.context.warnings,
         "models": tables.models_table(generation.models) if generation.models else None,
+        "measured": tables.measured_table(generation.models) if generation.models else None,
         "metrics": tables.metrics_table(scores),
         "systems": [_system_values(results, number) for results in generation.systems],
     }

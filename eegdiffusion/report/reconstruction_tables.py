@@ -8,6 +8,7 @@ from eegdiffusion.core.statistics.paired_difference import Difference
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.metrics.reconstruction_arms import MEANING, System
 from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores
+from eegdiffusion.report import model_facts
 from eegdiffusion.report.classifier_tables import format_number
 from eegdiffusion.report.reconstruction_results import ModelResults
 
@@ -102,21 +103,25 @@ def metrics_table(scores: Scores) -> pandas.DataFrame:
 
 
 def models_table(models: Sequence[ModelResults]) -> pandas.DataFrame:
-    """Return a table of parameters, trained and frozen, and of all other numbers that the stages measured."""
+    """Return a table of the models: parameters, trained and frozen, and the sizes of training and data."""
     rows = []
     for model in models:
-        facts = {
-            key: value for key, value in model.facts.items() if isinstance(value, int | float) and value is not True
-        }
         row = {"model": model.name}
         for key, name in PARAMETERS.items():
-            facts.pop(key, None)
             row[name] = f"{_total(model.facts[key]):,.0f}" if key in model.facts else "–"
-        numbers = [
-            f"{key.replace('_', ' ')} {value:.4g}" for key, value in facts.items() if not isinstance(value, bool)
-        ]
-        rows.append(row | {"measured": ", ".join(numbers) or "–"})
+        sizes = ", ".join(f"{name} {value}" for name, value in model_facts.sizes(model.facts).items())
+        rows.append(row | {"training and data": sizes or "–"})
     return pandas.DataFrame(rows)
+
+
+def measured_table(models: Sequence[ModelResults]) -> pandas.DataFrame:
+    """Return a row for each number that the models' stages measured, with its interval where it has one."""
+    rows = [
+        {"model": model.name, "measured": name, "value (interval)": value}
+        for model in models
+        for name, value in model_facts.measured(model.facts).items()
+    ]
+    return pandas.DataFrame(rows, columns=["model", "measured", "value (interval)"])
 
 
 def _total(count: int | Mapping[str, int]) -> int:

@@ -7,6 +7,7 @@ from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
+from eegdiffusion.report.headline import Headline
 from eegdiffusion.report.reconstruction_results import GenerationResults
 
 
@@ -37,6 +38,7 @@ class ReportResults:
         events: the branch of EEG events; None where nothing of it is trained.
         encoders: encoders of EEG of seen images, corpus by corpus.
         generations: images made from EEG, by entry of ``image_generation``.
+        headlines: main score of each task, with its paired differences.
         values: variables of the templates: tables, numbers, words.
         metrics: main numbers by flat names, as in ``metrics.json``.
     """
@@ -44,6 +46,7 @@ class ReportResults:
     events: EventResults | None
     encoders: list[EncoderCorpus]
     generations: list[GenerationResults]
+    headlines: list[Headline]
     values: dict
     metrics: dict[str, str | float | bool]
 

@@ -109,7 +109,8 @@ def drawn(corpora):
 def text(corpora, drawn, tmp_path_factory):
     doc = Document(tmp_path_factory.mktemp("reports") / "out", "surrogate")
     values = encoder_sections.encoder_values(corpora, read_published_results())
-    text = TEMPLATES.get_template("encoders.md.j2").render(doc=doc, figures={"encoders": drawn}, **values)
+    pages = [TEMPLATES.get_template(name) for name in ("encoders.md.j2", "published_encoders.md.j2")]
+    text = "".join(page.render(doc=doc, figures={"encoders": drawn}, **values) for page in pages)
     shown = set(re.findall(r"\]\((figures/eeg\d_\w+\.png)\)", text))
     assert shown == {"figures/eeg1_retrieved.png", "figures/eeg1_repetitions.png"}
     assert shown == {path.relative_to(doc.folder).as_posix() for path in (doc.folder / "figures").iterdir()}
@@ -243,4 +244,5 @@ def test_a_seed_that_is_missing_is_named(corpora):
 def test_without_rows_there_is_no_such_part(tmp_path):
     doc = Document(tmp_path / "out", "surrogate")
     values = encoder_sections.encoder_values([], read_published_results())
-    assert not TEMPLATES.get_template("encoders.md.j2").render(doc=doc, figures={"encoders": []}, **values).strip()
+    for name in ("encoders.md.j2", "published_encoders.md.j2"):
+        assert not TEMPLATES.get_template(name).render(doc=doc, figures={"encoders": []}, **values).strip()
