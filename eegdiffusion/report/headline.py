@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,9 @@ HEADLINE_FILE = "headline.json"
 
 MOST_METRICS = 12
 """Largest number of metrics in it, so that they can be read side by side."""
+
+SCREEN = 80
+"""Columns that ``dvc metrics show`` may take, so that ``dvc exp show``, which adds more, stays below 120."""
 
 
 Role = Literal["baseline", "control", "champion"]
@@ -100,20 +103,25 @@ class Headline:
         return [comparison.against for comparison in self.comparisons if comparison.verdict == "worse"]
 
 
+def table_width(names: Iterable[str]) -> int:
+    """Return the columns of the table in which ``dvc metrics show`` has metrics of these names, and the file's."""
+    return len(f"reports/{HEADLINE_FILE}") + sum(2 + max(len(name), len("-0.1234")) for name in names)
+
+
 def headline_metrics(headlines: Sequence[Headline]) -> dict[str, float]:
-    """Name the scores of the headlines, at most :data:`MOST_METRICS`: of many headlines their scores alone.
+    """Name the scores of the headlines, at most :data:`MOST_METRICS`, and their gains where :data:`SCREEN` holds them.
 
     Returns:
         ``<key>``: the score, and ``<key>_gain``: its difference from the strongest baseline, control or champion;
         rounded to four digits.
     """
-    with_gains = sum(1 + (headline.gain is not None) for headline in headlines) <= MOST_METRICS
-    metrics: dict[str, float] = {}
+    scores: dict[str, float] = {}
+    with_gains: dict[str, float] = {}
     for headline in headlines[:MOST_METRICS]:
-        metrics[headline.key] = round(headline.score.mean, 4)
-        if with_gains and headline.gain is not None:
-            metrics[f"{headline.key}_gain"] = round(headline.gain, 4)
-    return metrics
+        scores[headline.key] = with_gains[headline.key] = round(headline.score.mean, 4)
+        if headline.gain is not None:
+            with_gains[f"{headline.key}_gain"] = round(headline.gain, 4)
+    return with_gains if len(with_gains) <= MOST_METRICS and table_width(with_gains) <= SCREEN else scores
 
 
 def write_headline_metrics(folder: Path, headlines: Sequence[Headline]) -> None:

@@ -78,7 +78,8 @@ def clone(tmp_path_factory):
 def _write_report(folder: Path) -> None:
     """Write what DVC shows of a report."""
     (folder / "plots").mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps({"lft_cohen_kappa_mean": 0.5}))
+    names = ("lft", "retrieval", "concepts", "sgdm", "condiffusion")
+    (folder / "headline.json").write_text(json.dumps(dict.fromkeys(names, -0.1234)))
     tables = {
         "confusion": "actual,predicted\nspsw,spsw\nspsw,gped\n",
         "validation_kappa": "epoch,lft,sparcnet,contrawr,lft_shuffled_labels\n1,0.1,0.1,0.2,0\n2,0.3,0.2,0.2,0\n",
@@ -174,3 +175,18 @@ def test_plots_are_shown_without_another_server(clone):
     assert len(tags) < 10_000
     assert not re.findall(r"<[^>]*(?:src|href)\s*=", tags)
     assert "dvc_plots/" in (clone / ".gitignore").read_text()
+
+
+@pytest.mark.service
+def test_scores_fit_a_screen(clone):
+    """Scores alone on one of 80 columns; beside them a field that an experiment changes, on one of 120."""
+    commit = "git -c user.name=t -c user.email=t@t commit --quiet --message state"
+    change = ".venv/bin/eeg params set finetune_lft.optimisation.learning_rate=0.5"
+    assert _run(clone, f"git add --all && {commit} && {change}").returncode == 0
+    shown = [command for command in TABLE["run"] if re.search(r"dvc (metrics|exp) show", command)]
+    for command, columns in zip(sorted(shown, reverse=True), (80, 120), strict=True):
+        text = _run(clone, command).stdout
+        assert len(text.splitlines()) < 24
+        assert max(map(len, text.splitlines())) <= columns, text
+        assert all(name in text for name in ("lft", "condiffusion", "-0.123"))
+    assert "finetune_lft.optimisation.learning_rate" in text
