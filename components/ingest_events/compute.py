@@ -1,7 +1,6 @@
 """Checks the recordings of a corpus, indexes them with their events, and splits the corpus by subject."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas
 
 from components.ingest_events.settings import IngestEvents
+from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import Filtering
@@ -60,7 +60,7 @@ def check_recordings(
         the usable recordings; a row for each problem, with the fields of :class:`.problems.Problem`.
     """
     check = partial(recording_checks.check_recording, root, filtering=filtering)
-    with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(min(8, 2 * available_cores())) as pool:
         checked = list(progress(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
     recordings = [recording for recording, _ in checked if recording]
     across = recording_checks.check_corpus(recordings)

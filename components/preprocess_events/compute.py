@@ -1,17 +1,19 @@
 """Filters, resamples and derives each recording of a corpus once, and indexes its windows."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mne
 import pandas
-from dask.distributed import Client, LocalCluster, as_completed
+from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
+from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
+from eegdiffusion.core.runtime.allotment import available_cores, available_memory
 from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import derivations
@@ -19,6 +21,9 @@ from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
 from eegdiffusion.events.store import window_store
+
+LEAST_MEMORY = 1 << 30
+"""Bytes of memory for each worker below which fewer are started: libraries take a quarter of it, an hour the rest."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,28 @@ def hash_split(recordings: pandas.DataFrame, windows: pandas.DataFrame, split: s
     return text_hash(processing, sources.to_csv(index=False), members.to_csv(index=False))
 
 
-def connect(settings: PreprocessEvents) -> Client:
-    """Connect to the cluster that the settings name, or start local processes of one thread each."""
+def connect(settings: PreprocessEvents, alone: bool = False) -> Client:
+    """Connect to the cluster that the settings name, or start local processes of one thread each.
+
+    They share the cores and the memory that this process may use. One that takes more than its share of the memory is
+    ended, before the container is.
+
+    Args:
+        settings: number of processes, or address of the cluster.
+        alone: start one process, which has all the memory.
+    """
     if settings.scheduler:
         return Client(settings.scheduler)
-    workers = settings.workers or len(os.sched_getaffinity(0))
-    return Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0))
+    memory = available_memory()
+    workers = 1 if alone else settings.workers or max(1, min(available_cores(), memory // LEAST_MEMORY))
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=memory // workers,
+    )
+    return Client(cluster)
 
 
 def preprocess_recordings(root: Path, targets: dict[str, Path], settings: PreprocessEvents, processing: str) -> None:
@@ -75,19 +96,43 @@ def preprocess_recordings(root: Path, targets: dict[str, Path], settings: Prepro
     with progress(total=len(targets), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
-        with connect(settings) as client:
-            futures = client.map(
-                preprocess,
-                [root.resolve() / path for path in missing],
-                [targets[path] for path in missing],
-                filtering=settings.filtering,
-                sign=settings.montage_sign,
-                processing=processing,
-                pure=False,
+        sources = {root.resolve() / path: targets[path] for path in missing}
+        too_large = _preprocess(connect(settings), sources, settings, processing, bar)
+        if too_large and not settings.scheduler:
+            bar.write(f"{len(too_large)} recordings need more memory than a worker's share; now one after another")
+            too_large = _preprocess(connect(settings, alone=True), too_large, settings, processing, bar)
+        for path in too_large:
+            raise InputError(
+                f"{path}: size: its preprocessing needs more memory than a worker may have "
+                f"({available_memory() / 2**30:.1f} GiB for all of this process)"
             )
-            for future in as_completed(futures):
+
+
+def _preprocess(
+    client: Client, sources: dict[Path, Path], settings: PreprocessEvents, processing: str, bar: tqdm
+) -> dict[Path, Path]:
+    """Preprocess recordings on a cluster, and return those that took a worker's memory."""
+    too_large = {}
+    with client:
+        futures = client.map(
+            preprocess,
+            list(sources),
+            list(sources.values()),
+            filtering=settings.filtering,
+            sign=settings.montage_sign,
+            processing=processing,
+            pure=False,
+        )
+        source_of = dict(zip(futures, sources, strict=True))
+        for future in as_completed(futures):
+            try:
                 future.result()
                 bar.update()
+            except KilledWorker:
+                too_large[source_of[future]] = sources[source_of[future]]
+    if client.cluster and not settings.scheduler:
+        client.cluster.close()
+    return too_large
 
 
 def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work: Path) -> PreprocessedCorpus:

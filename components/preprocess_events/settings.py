@@ -17,6 +17,6 @@ class PreprocessEvents:
     montage_sign: Literal["eegdm", "tuh"] = "eegdm"
     """Signs of derivations 11 to 13 (see ``eegdiffusion.core.signal.montage``)."""
     workers: Annotated[int, Ge(0)] = 0
-    """Number of worker processes; 0 takes one for each core."""
+    """Number of worker processes; 0 takes one for each core that may be used, if each has a GiB of memory."""
     scheduler: str | None = None
     """Address of a Dask cluster that sees the same files, in place of local processes."""

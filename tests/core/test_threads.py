@@ -37,26 +37,14 @@ def test_importing_the_library_sets_nothing():
     )
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"), [("max 100000", None), ("50000 100000", 1), ("100000 100000", 1), ("9900000 100000", None)]
-)
-def test_a_container_has_the_cores_of_its_quota(tmp_path, quota, cores):
-    (tmp_path / "cpu.max").write_text(quota + "\n")
-    assert threads.available_cores(tmp_path / "cpu.max") == (cores or len(os.sched_getaffinity(0)))
-
-
-def test_without_a_quota_the_affinity_counts(tmp_path):
-    assert threads.available_cores(tmp_path / "cpu.max") == len(os.sched_getaffinity(0))
-
-
 def test_a_quota_below_the_affinity_sets_the_number_of_threads(monkeypatch):
     for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(8)))
     threads.set_thread_defaults()
-    assert "OMP_NUM_THREADS" not in os.environ or threads.available_cores() < 8
-    monkeypatch.setattr(threads, "available_cores", lambda: 3)
+    assert "OMP_NUM_THREADS" not in os.environ or threads.allotted_cores() < 8
+    monkeypatch.setattr(threads, "allotted_cores", lambda: 3)
     threads.set_thread_defaults()
     assert os.environ["OMP_NUM_THREADS"] == "3"
 
@@ -66,6 +54,6 @@ def test_a_quota_below_the_affinity_sets_the_number_of_threads(monkeypatch):
     [(8, 2, None, 4), (8, 3, None, 3), (2, 4, None, 1), (8, 2, "1", 1), (8, 2, "6", 4), (8, 2, "4,2", 4)],
 )
 def test_jobs_share_the_cores(monkeypatch, cores, jobs, wanted, expected):
-    monkeypatch.setattr(threads, "available_cores", lambda: cores)
+    monkeypatch.setattr(threads, "allotted_cores", lambda: cores)
     monkeypatch.setenv("OMP_NUM_THREADS", wanted or "")
     assert threads.threads_of_each(jobs) == expected

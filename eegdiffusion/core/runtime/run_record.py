@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eegdiffusion.core.runtime.threads import available_cores
+from eegdiffusion.core.runtime.allotment import available_cores
 
 RECORDS = Path("models/runs/stages")
 

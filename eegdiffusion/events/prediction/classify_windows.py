@@ -1,6 +1,5 @@
 """Sliding windows of a recording, and which of them a model may be asked about."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montage import ELECTRODES, derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
@@ -122,7 +122,7 @@ def classify(
         return len(rows)
 
     # Batches side by side, a core each: small models leave the threads of one operation waiting for each other.
-    threads, cores = torch.get_num_threads(), len(os.sched_getaffinity(0))
+    threads, cores = torch.get_num_threads(), available_cores()
     torch.set_num_threads(1)
     try:
         with (

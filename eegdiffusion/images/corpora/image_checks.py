@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import IMAGE_FILES
 
@@ -23,7 +24,7 @@ def hash_images(images: pandas.DataFrame) -> list[str | None]:
         with open(file, "rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(min(8, 2 * available_cores())) as pool:
         return list(pool.map(digest, images["file"]))
 
 
