@@ -21,6 +21,7 @@ from dvc.stage import PipelineStage
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.git_repository import require_repository
 from eegdiffusion.operations.orchestration import fragments
 from eegdiffusion.operations.orchestration.finalize import push_data
 from eegdiffusion.operations.orchestration.open_run import check_stages, set_params
@@ -46,6 +47,7 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
         InputError: the revision, an override or a source of data does not exist, the stages are others, or the branch
             belongs to another run.
     """
+    require_repository(clone)
     if shell.output("git", "ls-remote", "--heads", "origin", f"refs/heads/{branch}", cwd=clone):
         shell.output("git", "fetch", "--quiet", "origin", branch, cwd=clone)
         log = ["git", "log", f"--format=%(trailers:key={TRAILER},valueonly)", "FETCH_HEAD"]

@@ -8,14 +8,16 @@ from dvc.repo import Repo
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.git_repository import require_repository
 
 
 def find_commit(repository: Path, revision: str) -> str:
     """Name the commit of a revision (default: HEAD).
 
     Raises:
-        InputError: there is no such revision.
+        InputError: there is no such revision, or git refuses the repository.
     """
+    require_repository(repository)
     name = revision or "HEAD"
     try:
         return shell.output("git", "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}", cwd=repository)

@@ -70,6 +70,8 @@ def write_provenance(folder: Path, lock: str, result: Path) -> None:
 
 def _uncommitted() -> bytes:
     """Return the difference of the working tree from the commit; of the files that git does not track, code only."""
+    if not lineage.git_revision():
+        return b""
     index = lineage.git("rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as temporary:
         # In an index of its own: the user's is not to change.

@@ -12,6 +12,7 @@ from dvc.repo import Repo
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.git_repository import require_repository
 from eegdiffusion.operations.orchestration.workspace import clone, share_storage
 from eegdiffusion.operations.registry import provenance
 from eegdiffusion.operations.registry.recorded_version import RecordedVersion
@@ -38,6 +39,7 @@ def open_workspace(record: RecordedVersion, repository: Path, workspace: Path) -
         if not existing_mark.is_file() or json.loads(existing_mark.read_text()) != mark:
             raise InputError(f"{workspace}: is there already, and not of version {record.version} of {record.name}")
         return
+    require_repository(repository)
     partial = workspace.with_name(f".{workspace.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)

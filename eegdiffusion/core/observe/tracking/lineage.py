@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from eegdiffusion.core.observe.tracking import dvc_lock
+from eegdiffusion.core.runtime.git_repository import is_repository
 from eegdiffusion.core.runtime.hashing import content_hash
 
 
@@ -17,7 +18,15 @@ def git(*arguments: str) -> str:
 
 
 def git_revision() -> str:
-    """Return the checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed."""
+    """Return the checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed.
+
+    Empty where there is no repository, or no commit in it yet.
+
+    Raises:
+        InputError: git refuses the repository.
+    """
+    if not is_repository(Path()) or not git("rev-list", "--all", "--max-count=1"):
+        return ""
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){dvc_lock.PATH}")
     return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
@@ -38,7 +47,11 @@ def dvc_hash(path: Path) -> str:
 
 
 def tags(stage: str) -> dict[str, str]:
-    """Return the tags that lead from a run back to the code and data that made it."""
+    """Return the tags that lead from a run back to the code and data that made it; without git, only the others.
+
+    Raises:
+        InputError: git refuses the repository.
+    """
     origins = {
         "git.revision": git_revision(),
         "dvc.stage": os.environ.get("DVC_STAGE", stage),

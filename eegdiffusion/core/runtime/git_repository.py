@@ -1,0 +1,52 @@
+"""The git repository that a folder is in, and what git has to say against it."""
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from eegdiffusion.core.runtime.errors import InputError
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether git works in a folder: a clone, a copy or a worktree; not what was downloaded as an archive.
+
+    Args:
+        folder: any folder.
+
+    Raises:
+        InputError: there is a repository, and git refuses it: it belongs to another user, or is damaged.
+    """
+    if shutil.which("git") is None:
+        return False
+    words = ["git", "rev-parse", "--show-toplevel"]
+    process = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace")
+    if process.returncode == 0:
+        return True
+    said = " ".join(process.stderr.split()).removeprefix("fatal: ")
+    if "dubious ownership" in said:
+        owned = next(
+            (above for above in (folder.resolve(), *folder.resolve().parents) if (above / ".git").exists()), folder
+        )
+        raise InputError(
+            f"{owned}: belongs to another user, so git refuses it; if you trust it: "
+            f"`git config --global --add safe.directory {shlex.quote(str(owned))}`"
+        )
+    if "not a git repository" in said and not (folder / ".git").exists():
+        return False
+    raise InputError(f"{folder}: git refuses this repository: {said}")
+
+
+def require_repository(folder: Path) -> None:
+    """Check that git works in a folder, before anything that needs it begins.
+
+    Raises:
+        InputError: git is not installed, the folder is in no repository, or git refuses it.
+    """
+    if shutil.which("git") is None:
+        raise InputError(f"{folder}: git is not installed, and DVC, which runs the stages, needs it")
+    if not is_repository(folder):
+        raise InputError(
+            f"{folder}: is no git repository (an archive that was downloaded is none); clone the project, or make one: "
+            "`git init && git add --all && git commit --message start`"
+        )
