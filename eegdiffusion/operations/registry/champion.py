@@ -24,10 +24,14 @@ class RegisteredModel:
 
     Args:
         name: name of the model.
+
+    Raises:
+        InputError: the server cannot be reached as the variables have it.
+        UnavailableError: the server is away for too long.
     """
 
     def __init__(self, name: str):
-        mlflow.set_tracking_uri(server.uri())
+        server.connect()
         self.name, self._client = name, mlflow.MlflowClient()
 
     def version_with_alias(self, alias: str) -> ModelVersion | None:

@@ -53,7 +53,7 @@ def registered_version(uri: str, option: str = "--model") -> ModelVersion:
     parts = REGISTERED.fullmatch(uri)
     if parts is None:
         raise InputError(f"{where}: must be models:/NAME@ALIAS or models:/NAME/VERSION")
-    mlflow.set_tracking_uri(server.uri())
+    server.connect()
     client = mlflow.MlflowClient()
     name, alias, version = parts["name"], parts["alias"], parts["version"]
     model = _registered_model(client, name, where)
@@ -85,8 +85,7 @@ def require_model(uri: str, option: str = "--model") -> None:
         return
     if not uri.startswith(("models:/", "runs:/")) and "://" not in uri:
         raise InputError(f"{option}: {uri or 'empty'}: must be {FORMS}")
-    server.wait()
-    mlflow.set_tracking_uri(server.uri())
+    server.connect()
     if uri.startswith("models:/") and not LOGGED.fullmatch(uri):
         registered_version(uri, option)
         return

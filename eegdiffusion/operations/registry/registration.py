@@ -42,13 +42,18 @@ def score_tags(config: RegisteredModelConfig, results: list[TrainingResult]) -> 
 def _logged_model(
     config: RegisteredModelConfig, name: str, result: TrainingResult, data: dict[str, str]
 ) -> tuple[str, str | None]:
-    """Return model URI and run of a result, logging it anew where this server has not seen it (a cached stage)."""
+    """Return model URI and run of a result, logging it anew where this server has not got it.
+
+    It has not where a stage came from DVC's cache, or somebody deleted the model or its run.
+    """
     for reference in Path("models/runs").rglob("mlflow.json"):
         logged = json.loads(reference.read_text())
         if logged["folder"] == result.folder.as_posix() and logged["model_uri"]:
             try:
                 mlflow.get_logged_model(logged["model_id"])
             except mlflow.MlflowException:
+                break
+            if not server.is_active(logged["run_id"]):
                 break
             return logged["model_uri"], logged["run_id"]
     server.experiment(config.stage)
@@ -122,7 +127,7 @@ def register_model(name: str, config: RegisteredModelConfig) -> ModelVersion:
     results = read_results(config)
     if not results:
         raise InputError(f"{config.results}: there is no result to register as {name}; run `dvc repro {config.stage}`")
-    mlflow.set_tracking_uri(server.uri())
+    server.connect()
     client = mlflow.MlflowClient()
     chosen = best_result(config, results)
     # Of all seeds: with another seed the mean is another, also where the best one stays.

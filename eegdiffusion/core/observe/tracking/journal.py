@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 from mlflow.protos.service_pb2 import LogBatch
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.proto_json_utils import message_to_json
@@ -42,6 +43,14 @@ def _log(run_id: str, metrics: list[Metric]) -> None:
     verify_rest_response(answer, LOG_BATCH)
 
 
+def _is_deleted(run_id: str) -> bool:
+    """Whether the server says that a run was deleted, or knows it no more; not where it says nothing."""
+    try:
+        return server.answers() and not server.is_active(run_id)
+    except MlflowException:
+        return False
+
+
 class Journal:
     """A file with a line for each call, and a thread that sends its lines to a run.
 
@@ -62,7 +71,7 @@ class Journal:
         self._file = path.open("a")
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._error = ""
+        self._error, self._deleted = "", False
         self._thread = threading.Thread(target=self._keep_sending, daemon=True, name="metrics to MLflow")
 
     def _drop_half_a_line(self) -> None:
@@ -100,9 +109,15 @@ class Journal:
         """Wait until everything is sent.
 
         Raises:
-            UnavailableError: it was not within ``EEG_TRACKING_WAIT_SECONDS``; the file keeps it.
+            UnavailableError: it was not within ``EEG_TRACKING_WAIT_SECONDS``, or the run was deleted; the file stays.
         """
         if not self._wait(server.patience_s()):
+            if self._deleted:
+                raise UnavailableError(
+                    f"MLflow: the run {self.run_id} was deleted; "
+                    f"{server.restoring('runs', 'run-id', self.run_id)} brings it back. Without it the same command "
+                    f"goes on in a new run: {self.path} keeps the metrics, and the training its checkpoints"
+                )
             raise UnavailableError(
                 f"{server.uri()}: MLflow did not take this run's metrics within {server.patience_s():g} s "
                 f"({self._error or 'no answer yet'}). {self.path} keeps them, and the training its checkpoints: run "
@@ -112,7 +127,7 @@ class Journal:
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while self.pending and time.monotonic() < deadline:
+        while self.pending and not self._deleted and time.monotonic() < deadline:
             time.sleep(0.05)
         return not self.pending
 
@@ -127,6 +142,7 @@ class Journal:
                 away, self._error = False, ""
             except Exception as error:  # whatever it is, training goes on, and drain() tells it
                 self._error = str(error)
+                self._deleted = isinstance(error, MlflowException) and _is_deleted(self.run_id)
                 if not away:
                     text = f"{server.uri()}: MLflow does not take metrics ({error}); {self.path} keeps them until then"
                     print(text, file=sys.stderr, flush=True)

@@ -1,33 +1,56 @@
-"""The MLflow server in use."""
+"""The MLflow server in use, reached as MLflow's own client reaches it.
+
+Certificates, credentials and proxies are those of MLflow's variables (``MLFLOW_TRACKING_SERVER_CERT_PATH`` and others).
+"""
 
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import requests
 from filelock import FileLock
+from mlflow.exceptions import InvalidUrlException, MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
 
-from eegdiffusion.core.runtime.errors import UnavailableError
+from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 
 LOCAL = Path("mlruns")
 
 REFERENCE = "mlflow_run.json"
 """File in a stage's work folder that names its run."""
 
+AWAY = (502, 503, 504)
+"""Statuses of a proxy whose server is away."""
+
+DENIED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
+
+TLS_VARIABLES = "MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH or MLFLOW_TRACKING_INSECURE_TLS"
+
 
 def uri() -> str:
     """Return ``MLFLOW_TRACKING_URI``, or the local SQLite store."""
-    if "MLFLOW_TRACKING_URI" in os.environ:
+    if os.environ.get("MLFLOW_TRACKING_URI"):
         return os.environ["MLFLOW_TRACKING_URI"]
     LOCAL.mkdir(exist_ok=True)
     return f"sqlite:///{(LOCAL / 'mlflow.db').resolve()}"
 
 
 def patience_s() -> float:
-    """Return the seconds to wait for a server that is away, before training and after it."""
-    return float(os.environ.get("EEG_TRACKING_WAIT_SECONDS") or 300)
+    """Return the seconds to wait for a server that is away, before training and after it.
+
+    Raises:
+        InputError: ``EEG_TRACKING_WAIT_SECONDS`` is no number.
+    """
+    text = os.environ.get("EEG_TRACKING_WAIT_SECONDS") or "300"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"EEG_TRACKING_WAIT_SECONDS: must be a number of seconds (found {text!r})") from error
 
 
 def remote() -> bool:
@@ -35,14 +58,36 @@ def remote() -> bool:
     return uri().startswith(("http://", "https://"))
 
 
+def _absence() -> str:
+    """Return why the server gives no answer now, an empty string where it does; a local store always does.
+
+    Raises:
+        InputError: waiting cannot help: TLS fails, a file of certificates is missing, or the address is none.
+    """
+    if not remote():
+        return ""
+    try:
+        answer = http_request(get_default_host_creds(uri()), "/health", "GET", max_retries=0, timeout=5,
+                              raise_on_status=False)  # fmt: skip
+    except InvalidUrlException as error:
+        raise InputError(f"MLFLOW_TRACKING_URI: {uri()} is no address of a server") from error
+    except MlflowException as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, requests.exceptions.SSLError):
+            raise InputError(f"MLFLOW_TRACKING_URI: {uri()}: TLS fails; see {TLS_VARIABLES} ({cause})") from error
+        if isinstance(cause, requests.RequestException):
+            return str(cause)
+        # Variables that exclude each other, a file that is not there, or is no certificate.
+        raise InputError(f"MLFLOW_TRACKING_URI: {uri()}: see {TLS_VARIABLES} ({cause or error.message})") from error
+    # An answer that asks for credentials is one.
+    return f"status {answer.status_code}" if answer.status_code in AWAY else ""
+
+
 def answers() -> bool:
     """Whether the server answers now; a local store always does."""
-    if not remote():
-        return True
     try:
-        # A proxy without its server says 502 to 504; an answer that asks for credentials is one.
-        return requests.get(f"{uri().rstrip('/')}/health", timeout=5).status_code not in (502, 503, 504)
-    except requests.RequestException:
+        return not _absence()
+    except InputError:
         return False
 
 
@@ -50,14 +95,15 @@ def wait() -> None:
     """Wait for the server.
 
     Raises:
+        InputError: it cannot be reached as the variables have it: TLS, certificates or the address are wrong.
         UnavailableError: it did not answer within ``EEG_TRACKING_WAIT_SECONDS``.
     """
     deadline, announced = time.monotonic() + patience_s(), False
-    while not answers():
+    while reason := _absence():
         if time.monotonic() >= deadline:
             raise UnavailableError(
-                f"MLFLOW_TRACKING_URI: {uri()} did not answer within {patience_s():g} s; start the server, or unset "
-                "the variable to use the local store"
+                f"MLFLOW_TRACKING_URI: {uri()} did not answer within {patience_s():g} s ({reason}); start the server, "
+                "or unset the variable to use the local store"
             )
         if not announced:
             print(f"{uri()}: waiting up to {patience_s():g} s for MLflow", file=sys.stderr, flush=True)
@@ -65,22 +111,79 @@ def wait() -> None:
         time.sleep(min(1, patience_s()))
 
 
+@contextmanager
+def denials_explained() -> Iterator[None]:
+    """Turn the server's refusal of this user into an error of the user's.
+
+    Raises:
+        InputError: the server wants other credentials, or the user may not do what was asked.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in DENIED:
+            raise
+        raise InputError(
+            f"MLFLOW_TRACKING_URI: {uri()} refuses this user; see MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN ({error.message.splitlines()[0]})"
+        ) from error
+
+
+def connect() -> None:
+    """Wait for the server, and make it the one that MLflow talks to; see :func:`wait` for the errors."""
+    wait()
+    mlflow.set_tracking_uri(uri())
+
+
+def restoring(kind: str, option: str, identity: str) -> str:
+    """Return the command that brings back what was deleted, e.g. ``mlflow runs restore --run-id ...``.
+
+    Args:
+        kind: ``runs`` or ``experiments``.
+        option: the option that takes the id.
+        identity: the id.
+    """
+    store = "" if os.environ.get("MLFLOW_TRACKING_URI") else f"MLFLOW_TRACKING_URI={uri()} "
+    return f"`{store}mlflow {kind} restore --{option} {identity}`"
+
+
 def experiment(name: str) -> None:
     """Make an experiment the active one, created when missing.
 
     Raises:
+        InputError: it was deleted, or the server refuses this user; see :func:`wait` too.
         UnavailableError: see :func:`wait`.
     """
-    wait()
-    mlflow.set_tracking_uri(uri())
-    # Stages may start together, and one database must not be set up twice; a server looks to that itself.
-    if not uri().startswith("sqlite:///"):
-        mlflow.set_experiment(name)
-        return
-    # Artifacts lie beside the database, whatever folder the stage runs in: workspaces are removed some day.
-    folder = Path(uri().removeprefix("sqlite:///")).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "setup.lock"):
-        if mlflow.get_experiment_by_name(name) is None:
-            mlflow.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
-        mlflow.set_experiment(name)
+    connect()
+    with denials_explained():
+        # Stages may start together, and one database must not be set up twice; a server looks to that itself.
+        if not uri().startswith("sqlite:///"):
+            _refuse_deleted(name)
+            mlflow.set_experiment(name)
+            return
+        # Artifacts lie beside the database, whatever folder the stage runs in: workspaces are removed some day.
+        folder = Path(uri().removeprefix("sqlite:///")).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "setup.lock"):
+            if not _refuse_deleted(name):
+                mlflow.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
+            mlflow.set_experiment(name)
+
+
+def _refuse_deleted(name: str) -> bool:
+    """Refuse an experiment that was deleted; return whether there is one."""
+    existing = mlflow.get_experiment_by_name(name)
+    if existing and existing.lifecycle_stage == "deleted":
+        command = restoring("experiments", "experiment-id", existing.experiment_id)
+        raise InputError(f"MLflow: the experiment {name!r} was deleted; {command} brings it back")
+    return existing is not None
+
+
+def is_active(run_id: str) -> bool:
+    """Whether the server knows a run, and it was not deleted."""
+    try:
+        return mlflow.get_run(run_id).info.lifecycle_stage == "active"
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False

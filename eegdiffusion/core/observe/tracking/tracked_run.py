@@ -1,6 +1,7 @@
 """A stage's run in MLflow: opened, or taken up again after an interruption."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -32,18 +33,17 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
     return flattened
 
 
-def _resumable(reference: Path) -> str | None:
-    """Return the run that an interrupted process of the same fingerprint left, if the server knows it."""
+def _resumable(reference: Path, experiment: str) -> str | None:
+    """Return the run that an interrupted process of the same fingerprint left, if it is still one of the experiment."""
     if not reference.exists():
         return None
     run_id = json.loads(reference.read_text())["run_id"]
-    try:
-        mlflow.get_run(run_id)
-    except mlflow.MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    if not server.is_active(run_id):
+        print(f"MLflow: the run {run_id} was deleted; training goes on in a new one", file=sys.stderr, flush=True)
         return None
-    return run_id
+    home, active = mlflow.get_run(run_id).info.experiment_id, mlflow.get_experiment_by_name(experiment)
+    # An experiment may have been given another name in the meantime.
+    return run_id if active and active.experiment_id == home else None
 
 
 def _end(status: str) -> None:
@@ -70,20 +70,23 @@ def tracked(
         the logger of the run's metrics, for Lightning and for the stage; ``None`` in followers of a distributed run.
 
     Raises:
-        UnavailableError: the server is away too long; the same command started again goes on with the same run.
+        InputError: the experiment was deleted, the server refuses this user, or git this repository.
+        UnavailableError: the server is away too long; the same command started again goes on with the same run, or in
+            a new one where that was deleted.
     """
     if not stage.is_rank_zero:
         yield None
         return
+    origin = lineage.tags(stage.name)  # first, as git may have something to say
     server.experiment(stage.name)
     reference = stage.work / server.REFERENCE
-    resumed = _resumable(reference)
+    resumed = _resumable(reference, stage.name)
     label = "-".join(str(value) for value in stage.item.values()) or stage.name
     run = mlflow.start_run(run_id=resumed, run_name=None if resumed else label, log_system_metrics=False)
     status = "FAILED"
     try:
         reference.write_text(json.dumps({"run_id": run.info.run_id}))
-        mlflow.set_tags(lineage.tags(stage.name) | {"corpus": corpus, "resumed": str(resumed is not None)})
+        mlflow.set_tags(origin | {"corpus": corpus, "resumed": str(resumed is not None)})
         if not resumed:
             parameters = dict(stage.item)
             for section in settings:
