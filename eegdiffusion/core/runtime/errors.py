@@ -9,6 +9,9 @@ EXIT_BAD_INPUT = 65
 EXIT_UNAVAILABLE = 75
 """Exit status (EX_TEMPFAIL) of a command that a service kept waiting for too long: a later try goes on."""
 
+EXIT_INTERRUPTED = 130
+"""Exit status of a command that was interrupted, as by Ctrl-C: the same command goes on where it stopped."""
+
 EXIT_NOTHING_TO_DO = 99
 """Exit status of a command that has nothing to do: Airflow skips its task, and what waits for its event stays."""
 

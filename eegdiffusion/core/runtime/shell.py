@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE, InputError, UnavailableError
+from eegdiffusion.core.runtime.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_UNAVAILABLE,
+    InputError,
+    UnavailableError,
+)
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
@@ -64,7 +70,9 @@ def hide_advice_to_developers() -> None:
 
 @contextmanager
 def errors_as_exit_status(name: str) -> Iterator[None]:
-    """End the process with a message and no traceback: on bad input with status 65, on an absent service with 75.
+    """End the process with a message and no traceback.
+
+    The status is 65 on bad input, 75 when a service is away, 130 on an interruption (Ctrl-C).
 
     Args:
         name: the command, which begins the message.
@@ -77,6 +85,9 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
     except UnavailableError as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
+    except KeyboardInterrupt as interruption:
+        print(f"{name}: interrupted", file=sys.stderr)
+        raise SystemExit(EXIT_INTERRUPTED) from interruption
 
 
 def run(name: str, main: Callable[[], int | None]) -> None:

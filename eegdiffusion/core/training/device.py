@@ -1,11 +1,37 @@
-"""The device on which a single process evaluates."""
+"""The device on which a process computes, and whether this machine has what the settings ask for."""
 
 import torch
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import Accelerator
 
 
+def require_devices(accelerator: Accelerator, devices: int = 1) -> None:
+    """Check that this machine has the GPUs that the settings ask for.
+
+    Args:
+        accelerator: ``hardware.accelerator``; only ``gpu`` asks for any.
+        devices: ``hardware.devices``, GPUs on each machine.
+
+    Raises:
+        InputError: there are fewer, or none.
+    """
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if accelerator != "gpu" or devices <= available:
+        return
+    if not available:
+        raise InputError(
+            "params.yaml: hardware.accelerator: is gpu, and PyTorch finds no GPU here; set it to cpu or auto, or give "
+            "the task a GPU (EEG_GPUS where it runs in a container of Airflow's)"
+        )
+    raise InputError(f"params.yaml: hardware.devices: must be at most the {available} GPUs here (found {devices})")
+
+
 def device_of(accelerator: Accelerator) -> torch.device:
-    """Return the GPU where the settings ask for one, or allow one and there is one."""
-    on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
-    return torch.device("cuda" if on_gpu else "cpu")
+    """Return the GPU where the settings ask for one, or allow one and there is one.
+
+    Raises:
+        InputError: the settings ask for a GPU, and there is none.
+    """
+    require_devices(accelerator)
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")

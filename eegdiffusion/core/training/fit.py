@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +16,7 @@ from lightning.pytorch.loggers import Logger
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, loader
 from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
+from eegdiffusion.core.training.device import require_devices
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.settings import Hardware
@@ -58,6 +61,17 @@ class Fitted:
     resumed: bool
 
 
+@contextmanager
+def _interruptions_raised(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let an interruption (Ctrl-C) be one for callers too; Lightning makes it an exit with status 1."""
+    try:
+        yield
+    except SystemExit as ended:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from ended
+        raise
+
+
 def fit(
     module: EMALightningModule,
     train: BatchedDataset,
@@ -87,7 +101,12 @@ def fit(
 
     Returns:
         the learning curves, and the round whose weights were kept.
+
+    Raises:
+        InputError: the settings ask for GPUs that are not here, or for batches that do not fit the data.
+        KeyboardInterrupt: the fit was interrupted; the next one goes on at the last checkpoint.
     """
+    require_devices(hardware.accelerator, hardware.devices)
     optimisation = module.optimisation
     rounds = optimisation.validations_per_epoch
     lightning.seed_everything(module.seed, verbose=False)
@@ -137,13 +156,16 @@ def fit(
     )
     # A checkpoint does not say that training had stopped early, and one more round would follow it.
     if not ended.exists():
-        trainer.fit(
-            module,
-            loader(train, order, hardware.loader_workers, pin),
-            # Every device sees the whole validation split, so that its metrics need no joining.
-            loader(validation, BatchesInOrder(len(validation), optimisation.batch_size), hardware.loader_workers, pin),
-            ckpt_path=last if resumed else None,
-        )
+        with _interruptions_raised(trainer):
+            trainer.fit(
+                module,
+                loader(train, order, hardware.loader_workers, pin),
+                # Every device sees the whole validation split, so that its metrics need no joining.
+                loader(
+                    validation, BatchesInOrder(len(validation), optimisation.batch_size), hardware.loader_workers, pin
+                ),
+                ckpt_path=last if resumed else None,
+            )
         if trainer.is_global_zero:
             ended.write_text(json.dumps(curves.rows))
     best = SafetensorsCheckpointIO().load_checkpoint(work / "best.safetensors")
