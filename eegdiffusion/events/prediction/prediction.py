@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas
 
+from eegdiffusion.core.runtime.files import written_whole
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
@@ -79,6 +80,7 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
 
     Raises:
         InputError: the recording cannot be used; nothing is written.
+        UnavailableError: the files cannot be written; none of them is left half.
     """
     preprocessing, begin = classifier.preprocessing, time.monotonic()
     signals = classify_windows.derived(recording, preprocessing)
@@ -93,16 +95,14 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     table = events.merge_windows(
         probabilities, preprocessing.classes, BACKGROUND, classify_windows.STEP_S, offset_s, classifier.threshold
     )
-    outputs["csv"].parent.mkdir(parents=True, exist_ok=True)
     channels = derivations(preprocessing.montage_sign)
     signals *= UNIT_UV
-    annotated_edf.write_annotated_edf(outputs["edf"], signals, channels, rate_hz, table, recording.start)
     count = int((table["label"] != events.UNUSABLE).sum())
     title = f"{recording.path.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
     figure = draw_prediction(signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title)
-    figure.savefig(outputs["png"], dpi=110)
-    partial = outputs["csv"].with_suffix(".partial")
-    table.to_csv(partial, index=False, float_format="%.6g")
-    partial.replace(outputs["csv"])
+    with written_whole(outputs["edf"], outputs["png"], outputs["csv"]) as (edf, png, csv):
+        annotated_edf.write_annotated_edf(edf, signals, channels, rate_hz, table, recording.start)
+        figure.savefig(png, dpi=110)
+        table.to_csv(csv, index=False, float_format="%.6g")
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * classify_windows.STEP_S
     return PredictedEvents(table, recording.signals.shape[1] / recording.rate_hz, unusable_s, taken)

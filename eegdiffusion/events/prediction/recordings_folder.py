@@ -7,6 +7,7 @@ import pandas
 from tqdm import tqdm
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.files import written_whole
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
 from eegdiffusion.events.prediction.recording import ending_of, read_recording
@@ -90,6 +91,5 @@ def _write(path: Path, rows: dict[str, dict], classes: list[str]) -> None:
     counted = table["status"] == "done"
     table.loc[counted, classes] = table.loc[counted, classes].fillna(0)
     table = table.astype({name: "Int64" for name in classes})
-    partial = path.with_suffix(".partial")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
+    with written_whole(path) as (part,):
+        table.to_csv(part, index=False)
