@@ -15,6 +15,18 @@ IMAGES = "things"
 SURROGATES = "data/raw/surrogate-"
 """How the roots of the demo's corpora begin."""
 
+PARTITIONS = ("train", "eval")
+"""Folders of TUEV's ``edf``."""
+
+EVENTS_MATRIX = {
+    "backbones": ("base", "linear", "nolaw"),
+    "labels": ("recorded", "shuffled"),
+    "baselines": ("sparcnet", "contrawr"),
+}
+"""Items of the branch of events; all are empty where there is no corpus for it."""
+
+EVENTS_LATENTS = {"base": {"backbone": "base", "corpus": EVENTS}}
+
 BY_CORPUS = ("eeg_encoders", "image_generation")
 """Sections whose entries name a corpus of images."""
 
@@ -23,8 +35,10 @@ def layout_of(root: Path) -> str:
     """Tell the layout of a THINGS corpus by its files.
 
     Raises:
-        InputError: it has those of none.
+        InputError: there is no such folder, or it has those of none.
     """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; --things (THINGS_ROOT) must be a corpus of THINGS")
     layouts = {"things_eeg2_raw": things_eeg2.RAW, "things_eeg2_preprocessed": things_eeg2.PREPROCESSED}
     for layout, pattern in layouts.items():
         if things_eeg2.find_partition_files(root, pattern)[0]:
@@ -35,19 +49,49 @@ def layout_of(root: Path) -> str:
     raise InputError(f"{root}: holds neither THINGS-EEG2's raw_eeg_*.npy or preprocessed_eeg_*.npy nor a BIDS corpus")
 
 
+def check_tuev(root: Path) -> None:
+    """Check that a folder is TUEV's ``edf``.
+
+    Raises:
+        InputError: there is no such folder, or it holds no ``train`` and ``eval``.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; --tuev (TUEV_ROOT) must be TUEV's edf/ folder")
+    if missing := [name for name in PARTITIONS if not (root / name).is_dir()]:
+        inner = f"; is it {root / 'edf'}?" if all((root / "edf" / name).is_dir() for name in PARTITIONS) else ""
+        raise InputError(
+            f"{root}: --tuev (TUEV_ROOT) must hold train/ and eval/ (missing: {', '.join(missing)}){inner}"
+        )
+
+
+def _is_surrogate(corpus: dict) -> bool:
+    return str(corpus["root"]).startswith(SURROGATES)
+
+
 def give(document: dict, tuev: Path | None, things: Path | None) -> None:
     """Change a parsed ``params.yaml``: what is given takes the demo's place.
 
-    Without ``things`` the demo's corpora of images are taken out, and what is trained on them: a surrogate does not
-    stand beside real data unasked.
+    What is not given is taken out where it is the demo's, and what is trained on it: a surrogate does not stand beside
+    real data unasked. A branch of events that was taken out so comes back with ``tuev``.
 
     Args:
         document: the parsed file, which is changed in place.
         tuev: TUEV's ``edf`` folder.
         things: a THINGS corpus.
+
+    Raises:
+        InputError: neither is given, a folder does not exist, or it is not of such a corpus.
     """
+    if tuev is None and things is None:
+        raise InputError("--tuev, --things: give one of them, or both")
     if tuev is not None:
+        check_tuev(tuev)
         document["event_corpora"][EVENTS] = {"root": str(tuev), "layout": "tuev"}
+        if not document["matrix"]["labels"]:
+            document["matrix"] |= {name: list(values) for name, values in EVENTS_MATRIX.items()}
+            document["latents"] = dict(EVENTS_LATENTS)
+    else:
+        _take_out_events(document)
     corpora = document["image_corpora"]
     if things is not None:
         corpora[IMAGES] = {"root": str(things), "layout": layout_of(things), "epochs": "nice"}
@@ -55,9 +99,19 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
             if config["corpus"] == IMAGES:
                 config["pictures"] = str(things)
         return
-    for name in [name for name, corpus in corpora.items() if corpus["root"].startswith(SURROGATES)]:
+    for name in [name for name, corpus in corpora.items() if _is_surrogate(corpus)]:
         del corpora[name]
     for section in BY_CORPUS:
         rows = document.get(section, {})
         for name in [name for name, row in rows.items() if row["corpus"] not in corpora]:
             del rows[name]
+
+
+def _take_out_events(document: dict) -> None:
+    """Take out the demo's corpora of events, and the whole branch where it is trained on one of them."""
+    corpora = document["event_corpora"]
+    for name in [name for name, corpus in corpora.items() if _is_surrogate(corpus)]:
+        del corpora[name]
+    if document["finetune_lft"]["corpus"] not in corpora:
+        document["matrix"] |= {name: [] for name in EVENTS_MATRIX}
+        document["latents"], document["ablations"] = {}, {}

@@ -1,6 +1,5 @@
 """Change ``params.yaml``, comments kept: ``eeg params``."""
 
-import re
 from pathlib import Path
 
 import click
@@ -49,8 +48,13 @@ def _parsed(text: str) -> object:
     """Return the value of an assignment, by YAML 1.2's rule for numbers: ``1e-3`` is one."""
     import yaml
 
-    value = yaml.safe_load(text)
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
+    from eegdiffusion.core.runtime.settings import FLOAT_1_2
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{text!r}: is no value in YAML: {' '.join(str(error).split())}") from error
+    if isinstance(value, str) and FLOAT_1_2.fullmatch(value):
         return float(value)
     return value
 

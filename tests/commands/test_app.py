@@ -155,6 +155,9 @@ def test_the_nearest_folder_upward_with_a_graph_is_acted_on(clone):
 
 
 def test_paths_are_relative_to_where_the_user_stands(clone):
+    for folder in (clone, clone / "deep"):
+        for part in ("train", "eval"):
+            (folder / "edf" / part).mkdir(parents=True)
     assert eeg("params", "corpora", "--tuev", "edf", cwd=clone / "deep").returncode == 0
     assert f"root: {clone}/deep/edf" in (clone / "params.yaml").read_text()
     assert eeg("params", "corpora", "--tuev", "edf", cwd=clone).returncode == 0

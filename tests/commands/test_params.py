@@ -15,6 +15,7 @@ from eegdiffusion.core.runtime.settings import PARAMS, load, read
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
 from eegdiffusion.operations.configuration.sections import resolved, section_names, section_type
+from tests.e2e.workspace import ROOT
 
 DEFAULT_IN_PAPER = {
     "event_corpora": "corpora are the user's",
@@ -273,6 +274,17 @@ def test_a_file_with_anchors_is_refused_where_an_edit_would_change_two_places(pa
         (["hardware.nodes=2", "latents.new={backbone: base}"], "params.yaml: latents.new.corpus"),
         (["train_baselines.optimisation.betas=[0.9, 1.5]"], "train_baselines.optimisation.betas.1"),
         (["hardware"], "section.field=value"),
+        (['hardware.devices="2"'], "params.yaml: hardware.devices: must be a number (found the text '2')"),
+        (["hardware.devices=true"], "params.yaml: hardware.devices: must be a number (found True)"),
+        (["hardware.devices=2.5"], "hardware.devices"),
+        (["matrix.seeds=['0', 1]"], "params.yaml: matrix.seeds.0: must be a number (found the text '0')"),
+        (["backbones.base.mu_law=1"], "params.yaml: backbones.base.mu_law: must be true or false (found 1)"),
+        (["backbones.base.mu_law='yes'"], "params.yaml: backbones.base.mu_law: must be true or false (found 'yes')"),
+        (["finetune_lft.optimisation.learning_rate='0.1'"], "learning_rate: must be a number (found the text '0.1')"),
+        (["finetune_lft.corpus=5"], "params.yaml: finetune_lft.corpus: Input should be a valid string"),
+        (["matrix.backbones=base"], "params.yaml: matrix.backbones: Input should be a valid list"),
+        (["finetune_lft=3"], "params.yaml: finetune_lft"),
+        (["latents.base={backbone"], "is no value in YAML"),
     ],
 )
 def test_what_is_not_there_is_refused_and_nothing_changes(params, words, rule):
@@ -287,25 +299,75 @@ def _corpora(params) -> dict:
     return {name: document[name] for name in ("image_corpora", "eeg_encoders", "image_generation", "event_corpora")}
 
 
-def test_the_demos_images_do_not_stand_beside_a_real_tuev(params):
+@pytest.fixture
+def edf(tmp_path):
+    """A folder that looks like TUEV's."""
+    for part in ("train", "eval"):
+        (tmp_path / "tuev" / "edf" / part).mkdir(parents=True)
+    return str(tmp_path / "tuev" / "edf")
+
+
+def test_the_demos_images_do_not_stand_beside_a_real_tuev(params, edf):
     assert _corpora(params)["eeg_encoders"]
-    main(["corpora", "--tuev", "/data/edf"])
+    main(["corpora", "--tuev", edf])
     found = _corpora(params)
-    assert found["event_corpora"] == {"tuev": {"root": "/data/edf", "layout": "tuev"}}
+    assert found["event_corpora"] == {"tuev": {"root": edf, "layout": "tuev"}}
     assert all(found[name] == {} for name in ("image_corpora", "eeg_encoders", "image_generation"))
 
 
-def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--tuev", "nowhere/edf"], "nowhere/edf: no such folder; --tuev (TUEV_ROOT)"),
+        (["--things", "nowhere"], "nowhere: no such folder; --things (THINGS_ROOT)"),
+        (["--tuev", "{edf}", "--things", "nowhere"], "nowhere: no such folder; --things"),
+        (["--tuev", "{edf}/.."], "must hold train/ and eval/ (missing: train, eval); is it"),
+        (["--tuev", "{edf}/train"], "must hold train/ and eval/ (missing: train, eval)"),
+        (["--things", "{edf}"], "holds neither THINGS-EEG2's"),
+        ([], "--tuev, --things: give one of them, or both"),
+    ],
+)
+def test_a_corpus_that_is_not_there_changes_nothing(params, edf, words, rule):
+    before = params.read_text()
+    with pytest.raises(InputError, match=re.escape(rule)):
+        main(["corpora", *(word.format(edf=edf) for word in words)])
+    assert params.read_text() == before
+
+
+def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_branch_back(params, edf, tmp_path):
+    from dvc.repo import Repo
+
+    before = yaml.safe_load(params.read_text())
+    (tmp_path / "things/sub-01/ses-01").mkdir(parents=True)
+    (tmp_path / "things/sub-01/ses-01/raw_eeg_training.npy").touch()
+    main(["corpora", "--things", str(tmp_path / "things")])
+    alone = yaml.safe_load(params.read_text())
+    assert alone["event_corpora"] == alone["latents"] == {}
+    assert alone["matrix"] == {"backbones": [], "labels": [], "baselines": [], "seeds": [0, 1]}
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        stages = {stage.addressing.partition("@")[0] for stage in repo.index.stages}
+    assert stages >= {"ingest_images", "train_eeg_encoder", "report"}
+    assert not stages & {"ingest_events", "pretrain_ssmdp", "cache_latents", "finetune_lft", "train_baselines"}
+    main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
+    after = yaml.safe_load(params.read_text())
+    assert after["matrix"] == before["matrix"]
+    assert after["latents"] == before["latents"]
+    assert after["event_corpora"] == {"tuev": {"root": edf, "layout": "tuev"}}
+
+
+def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, edf, tmp_path):
     before = _corpora(params)
     folder = tmp_path / "things/sub-01/ses-01"
     folder.mkdir(parents=True)
     (folder / "raw_eeg_training.npy").touch()
-    main(["corpora", "--things", str(tmp_path / "things")])
+    main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
+    before["event_corpora"]["tuev"]["root"] = edf
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}
     study = before["image_generation"]["things"] | {"pictures": str(tmp_path / "things")}
     assert found == before | {"image_corpora": {"things": wanted}, "image_generation": {"things": study}}
-    main(["corpora", "--tuev", "/data/edf"])
+    main(["corpora", "--tuev", edf])
     assert _corpora(params)["image_corpora"] == {"things": wanted}, "it is no surrogate and stays"
     (folder / "raw_eeg_training.npy").unlink()
     with pytest.raises(InputError, match="holds neither THINGS-EEG2's"):

@@ -1,6 +1,7 @@
 """Typed settings, read from ``params.yaml`` once, at the edge of a stage."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, dataclass_transform, get_args
 
@@ -12,6 +13,9 @@ from pydantic_core import ErrorDetails
 from eegdiffusion.core.runtime.errors import InputError, nearest
 
 PARAMS = Path("params.yaml")
+
+FLOAT_1_2 = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+"""Numbers of YAML 1.2 that the reader of YAML 1.1 takes for text, e.g. ``1e-3``."""
 
 RUN_SECTION = "hardware"
 """Section of ``params.yaml`` that says how a run goes: where, on how many devices, with how many workers.
@@ -89,12 +93,33 @@ def validate[T](values, cls: type[T], where: str) -> T:
         where: file and section, which begin each line of the error.
 
     Raises:
-        InputError: a field is missing, unknown (the most similar one is named) or breaks its rule.
+        InputError: a field is missing, unknown (the most similar one is named), of another type, or breaks its rule.
     """
+    adapter = pydantic.TypeAdapter(cls)
     try:
-        return pydantic.TypeAdapter(cls).validate_python(values)
+        validated = adapter.validate_python(values)
     except pydantic.ValidationError as error:
         raise InputError("\n".join(_message(problem, cls, where) for problem in error.errors())) from error
+    if converted := list(_conversions(values, adapter.dump_python(validated), where)):
+        raise InputError("\n".join(converted))
+    return validated
+
+
+def _conversions(given: object, taken: object, where: str) -> Iterator[str]:
+    """Yield a line for each value that Pydantic took as one of another type: ``"2"`` or ``true`` for a number.
+
+    Numbers in text as YAML 1.1 leaves them (``1e-3``) are numbers, as DVC takes them too.
+    """
+    if isinstance(given, dict) and isinstance(taken, dict):
+        for name in given.keys() & taken.keys():
+            yield from _conversions(given[name], taken[name], f"{where}.{name}")
+    elif isinstance(given, list | tuple) and isinstance(taken, list | tuple):
+        for k, pair in enumerate(zip(given, taken, strict=False)):
+            yield from _conversions(*pair, f"{where}.{k}")
+    elif isinstance(given, bool) != isinstance(taken, bool):
+        yield f"{where}: must be {'true or false' if isinstance(taken, bool) else 'a number'} (found {given!r})"
+    elif isinstance(given, str) and isinstance(taken, int | float) and not FLOAT_1_2.fullmatch(given):
+        yield f"{where}: must be a number (found the text {given!r})"
 
 
 def _message(problem: ErrorDetails, cls: type, where: str) -> str:

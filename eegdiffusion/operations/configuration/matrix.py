@@ -13,8 +13,9 @@ class Matrix:
 
     backbones: list[str]
     """Entries of the section ``backbones`` that are pretrained, each one run of ``pretrain_ssmdp``."""
-    labels: Annotated[list[Literal["recorded", "shuffled"]], MinLen(1)]
-    """Labels that classifiers of EEG events are trained on; ``shuffled`` is a control that must score at chance."""
+    labels: list[Literal["recorded", "shuffled"]]
+    """Labels that classifiers of EEG events are trained on; ``shuffled`` is a control that must score at chance.
+    Without any, no classifier is trained, and the report leaves EEG events out."""
     seeds: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
     """Seeds of the trainings, at least one; tables show mean and standard deviation over them."""
     baselines: list[Literal["sparcnet", "contrawr"]]

@@ -87,7 +87,7 @@ class RegisteredModelConfig:
     card: CardText
     """What its model card says in words."""
     needs: str | None = None
-    """Entry of ``params.yaml`` without which the model is not trained, and not registered."""
+    """Entry of ``params.yaml``, or of a list in it, without which the model is not trained, and not registered."""
 
 
 @settings
@@ -139,7 +139,7 @@ def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     def is_configured(section_name: str | None) -> bool:
         value: Any = document
         for part in section_name.split(".") if section_name else ():
-            value = (value or {}).get(part)
+            value = (part if part in value else None) if isinstance(value, list) else (value or {}).get(part)
         return value is not None
 
     return {name: config for name, config in read_registry(path).items() if is_configured(config.needs)}
