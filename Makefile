@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
 # Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help env demo demo-eeg demo-things demo-pictures repro static check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
+.PHONY: help env git-repository demo demo-eeg demo-things demo-pictures repro static check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,8 +45,13 @@ env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with
 	  echo "Installing the command eeg, $@" >&2; \
 	  $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . && touch $@; fi
 
+# Before anything that takes long: DVC needs git, and git may have something against this folder.
+git-repository:
+	@git rev-parse --git-dir >/dev/null || { \
+	  echo "make: $(CURDIR) must be a git repository that git accepts, see above; an archive that was downloaded is none" >&2; exit 1; }
+
 # The last stages have the machine for themselves.
-demo: env ## demo EEG, the whole pipeline, registered and gated models, report
+demo: env git-repository ## demo EEG, the whole pipeline, registered and gated models, report
 	@$(MAKE) --no-print-directory --output-sync --jobs 2 demo-eeg demo-things demo-pictures
 	$(EEG) repro --jobs 2 --alone reconstruct report
 	$(EEG) register
@@ -61,7 +66,7 @@ demo-things:
 demo-pictures:
 	$(EEG) surrogate things --stimuli collection --concepts 40 --test-concepts 20
 
-repro: env ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
+repro: env git-repository ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \
 	  $(EEG) params corpora $${TUEV_ROOT:+--tuev "$$TUEV_ROOT"} $${THINGS_ROOT:+--things "$$THINGS_ROOT"}; fi
 	$(EEG) repro $(if $(JOBS),--jobs $(JOBS))
@@ -112,7 +117,7 @@ up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in conta
 	docker/up.sh
 
 down: ## stop them; data stay in their volumes
-	$${COMPOSE:-docker compose} --file docker/compose.yaml down
+	docker/down.sh
 
 mlflow: env ## open the local MLflow server
 	$(EEG) mlflow

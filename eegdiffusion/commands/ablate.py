@@ -1,12 +1,9 @@
 """Run families of ablations: ``eeg ablate fusion rate``."""
 
-import subprocess
-
 import click
 
 from eegdiffusion.commands.ablation_families import FAMILIES, entries
 from eegdiffusion.commands.command_line import Choice, Command
-from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 
 def change(document: dict, families: list[str], remove: bool) -> None:
@@ -37,4 +34,9 @@ def command(families: tuple[str, ...], remove: bool, no_run: bool) -> int:
 
     with edit() as document:
         change(document, list(FAMILIES) if "all" in families else list(families), remove)
-    return 0 if no_run else subprocess.call(dvc_words("repro"))
+    if no_run:
+        return 0
+    from eegdiffusion.commands import dvc_repro
+
+    with dvc_repro.alone() as lock:
+        return dvc_repro.repro(lock)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from eegdiffusion.core.runtime.shell import errors_as_exit_status
+
 COMMANDS = {
     "predict": ("predict", "Find the EEG events of recordings with a registered model."),
     "evaluate": ("evaluate", "Score a registered classifier on the test split of a window store."),
@@ -46,6 +48,11 @@ class LazyGroup(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context):
+        """Run a command; one that is interrupted while it is imported ends like one that is interrupted later."""
+        with errors_as_exit_status("eeg"):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""

@@ -1,20 +1,21 @@
 """Run the stages that are out of date: ``eeg repro``."""
 
-import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import click
 
 from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.commands.command_line import Command, SeveralOption
-from eegdiffusion.operations.orchestration.dvc_command import dvc_words
+from eegdiffusion.core.runtime.errors import InputError, nearest
 
 
 def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tuple[str, ...], jobs: int) -> int:
     """Run stages ``jobs`` at a time, then those that want nothing beside them; return the exit status."""
     from eegdiffusion.commands import side_by_side
+    from eegdiffusion.core.runtime.processes import ending_children
 
     upstream = side_by_side.read_graph(Path())
     names = side_by_side.chosen(upstream, without, targets)
@@ -23,8 +24,9 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tup
     print(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}", flush=True)
     ended = 0
     try:
-        for part, at_once in ((beside, jobs), (last, 1)):
-            for name, seconds in side_by_side.run(upstream, part, at_once):
+        with ending_children():
+            parts = (side_by_side.run(upstream, part, k) for part, k in ((beside, jobs), (last, 1)))
+            for name, seconds in chain.from_iterable(parts):
                 ended += seconds is not None
                 event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
                 print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
@@ -43,12 +45,49 @@ def _require_stages(names: tuple[str, ...]) -> None:
     """
     import yaml
 
-    from eegdiffusion.core.runtime.errors import InputError, nearest
-
     known = yaml.safe_load(Path(GRAPH).read_text())["stages"]
     for name in names:
         if (stage := name.partition("@")[0]) not in known:
             raise InputError(f"{GRAPH}: there is no stage {stage}{nearest(stage, known)}")
+
+
+def _without_sources() -> tuple[str, ...]:
+    """Return the stages that cannot run for want of a corpus, and name them.
+
+    Raises:
+        InputError: no stage can run.
+    """
+    if all(root.exists() for root in _corpora()):
+        return ()
+    from eegdiffusion.commands import side_by_side
+
+    missing = side_by_side.missing_sources(Path())
+    upstream = side_by_side.read_graph(Path())
+    runnable = side_by_side.chosen(upstream, list(missing))
+    paths = ", ".join(sorted(set(missing.values())))
+    if missing and not runnable:
+        raise InputError(
+            f"{paths}: no such folder, and every stage needs it; `make demo` makes the demo's corpora, "
+            "`eeg params corpora` puts your own into params.yaml"
+        )
+    if missing:
+        print(
+            f"{paths}: no such folder: {len(upstream) - len(runnable)} of {len(upstream)} stages are left out, "
+            f"{', '.join(missing)} and all that follows",
+            file=sys.stderr,
+            flush=True,
+        )
+    return tuple(missing)
+
+
+def _corpora() -> list[Path]:
+    """Return the folders of corpora that params.yaml names."""
+    from eegdiffusion.core.runtime.settings import load
+
+    document = load()
+    corpora = [*(document.get("event_corpora") or {}).values(), *(document.get("image_corpora") or {}).values()]
+    pictures = [config.get("pictures") for config in (document.get("image_generation") or {}).values()]
+    return [Path(path) for path in [*(corpus["root"] for corpus in corpora), *pictures] if path]
 
 
 @click.command("repro", cls=Command)
@@ -59,9 +98,16 @@ def _require_stages(names: tuple[str, ...]) -> None:
 def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone: tuple[str, ...]) -> int:
     """Run what is out of date of STAGES and of all that they wait for (default: the whole graph).
 
-    It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores.
+    It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores. Of the
+    whole graph, stages whose corpus is not there are left out, with all that follows them, and named.
     """
+    from eegdiffusion.commands import dvc_repro, side_by_side
+
     _require_stages((*stages, *without, *alone))
-    if jobs > 1 or without or alone:
-        return _side_by_side(stages, without, alone, jobs)
-    return subprocess.call(dvc_words("repro", *stages))
+    with dvc_repro.alone() as lock:
+        left_out = () if stages else _without_sources()
+        if jobs > 1 or without or alone:
+            return _side_by_side(stages, (*without, *left_out), alone, jobs)
+        if left_out:
+            stages = tuple(side_by_side.chosen(side_by_side.read_graph(Path()), left_out))
+        return dvc_repro.repro(lock, *stages)

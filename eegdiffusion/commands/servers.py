@@ -1,19 +1,22 @@
 """Servers on this machine: ``eeg mlflow``, ``eeg airflow`` and ``eeg serve``."""
 
 import os
-import subprocess
 import sys
 
 import click
 
 from eegdiffusion.commands.command_line import Command
 from eegdiffusion.commands.registered_models import address, require_registry
+from eegdiffusion.core.runtime.ports import LAST, require_free
+from eegdiffusion.core.runtime.processes import foreground
 
 LOOPBACK = "127.0.0.1"
 
+PORT = click.IntRange(1, LAST)
+
 
 @click.command("mlflow", cls=Command)
-@click.option("--port", type=int, default=5000, show_default=True, envvar="MLFLOW_PORT", show_envvar=True)
+@click.option("--port", type=PORT, default=5000, show_default=True, envvar="MLFLOW_PORT", show_envvar=True)
 def mlflow(port: int) -> int:
     """Open the MLflow server of the local store until interrupted."""
     from eegdiffusion.core.observe.tracking.server import uri
@@ -21,9 +24,12 @@ def mlflow(port: int) -> int:
     if not uri().startswith("sqlite:///"):
         print(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
         return 0
+    require_free(port, LOOPBACK, "--port or MLFLOW_PORT")
     print(f"MLflow: http://{LOOPBACK}:{port} (Ctrl-C ends it)", flush=True)
     words = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    return subprocess.call([*words, "--backend-store-uri", uri()])
+    # No jobs of generative AI's evaluation, for which the server would start a dozen processes.
+    variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
+    return foreground([*words, "--backend-store-uri", uri()], env=variables)
 
 
 @click.command("airflow", cls=Command, context_settings={"allow_interspersed_args": False})
@@ -40,10 +46,10 @@ def airflow(words: tuple[str, ...]) -> None:
 
 @click.command("serve", cls=Command, clone=False)
 @click.argument("model")
-@click.option("--port", type=int, default=5001, show_default=True)
+@click.option("--port", type=PORT, default=5001, show_default=True)
 @click.option("--host", default=LOOPBACK, show_default=True, help="0.0.0.0 lets other machines ask; there is no login.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
-def serve(model: str, port: int, host: str, workers: int) -> None:
+def serve(model: str, port: int, host: str, workers: int) -> int:
     """Serve MODEL over HTTP until interrupted: lft (its champion), lft/3, lft@ALIAS, or MLflow's address of a model.
 
     POST /invocations {"inputs": [...]} answers {"predictions": [...]}. The environment is this one. Works without a
@@ -51,6 +57,7 @@ def serve(model: str, port: int, host: str, workers: int) -> None:
     """
     uri = address(model)
     require_registry(uri)
+    require_free(port, host, "--port")
 
     from eegdiffusion.core.observe.tracking import server
     from eegdiffusion.operations.registry.model_address import require_model
@@ -59,4 +66,4 @@ def serve(model: str, port: int, host: str, workers: int) -> None:
     print(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)", flush=True)
     words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
     words += ["--host", host, "--port", str(port), "--workers", str(workers)]
-    os.execve(sys.executable, words, os.environ | {"MLFLOW_TRACKING_URI": server.uri()})
+    return foreground(words, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri()})

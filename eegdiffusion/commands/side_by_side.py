@@ -13,7 +13,9 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from eegdiffusion.core.runtime.allotment import CORES_OF_TASK, THREADS
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.processes import ending_children
 from eegdiffusion.core.runtime.threads import threads_of_each
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
@@ -45,6 +47,36 @@ def read_graph(root: Path) -> Upstream:
                 for stage in repository.index.stages
                 if stage.cmd
             }
+    except DvcException as error:
+        raise InputError(f"{root}/dvc.yaml: {error}") from error
+
+
+def missing_sources(root: Path) -> dict[str, str]:
+    """Return the stages whose data no stage makes and that are not there, each with the path of one.
+
+    Args:
+        root: the repository.
+
+    Raises:
+        InputError: DVC refuses its graph.
+    """
+    from dvc.dependency.param import ParamsDependency
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repository:
+            stages = [stage for stage in repository.index.stages if stage.cmd]
+            outputs = [Path(out.fs_path) for stage in repository.index.stages for out in stage.outs]
+            missing = {}
+            for stage in stages:
+                for dep in stage.deps:
+                    path = Path(dep.fs_path)
+                    if isinstance(dep, ParamsDependency) or path.exists():
+                        continue
+                    if not any(path.is_relative_to(out) or out.is_relative_to(path) for out in outputs):
+                        missing[stage.addressing] = str(dep)
+            return missing
     except DvcException as error:
         raise InputError(f"{root}/dvc.yaml: {error}") from error
 
@@ -111,12 +143,13 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
     """
     sorter = TopologicalSorter({name: upstream[name] & set(names) for name in names})
     sorter.prepare()
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads_of_each(jobs))}
+    share = str(threads_of_each(jobs))
+    environment = os.environ | {THREADS: share, CORES_OF_TASK: share}
     ready: list[str] = []
     running: dict[Future, tuple[str, float]] = {}
     failed = None
     LOGS.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool, ending_children():
         while running or (sorter.is_active() and not failed):
             ready = sorted([*ready, *sorter.get_ready()], key=names.index)
             while ready and len(running) < jobs and not failed:

@@ -4,7 +4,6 @@ One server for all of it, as it takes half a minute to start. Tokens of tasks li
 """
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psutil
 import pytest
 
+from eegdiffusion.core.runtime.allotment import allotted_cores
 from tests.browser import needs_chromium, open_page
 from tests.dags.airflow_home import ROOT, stub
 from tests.dags.listener import listen
@@ -203,10 +203,17 @@ def test_a_run_that_waited_succeeds_too_and_each_was_told_of_once_as_slow(server
 def test_pools_have_the_size_of_the_machine(server):
     token = server.call("/auth/token", {"username": "admin", "password": server.password})["access_token"]
     found = {pool["name"]: pool["slots"] for pool in server.call("/api/v2/pools", token=token)["pools"]}
-    assert found["cpu"] == len(os.sched_getaffinity(0))
+    assert found["cpu"] == allotted_cores()
     assert found["gpu"] == 1
     (prepare,) = [t for t in server.api("dagRuns/second/taskInstances")["task_instances"] if t["task_id"] == "prepare"]
     assert prepare["pool_slots"] == found["cpu"], "it asks for 64 cores"
+
+
+def test_all_that_listens_does_so_on_this_machine_alone(server):
+    ours = psutil.Process(server.process.pid).children(recursive=True)
+    listening = [socket for process in ours for socket in process.net_connections() if socket.status == "LISTEN"]
+    assert listening
+    assert {socket.laddr.ip for socket in listening} == {"127.0.0.1"}
 
 
 def test_ending_the_server_ends_all_of_its_processes_and_keeps_the_workspace(server):

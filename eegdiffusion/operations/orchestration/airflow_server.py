@@ -1,6 +1,6 @@
 """A local Airflow on the ``dags/`` of the clone that is the working directory: ``eeg airflow``.
 
-Without arguments it starts ``airflow standalone``; with some it is the ``airflow`` command on the same home, e.g.
+Without arguments it starts Airflow's services; with some it is the ``airflow`` command on the same home, e.g.
 ``eeg airflow dags trigger eeg_retrain --conf '{"overrides": {"pretrain_ssmdp.seed": 1}}'``.
 """
 
@@ -11,10 +11,23 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+import time
 from pathlib import Path
 
-import psutil
+from eegdiffusion.core.runtime.allotment import allotted_cores
+from eegdiffusion.core.runtime.ports import port_of, require_free
+from eegdiffusion.core.runtime.processes import end_children
+
+SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+
+SERVICES = (
+    ("scheduler", "--skip-serve-logs"),
+    ("dag-processor",),
+    ("api-server",),
+    ("triggerer", "--skip-serve-logs"),
+)
+"""What ``airflow standalone`` starts, without the servers of logs: they listen at every address of the machine, no
+setting changes that, and the API server reads the files here."""
 
 PASSWORDS = "simple_auth_manager_passwords.json.generated"
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
@@ -28,21 +41,23 @@ def home() -> Path:
 def environment() -> dict[str, str]:
     """Return Airflow's settings; what the caller has set takes precedence."""
     root = Path.cwd()
-    port = os.environ.get("AIRFLOW_PORT", "8080")
+    port = port_of("AIRFLOW_PORT", 8080)
     settings = {
         "AIRFLOW_HOME": str(home()),
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__CORE__AUTH_MANAGER": SIMPLE_AUTH,
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # Heartbeats renew a task's token, but only while it is valid: with Airflow's default, ten minutes in which the
         # API server cannot be reached (or the machine sleeps) would end a training of days.
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
-        "EEG_CPUS": str(len(os.sched_getaffinity(0))),
-        "EEG_GPUS": "0",
+        "EEG_CPUS": str(allotted_cores()),
+        "EEG_GPUS": "0" if any(Path("/dev").glob("nvidia[0-9]*")) else "",
         "EEG_REPOSITORY": str(root),
     }
     return settings | os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -62,7 +77,8 @@ def pools(settings: dict[str, str]) -> dict[str, dict]:
     """Return the pools of ``dags/pools.json``, sized by this machine or by ``EEG_CPUS`` and ``EEG_GPUS``."""
     sizes = json.loads(Path("dags", "pools.json").read_text())
     sizes["cpu"]["slots"] = int(settings["EEG_CPUS"])
-    sizes["gpu"]["slots"] = len(settings["EEG_GPUS"].split(","))
+    # One at least: without a GPU no stage asks for the pool.
+    sizes["gpu"]["slots"] = max(1, len([name for name in settings["EEG_GPUS"].split(",") if name.strip()]))
     return sizes
 
 
@@ -75,14 +91,13 @@ def _prepare(settings: dict[str, str]) -> None:
 
 
 def serve(settings: dict[str, str], patience: float = 20.0) -> int:
-    """Run ``airflow standalone`` until it ends or this process is told to.
+    """Run Airflow's services until one of them ends or this process is told to.
 
-    Airflow's own command leaves its servers and their tasks running when it is terminated. Here, every process below it
-    is terminated, and killed if it is still there after ``patience`` seconds. A stage that is ended so goes on at its
-    checkpoint when Airflow, started again, retries its task.
+    Then every process below this one, services and tasks, is terminated, and killed if it is still there after
+    ``patience`` seconds. A stage that is ended so goes on at its checkpoint when Airflow, started again, retries it.
 
     Returns:
-        The exit status.
+        The exit status of the service that ended.
     """
 
     def stop(number: int, _) -> None:
@@ -90,23 +105,20 @@ def serve(settings: dict[str, str], patience: float = 20.0) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    # In a session of its own, so that Ctrl-C reaches this process alone.
-    process = subprocess.Popen([AIRFLOW, "standalone"], env=settings, start_new_session=True)
+    # In sessions of their own, so that Ctrl-C reaches this process alone.
+    services = {
+        words[0]: subprocess.Popen([AIRFLOW, *words], env=settings, start_new_session=True) for words in SERVICES
+    }
     try:
-        return process.wait()
+        while not (ended := [name for name, service in services.items() if service.poll() is not None]):
+            time.sleep(0.5)
+        name, status = ended[0], services[ended[0]].returncode
+        print(f"Airflow: {name} has ended with status {status}, and so does all", file=sys.stderr, flush=True)
+        return status
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        _end_all(patience)
-
-
-def _end_all(patience: float) -> None:
-    running = psutil.Process().children(recursive=True)
-    for end in (psutil.Process.terminate, psutil.Process.kill):
-        for process in running:
-            with suppress(psutil.NoSuchProcess):
-                end(process)
-        _, running = psutil.wait_procs(running, timeout=patience)
+        end_children(signal.SIGTERM, patience_s=patience)
 
 
 def main(arguments: list[str]) -> None:
@@ -114,6 +126,7 @@ def main(arguments: list[str]) -> None:
     settings = environment()
     if arguments:
         os.execve(AIRFLOW, [AIRFLOW, *arguments], settings)
+    require_free(int(settings["AIRFLOW__API__PORT"]), settings["AIRFLOW__API__HOST"], "AIRFLOW_PORT")
     admin_password = password()
     _prepare(settings)
     address = settings["AIRFLOW__API__BASE_URL"]
