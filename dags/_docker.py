@@ -1,7 +1,8 @@
 """Runs a task in a container of this host's Docker engine.
 
 One container a task of a run, by name. A worker that dies leaves its container running: the next try adopts it, so
-that nothing is trained twice and nothing is lost. An earlier container that has ended is removed first.
+that nothing is trained twice and nothing is lost. An earlier container that has ended is removed first. Labels say
+which installation, run and task a container is of: another's is neither adopted nor removed.
 
 GPUs are given by id. A GPU is free when no running container bears its id in the label ``eeg.gpus`` and no other task
 holds its lock; the engine's own list is thus the truth, also after a worker has died.
@@ -17,21 +18,32 @@ from _failures import bad_input
 from _plan import BAD_INPUT
 from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator, fetch_logs
+from airflow.sdk.exceptions import AirflowFailException
 from docker.errors import NotFound
 from docker.types import DeviceRequest
 
 LABEL = "eeg.gpus"
+"""Label that names the GPUs of a container, whatever installation it is of: they are the host's."""
 
 
-def container_name(run_id: str, path: str) -> str:
-    """Return the name of the container of a task: ``eeg-{run}-{stage}``, of the characters that Docker allows."""
-    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"eeg-{run_id}-{path}")
+def identity(installation: str, run_id: str, path: str) -> dict[str, str]:
+    """Return the labels that say whose container one is."""
+    return {"eeg.installation": installation, "eeg.run": run_id, "eeg.task": path}
+
+
+def container_name(installation: str, run_id: str, path: str) -> str:
+    """Return the name of the container of a task: ``eeg-{installation}-{run}-{stage}``.
+
+    Characters that Docker does not allow are replaced; runs whose names differ in those alone have the same name.
+    """
+    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", f"eeg-{installation}-{run_id}-{path}")
 
 
 class Container(DockerOperator):
     """A container that exists once a run and task, with GPUs by id; bad input is not retried.
 
     Args:
+        installation: which installation of this project the task is of.
         gpus: how many GPUs.
         gpu_ids: which GPUs there are to choose from.
         locks: folder of the GPUs' locks.
@@ -39,12 +51,18 @@ class Container(DockerOperator):
 
     template_fields = (*DockerOperator.template_fields, "working_dir")
 
-    def __init__(self, *, gpus: int, gpu_ids: list[str], locks: str, **arguments):
+    def __init__(self, *, installation: str, gpus: int, gpu_ids: list[str], locks: str, **arguments):
         super().__init__(**arguments)
-        self.gpus, self.gpu_ids, self.locks = gpus, gpu_ids, locks
+        self.installation, self.gpus, self.gpu_ids, self.locks = installation, gpus, gpu_ids, locks
 
     def execute(self, context):
-        self.container_name = container_name(context["run_id"], self.task_id)
+        if self.gpus > len(self.gpu_ids):
+            raise AirflowFailException(
+                f"{self.task_id}: meta.airflow: gpus: asks for {self.gpus}, and EEG_GPUS names {len(self.gpu_ids)} "
+                f"({', '.join(self.gpu_ids) or 'none'}). Not retried."
+            )
+        self.container_name = container_name(self.installation, context["run_id"], self.task_id)
+        self.labels = identity(self.installation, context["run_id"], self.task_id)
         # Docker mounts only folders that are there.
         Path(self.locks).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -53,7 +71,7 @@ class Container(DockerOperator):
                 return self._adopt(earlier)
             with ExitStack() as held:
                 chosen = self._wait_for_gpus(held)
-                self.labels = {LABEL: ",".join(chosen)}
+                self.labels |= {LABEL: ",".join(chosen)}
                 self.device_requests = device_requests(chosen)
                 return super().execute(context)
         except DockerContainerFailedException as error:
@@ -67,6 +85,12 @@ class Container(DockerOperator):
             container = self.cli.inspect_container(self.container_name)
         except NotFound:
             return None
+        labels = container["Config"]["Labels"] or {}
+        if any(labels.get(name) != value for name, value in self.labels.items()):
+            raise AirflowFailException(
+                f"{self.task_id}: the container {self.container_name} is not of this run and installation; it is "
+                f"neither adopted nor removed. `docker rm --force {self.container_name}` makes room. Not retried."
+            )
         if container["State"]["Running"]:
             return container
         self.cli.remove_container(container["Id"], force=True)
@@ -96,7 +120,7 @@ class Container(DockerOperator):
 
     def _busy(self) -> set[str]:
         running = self.cli.containers(filters={"label": LABEL})
-        return {name for container in running for name in container["Labels"][LABEL].split(",")}
+        return {name for container in running for name in container["Labels"][LABEL].split(",") if name}
 
 
 def device_requests(chosen: list[str]) -> list[DeviceRequest]:

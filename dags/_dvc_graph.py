@@ -64,10 +64,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Graph:
-    """Stages by name, and edges (upstream, downstream) between them."""
+    """Stages by name, edges (upstream, downstream) between them, and what the stages run on.
+
+    Attributes:
+        stages: stages by name.
+        edges: (upstream, downstream).
+        accelerator: ``hardware.accelerator`` of ``params.yaml``: cpu, gpu, or auto, also where it is not given.
+    """
 
     stages: dict[str, Stage]
     edges: frozenset[tuple[str, str]]
+    accelerator: str = "auto"
 
 
 def read_graph(root: Path | str) -> Graph:
@@ -90,7 +97,8 @@ def read_graph(root: Path | str) -> Graph:
     stages = {}
     for name, definition in (document.get("stages") or {}).items():
         stages.update((stage.name, stage) for stage in _expand(name, definition, params))
-    return Graph(stages, frozenset(_edges(list(stages.values()))))
+    accelerator = str((params.get("hardware") or {}).get("accelerator", "auto"))
+    return Graph(stages, frozenset(_edges(list(stages.values()))), accelerator)
 
 
 def _load(path: Path) -> dict:

@@ -51,6 +51,11 @@ def approval(task_id: str, subject: str, body: str):
     return ApprovalOperator(task_id=task_id, subject=subject, body=body, on_failure_callback=failed)
 
 
+def _cores(task: Task) -> dict[str, str]:
+    """Return the variable by which a task knows how many cores are its; a container may see all of the host's."""
+    return {"EEG_TASK_CPUS": str(task.resources.cpus)}
+
+
 def _process(task: Task, settings: Settings, common: dict):
     from _process import Process
 
@@ -58,7 +63,7 @@ def _process(task: Task, settings: Settings, common: dict):
     return Process(
         command=list(task.command),
         folder=task.folder,
-        environment=settings.environment() | {"PATH": path},
+        environment=settings.environment() | _cores(task) | {"PATH": path},
         **common,
     )
 
@@ -77,8 +82,9 @@ def _docker(task: Task, settings: Settings, common: dict):
         # The name is set by the operator itself, from the run and the task.
         gpus=resources.gpus,
         gpu_ids=settings.gpu_ids,
+        installation=settings.installation,
         locks=f"{settings.runs_folder}/.gpus",
-        environment=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        environment=public | _cores(task) | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         private_environment=secret,
         # Every folder has the same path inside and outside, so that links and DVC's settings hold on both sides.
         mounts=[Mount(target=path, source=path, type="bind") for path in settings.mount_paths],
@@ -115,7 +121,8 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
         # Pods have no working folder in this operator, and the shell is there to change into it.
         cmds=["sh", "-c", CLONE if settings.git_url else 'cd "$0" && exec "$@"', task.folder],
         arguments=list(task.command),
-        env_vars=public | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        labels={"eeg-installation": settings.installation},
+        env_vars=public | _cores(task) | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
         container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
         volumes=volumes,

@@ -1,7 +1,7 @@
 """What Airflow is to run, as dataclasses without Airflow: the stages of the graph, and the tasks around them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class Plan:
         return [name for name in self.tasks if not any(edge[0] == name for edge in self.edges)]
 
 
-def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...]) -> Plan:
+def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...], with_gpus: bool = True) -> Plan:
     """Turn stages into tasks.
 
     Args:
@@ -75,11 +75,12 @@ def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...]) 
         root: the repository, whose ``component.yaml`` files name the stages' images.
         folder: where the commands run (a template).
         command: what precedes the name of a stage in its command.
+        with_gpus: whether stages get the GPUs that they ask for; else they take their cores alone.
 
     Raises:
         GraphError: two items of a stage would get one task id.
     """
-    tasks = {name: _task(stage, Path(root), folder, command) for name, stage in graph.stages.items()}
+    tasks = {name: _task(stage, Path(root), folder, command, with_gpus) for name, stage in graph.stages.items()}
     seen: dict[str, str] = {}
     for name, task in tasks.items():
         if task.path in seen:
@@ -88,14 +89,14 @@ def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...]) 
     return Plan(tasks, graph.edges)
 
 
-def _task(stage: Stage, root: Path, folder: str, command: tuple[str, ...]) -> Task:
+def _task(stage: Stage, root: Path, folder: str, command: tuple[str, ...], with_gpus: bool) -> Task:
     # Airflow allows no '@' in an id, and a dot would look like a group.
     task_id = re.sub(r"[^A-Za-z0-9_-]", "_", stage.key or stage.name)
     return Task(
         id=task_id,
         command=(*command, stage.name),
         folder=folder,
-        resources=stage.resources,
+        resources=stage.resources if with_gpus else replace(stage.resources, gpus=0),
         image=_image(root, stage.base),
         group=stage.group,
         doc=stage.desc,

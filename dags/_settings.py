@@ -1,5 +1,6 @@
 """Settings of the DAGs, from environment variables; ``docs/operations.md`` lists them."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -8,6 +9,11 @@ from pathlib import Path
 
 def _env(name: str, default: str) -> object:
     return field(default_factory=lambda: os.environ.get(name) or default)
+
+
+def host_has_gpu() -> bool:
+    """Whether NVIDIA's driver has a GPU on this host."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 STATE = "/state"
@@ -33,7 +39,7 @@ class Settings:
     cpus: int = field(default_factory=lambda: int(os.environ.get("EEG_CPUS") or _committed_slots("cpu")))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
     mounts: str = _env("EEG_MOUNTS", "")
-    gpus: str = _env("EEG_GPUS", "0")
+    gpus: str | None = field(default_factory=lambda: os.environ.get("EEG_GPUS"))
     docker_network: str = _env("EEG_DOCKER_NETWORK", "bridge")
     docker_user: str = _env("EEG_DOCKER_USER", f"{os.getuid()}:{os.getgid()}")
     namespace: str = _env("EEG_K8S_NAMESPACE", "default")
@@ -90,9 +96,21 @@ class Settings:
         return list(dict.fromkeys([self.repository, self.runs_folder, *listed]))
 
     @property
+    def installation(self) -> str:
+        """What tells this installation from others on one engine or cluster; docker/installation.sh has it too."""
+        parts = [os.path.realpath(self.repository), *([self.git_url, self.namespace] if self.git_url else [])]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+    @property
     def gpu_ids(self) -> list[str]:
-        """Ids of the GPUs that containers of this host may have."""
-        return [name.strip() for name in self.gpus.split(",") if name.strip()]
+        """Ids of the GPUs that tasks of this host may have: ``EEG_GPUS``; unset, the first where there is one."""
+        gpus = ("0" if host_has_gpu() else "") if self.gpus is None else self.gpus
+        return [name.strip() for name in gpus.split(",") if name.strip()]
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether tasks can be given GPUs; on Kubernetes the cluster has them unless ``EEG_GPUS`` is empty."""
+        return (self.runtime == "kubernetes" and self.gpus is None) or bool(self.gpu_ids)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every task."""

@@ -1,8 +1,13 @@
 """The engine, and images built from ``docker/Dockerfile`` when a test first asks for them."""
 
+import sys
+
 import pytest
 
 from tests.containers.engine import engine as open_engine
+from tests.dags.airflow_home import DAGS
+
+sys.path.append(str(DAGS))
 
 
 @pytest.fixture(scope="session")

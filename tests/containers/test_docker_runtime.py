@@ -1,5 +1,6 @@
 """Airflow's DAGs in the ``docker`` runtime: real containers of images built from ``docker/Dockerfile``."""
 
+import importlib
 import os
 import re
 import signal
@@ -11,10 +12,11 @@ from pathlib import Path
 import pandas
 import pytest
 import yaml
+from _settings import Settings
 
 from tests.containers.engine import IMAGES
 from tests.dags.airflow_home import RESOURCES, Airflow, git, migrate, start, stub
-from tests.e2e.workspace import command, make
+from tests.e2e.workspace import command, make, module
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -76,6 +78,45 @@ def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp
     assert not containers(engine, container_of(found["run_id"])), "no container is left"
 
 
+TINY = (
+    "pretrain_ssmdp.optimisation.max_epochs=1",
+    "pretrain_ssmdp.generation.sampler=ddim",
+    "pretrain_ssmdp.generation.ddim_steps=2",
+)
+
+
+@pytest.mark.parametrize("accelerator", ["auto", "gpu"])
+def test_a_stage_trains_in_a_container_on_a_host_without_gpus(engine, image, ready, tmp_path, accelerator):
+    """To the end on the CPU where the settings let it; refused at once, by name, where they say gpu."""
+    for target in ("data", "train"):
+        image(target)
+    repository = make(tmp_path / "repository")
+    module(repository, "params", "set", *TINY, f"hardware.accelerator={accelerator}")
+    graph = yaml.safe_load((repository / "dvc.yaml").read_text())
+    kept = ("ingest_events", "preprocess_events", "pretrain_ssmdp")
+    graph["stages"] = {name: graph["stages"][name] for name in kept}
+    (repository / "dvc.yaml").write_text(yaml.safe_dump({"stages": graph["stages"]}))
+    (repository / "mlflow" / "registry.yaml").write_text("{}\n")
+    git(repository, "commit", "-qam", "Keep the stages up to pretraining")
+    (tmp_path / "dvc-storage").mkdir()
+    command(repository, "dvc", "repro", "preprocess_events")  # the run finds it in the cache
+
+    airflow = Airflow(ready.home, repository)
+    dates = {"auto": "2026-03-01T00:00:00+00:00", "gpu": "2026-03-02T00:00:00+00:00"}
+    found = airflow.dag("eeg_retrain", date=dates[accelerator], **settings(engine, repository), EEG_GPUS="")
+    log, state = found["log"], found["tasks"]["pretrain_ssmdp.base"]
+    if accelerator == "gpu":
+        assert state == "failed", log[-8000:]
+        assert found["tries"]["pretrain_ssmdp.base"] == 1
+        assert "pretrain_ssmdp: params.yaml: hardware.accelerator: is gpu, and PyTorch finds no GPU here" in log
+        return
+    assert (state, found["state"]) == ("success", "success"), log[-8000:]
+    result = airflow.workspace() / "models" / "ssmdp" / "base"
+    assert (result / "metrics.json").is_file()
+    assert list((result / "backbone").glob("*.safetensors"))
+    assert not containers(engine, container_of(found["run_id"]))
+
+
 BAD = f"""stages:
   slow:
     cmd: exit 65
@@ -125,6 +166,28 @@ def test_a_killed_worker_leaves_one_container_which_the_next_try_adopts(engine, 
     assert "the end" in said.partition("Adopting container")[2], said[-4000:]
     assert (tmp_path / "ran.log").read_text() == "started\ndone\n", "it was done once"
     assert not containers(engine, run)
+
+
+def test_a_container_of_another_installation_is_neither_adopted_nor_removed(engine, image, tmp_path):
+    image("data")
+    run = f"foreign-{tmp_path.parent.name}"
+    name = importlib.import_module("_docker").container_name(
+        Settings(repository=str(tmp_path)).installation, run, "slow"
+    )
+    foreign = engine.client.containers.run(
+        f"{IMAGES}-data", ["sleep", "600"], name=name, labels={"eeg.installation": "another"}, detach=True
+    )
+    script = str(Path(__file__).with_name("run_container.py"))
+    words = [sys.executable, script, IMAGES, str(tmp_path), run, "true"]
+    variables = os.environ | {"DOCKER_HOST": engine.host, "AIRFLOW_HOME": str(tmp_path / "home")}
+    try:
+        done = subprocess.run(words, env=variables, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert f"the container {name} is not of this run and installation" in done.stdout + done.stderr
+        foreign.reload()
+        assert foreign.status == "running"
+    finally:
+        foreign.remove(force=True)
 
 
 def test_bad_input_in_a_container_fails_at_once(engine, image, ready, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _build_dag import SLUG
@@ -103,11 +104,97 @@ def test_docker(built, name):
     assert "working_dir" in made.template_fields
 
 
-def test_docker_names_a_container_after_run_and_stage():
+def test_docker_names_a_container_after_installation_run_and_stage():
     container_name = importlib.import_module("_docker").container_name
-    assert container_name("manual__2026-01-01T00:00:00+00:00", "finetune_lft.recorded-0") == (
-        "eeg-manual__2026-01-01T00-00-00-00-00-finetune_lft.recorded-0"
+    assert container_name("0a1b2c3d", "manual__2026-01-01T00:00:00+00:00", "finetune_lft.recorded-0") == (
+        "eeg-0a1b2c3d-manual__2026-01-01T00-00-00-00-00-finetune_lft.recorded-0"
     )
+
+
+def test_an_installation_is_known_by_the_real_path_as_the_services_know_it(tmp_path):
+    (tmp_path / "one" / "docker").mkdir(parents=True)
+    (tmp_path / "two" / "docker").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    one, two, link = (Settings(repository=str(tmp_path / name)).installation for name in ("one", "two", "link"))
+    assert one == link != two
+    script = f". {ROOT}/docker/installation.sh; echo $installation"
+    for name in ("one", "link"):
+        said = subprocess.run(["bash", "-c", script], cwd=tmp_path / name / "docker", capture_output=True, text=True)
+        assert said.stdout.strip() == one, said.stderr
+
+
+def test_pods_and_containers_carry_the_installation(built):
+    installation = Settings(repository=str(ROOT)).installation
+    pod, _ = built["kubernetes"]["report"]
+    assert pod.labels["eeg-installation"] == installation
+    instance = SimpleNamespace(dag_id="d", task_id="t", map_index=-1, try_number=1)
+    selector = pod._build_find_pod_label_selector({"ti": instance, "run_id": "r", "dag": pod.dag})
+    assert f"eeg-installation={installation}" in selector, "another's pod is not adopted"
+    assert built["docker"]["report"][0].installation == installation
+
+
+@pytest.mark.parametrize("runtime", BUILDERS)
+def test_a_task_knows_its_cores(built, runtime):
+    made, stage = built[runtime]["pretrain_ssmdp@base"]
+    if runtime == "kubernetes":
+        variables = {entry.name: entry.value for entry in made.build_pod_request_obj().spec.containers[0].env}
+    else:
+        variables = made.environment
+    assert variables["EEG_TASK_CPUS"] == str(stage.resources.cpus)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "gpus", "expected"),
+    [
+        ("docker", "", []),
+        ("docker", " ", []),
+        ("docker", "0", ["0"]),
+        ("docker", "1, 3", ["1", "3"]),
+        ("process", "", []),
+    ],
+)
+def test_an_empty_list_of_gpus_is_none(monkeypatch, runtime, gpus, expected):
+    monkeypatch.setenv("EEG_GPUS", gpus)
+    settings = Settings(runtime=runtime)
+    assert settings.gpu_ids == expected
+    assert settings.has_gpus == bool(expected)
+
+
+def test_without_a_list_the_host_or_the_cluster_says_whether_there_are_gpus(monkeypatch):
+    module = importlib.import_module("_settings")
+    monkeypatch.delenv("EEG_GPUS", raising=False)
+    for there in (True, False):
+        monkeypatch.setattr(module, "host_has_gpu", lambda there=there: there)
+        assert Settings(runtime="docker").gpu_ids == ["0"] * there
+        assert Settings(runtime="kubernetes").has_gpus
+    monkeypatch.setenv("EEG_GPUS", "")
+    assert not Settings(runtime="kubernetes").has_gpus
+
+
+def test_without_gpus_stages_wait_for_cores(tmp_path):
+    graph = read_graph(ROOT)
+    tasks = plan(graph, ROOT, "x", (), with_gpus=False).tasks
+    assert all(task.pool == "cpu" and task.slots == task.resources.cpus for task in tasks.values())
+    assert any(stage.resources.gpus for stage in graph.stages.values())
+
+
+@pytest.mark.parametrize(
+    ("params", "accelerator"), [("hardware: {accelerator: gpu}", "gpu"), ("hardware: {}", "auto"), ("{}", "auto")]
+)
+def test_the_graph_says_what_stages_run_on(tmp_path, params, accelerator):
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    (tmp_path / "params.yaml").write_text(params)
+    assert read_graph(tmp_path).accelerator == accelerator
+
+
+def test_more_gpus_than_there_are_fail_at_once():
+    from airflow.sdk.exceptions import AirflowFailException
+
+    wide = Task("wide", ("true",), "/", Resources(gpus=2, cpus=1, memory_gb=1, shm_gb=1, retries=3, timeout_min=1))
+    with DAG("wide", schedule=None):
+        made = operator(wide, Settings(runtime="docker", gpus="0"))
+    with pytest.raises(AirflowFailException, match=r"wide: meta\.airflow: gpus: asks for 2, and EEG_GPUS names 1"):
+        made.execute({"run_id": "r"})
 
 
 def test_docker_asks_for_gpus_by_id():
