@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from eegdiffusion.core.runtime import progress
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.device import require_devices
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisation
@@ -35,13 +37,13 @@ def optimisation(**changes) -> Optimisation:
 
 
 class Clouds:
-    """Two Gaussian clouds; kills the process at a given read when told to."""
+    """Two Gaussian clouds; sends its process a signal at a given read when told to."""
 
-    def __init__(self, samples: int, kill_at: int = 0):
+    def __init__(self, samples: int, kill_at: int = 0, number: int = signal.SIGKILL):
         self.label = np.arange(samples) % 2
         noise = np.random.default_rng(samples).standard_normal((samples, 4), dtype=np.float32)
         self.signal = noise + self.label[:, None].astype(np.float32)
-        self.left = kill_at
+        self.left, self.number = kill_at, number
 
     def __len__(self):
         return len(self.label)
@@ -49,16 +51,43 @@ class Clouds:
     def __getitems__(self, indices):
         self.left -= 1
         if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
         return {"signal": self.signal[indices], "label": self.label[indices]}
 
 
-def train(work, kill_at=0, hardware=HARDWARE, **changes):
+def train(work, kill_at=0, hardware=HARDWARE, number=signal.SIGKILL, **changes):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 2))
     module = Classification(model, optimisation(**changes), seed=3, inputs="signal")
-    data = Clouds(64, kill_at), Clouds(32)
+    data = Clouds(64, kill_at, number), Clouds(32)
     return module, fit(module, *data, monitor="validation_cohen_kappa", mode="max", hardware=hardware, work=work)
+
+
+def test_an_interrupted_fit_is_an_interruption_for_its_caller_and_goes_on(tmp_path):
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, 21, number=signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert train(tmp_path)[1].resumed
+
+
+@pytest.mark.parametrize(
+    ("found", "devices", "message"),
+    [
+        (0, 1, "hardware.accelerator: is gpu, and PyTorch finds no GPU here"),
+        (2, 4, "hardware.devices: must be at most the 2 GPUs here \\(found 4\\)"),
+    ],
+)
+def test_gpus_that_are_not_there_are_refused(tmp_path, monkeypatch, found, devices, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
+    asked = Hardware(accelerator="gpu", devices=devices, precision="32-true")
+    with pytest.raises(InputError, match=message):
+        train(tmp_path, hardware=asked)
+    require_devices("auto", devices)
+    require_devices("cpu", devices)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 
 from eegdiffusion.core.runtime import contract
-from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
+from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, InputError
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.runtime.stage import Stage, stage
 
@@ -79,6 +79,16 @@ def test_bad_input_ends_with_a_message_and_its_own_status(toy, capsys):
         stage("toy")(_use_all)(["--seed", "7"])
     assert ended.value.code == EXIT_BAD_INPUT
     assert "params.yaml: toy.sizes.size" in capsys.readouterr().err
+
+
+def test_an_interruption_ends_with_one_line_and_its_own_status(toy, capsys):
+    def main(run: Stage):
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        stage("toy")(main)(["--seed", "7"])
+    assert ended.value.code == EXIT_INTERRUPTED == 130
+    assert capsys.readouterr().err == "toy: interrupted\n"
 
 
 def test_a_missing_input_says_what_to_do(toy, capsys):
