@@ -19,8 +19,8 @@ from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import STAGES, read_generation_results
 from eegdiffusion.report.report_results import EventResults, ReportResults
 
-BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR"}
-"""Entry of ``matrix.baselines`` and the network's name in tables."""
+BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR", "band_power": "band-power regression"}
+"""Entry of ``matrix.baselines`` and the model's name in tables."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """Train a baseline on the LFT's windows and splits: ``python -m components.train_baselines --baseline sparcnet``."""
 
-from components.train_baselines.settings import TrainBaselines
+from components.train_baselines.settings import Optimisation, TrainBaselines
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.core.training.settings import Hardware, stopping_like
 
 
 @stage("train_baselines")
 def main(run: Stage) -> None:
     """Train and test a baseline over all seeds, log its figures and publish the models."""
     settings, hardware = run.settings(TrainBaselines), run.settings(Hardware, "hardware")
+    optimisation = stopping_like(settings.optimisation, run.settings(Optimisation, "finetune_lft.optimisation"))
     seeds, name = run.settings(list[int], "matrix.seeds"), run.item["baseline"]
     with loading_modules():
         import mlflow
@@ -23,13 +24,13 @@ def main(run: Stage) -> None:
     path, out, reference = run.input("store"), run.output("baseline"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} event windows", path, context) for context in ("training", "testing")]
-    with tracked(run, settings, hardware, corpus=store.corpus, data=data) as logger:
-        best = compute(store, name, settings, seeds, hardware, out, run.work, logger)
+    with tracked(run, optimisation, hardware, corpus=store.corpus, data=data) as logger:
+        best = compute(store, name, optimisation, seeds, hardware, out, run.work, logger)
         if best is None:
             return
         logger.drain()
         mlflow.log_artifacts(out)
-        model = log_model.log(baseline_pyfunc, f"baseline-{name}", best.folder, best.metrics)
+        model = log_model.log(baseline_pyfunc, f"baseline-{name}".replace("_", "-"), best.folder, best.metrics)
         log_model.write_reference(reference, best.folder, logger.run_id, model)
 
 

@@ -8,13 +8,12 @@ import torch
 from lightning.pytorch.loggers import Logger
 from safetensors.torch import save_file
 
-from components.train_baselines.settings import TrainBaselines
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.storage.result_facts import ResultFacts
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
-from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.core.training.settings import Hardware, Optimisation
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.results.window_input import write_window_input
@@ -39,7 +38,7 @@ class BestBaseline:
 def compute(
     store: Store,
     name: str,
-    settings: TrainBaselines,
+    optimisation: Optimisation,
     seeds: list[int],
     hardware: Hardware,
     out: Path,
@@ -50,8 +49,8 @@ def compute(
 
     Args:
         store: window store of the corpus.
-        name: name of the baseline, one of :data:`.baselines.BASELINES`.
-        settings: optimisation.
+        name: name of the baseline, see :func:`.baselines.build_baseline`.
+        optimisation: optimiser, its schedule, and the LFT's stopping rule.
         seeds: seeds of the weights and of the order of the samples.
         hardware: where to run.
         out: folder to write a folder ``seed-<seed>`` to, with weights, input example, predictions, curves and metrics.
@@ -64,10 +63,11 @@ def compute(
     train, validation, test = (store.event_windows(split) for split in ("train", "validation", "test"))
     example = test.__getitems__([0, 1])["signal"]
     sizes = {"name": name, "channels": example.shape[1], "samples": example.shape[2], "classes": len(store.classes)}
+    sizes["rate_hz"] = store.sfreq
     best = None
     for seed in seeds:
         torch.manual_seed(seed)
-        module = Classification(build_baseline(**sizes), settings.optimisation, seed, "signal")
+        module = Classification(build_baseline(**sizes), optimisation, seed, "signal")
         fitted = fit(
             module,
             train,
@@ -87,7 +87,7 @@ def compute(
             best_epoch=fitted.best_epoch,
             more={"validation_cohen_kappa": fitted.best_score},
         )
-        batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
+        batch_size, device = optimisation.batch_size, device_of(hardware.accelerator)
         predicted = probabilities(model, test, "signal", batch_size, device).numpy()
         metrics = write_classifier_result(folder, test.table, test.labels, predicted, fitted.curves, facts)
         (folder / "config.json").write_text(json.dumps(sizes, indent=2))

@@ -1,14 +1,16 @@
 """Settings of the baselines' training."""
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.training.settings import Optimisation
+from eegdiffusion.core.training.settings import Optimisation, Optimiser
+
+__all__ = ["Optimisation", "TrainBaselines"]
 
 
 @settings
 class TrainBaselines:
-    """Section ``train_baselines``: how PyHealth's baselines are trained, on the same windows and splits as the LFT."""
+    """Section ``train_baselines``: how baselines are trained, on the LFT's windows and splits, by its stopping rule."""
 
     corpus: str
     """Entry of the section ``event_corpora`` whose windows the baselines learn from."""
-    optimisation: Optimisation
-    """Optimiser, its schedule and its stopping rule."""
+    optimisation: Optimiser
+    """Optimiser and its schedule; they stop by the rule of ``finetune_lft.optimisation``, and by the same metric."""

@@ -28,7 +28,6 @@ TINY = [
     "image_corpora={}",
     "eeg_encoders={}",
     "image_generation={}",
-    "train_baselines.optimisation.max_epochs=1",
     "train_baselines.optimisation.batch_size=8",
 ]
 

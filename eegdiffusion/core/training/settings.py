@@ -1,5 +1,6 @@
 """Settings that all training stages share."""
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -42,19 +43,13 @@ class EMASettings:
 
 
 @settings
-class Optimisation:
-    """AdamW, its schedule and its stopping rule."""
+class Optimiser:
+    """AdamW and its schedule."""
 
     batch_size: Positive
     """Number of samples in a global batch, over all devices."""
     accumulate_batches: Positive = 1
     """Number of batches whose gradients are added up for one optimiser step."""
-    max_epochs: Positive
-    """Largest number of epochs."""
-    min_epochs: Positive = 1
-    """Number of epochs before which training does not stop early."""
-    patience: Positive
-    """Number of validations without improvement after which training stops."""
     validations_per_epoch: Positive = 1
     """Number of parts of an epoch, each of which ends with a validation and a checkpoint."""
     learning_rate: Annotated[float, Gt(0)]
@@ -69,3 +64,26 @@ class Optimisation:
     """Largest L2 norm of the gradient; a longer one is scaled down to it."""
     ema: EMASettings = EMASettings()
     """Exponential moving average of the weights, which is what is validated and kept."""
+
+
+@settings
+class Optimisation(Optimiser):
+    """AdamW, its schedule and its stopping rule."""
+
+    max_epochs: Positive
+    """Largest number of epochs."""
+    min_epochs: Positive = 1
+    """Number of epochs before which training does not stop early."""
+    patience: Positive
+    """Number of validations without improvement after which training stops."""
+
+
+def stopping_like(optimiser: Optimiser, rule: Optimisation) -> Optimisation:
+    """Give an optimiser the stopping rule of another training, which it is compared with.
+
+    Args:
+        optimiser: the optimiser and its schedule.
+        rule: whose largest and smallest number of epochs and patience are taken.
+    """
+    own = {entry.name: getattr(optimiser, entry.name) for entry in fields(Optimiser)}
+    return Optimisation(**own, max_epochs=rule.max_epochs, min_epochs=rule.min_epochs, patience=rule.patience)

@@ -1,4 +1,4 @@
-"""PyHealth's supervised EEG classifiers, as modules that take windows and give logits."""
+"""Supervised EEG classifiers that the LFT is compared with: PyHealth's, and a regression on band powers."""
 
 import contextlib
 import io
@@ -11,9 +11,13 @@ from pyhealth.models import BaseModel, ContraWR, SparcNet
 from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.band_power_regression import BandPowerRegression
 
 BASELINES: dict[str, type[BaseModel]] = {"sparcnet": SparcNet, "contrawr": ContraWR}
 """SPaRCNet (Jing et al., Neurology 2023) and the supervised ContraWR encoder (Yang et al., arXiv:2110.15278)."""
+
+BAND_POWER = "band_power"
+"""Name of the regression on band powers."""
 
 # It would announce the label vocabulary of every model that is built.
 logging.getLogger("pyhealth").setLevel(logging.WARNING)
@@ -58,20 +62,23 @@ class Baseline(nn.Module):
         return self.model(signal=scale_windows(signals), label=labels)["logit"]
 
 
-def build_baseline(name: str, channels: int, samples: int, classes: int) -> Baseline:
-    """Build a baseline with PyHealth's default sizes and freshly drawn weights.
+def build_baseline(name: str, channels: int, samples: int, classes: int, rate_hz: float = 200.0) -> nn.Module:
+    """Build a baseline with freshly drawn weights, a network of PyHealth's with its default sizes.
 
     Args:
-        name: ``sparcnet`` or ``contrawr``.
+        name: ``sparcnet``, ``contrawr`` or ``band_power``.
         channels: channels of a window.
         samples: samples of a window.
         classes: number of classes.
+        rate_hz: sampling rate of a window, which band powers need.
 
     Raises:
         InputError: there is no such baseline.
     """
+    if name == BAND_POWER:
+        return BandPowerRegression(channels, samples, classes, rate_hz)
     if name not in BASELINES:
-        raise InputError(f"baseline: must be one of {', '.join(BASELINES)} (found {name!r})")
+        raise InputError(f"baseline: must be one of {', '.join((*BASELINES, BAND_POWER))} (found {name!r})")
     # PyHealth reads the sizes of a model off a dataset: one empty window of each class tells them all.
     window = np.zeros((channels, samples), np.float32)
     windows = [{"patient_id": str(label), "signal": window, "label": label} for label in range(classes)]

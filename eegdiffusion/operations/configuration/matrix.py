@@ -18,5 +18,5 @@ class Matrix:
     Without any, no classifier is trained, and the report leaves EEG events out."""
     seeds: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
     """Seeds of the trainings, at least one; tables show mean and standard deviation over them."""
-    baselines: list[Literal["sparcnet", "contrawr"]]
-    """Baselines of PyHealth that are trained on the same windows and splits."""
+    baselines: list[Literal["sparcnet", "contrawr", "band_power"]]
+    """Baselines that are trained on the same windows and splits: PyHealth's networks, a regression on band powers."""
