@@ -7,9 +7,10 @@ import click
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import address, load_classifier, require_registry
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
 
-WRITTEN = (".csv", ".edf", ".png")
-"""Endings of the files that a prediction writes."""
+WRITTEN = (".edf", ".png", ".csv")
+"""Endings of the files that a prediction writes, the table last."""
 
 
 def _check_output(out: Path, recording: Path) -> None:
@@ -17,6 +18,8 @@ def _check_output(out: Path, recording: Path) -> None:
 
     if out.suffix != ".csv":
         raise InputError(f"--out: must end with .csv (found {out})")
+    if out.is_dir():
+        raise InputError(f"--out: must be a table to write, as {recording} is one recording ({out} is a folder)")
     if recording.resolve() in [out.with_suffix(ending).resolve() for ending in WRITTEN]:
         raise InputError(f"--out: {recording.resolve()} would be overwritten; choose another name")
 
@@ -54,14 +57,21 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
     file, and a figure. The model brings its filters and montage. Every second is classified from the five around it,
     so the first and last two have none. Of a folder all recordings below it are read, and --out is a folder too; the
     same command goes on where it stopped. Works without a clone of the repository.
+
+    Exit status: 0 if all is done; 65 if the recording was refused, or if some of a folder's were refused or failed: the
+    others are done all the same, and recordings.csv there says of each whether it is done, a duplicate, left out,
+    refused or failed, and why; 75 if results cannot be written.
     """
     from eegdiffusion.core.runtime.errors import InputError
 
     if not recording.exists():  # before the model, which takes seconds
         raise InputError(f"{recording}: file: there is no such file")
     electrodes, folder = _renamed(rename), recording.is_dir()
-    if not folder:
+    if folder:
+        require_folder_outside(out, recording)
+    else:
         _check_output(out, recording)
+        require_writable(out.parent)
     model = address(model)
     require_registry(model)
 

@@ -257,10 +257,11 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
 def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(registered, loaded, tmp_path, capsys):
     source, out = tmp_path / "recordings", tmp_path / "results"
     (source / "ward").mkdir(parents=True)
-    for name in ("a.edf", "ward/b.edf"):
-        (source / name).write_bytes(EDF.read_bytes())
+    (source / "ward/b.edf").write_bytes(EDF.read_bytes())
+    write_edf(source / "a.edf", seed=3)
     _raw(NAMES).save(source / "a_raw.fif", verbose="error")
-    _raw(NAMES).save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
+    raw = _raw(NAMES, signals(NAMES, 14, 250.0, seed=4) * 1e-6)
+    raw.save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
     write_edf(source / "short.edf", seconds=4)
     done = _predict(registered, source, "--out", out, cwd=tmp_path)
     assert done.returncode == 65, done.stderr[-3000:]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.files import written_whole
+from eegdiffusion.core.runtime.printable import printable
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
@@ -21,7 +22,8 @@ from eegdiffusion.events.prediction.recording import ElectrodeRecording
 if TYPE_CHECKING:
     import mlflow
 
-ENDINGS = ("csv", "edf", "png")
+ENDINGS = ("edf", "png", "csv")
+"""Endings of the files that a prediction writes, the table last."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
 
     Args:
         recording: what was read of its file.
-        outputs: a path for each of ``ENDINGS``.
+        outputs: a path for each of ``ENDINGS``; they appear together, or not at all.
         classifier: the model.
 
     Raises:
@@ -98,7 +100,7 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     channels = derivations(preprocessing.montage_sign)
     signals *= UNIT_UV
     count = int((table["label"] != events.UNUSABLE).sum())
-    title = f"{recording.path.name}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
+    title = f"{printable(recording.path.name)}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
     figure = draw_prediction(signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title)
     with written_whole(outputs["edf"], outputs["png"], outputs["csv"]) as (edf, png, csv):
         annotated_edf.write_annotated_edf(edf, signals, channels, rate_hz, table, recording.start)
