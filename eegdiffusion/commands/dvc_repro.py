@@ -1,5 +1,6 @@
 """``dvc repro`` as the commands start it: one at a time in a clone, where git and params.yaml are in order."""
 
+import configparser
 import fcntl
 import os
 import sys
@@ -17,6 +18,13 @@ LOCK = WORK / "locks" / "repro"
 """File that the process which runs the graph holds locked, with a line about itself."""
 
 
+def is_without_git(dvc: Path = Path(".dvc")) -> bool:
+    """Whether DVC's settings say that this clone has no git (``core.no_scm``)."""
+    settings = configparser.ConfigParser(strict=False)
+    settings.read([dvc / "config", dvc / "config.local"])
+    return settings.get("core", "no_scm", fallback="false").lower() in ("true", "1", "yes", "on")
+
+
 @contextmanager
 def alone() -> Iterator[int]:
     """Be the one process that runs the graph of this clone; wait for another, and say which.
@@ -25,9 +33,10 @@ def alone() -> Iterator[int]:
         the descriptor of the lock; a child that inherits it holds the lock on, whatever becomes of this process.
 
     Raises:
-        InputError: git does not work here.
+        InputError: git does not work here, and DVC is to use it.
     """
-    require_repository(Path.cwd())
+    if not is_without_git():
+        require_repository(Path.cwd())
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with LOCK.open("a+") as file:
         try:

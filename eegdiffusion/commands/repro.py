@@ -51,6 +51,21 @@ def _require_stages(names: tuple[str, ...]) -> None:
             raise InputError(f"{GRAPH}: there is no stage {stage}{nearest(stage, known)}")
 
 
+def _check_params() -> None:
+    """Check every section of params.yaml, also of stages that would run hours later.
+
+    Raises:
+        InputError: a field is missing, unknown, of another type or breaks its rule.
+    """
+    from eegdiffusion.core.runtime.settings import load
+    from eegdiffusion.operations.configuration.sections import check, section_names
+
+    document = load()
+    for name in section_names():
+        if name in document:
+            check(name, document)
+
+
 def _without_sources() -> tuple[str, ...]:
     """Return the stages that cannot run for want of a corpus, and name them.
 
@@ -104,6 +119,7 @@ def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone:
     from eegdiffusion.commands import dvc_repro, side_by_side
 
     _require_stages((*stages, *without, *alone))
+    _check_params()
     with dvc_repro.alone() as lock:
         left_out = () if stages else _without_sources()
         if jobs > 1 or without or alone:

@@ -38,6 +38,8 @@ PARAMS = """event_corpora: {tuev: {root: raw/tuev}}
 image_corpora: {things: {root: raw/things}}
 both: %s
 """
+TUEV, THINGS = "root: raw/tuev, layout: tuev", "root: raw/things, layout: things_eeg2_raw, epochs: demo"
+"""Entries of corpora as the project's settings have them."""
 
 
 @pytest.fixture
@@ -114,12 +116,40 @@ def test_with_both_corpora_all_is_run_and_with_neither_nothing_begins(clone):
     )
 
 
-def test_a_folder_without_git_is_refused_in_one_line(clone):
+def test_a_folder_without_git_is_refused_in_one_line_that_says_how_to_go_on(clone):
     folder = clone("tuev", "things", git=False)
+    (folder / ".dvc" / "config").write_text("")  # as in an archive of the project
     status, said = run(folder, "repro")
     assert status == 65
     assert said.count("\n") == 1
     assert "is no git repository" in said
+    assert not (folder / "data" / "tuev").exists()
+    command = said.rpartition("run without: `")[2].rstrip("`\n")
+    subprocess.run(command.split(), cwd=folder, env=environment(warm=False), check=True)
+    status, said = run(folder, "repro")
+    assert status == 0, said
+    assert (folder / "both").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        ("'2'", "must be a number (found the text '2')"),
+        ("two", "Input should be a valid integer"),
+        ("true", "must be a number (found True)"),
+        ("0", "Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_before_any_stage_runs(clone, value, rule):
+    folder = clone("tuev", "things")
+    (folder / "components").symlink_to(ROOT / "components")
+    text = (folder / "params.yaml").read_text().replace("root: raw/tuev", TUEV).replace("root: raw/things", THINGS)
+    # As an editor or `dvc exp run -S` leaves it.
+    text += f"hardware: {{accelerator: cpu, precision: 32-true, devices: {value}}}\n"
+    (folder / "params.yaml").write_text(text)
+    status, said = run(folder, "repro")
+    assert status == 65, said
+    assert said.startswith(f"repro: params.yaml: hardware.devices: {rule}")
     assert not (folder / "data" / "tuev").exists()
 
 

@@ -49,7 +49,7 @@ def test_an_archive_has_no_revision_and_is_said_where_git_is_needed(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert not is_repository(tmp_path)
     assert "git.revision" not in lineage.tags("x")
-    with pytest.raises(InputError, match=r"is no git repository .* clone the project, or make one: `git init"):
+    with pytest.raises(InputError, match=r"is no git repository .* clone the project, make one by `git init"):
         require_repository(tmp_path)
 
 

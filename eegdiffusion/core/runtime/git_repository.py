@@ -47,6 +47,6 @@ def require_repository(folder: Path) -> None:
         raise InputError(f"{folder}: git is not installed, and DVC, which runs the stages, needs it")
     if not is_repository(folder):
         raise InputError(
-            f"{folder}: is no git repository (an archive that was downloaded is none); clone the project, or make one: "
-            "`git init && git add --all && git commit --message start`"
+            f"{folder}: is no git repository (an archive that was downloaded is none); clone the project, make one by "
+            "`git init && git add --all && git commit --message start`, or run without: `dvc config core.no_scm true`"
         )
