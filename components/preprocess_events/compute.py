@@ -5,6 +5,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import dask
 import mne
 import pandas
 from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
@@ -24,6 +25,9 @@ from eegdiffusion.events.store import window_store
 
 LEAST_MEMORY = 1 << 30
 """Bytes of memory for each worker below which fewer are started: libraries take a quarter of it, an hour the rest."""
+
+ONLY_THE_LIMIT = {f"distributed.worker.memory.{threshold}": False for threshold in ("target", "spill", "pause")}
+"""Dask's settings: a worker that nears its limit works on; paused, it would wait for memory that nobody gives back."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,14 @@ def connect(settings: PreprocessEvents, alone: bool = False) -> Client:
         return Client(settings.scheduler)
     memory = available_memory()
     workers = 1 if alone else settings.workers or max(1, min(available_cores(), memory // LEAST_MEMORY))
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address=None,
-        memory_limit=memory // workers,
-    )
+    with dask.config.set(ONLY_THE_LIMIT):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=memory // workers,
+        )
     return Client(cluster)
 
 
