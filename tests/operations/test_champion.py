@@ -4,7 +4,7 @@ import mlflow
 import pytest
 
 from eegdiffusion.commands.promote import command
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 
 
 def main(words):
@@ -142,6 +142,6 @@ def test_only_what_was_proposed_is_promoted_after_approval(client):
 
 def test_a_server_that_does_not_answer_is_no_registry_without_champion(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(mlflow.MlflowException):
+    monkeypatch.setenv("EEG_TRACKING_WAIT_SECONDS", "0")
+    with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:9 did not answer"):
         main(["lft"])
