@@ -181,7 +181,7 @@ def test_plots_are_shown_without_another_server(clone):
 def test_scores_fit_a_screen(clone):
     """Scores alone on one of 80 columns; beside them a field that an experiment changes, on one of 120."""
     commit = "git -c user.name=t -c user.email=t@t commit --quiet --message state"
-    change = ".venv/bin/eeg params set finetune_lft.optimisation.learning_rate=0.5"
+    change = ".venv/bin/eeg params set pretrain_ssmdp.model.n_layer=3"
     assert _run(clone, f"git add --all && {commit} && {change}").returncode == 0
     shown = [command for command in TABLE["run"] if re.search(r"dvc (metrics|exp) show", command)]
     for command, columns in zip(sorted(shown, reverse=True), (80, 120), strict=True):
@@ -189,4 +189,4 @@ def test_scores_fit_a_screen(clone):
         assert len(text.splitlines()) < 24
         assert max(map(len, text.splitlines())) <= columns, text
         assert all(name in text for name in ("lft", "condiffusion", "-0.123"))
-    assert "finetune_lft.optimisation.learning_rate" in text
+    assert "pretrain_ssmdp.model.n_layer" in text
