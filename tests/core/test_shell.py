@@ -12,17 +12,15 @@ def test_advice_of_libraries_to_developers_is_hidden_and_nothing_else(monkeypatc
         shell.hide_advice_to_developers()
         shell.hide_advice_to_developers()
         warnings.simplefilter("always")  # as MLflow does while it logs a model
-        for category, source in (
-            (UserWarning, "mlflow/pyfunc/utils/data_validation.py"),
-            (FutureWarning, "lightning/pytorch/utilities/_pytree.py"),
-            (UserWarning, "lightning/pytorch/utilities/_pytree.py"),
-            (UserWarning, "mlflow/pyfunc/model.py"),
-        ):
-            warnings.warn_explicit(source, category, f"/lib/{source}", 1)
-    assert [(warning.category, str(warning.message)) for warning in shown] == [
-        (UserWarning, "lightning/pytorch/utilities/_pytree.py"),
-        (UserWarning, "mlflow/pyfunc/model.py"),
-    ]
+        others = [
+            (UserWarning, "lightning/pytorch/utilities/_pytree.py", "of another kind"),
+            (UserWarning, "mlflow/pyfunc/model.py", "Add type hints to the `predict` method"),
+            (UserWarning, "mlflow/pyfunc/utils/data_validation.py", "of other words"),
+            (SyntaxWarning, "eegdiffusion/core.py", "invalid escape sequence"),
+        ]
+        for category, source, words in (*shell.ADVICE, *others):
+            warnings.warn_explicit(f"\033[33m{words}", category, f"/lib/{source}", 1)
+    assert [(w.category, w.filename.removeprefix("/lib/"), str(w.message)[5:]) for w in shown] == others
 
 
 def test_what_mlflow_tells_while_it_works_is_hidden_unless_it_is_asked_for(monkeypatch):

@@ -20,10 +20,14 @@ AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost
 """Options of git: the orchestrator's name stands for a person's."""
 
 ADVICE = (
-    (UserWarning, "mlflow/pyfunc/utils/data_validation.py"),
-    (FutureWarning, "lightning/pytorch/utilities/_pytree.py"),
+    (UserWarning, "mlflow/pyfunc/utils/data_validation.py", "Add type hints to the `predict` method"),
+    (FutureWarning, "lightning/pytorch/utilities/_pytree.py", ""),
+    (UserWarning, "lightning/pytorch/callbacks/model_checkpoint.py", "exists and is not empty"),
+    (UserWarning, "lightning/pytorch/loops/fit_loop.py", "is smaller than the logging interval"),
+    (UserWarning, "torch/nn/modules/conv.py", "Using padding='same'"),
+    (SyntaxWarning, "pyhealth/metrics/calibration.py", "invalid escape sequence"),
 )
-"""Kinds of warnings, and where they are raised, that advise developers."""
+"""Kinds of warnings that advise developers, where they are raised, and words of theirs."""
 
 
 def output(*words: str, cwd: Path, stdin: str | None = None) -> str:
@@ -56,12 +60,17 @@ def hide_advice_to_developers() -> None:
     Filters of warnings would not do: MLflow logs models under filters of its own.
     """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # each step of a database's set-up, else
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of files that are loaded in a moment
     show = warnings.showwarning
     if getattr(show, "hides_advice", False):
         return
 
     def show_but_advice(message, category, filename, lineno, file=None, line=None):
-        if not any(issubclass(category, kind) and filename.endswith(source) for kind, source in ADVICE):
+        if not any(
+            issubclass(category, kind) and filename.endswith(source) and words in str(message)
+            for kind, source, words in ADVICE
+        ):
             show(message, category, filename, lineno, file, line)
 
     show_but_advice.hides_advice = True  # type: ignore[attr-defined]

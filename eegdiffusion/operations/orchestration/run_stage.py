@@ -13,6 +13,7 @@ import sys
 
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT
 from eegdiffusion.core.runtime.stage import WORK
+from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 _BAD_INPUT = re.compile(rf"exited with {EXIT_BAD_INPUT}\b")
 
@@ -37,7 +38,7 @@ def run_stage(name: str, *options: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
         # DVC inherits the lock: it holds as long as the stage runs, whatever becomes of this process.
         process = subprocess.Popen(
-            ["dvc", "--wait-for-lock", "repro", *options, "--single-item", name],
+            dvc_words("--wait-for-lock", "repro", *options, "--single-item", name),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
