@@ -100,4 +100,4 @@ def write_exports(folder: Path, metrics: Mapping[str, str | float | bool], event
         "spectra": spectra_rows(events.backbones, events.spectra),
     }
     for name, table in tables.items():
-        table.to_csv(folder / "plots" / f"{name}.csv", index=False)
+        table.to_csv(folder / "plots" / f"{name}.csv", index=False, na_rep="nan")  # DVC draws nothing as zero
