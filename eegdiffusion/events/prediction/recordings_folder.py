@@ -13,6 +13,7 @@ from tqdm import tqdm
 from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.printable import printable
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
@@ -144,7 +145,7 @@ def _predict_rows(
     # Copies come after what they are copies of, and what failed, or ended the program, after what did not.
     failed = {path for path, row in earlier.items() if row["status"] == FAILED}
     order = sorted(contents.endings, key=lambda path: (path in contents.copies, path in failed))
-    with tqdm(order, desc="recordings", unit="recording") as bar:
+    with progress(order, desc="recordings", unit="recording") as bar:
         for path in bar:
             if path in finished and _is_finished(path, finished[path], work):
                 continue
