@@ -51,16 +51,22 @@ def _require_stages(names: tuple[str, ...]) -> None:
             raise InputError(f"{GRAPH}: there is no stage {stage}{nearest(stage, known)}")
 
 
+def _params() -> dict:
+    """Return what params.yaml holds; nothing where the graph does without it."""
+    from eegdiffusion.core.runtime.settings import PARAMS, load
+
+    return load() if PARAMS.is_file() else {}
+
+
 def _check_params() -> None:
     """Check every section of params.yaml, also of stages that would run hours later.
 
     Raises:
         InputError: a field is missing, unknown, of another type or breaks its rule.
     """
-    from eegdiffusion.core.runtime.settings import load
     from eegdiffusion.operations.configuration.sections import check, section_names
 
-    document = load()
+    document = _params()
     for name in section_names():
         if name in document:
             check(name, document)
@@ -97,9 +103,7 @@ def _without_sources() -> tuple[str, ...]:
 
 def _corpora() -> list[Path]:
     """Return the folders of corpora that params.yaml names."""
-    from eegdiffusion.core.runtime.settings import load
-
-    document = load()
+    document = _params()
     corpora = [*(document.get("event_corpora") or {}).values(), *(document.get("image_corpora") or {}).values()]
     pictures = [config.get("pictures") for config in (document.get("image_generation") or {}).values()]
     return [Path(path) for path in [*(corpus["root"] for corpus in corpora), *pictures] if path]
