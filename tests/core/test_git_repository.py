@@ -8,7 +8,7 @@ import pytest
 
 from eegdiffusion.core.observe.tracking import lineage
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.git_repository import is_repository, require_repository
+from eegdiffusion.core.runtime.git_repository import checked_out_revision, is_repository, require_repository
 
 WHO = ("-c", "user.name=t", "-c", "user.email=t@t")
 
@@ -40,9 +40,9 @@ def test_clone_copy_and_worktree_each_work(repository, tmp_path, monkeypatch):
     for name in ("clone", "copy", "tree"):
         require_repository(tmp_path / name)
         monkeypatch.chdir(tmp_path / name)
-        assert lineage.git_revision() == git(repository, "rev-parse", "HEAD")
+        assert checked_out_revision() == git(repository, "rev-parse", "HEAD")
         (tmp_path / name / "file").write_text("2")
-        assert lineage.git_revision().endswith("-dirty")
+        assert checked_out_revision().endswith("-dirty")
 
 
 def test_an_archive_has_no_revision_and_is_said_where_git_is_needed(tmp_path, monkeypatch):
@@ -57,13 +57,16 @@ def test_a_repository_without_a_commit_has_no_revision(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     git(tmp_path, "init", "-q")
     require_repository(tmp_path)
-    assert lineage.git_revision() == ""
+    assert checked_out_revision() == ""
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "start")
+    git(tmp_path, "checkout", "-q", "--orphan", "new")
+    assert checked_out_revision() == ""
 
 
 def test_without_git_only_what_needs_it_is_refused(repository, monkeypatch):
     monkeypatch.chdir(repository)
     monkeypatch.setenv("PATH", str(repository))
-    assert lineage.git_revision() == ""
+    assert checked_out_revision() == ""
     with pytest.raises(InputError, match="git is not installed"):
         require_repository(repository)
 
@@ -79,7 +82,7 @@ def test_a_folder_of_another_user_is_refused_with_the_command_that_allows_it(rep
     command = str(raised.value).split("`")[1]
     assert command == f"git config --global --add safe.directory '{repository}'"
     subprocess.run(command, shell=True, check=True)
-    assert lineage.git_revision()
+    assert checked_out_revision()
 
 
 def test_a_damaged_repository_is_named(repository):

@@ -7,6 +7,29 @@ from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError
 
+DVC_LOCK = "dvc.lock"
+"""File that DVC writes while stages run; that it differs from the commit says nothing of the code."""
+
+
+def git(*arguments: str) -> str:
+    """Return what a command of git prints in the working folder, stripped."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def checked_out_revision() -> str:
+    """Return the commit of the working folder; ``-dirty`` follows where a tracked file but ``dvc.lock`` differs.
+
+    Empty where there is no repository, or no commit yet.
+
+    Raises:
+        InputError: git refuses the repository.
+    """
+    head = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    if not is_repository(Path()) or subprocess.run(head, capture_output=True).returncode:
+        return ""
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
+    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+
 
 def is_repository(folder: Path) -> bool:
     """Whether git works in a folder: a clone, a copy or a worktree; not what was downloaded as an archive.

@@ -7,7 +7,6 @@ a signature of the outputs, so that results that came from elsewhere (``dvc pull
 import hashlib
 import json
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eegdiffusion.core.runtime.allotment import available_cores
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.git_repository import checked_out_revision
 
 RECORDS = Path("models/runs/stages")
 
@@ -60,17 +61,12 @@ def signature(path: Path) -> str:
     return total.hexdigest()
 
 
-def checked_out_revision() -> str | None:
-    """Return the git commit of the working folder, ``-dirty`` where tracked files but ``dvc.lock`` differ; or None."""
-    status = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock"]
+def _revision() -> str | None:
+    """Return the commit of the working folder; None where git does not say it."""
     try:
-        revision, changed = (
-            subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
-            for words in (["rev-parse", "HEAD"], status)
-        )
-    except (OSError, subprocess.CalledProcessError):
+        return checked_out_revision() or None
+    except InputError:  # what a stage has made is not lost for that
         return None
-    return revision + ("-dirty" if changed else "")
 
 
 def machine() -> str:
@@ -123,7 +119,7 @@ def write_record(stage: str, item: Sequence[object], began: float, ended: float,
         item="-".join(map(str, item)),
         ended=datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds"),
         seconds=round(ended - began, 1),
-        revision=checked_out_revision(),
+        revision=_revision(),
         machine=machine(),
         outputs={path.as_posix(): signature(path) for path in outputs},
     )

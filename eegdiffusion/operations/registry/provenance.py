@@ -9,8 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from eegdiffusion.core.observe.tracking import dvc_lock, lineage
+from eegdiffusion.core.observe.tracking import dvc_lock
 from eegdiffusion.core.runtime.closure import is_code
+from eegdiffusion.core.runtime.git_repository import checked_out_revision, git
 
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
 
@@ -70,9 +71,9 @@ def write_provenance(folder: Path, lock: str, result: Path) -> None:
 
 def _uncommitted() -> bytes:
     """Return the difference of the working tree from the commit; of the files that git does not track, code only."""
-    if not lineage.git_revision():
+    if not checked_out_revision():
         return b""
-    index = lineage.git("rev-parse", "--git-path", "index")
+    index = git("rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as temporary:
         # In an index of its own: the user's is not to change.
         index_copy = Path(shutil.copy(index, temporary))

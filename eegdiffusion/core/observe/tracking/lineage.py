@@ -1,34 +1,14 @@
 """Where a result comes from: git revision, DVC hashes, the orchestrator's run."""
 
 import os
-import subprocess
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
 from eegdiffusion.core.observe.tracking import dvc_lock
-from eegdiffusion.core.runtime.git_repository import is_repository
+from eegdiffusion.core.runtime.git_repository import checked_out_revision
 from eegdiffusion.core.runtime.hashing import content_hash
-
-
-def git(*arguments: str) -> str:
-    """Return what a command of git prints."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def git_revision() -> str:
-    """Return the checked-out commit; ``-dirty`` follows when a tracked file that DVC does not write has changed.
-
-    Empty where there is no repository, or no commit in it yet.
-
-    Raises:
-        InputError: git refuses the repository.
-    """
-    if not is_repository(Path()) or not git("rev-list", "--all", "--max-count=1"):
-        return ""
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){dvc_lock.PATH}")
-    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +33,7 @@ def tags(stage: str) -> dict[str, str]:
         InputError: git refuses the repository.
     """
     origins = {
-        "git.revision": git_revision(),
+        "git.revision": checked_out_revision(),
         "dvc.stage": os.environ.get("DVC_STAGE", stage),
         "airflow.run_id": os.environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
     }
