@@ -76,10 +76,10 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
     require_registry(model)
 
     with loading_modules():
-        from eegdiffusion.events.prediction.recording import read_recording
+        from eegdiffusion.core.recordings.electrode_recording import open_recording
 
         # Before the model, which takes seconds: a file that cannot be used is refused at once.
-        whole = None if folder else read_recording(recording, electrodes)
+        whole = None if folder else open_recording(recording, electrodes)
 
         from eegdiffusion.events.prediction.prediction import Classifier, predict
         from eegdiffusion.events.prediction.recordings_folder import predict_all

@@ -10,17 +10,21 @@ import pandas
 import pytest
 import requests
 
+from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
-from eegdiffusion.events.prediction import classify_windows, event_list, recording
+from eegdiffusion.events.prediction import classify_windows, event_list
+from eegdiffusion.events.prediction.derived_signals import derive
 from eegdiffusion.events.prediction.prediction import Classifier
 from eegdiffusion.events.prediction.recordings_folder import predict_all
 from eegdiffusion.events.store import window_store
 from tests.e2e.workspace import ROOT, environment
 from tests.mlflow_server import free_port, stop, wait_for
 from tests.predict.tiny_model import EDF, PREPROCESSING
+from tests.recording_files import NAMES, raw_array, write_brainvision
 from tests.tuev_fixture import signals, write_edf
 
 
@@ -29,6 +33,17 @@ def _predict(registered, *words, cwd):
     command = ["python", "-m", "eegdiffusion.commands", "predict", *map(str, words), "--model", model]
     place = {"MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=environment() | place, capture_output=True, text=True)
+
+
+def _prepared(path):
+    """The derivations of a recording, and which of its windows are usable."""
+    stored, faults = derive(open_recording(path, {}), PREPROCESSING)
+    return stored, classify_windows.usable(path, stored, faults, PREPROCESSING)
+
+
+def _derived(path):
+    stored, _ = derive(open_recording(path, {}), PREPROCESSING)
+    return stored.read(0, stored.samples)
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +63,11 @@ def predicted(registered, tmp_path_factory):
 def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
     mapped = window_store.MappedRecording(tmp_path / "r.arrow")
-    found = recording.read_recording(EDF, {})
-    derived = classify_windows.derived(found, PREPROCESSING)
-    good = classify_windows.usable(found, derived, PREPROCESSING)
+    stored, good = _prepared(EDF)
     assert good.all()
-    probabilities = classify_windows.classify(derived, good, PREPROCESSING, loaded.predict, 4)
+    probabilities = classify_windows.classify(stored, good, PREPROCESSING, loaded.predict, 4)
+    derived = stored.read(0, stored.samples)
+    assert np.array_equal(derived, tuev.derive(EDF))
     assert len(probabilities) == mapped.samples // 200 - 4
     assert np.abs(probabilities.sum(1) - 1).max() < 1e-5
     assert np.ptp(probabilities, axis=0).max() > 0.01, "the model tells windows apart"
@@ -97,48 +112,25 @@ def test_neighbours_of_one_class_are_one_event_and_background_is_none():
     assert found["probability"].tolist() == pytest.approx([0.7, 0.9, np.nan, 0.9], nan_ok=True)
 
 
-def _raw(names, data=None, rate=250.0):
-    data = signals(names, 14, rate) * 1e-6 if data is None else data
-    return mne.io.RawArray(data, mne.create_info(list(names), rate, "eeg"), verbose="error")
-
-
-NAMES = [f"Fp{n[2:]}" if n.startswith("FP") else n.title() for n in recording.ELECTRODES]
-
-
-def _brainvision(path, raw):
-    (path.with_suffix(".eeg")).write_bytes((raw.get_data().T * 1e6).astype("<f4").tobytes())
-    channels = "\n".join(f"Ch{k + 1}={name},,1,µV" for k, name in enumerate(raw.ch_names))
-    (path.with_suffix(".vmrk")).write_text(
-        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=r.eeg\n[Marker Infos]\n"
-    )
-    path.write_text(
-        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=r.eeg\n"
-        f"MarkerFile=r.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels={len(raw.ch_names)}\n"
-        f"SamplingInterval={1e6 / raw.info['sfreq']:g}\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n"
-        f"[Channel Infos]\n{channels}\n",
-        encoding="utf-8",
-    )
-
-
 def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
     data = signals(NAMES, 14, 250.0)
-    write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
+    write_edf(tmp_path / "r.edf", names=ELECTRODES, data=data)
     renamed = [{"T3": "T7", "T6": "P8"}.get(name, name) for name in NAMES]
-    raw = _raw(renamed, data * 1e-6)
+    raw = raw_array(renamed, data * 1e-6)
     raw.save(tmp_path / "r_raw.fif", verbose="error")
-    _brainvision(tmp_path / "r.vhdr", raw)
-    expected = classify_windows.derived(recording.read_recording(tmp_path / "r.edf", {}), PREPROCESSING)
+    write_brainvision(tmp_path / "r.vhdr", raw)
+    expected = _derived(tmp_path / "r.edf")
     for name in ("r_raw.fif", "r.vhdr"):
-        found = classify_windows.derived(recording.read_recording(tmp_path / name, {}), PREPROCESSING)
+        found = _derived(tmp_path / name)
         assert np.abs(found - expected).max() < 2e-3, name
 
 
 def _edf(**options):
-    return lambda path: write_edf(path, **{"names": recording.ELECTRODES} | options)
+    return lambda path: write_edf(path, **{"names": ELECTRODES} | options)
 
 
 def _broken(path, change):
-    write_edf(path, names=recording.ELECTRODES)
+    write_edf(path, names=ELECTRODES)
     path.write_bytes(change(path.read_bytes()))
 
 
@@ -153,16 +145,16 @@ def _channel(change):
 
 def _fif(names=NAMES, change=lambda raw: None):
     def make(path):
-        raw = _raw(names)
+        raw = raw_array(names)
         change(raw)
         raw.save(path, verbose="error")
 
     return make
 
 
-CZ = recording.ELECTRODES.index("CZ")
+CZ = ELECTRODES.index("CZ")
 REFUSED = {
-    "missing": ("r.edf", _edf(names=[n for n in recording.ELECTRODES if n != "CZ"]), "channels: the montage needs CZ"),
+    "missing": ("r.edf", _edf(names=[n for n in ELECTRODES if n != "CZ"]), "channels: the montage needs CZ"),
     "bipolar": ("r_raw.fif", _fif([f"{n}-Cz" for n in NAMES]), "the montage needs A1, A2, C3"),
     "twice": ("r.edf", _edf(extra=("EEG CZ-LE",)), "CZ must occur once"),
     "references": ("r_raw.fif", _fif([f"{n}-LE" if n == "Cz" else n for n in NAMES]), "must have one reference"),
@@ -190,12 +182,8 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
     name, make, message = REFUSED[case]
     make(tmp_path / name)
 
-    def read_and_check() -> None:
-        signals = recording.read_recording(tmp_path / name, {})
-        classify_windows.usable(signals, classify_windows.derived(signals, PREPROCESSING), PREPROCESSING)
-
     with pytest.raises(InputError) as refused:
-        read_and_check()
+        _prepared(tmp_path / name)
     assert str(tmp_path / name) in str(refused.value)
     assert message in str(refused.value)
 
@@ -203,9 +191,8 @@ def test_a_recording_that_cannot_be_used_is_refused_by_name_and_rule(case, tmp_p
 def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     data = signals(NAMES, 40, 250.0)
     data[CZ, : 250 * 6] = 0
-    write_edf(tmp_path / "r.edf", names=recording.ELECTRODES, data=data)
-    found = recording.read_recording(tmp_path / "r.edf", {})
-    good = classify_windows.usable(found, classify_windows.derived(found, PREPROCESSING), PREPROCESSING)
+    write_edf(tmp_path / "r.edf", names=ELECTRODES, data=data)
+    _, good = _prepared(tmp_path / "r.edf")
     assert not good[:2].any()
     assert good[6:].all()
     probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
@@ -240,9 +227,7 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
-        found = classify_windows.derived(recording.read_recording(EDF, {}), PREPROCESSING)[None, :, :1000].astype(
-            np.float32
-        )
+        found = _derived(EDF)[None, :, :1000].astype(np.float32)
         url = f"http://127.0.0.1:{port}/invocations"
         answer = requests.post(url, json={"inputs": found.tolist()}, timeout=60)
         assert answer.ok, answer.text
@@ -259,8 +244,8 @@ def test_a_folder_is_done_recording_by_recording_and_goes_on_where_it_stopped(re
     (source / "ward").mkdir(parents=True)
     (source / "ward/b.edf").write_bytes(EDF.read_bytes())
     write_edf(source / "a.edf", seed=3)
-    _raw(NAMES).save(source / "a_raw.fif", verbose="error")
-    raw = _raw(NAMES, signals(NAMES, 14, 250.0, seed=4) * 1e-6)
+    raw_array(NAMES).save(source / "a_raw.fif", verbose="error")
+    raw = raw_array(NAMES, signals(NAMES, 14, 250.0, seed=4) * 1e-6)
     raw.save(source / "a.fif", verbose="error")  # differs from a.edf in the ending alone
     write_edf(source / "short.edf", seconds=4)
     done = _predict(registered, source, "--out", out, cwd=tmp_path)

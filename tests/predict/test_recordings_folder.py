@@ -229,13 +229,13 @@ def _write_hostile(folder: Path) -> list[str]:
 def test_each_of_sixty_hostile_files_has_a_row_and_none_ends_the_others(folder, monkeypatch, capsys):
     names = _write_hostile(folder)
     assert len(names) == 60
-    read = recordings_folder.read_recording
+    read = recordings_folder.open_recording
 
     def read_hostile(path, rename):
         error = next((error for start, error in HOSTILE.items() if path.name == f"{start}.edf"), None)
         return _raise(error)() if error else read(path, rename)
 
-    monkeypatch.setattr(recordings_folder, "read_recording", read_hostile)
+    monkeypatch.setattr(recordings_folder, "open_recording", read_hostile)
     with pytest.raises(InputError, match=r"\d+ of 59 recordings were refused and \d+ of 59 recordings failed, listed"):
         recordings_folder.predict_all(folder, folder.parent / "out", classifier())
     with (folder.parent / "out/recordings.csv").open(newline="", encoding="utf-8") as file:
@@ -262,18 +262,18 @@ def test_each_of_sixty_hostile_files_has_a_row_and_none_ends_the_others(folder, 
 def test_a_recording_that_ends_the_program_comes_last_the_next_time(folder, monkeypatch):
     for seed, name in enumerate("abc"):
         _edf(folder / f"{name}.edf", seed)
-    read, order = recordings_folder.read_recording, []
+    read, order = recordings_folder.open_recording, []
 
     def read_and_die(path, rename):
         order.append(path.name)
         return _raise(KeyboardInterrupt())() if path.name == "a.edf" else read(path, rename)  # as the kernel would
 
-    monkeypatch.setattr(recordings_folder, "read_recording", read_and_die)
+    monkeypatch.setattr(recordings_folder, "open_recording", read_and_die)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             recordings_folder.predict_all(folder, folder.parent / "out", classifier())
     assert order == ["a.edf", "b.edf", "c.edf", "a.edf"]
-    monkeypatch.setattr(recordings_folder, "read_recording", read)
+    monkeypatch.setattr(recordings_folder, "open_recording", read)
     assert set(_run(folder)["status"]) == {"done"}
 
 

@@ -6,7 +6,6 @@ Layout: Kemp et al., "A simple format for exchange of digitized polygraphic reco
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -189,21 +188,3 @@ def read_header(path: Path) -> Header:
         sample_bytes,
         whole_records,
     )
-
-
-def unscaled(header: Header, signals: Sequence[int]) -> list[str]:
-    """Name the signals, of these positions, whose ranges do not say how large a sample is, and what is wrong with them.
-
-    An empty physical range, and a digital one that is missing, reversed or beyond the bits of a sample, say nothing.
-    """
-    most = 2 ** (8 * header.sample_bytes - 1)
-    reasons = []
-    for k in signals:
-        physical = header.channels["physical_min"][k], header.channels["physical_max"][k]
-        digital = header.channels["digital_min"][k], header.channels["digital_max"][k]
-        # Comparisons with NaN are false, so that a missing number fails them too.
-        if not abs(physical[1] - physical[0]) > 0:
-            reasons.append(f"{header.labels[k]}: physical {physical[0]:g} to {physical[1]:g}")
-        elif not -most <= digital[0] < digital[1] <= most:
-            reasons.append(f"{header.labels[k]}: digital {digital[0]:g} to {digital[1]:g}")
-    return reasons

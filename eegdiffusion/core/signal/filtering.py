@@ -1,9 +1,12 @@
 """Filtering and resampling as EEGDM's preprocessing does it, with MNE's default FIR filters."""
 
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Annotated, Literal
 
 import mne
 import numpy as np
+import scipy
 from annotated_types import Gt
 
 from eegdiffusion.core.runtime.settings import settings
@@ -34,20 +37,116 @@ def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
     return max(round(samples * filtering.rate_hz / rate_hz), 1)
 
 
+LONGEST = 2**25 - 200
+"""Samples of a channel that are filtered at once: as many as the padding of the resampling makes 2**25."""
+
+_PAD = 100
+
+
 def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
-    """Band-pass, notch and resample signals.
+    """Band-pass, notch and resample signals, one after the other, so that memory is that of a few copies of one.
 
     Args:
-        signals: (channels, samples) float64, in any unit.
+        signals: (channels, samples) float64, in any unit; they are filtered in place.
         rate_hz: their sampling rate; more than twice ``high_hz``.
         filtering: edges of the band, frequency of the notch, and the rate to resample to.
 
     Returns:
         (channels, resampled_length(samples, rate_hz, filtering)) float64.
     """
-    raw = mne.io.RawArray(signals, mne.create_info(len(signals), rate_hz, "eeg"), verbose="error")
+    resampled = np.empty((len(signals), resampled_length(signals.shape[1], rate_hz, filtering)))
+    for row, signal in enumerate(signals):
+        resampled[row] = _filtered_channel(signal, rate_hz, filtering)
+    return resampled
+
+
+def filtered_in_blocks(
+    read: Callable[[int, int], np.ndarray],
+    samples: int,
+    rate_hz: float,
+    filtering: Filtering,
+    longest: int = LONGEST,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Band-pass, notch and resample a channel, in blocks where it is very long.
+
+    A channel of ``longest`` samples or fewer is one block, with the values of :func:`filtered`. Blocks of a longer one
+    overlap by twice the band-pass filter's length, and begin where a sample of the new rate lies on one of the old.
+
+    Args:
+        read: (start, stop) -> (samples,) float64, which is filtered in place.
+        samples: length of the channel.
+        rate_hz: its sampling rate; more than twice ``high_hz``.
+        filtering: edges of the band, frequency of the notch, and the rate to resample to.
+        longest: samples in a block, without what it shares with others.
+
+    Yields:
+        first sample of each block at the new rate, and its samples: (samples,) float64.
+    """
+    if samples <= longest:
+        yield 0, _filtered_channel(read(0, samples), rate_hz, filtering)
+        return
+    ratio = Fraction(filtering.rate_hz / rate_hz).limit_denominator(10_000)
+    unit = ratio.denominator
+    overlap = -(-round(2 * 3.3 / filtering.low_hz * rate_hz) // unit) * unit
+    step = max(longest // unit, 1) * unit
+    for start in range(0, samples, step):
+        low, stop = max(start - overlap, 0), min(start + step, samples)
+        values = _filtered_channel(read(low, min(stop + overlap, samples)), rate_hz, filtering, unit)
+        begin = round((start - low) * ratio)
+        end = round((stop - low) * ratio) if stop < samples else len(values)
+        yield round(start * ratio), values[begin:end]
+
+
+def _filtered_channel(signal: np.ndarray, rate_hz: float, filtering: Filtering, unit: int = 0) -> np.ndarray:
+    """Filter a channel in place, and resample it.
+
+    The resampling by Fourier transform is MNE's, to the bit, without the several more copies of the signal that MNE
+    holds in memory.
+
+    Args:
+        signal: (samples,) float64.
+        rate_hz: its sampling rate.
+        filtering: edges of the band, frequency of the notch, and the rate to resample to.
+        unit: 0 to pad to a power of two, as MNE does, which moves the new samples by up to half of one; else a number
+            of samples that is a whole number at the new rate, by multiples of which is padded, which moves none.
+
+    Returns:
+        (resampled_length(samples, rate_hz, filtering),) float64.
+    """
     with mne.utils.use_log_level("error"):
-        raw.filter(filtering.low_hz, filtering.high_hz, picks="all")
-        raw.notch_filter(filtering.notch_hz, picks="all")
-        raw.resample(filtering.rate_hz, method=filtering.resample_method)
-    return raw.get_data()
+        signal = mne.filter.filter_data(signal, rate_hz, filtering.low_hz, filtering.high_hz, copy=False)
+        signal = mne.filter.notch_filter(signal, rate_hz, filtering.notch_hz, copy=False)
+        if filtering.rate_hz == rate_hz:
+            return signal
+        if filtering.resample_method != "fft":
+            return mne.filter.resample(signal, filtering.rate_hz, rate_hz, method=filtering.resample_method)
+    ratio = filtering.rate_hz / rate_hz
+    padded, left = _padded(signal, unit)
+    kept = resampled_length(len(signal), rate_hz, filtering)
+    del signal
+    length, padded_length = max(round(ratio * len(padded)), 1), len(padded)
+    spectrum = scipy.fft.rfft(padded)
+    del padded
+    used = min(length, padded_length)
+    if used % 2 == 0:
+        spectrum[used // 2] *= 2 if length < padded_length else 0.5
+    spectrum *= length / padded_length
+    first = round(ratio * left)
+    return scipy.fft.irfft(spectrum, length)[first : first + kept]
+
+
+def _padded(signal: np.ndarray, unit: int) -> tuple[np.ndarray, int]:
+    """Pad a signal with its reflection, and zeros where that is too short; return it and the samples before."""
+    samples, least = len(signal), min(len(signal) // 8, _PAD)
+    if unit:
+        left = -(-least // unit) * unit
+        right = unit * scipy.fft.next_fast_len(-(-(samples + left + least) // unit), real=True) - samples - left
+    else:
+        left, odd = divmod(2 ** int(np.ceil(np.log2(samples + 2 * least))) - samples, 2)
+        right = left + odd
+    padded = np.zeros(left + samples + right)
+    padded[left : left + samples] = signal
+    before, after = min(left, samples - 1), min(right, samples - 1)
+    padded[left - before : left] = 2 * signal[0] - signal[before:0:-1]
+    padded[left + samples : left + samples + after] = 2 * signal[-1] - signal[-2 : -after - 2 : -1]
+    return padded, left

@@ -2,15 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from eegdiffusion.core.recordings import continuity, edf_header, edf_samples
+from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
 from eegdiffusion.core.recordings.recording_files import link_problems, list_files
-from eegdiffusion.core.recordings.units import microvolts_per_unit
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
@@ -20,14 +19,8 @@ from eegdiffusion.events.corpora import tuev
 RATE_HZ = 250.0
 """Sampling rate of TUEV; others are resampled alike, and reported."""
 
-PLAUSIBLE_UV = (0.5, 2000.0)
-"""Median standard deviation of scalp EEG in microvolts, over electrodes, with room for artefacts on both sides."""
-
 FLAT_UV = 0.01
 """A channel that varies less is flat."""
-
-SEGMENTS, SEGMENT_S = 3, 10
-"""Amplitude is measured on so many segments of so many seconds, spread over the recording."""
 
 LEFT_OUT = "events left out"
 """Name of the check whose findings are rows of a recording that is used without them."""
@@ -105,36 +98,28 @@ def _is_edf(path: Path) -> bool:
     return path.suffix.lower() == ".edf"
 
 
-def check_extent(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
-    """Check that a file has all the samples of its header: (check, field, message, severity) of each finding."""
-    if header.records < 1:
-        yield "truncated", "number of records", f"must be positive (found {header.records})", "error"
-    elif header.whole_records < header.records:
-        expected = header.size + header.records * header.record_bytes
-        size = header.path.stat().st_size
-        yield "truncated", "file size", f"must be {expected} bytes as the header says (found {size})", "error"
+_CHECK_OF = {
+    "number of records": "truncated",
+    "file size": "truncated",
+    "reserved": "gaps",
+    "time stamps": "gaps",
+    "sampling rate": "rate",
+    "physical dimension": "unit",
+    "physical, digital range": "range",
+}
+"""Name of the check that finds an error, by the field that the error names."""
 
 
-def check_continuity(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
-    """Check that a file has no gaps, by the time stamps of its records, whatever its header calls it."""
+def _findings(
+    check: Callable[..., None], header: edf_header.Header, *arguments: object
+) -> list[tuple[str, str, str, str]]:
+    """Return the error that a check raises as a finding: (check, field, message, severity); else nothing."""
     try:
-        continuity.require_continuous(header)
+        check(header, *arguments)
     except InputError as error:
         field, _, message = str(error).removeprefix(f"{header.path}: ").partition(": ")
-        yield "gaps", field, message, "error"
-
-
-def check_signals(header: edf_header.Header, signals: list[int]) -> Iterable[tuple[str, str, str, str]]:
-    """Check that the electrodes, at these positions, share a rate and have a unit of voltage and ranges that scale."""
-    rates = {header.rates[k] for k in signals}
-    if len(rates) > 1:
-        yield "rate", "sampling rate", f"must be one for all electrodes (found {sorted(rates)})", "error"
-    units = sorted({unit for k in signals if microvolts_per_unit(unit := header.channels["unit"][k]) is None})
-    if units:
-        yield "unit", "physical dimension", f"must be one of uV, mV, V or nV (found {units})", "error"
-    unscaled = edf_header.unscaled(header, signals)
-    if unscaled:
-        yield "range", "physical, digital range", f"must scale each electrode (found {', '.join(unscaled)})", "error"
+        return [(_CHECK_OF[field], field, message, "error")]
+    return []
 
 
 def check_header(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
@@ -143,14 +128,14 @@ def check_header(header: edf_header.Header) -> Iterable[tuple[str, str, str, str
     Args:
         header: header of the EDF file.
     """
-    extent = list(check_extent(header))
-    yield from extent or check_continuity(header)
+    extent = _findings(edf_checks.check_extent, header)
+    yield from extent or _findings(continuity.require_continuous, header)
     try:
         signals = tuev.needed_signals(header)
     except InputError as error:
         yield "electrodes", "channels", str(error).partition("channels: ")[2], "error"
         return
-    yield from check_signals(header, signals)
+    yield from _findings(edf_checks.check_signals, header, signals)
     rate = header.rates[signals[0]]
     if rate != RATE_HZ:
         yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
@@ -241,22 +226,26 @@ def _check_labels(events: Iterable[tuev.Event]) -> Iterable[tuple[str, str, str,
 
 
 def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:
-    """Check the amplitude of (segments, electrodes, samples) in microvolts, electrodes as in ``ELECTRODES``."""
-    deviation = segments.std(axis=-1)
-    typical = float(np.median(deviation))
-    low, high = PLAUSIBLE_UV
-    flat = [name for name, value in zip(ELECTRODES, deviation.max(0), strict=True) if value < FLAT_UV]
-    if not low <= typical <= high:
-        message = f"the electrodes' median standard deviation must lie in {low:g} to {high:g} uV (found {typical:.3g})"
-        yield "amplitude", "unit", message, "error"
+    """Check the amplitude of (segments, electrodes, samples) in microvolts, electrodes as in ``ELECTRODES``.
+
+    As a whole it must be that of EEG, and of each electrode near the others'; one that is flat was off, and is kept.
+    """
+    flat = [name for name, value in zip(ELECTRODES, segments.std(axis=-1).max(0), strict=True) if value < FLAT_UV]
+    outliers = {name: ratio for name, ratio in amplitude.other_scale(segments, ELECTRODES).items() if name not in flat}
+    if fault := amplitude.amplitude_fault(segments):
+        yield "amplitude", "unit", fault, "error"
+    elif outliers:
+        listed = ", ".join(f"{name} {ratio:.3g} times their median" for name, ratio in outliers.items())
+        rule = f"every electrode must be of the others' scale, within {amplitude.SCALES:g} times"
+        yield "amplitude", "unit", f"{rule} (found {listed})", "error"
     elif flat:
         yield "amplitude", "signal", f"flat: {', '.join(flat)}", "warning"
 
 
 def sample_segments(header: edf_header.Header) -> np.ndarray:
     """Read segments spread over a recording: (segments, 19, samples) in microvolts."""
-    length = min(header.records, max(1, round(SEGMENT_S / header.record_s)))
-    firsts = np.unique(np.linspace(0, header.records - length, SEGMENTS).astype(int))
+    length = min(header.records, max(1, round(amplitude.SEGMENT_S / header.record_s)))
+    firsts = np.unique(np.linspace(0, header.records - length, amplitude.SEGMENTS).astype(int))
     signals = tuev.needed_signals(header)
     return np.stack([edf_samples.read_records(header, int(first), length, signals) * 1e6 for first in firsts])
 

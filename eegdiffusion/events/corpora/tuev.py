@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eegdiffusion.core.recordings import continuity, edf_header, edf_samples
+from eegdiffusion.core.recordings import continuity, edf_checks, edf_header, edf_samples
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
@@ -210,20 +210,28 @@ def needed_signals(header: edf_header.Header) -> list[int]:
 
 
 def read_signals(path: Path) -> tuple[np.ndarray, float]:
-    """Read the 19 electrodes of a recording, and nothing else of it.
+    """Read the 19 electrodes of a recording that was checked, and nothing else of it.
 
     Returns:
         (19, samples) float64 in volts, in the order of ``ELECTRODES``; sampling rate in Hz.
 
     Raises:
-        InputError: an electrode is missing, there twice, in no unit of voltage or without a range, or there are gaps.
+        InputError: an electrode is missing, there twice, or in no unit of voltage.
     """
     header = edf_header.read_header(Path(path))
     signals = needed_signals(header)
-    if unscaled := edf_header.unscaled(header, signals):
-        raise InputError(f"{path}: physical, digital range: must scale each electrode (found {', '.join(unscaled)})")
-    continuity.require_continuous(header)
     return edf_samples.read_records(header, 0, header.whole_records, signals), header.rates[signals[0]]
+
+
+def check_signals(path: Path) -> None:
+    """Check that a recording has no gaps, and its electrodes one rate, units of voltage and ranges that scale them.
+
+    Raises:
+        InputError: it has not; the message names file, field and rule.
+    """
+    header = edf_header.read_header(path)
+    edf_checks.check_signals(header, needed_signals(header))
+    continuity.require_continuous(header)
 
 
 def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, sign: str) -> np.ndarray:
@@ -242,7 +250,7 @@ def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, s
 
 
 def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
-    """Filter, resample and derive the bipolar montage of a file: (22, samples) float64 in units of 100 uV."""
+    """Filter, resample and derive the bipolar montage of a file that was checked: (22, samples) float64 in 100 uV."""
     return bipolar_signals(*read_signals(path), filtering, sign)
 
 
@@ -325,6 +333,7 @@ def codes(labels: np.ndarray) -> np.ndarray:
 
 def _load(path: Path | str) -> tuple[np.ndarray, list[Event], int, str]:
     rec = rec_file(Path(path))
+    check_signals(Path(path))
     return derive(Path(path)), read_rec(rec), round(WINDOW_S * EEGDM.rate_hz), str(rec)
 
 

@@ -1,6 +1,6 @@
 """A figure of a recording with its detections."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas
@@ -13,6 +13,9 @@ from eegdiffusion.events.prediction.event_list import UNUSABLE
 
 EXCERPT_S = 10
 MOST_EXCERPTS = 3
+
+MOST_PARTS, PART_S = 20, 30
+"""The scale of a long recording is that of so many parts of so many seconds, spread over it."""
 
 LABEL_S, LABEL_ROWS = 2, 3
 """Seconds that a label takes, and rows of them, so that labels of events a second long do not lie on each other."""
@@ -34,40 +37,49 @@ def _excerpts(events: pandas.DataFrame, duration_s: float) -> list[tuple[float, 
     return [(start, start + length) for start in sorted(starts) or [0]]
 
 
+def _spacing(read: Callable[[float, float], np.ndarray], duration_s: float) -> float:
+    """Return the distance of traces in which 99.5 % of the signals stay, by parts of a long recording."""
+    parts = max(1, min(MOST_PARTS, int(duration_s // PART_S)))
+    length = duration_s / parts if duration_s <= MOST_PARTS * PART_S else PART_S
+    starts = np.linspace(0, duration_s - length, parts)
+    values = np.concatenate([np.abs(read(start, start + length)).ravel() for start in starts])
+    values = values[np.isfinite(values)]
+    return 2 * float(np.quantile(values, 0.995)) or 1.0
+
+
 def draw_prediction(
-    signals: np.ndarray,
+    read: Callable[[float, float], np.ndarray],
+    duration_s: float,
     channels: Sequence[str],
     rate_hz: float,
-    probabilities: np.ndarray,
+    windows: Sequence[tuple[float, np.ndarray]],
     classes: Sequence[str],
-    offset_s: float,
     events: pandas.DataFrame,
     title: str,
 ) -> Figure:
     """Draw the classes' probabilities over the whole recording, and excerpts of it with their events shaded.
 
     Args:
-        signals: (channels, samples), uV.
+        read: (start, end) in seconds on the clock -> (channels, samples) in uV; NaN where nothing was recorded.
+        duration_s: seconds from the recording's first sample to its last on the clock.
         channels: names.
         rate_hz: sampling rate.
-        probabilities: (seconds, classes); NaN where there is no prediction.
+        windows: of each piece of the recording the time of its first row, and the (seconds, classes) probabilities; NaN
+            where there is no prediction.
         classes: names.
-        offset_s: time of the first row of ``probabilities``.
         events: ``onset``, ``duration``, ``label``, ``probability``.
         title: title of the figure.
     """
-    duration_s = signals.shape[1] / rate_hz
     excerpts = _excerpts(events, duration_s)
     colours = dict(zip(classes, COLOURS, strict=False)) | {UNUSABLE: "#808080"}
     figure = Figure(figsize=(max(8, 6 * len(excerpts)), 9.5), layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
     grid = figure.add_gridspec(2, len(excerpts), height_ratios=[1, 4])
-    _timeline(figure.add_subplot(grid[0, :]), probabilities, classes, offset_s, duration_s, excerpts, figure)
-    spacing = 2 * float(np.quantile(np.abs(signals), 0.995)) or 1.0
+    _timeline(figure.add_subplot(grid[0, :]), windows, classes, duration_s, excerpts, figure)
+    spacing = _spacing(read, duration_s)
     for k, (start, end) in enumerate(excerpts):
         ax = figure.add_subplot(grid[1, k])
-        shown = slice(round(start * rate_hz), round(end * rate_hz))
-        stack(ax, signals[:, shown], rate_hz, spacing, REAL, start)
+        stack(ax, read(start, end), rate_hz, spacing, REAL, start)
         _shade(ax, events, start, end, colours)
         ax.set_xlim(start, end)
         ax.set_ylim(-(len(channels) - 0.35) * spacing, 0.85 * spacing)
@@ -82,22 +94,25 @@ def draw_prediction(
 
 def _timeline(
     ax: Axes,
-    probabilities: np.ndarray,
+    windows: Sequence[tuple[float, np.ndarray]],
     classes: Sequence[str],
-    offset_s: float,
     duration_s: float,
     excerpts: list[tuple[float, float]],
     figure: Figure,
 ) -> None:
-    """Draw the probability of each class over time; brackets mark the excerpts, hatching what has no prediction."""
+    """Draw the probability of each class over time; brackets mark the excerpts, grey what has no prediction."""
     ax.set_facecolor("#dddddd")
-    extent = (offset_s, offset_s + len(probabilities), len(classes) - 0.5, -0.5)
-    image = ax.imshow(
-        probabilities.T, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="nearest"
-    )
+    for start, probabilities in windows:
+        if not len(probabilities):
+            continue
+        extent = (start, start + len(probabilities), len(classes) - 0.5, -0.5)
+        image = ax.imshow(
+            probabilities.T, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="nearest"
+        )
     for start, end in excerpts:
         ax.plot([start, end], [-0.75, -0.75], color="black", linewidth=2, clip_on=False)
     ax.set_xlim(0, duration_s)
+    ax.set_ylim(len(classes) - 0.5, -0.5)
     ax.set_yticks(range(len(classes)), classes)
     ax.tick_params(length=0)
     ax.set_xlabel("time (s); grey: no prediction, black: shown below")

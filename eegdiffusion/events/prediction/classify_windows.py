@@ -1,7 +1,8 @@
-"""Sliding windows of a recording, and which of them a model may be asked about."""
+"""Sliding windows of a recording: which of them a model may be asked about, and what it says of them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,38 +10,13 @@ from tqdm import tqdm
 
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montage import ELECTRODES, derivations
+from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.quality import faults
-from eegdiffusion.events.corpora import tuev
-from eegdiffusion.events.prediction.recording import ElectrodeRecording, require_rate
-
-STEP_S = 1
+from eegdiffusion.events.prediction.derived_signals import DerivedSignals
 
 MOST_UNUSABLE = 0.5
 """A recording with a larger share of unusable windows is refused."""
-
-
-def derived(recording: ElectrodeRecording, preprocessing: Preprocessing) -> np.ndarray:
-    """Filter, resample and derive as the model's training data were: (22, samples) float64 in units of 100 uV.
-
-    Raises:
-        InputError: the recording is sampled too slowly for the model's band-pass, or shorter than a window.
-    """
-    require_rate(recording, preprocessing.filtering.high_hz)
-    seconds = preprocessing.window / preprocessing.filtering.rate_hz
-    length = recording.signals.shape[1] / recording.rate_hz
-    if length < seconds:
-        raise InputError(f"{recording.path}: duration: must be {seconds:g} s or more (found {length:g} s)")
-    # MNE filters in place, and the recorded signal is still to be checked.
-    signals = recording.signals.copy()
-    return tuev.bipolar_signals(signals, recording.rate_hz, preprocessing.filtering, preprocessing.montage_sign)
-
-
-def starts(samples: int, preprocessing: Preprocessing) -> np.ndarray:
-    """Return the first samples of the windows of a preprocessed recording, a second apart; none goes beyond its end."""
-    step = round(STEP_S * preprocessing.filtering.rate_hz)
-    return np.arange(0, samples - preprocessing.window + 1, step)
 
 
 def _batches(begin: int, count: int, size: int) -> Iterator[slice]:
@@ -48,52 +24,56 @@ def _batches(begin: int, count: int, size: int) -> Iterator[slice]:
         yield slice(first, min(first + size, count))
 
 
-def _cut(signals: np.ndarray, firsts: np.ndarray, length: int) -> np.ndarray:
-    """Cut windows: (channels, samples) -> (windows, channels, length)."""
-    views = np.lib.stride_tricks.sliding_window_view(signals, length, axis=1)
-    return views[:, firsts].transpose(1, 0, 2)
+def window_starts(signals: DerivedSignals) -> np.ndarray:
+    """Return the first samples of the windows of all pieces: (windows,)."""
+    return np.concatenate([piece.starts for piece in signals.pieces])
 
 
-def usable(recording: ElectrodeRecording, signals: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def _cut(signals: DerivedSignals, firsts: np.ndarray, length: int) -> np.ndarray:
+    """Cut windows: (windows, channels, length)."""
+    return np.stack([signals.read(first, first + length) for first in firsts.tolist()])
+
+
+def usable(path: Path, signals: DerivedSignals, recorded: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Find the windows without a constant or clipped channel, as recorded and as derived: (windows,) bool.
+
+    Args:
+        path: file of the recording, for errors.
+        signals: its derivations.
+        recorded: (2, 19, windows) of bool, constant and clipped electrodes as recorded.
+        preprocessing: what the model carries.
 
     Raises:
         InputError: they are too few; the message names the channels and what is wrong with them.
     """
-    firsts = starts(signals.shape[1], preprocessing)
-    seconds, length = firsts / preprocessing.filtering.rate_hz, preprocessing.window / preprocessing.filtering.rate_hz
-    recorded_length = round(length * recording.rate_hz)
-    recorded = np.rint(seconds * recording.rate_hz).astype(int)
-    # Rounding of the resampled length may ask for a sample beyond the recording's last.
-    recorded = np.minimum(recorded, recording.signals.shape[1] - recorded_length)
-    names = [*ELECTRODES, *derivations(preprocessing.montage_sign)]
-    faulty_parts: dict[str, list[np.ndarray]] = {"constant": [], "clipped": []}
-    for some in _batches(0, len(firsts), 256):
-        kinds = zip(
-            faults(torch.from_numpy(_cut(recording.signals, recorded[some], recorded_length).copy())),
-            faults(torch.from_numpy(_cut(signals, firsts[some], preprocessing.window).copy())),
-            strict=True,
-        )
-        for kind, parts in zip(faulty_parts, kinds, strict=True):
-            faulty_parts[kind].append(torch.cat(parts, dim=1).numpy())
-    shares = {kind: np.concatenate(parts) for kind, parts in faulty_parts.items()}
-    bad = (shares["constant"] | shares["clipped"]).any(axis=1)
-    if bad.mean() > MOST_UNUSABLE:
+    firsts = window_starts(signals)
+    names = [*ELECTRODES, *signals.channels]
+    derived = np.zeros((2, len(signals.channels), len(firsts)), bool)
+    for some in _batches(0, len(firsts), 64):
+        windows = torch.from_numpy(_cut(signals, firsts[some], preprocessing.window))
+        derived[:, :, some] = [mark.numpy().T for mark in faults(windows)]
+    constant, clipped = np.concatenate([recorded, derived], axis=1)
+    bad = (constant | clipped).any(axis=0)
+    # A piece too short for a window has no prediction either: it counts as the windows that it would add.
+    short = sum(piece.samples for piece in signals.pieces if not len(piece.starts)) / signals.rate_hz
+    if (bad.sum() + short) / (len(bad) + short) > MOST_UNUSABLE:
         listed = [
             f"{name} {kind} in {share:.0%}"
-            for kind, faulty in shares.items()
-            for name, share in zip(names, faulty.mean(axis=0), strict=True)
+            for kind, faulty in (("constant", constant), ("clipped", clipped))
+            for name, share in zip(names, faulty.mean(axis=1), strict=True)
             if share > 0
         ]
+        if short:
+            listed.append(f"{short:g} s in pieces shorter than a window")
         raise InputError(
-            f"{recording.path}: signal: no channel may be constant or clipped in more than {MOST_UNUSABLE:.0%} of the "
-            f"windows (found {', '.join(listed)})"
+            f"{path}: signal: no channel may be constant or clipped in more than {MOST_UNUSABLE:.0%} of the windows "
+            f"(found {', '.join(listed)})"
         )
     return ~bad
 
 
 def classify(
-    signals: np.ndarray,
+    signals: DerivedSignals,
     good: np.ndarray,
     preprocessing: Preprocessing,
     predict: Callable[[np.ndarray], np.ndarray],
@@ -102,7 +82,7 @@ def classify(
     """Classify the sliding windows of a recording, with a progress bar.
 
     Args:
-        signals: (22, samples) in units of 100 uV.
+        signals: the derivations.
         good: which windows to ask about, from :func:`usable`.
         preprocessing: preprocessing of the model's training data.
         predict: (n, 22, window) float32 -> (n, classes).
@@ -111,7 +91,7 @@ def classify(
     Returns:
         (windows, classes); NaN where a window is not usable.
     """
-    firsts = starts(signals.shape[1], preprocessing)
+    firsts = window_starts(signals)
     probabilities = np.full((len(firsts), len(preprocessing.classes)), np.nan)
     chosen = np.flatnonzero(good)
 

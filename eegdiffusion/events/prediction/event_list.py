@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas
 
+if TYPE_CHECKING:
+    from eegdiffusion.events.prediction.derived_signals import DerivedPiece
+
 UNUSABLE = "unusable"
-"""Stands for a label where the windows could not be used."""
+"""Stands for a label where there is no prediction: the windows could not be used, or nothing was recorded."""
+
+SHORTEST_GAP_S = 0.02
+"""A shorter pause is rounding of the clock."""
+
+COLUMNS = ["onset", "duration", "label", "probability"]
 
 
 def merge_windows(
@@ -45,10 +54,68 @@ def merge_windows(
         event = {"onset": offset_s + members[0] * step_s, "duration": len(members) * step_s, "label": label}
         mean = np.nan if label == UNUSABLE else probabilities[members, best[members[0]]].mean()
         rows.append(event | {"probability": mean})
-    return pandas.DataFrame(rows, columns=["onset", "duration", "label", "probability"])
+    return pandas.DataFrame(rows, columns=COLUMNS)
 
 
 def _label(probabilities: np.ndarray, best: int, classes: Sequence[str], background: str, least: float) -> str:
     if best < 0:
         return UNUSABLE
     return classes[best] if probabilities[best] >= least else background
+
+
+def gaps(pieces: Sequence["DerivedPiece"], rate_hz: float) -> pandas.DataFrame:
+    """List what has no prediction because of pauses: the pauses, and the pieces that are shorter than a window.
+
+    Args:
+        pieces: pieces of the recording, in order.
+        rate_hz: rate of their samples.
+
+    Returns:
+        a row for each, as :func:`merge_windows` has them, with the label ``unusable``.
+    """
+    rows = []
+    for before, piece in zip([None, *pieces[:-1]], pieces, strict=True):
+        end_s = before.onset_s + before.samples / rate_hz if before else piece.onset_s
+        if piece.onset_s - end_s > SHORTEST_GAP_S:
+            rows.append((end_s, piece.onset_s - end_s))
+        if not len(piece.starts):
+            rows.append((piece.onset_s, piece.samples / rate_hz))
+    return pandas.DataFrame(
+        [{"onset": onset, "duration": duration, "label": UNUSABLE, "probability": np.nan} for onset, duration in rows],
+        columns=COLUMNS,
+    )
+
+
+def list_events(
+    probabilities: Sequence[np.ndarray],
+    pieces: Sequence["DerivedPiece"],
+    rate_hz: float,
+    classes: Sequence[str],
+    background: str,
+    step_s: float,
+    offset_s: float,
+    least: float = 0.0,
+) -> pandas.DataFrame:
+    """List the events of all pieces, by the clock, and what has no prediction.
+
+    Args:
+        probabilities: (windows, classes) of each piece.
+        pieces: the pieces, in order.
+        rate_hz: rate of their samples.
+        classes: names of the classes.
+        background: the one that is no event.
+        step_s: seconds between windows.
+        offset_s: seconds from the start of a window to the second that it stands for.
+        least: windows whose class is less probable are taken for background.
+
+    Returns:
+        a table as :func:`merge_windows` has it; no event goes on over a pause.
+    """
+    tables = [gaps(pieces, rate_hz)]
+    for piece, windows in zip(pieces, probabilities, strict=True):
+        onset_s = piece.onset_s + offset_s
+        tables.append(merge_windows(windows, classes, background, step_s, onset_s, least))
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return tables[0]
+    return pandas.concat(filled, ignore_index=True).sort_values("onset", kind="stable", ignore_index=True)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from eegdiffusion.core.recordings import recording_copies
 from eegdiffusion.core.recordings.edf_header import read_header
+from eegdiffusion.core.recordings.electrode_recording import ENDINGS
 from eegdiffusion.core.recordings.recording_files import ending_of, list_files
 from eegdiffusion.core.signal.montage import derivations
-from eegdiffusion.events.prediction.recording import READERS
 
 
 class Copy(NamedTuple):
@@ -49,7 +49,7 @@ def look_into(folder: Path) -> FolderContents:
     endings = {
         path: ending
         for path in sorted([*listing.files, *listing.repeated_files])
-        if (ending := ending_of(path.name, READERS))
+        if (ending := ending_of(path.name, ENDINGS))
     }
     left_out = {
         path: f"leads to {'this folder' if first == Path() else first.as_posix()}, whose recordings are read there"
@@ -63,7 +63,7 @@ def look_into(folder: Path) -> FolderContents:
         elif recording_copies.is_not_continuous(folder / path):
             left_out[path] = "holds epochs, an average or the like; not a continuous recording"
     endings = {path: ending for path, ending in endings.items() if path not in left_out}
-    unreachable = listing.unreachable(lambda name: ending_of(name, READERS) is not None)
+    unreachable = listing.unreachable(lambda name: ending_of(name, ENDINGS) is not None)
     same_file = {path: first for path, first in listing.repeated_files.items() if path in endings}
     same_bytes = recording_copies.same_bytes(folder, _without(endings, same_file))
     same_samples = recording_copies.same_samples(folder, endings, same_file.keys() | same_bytes.keys())

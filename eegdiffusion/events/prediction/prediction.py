@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording
 from eegdiffusion.core.runtime.files import written_whole
 from eegdiffusion.core.runtime.printable import printable
-from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora.tuev import BACKGROUND
-from eegdiffusion.events.prediction import annotated_edf, classify_windows
+from eegdiffusion.events.prediction import annotated_edf, classify_windows, derived_signals
 from eegdiffusion.events.prediction import event_list as events
-from eegdiffusion.events.prediction.recording import ElectrodeRecording
+from eegdiffusion.events.prediction.derived_signals import DerivedSignals
 
 if TYPE_CHECKING:
     import mlflow
@@ -52,22 +52,29 @@ class PredictedEvents:
     """The events of one recording.
 
     Attributes:
-        events: see :func:`eegdiffusion.events.prediction.event_list.merge_windows`.
-        duration_s: length of the recording.
+        events: see :func:`eegdiffusion.events.prediction.event_list.list_events`.
+        duration_s: seconds that were recorded, without pauses.
         unusable_s: seconds without a prediction for a constant or clipped channel.
+        pauses: number of pauses, at which the recording was split.
         taken_s: time from the file to the probabilities.
+        notes: sentences on what the files leave out.
     """
 
     events: pandas.DataFrame
     duration_s: float
     unusable_s: int
+    pauses: int
     taken_s: float
+    notes: list[str]
 
     def __str__(self) -> str:
         labels = self.events["label"].value_counts().drop(events.UNUSABLE, errors="ignore")
         text = ", ".join(f"{count} {label}" for label, count in labels.items()) or "no events"
         if self.unusable_s:
             text += f"; {self.unusable_s} s have a constant or clipped channel, and no prediction"
+        if self.pauses:
+            text += f"; {self.pauses} pause{'s' if self.pauses > 1 else ''}, at which the recording was split"
+        text += "".join(f"; {note}" for note in self.notes)
         speed = self.duration_s / self.taken_s
         return f"{text} ({self.duration_s:.0f} s in {self.taken_s:.1f} s, {speed:.0f} times faster than real time)"
 
@@ -76,7 +83,7 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     """Find the events of a recording and write table, EDF+ file and figure; the table last.
 
     Args:
-        recording: what was read of its file.
+        recording: the opened recording.
         outputs: a path for each of ``ENDINGS``; they appear together, or not at all.
         classifier: the model.
 
@@ -85,26 +92,58 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
         UnavailableError: the files cannot be written; none of them is left half.
     """
     preprocessing, begin = classifier.preprocessing, time.monotonic()
-    signals = classify_windows.derived(recording, preprocessing)
-    good = classify_windows.usable(recording, signals, preprocessing)
+    # Beside the results there is room for them, and the folder of temporary files may be in memory.
+    folder = next(parent for parent in outputs["csv"].absolute().parents if parent.is_dir())
+    signals, recorded_faults = derived_signals.derive(recording, preprocessing, folder)
+    good = classify_windows.usable(recording.path, signals, recorded_faults, preprocessing)
     probabilities = classify_windows.classify(signals, good, preprocessing, classifier.model.predict, classifier.batch)
-    taken = recording.reading_s + time.monotonic() - begin
+    taken = time.monotonic() - begin
 
+    step_s = derived_signals.STEP_S
+    offset_s = (preprocessing.window / preprocessing.filtering.rate_hz - step_s) / 2
+    pieces = signals.pieces
+    of_pieces = np.split(probabilities, np.cumsum([len(piece.starts) for piece in pieces])[:-1])
+    table = events.list_events(
+        of_pieces, pieces, signals.rate_hz, preprocessing.classes, BACKGROUND, step_s, offset_s, classifier.threshold
+    )
+    windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
+    _write_files(recording, signals, windows, table, outputs, classifier)
+    unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
+    notes = []
+    if recording.start and not annotated_edf.date_fits(recording.start):
+        first, last = annotated_edf.YEARS
+        notes.append(f"the date {recording.start:%Y-%m-%d} is left out of the EDF+ file, which holds {first} to {last}")
+    return PredictedEvents(table, recording.recorded_s, unusable_s, len(pieces) - 1, taken, notes)
+
+
+def _write_files(
+    recording: ElectrodeRecording,
+    signals: DerivedSignals,
+    windows: list[tuple[float, np.ndarray]],
+    table: pandas.DataFrame,
+    outputs: Mapping[str, Path],
+    classifier: Classifier,
+) -> None:
     from eegdiffusion.events.figures.prediction_figure import draw_prediction
 
-    rate_hz = preprocessing.filtering.rate_hz
-    offset_s = (preprocessing.window / rate_hz - classify_windows.STEP_S) / 2
-    table = events.merge_windows(
-        probabilities, preprocessing.classes, BACKGROUND, classify_windows.STEP_S, offset_s, classifier.threshold
-    )
-    channels = derivations(preprocessing.montage_sign)
-    signals *= UNIT_UV
+    rate_hz, channels = signals.rate_hz, signals.channels
+
+    def microvolts(start: int, stop: int) -> np.ndarray:
+        return signals.read_clock(start, stop, 0.0) * UNIT_UV
+
+    def excerpt(start_s: float, end_s: float) -> np.ndarray:
+        return signals.read_clock(round(start_s * rate_hz), round(end_s * rate_hz), np.nan) * UNIT_UV
+
     count = int((table["label"] != events.UNUSABLE).sum())
     title = f"{printable(recording.path.name)}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
-    figure = draw_prediction(signals, channels, rate_hz, probabilities, preprocessing.classes, offset_s, table, title)
+    duration_s = signals.clock_samples / rate_hz
+    classes = classifier.preprocessing.classes
+    figure = draw_prediction(excerpt, duration_s, channels, rate_hz, windows, classes, table, title)
+    # Times keep their milliseconds however long the recording is.
+    rounded = table.assign(probability=[float(f"{value:.6g}") for value in table["probability"]])
     with written_whole(outputs["edf"], outputs["png"], outputs["csv"]) as (edf, png, csv):
-        annotated_edf.write_annotated_edf(edf, signals, channels, rate_hz, table, recording.start)
+        annotated_edf.write_annotated_edf(
+            edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
+        )
         figure.savefig(png, dpi=110)
-        table.to_csv(csv, index=False, float_format="%.6g")
-    unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * classify_windows.STEP_S
-    return PredictedEvents(table, recording.signals.shape[1] / recording.rate_hz, unusable_s, taken)
+        rounded.to_csv(csv, index=False, float_format="%.10g")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.printable import printable
@@ -18,7 +19,6 @@ from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
 from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
-from eegdiffusion.events.prediction.recording import read_recording
 from eegdiffusion.events.prediction.recordings_list import LIST, agrees, number_of, read_list, write_list
 from eegdiffusion.events.prediction.result_names import result_names
 
@@ -179,7 +179,7 @@ def _attempt(path: Path, work: _Work) -> Row:
     try:
         state = work.state(path)
         _require_own_place(outputs, work)
-        prediction = predict(read_recording(work.folder / path, work.classifier.rename), outputs, work.classifier)
+        prediction = predict(open_recording(work.folder / path, work.classifier.rename), outputs, work.classifier)
     except Exception as error:
         for file in outputs.values():  # of a recording that could be used before
             with contextlib.suppress(OSError):

@@ -1,0 +1,123 @@
+"""Electrodes of the 10-20 system by the labels that recorders give them."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.montage import ELECTRODES
+
+SAME_PLACE = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
+"""The 10-10 system's names of electrodes that the 10-20 system, and the montage, call otherwise."""
+
+MASTOIDS = {"M1": "A1", "M2": "A2"}
+"""Electrodes behind the ears, which stand for those on the ears where there are none."""
+
+# A common reference cancels in a derivation: the ears, the mastoids, an average, or a place that the montage lacks. An
+# electrode of the montage behind the hyphen makes a bipolar derivation.
+_REFERENCE = (
+    r"REF|LE|LER|AR|AVG|AVE|AV|AVERAGE|CAR|AA|ORG|COM|COMMON|LINKED|A1A2|A1\+A2|M1M2|M1\+M2|\(?\(A1\+A2\)/2\)?"
+    r"|\(?\(M1\+M2\)/2\)?|CPZ|FCZ|AFZ|NOSE|NZ|G1|G2|TP9|TP10|CMS"
+)
+# MNE, and some recorders, number labels that occur twice; PhysioNet pads names with dots.
+_LABEL = re.compile(
+    r"(?:(?:EEG|POL|E)[ _:-]+|EEG)?"
+    r"(?P<electrode>[A-Z]{1,2}(?:\d{1,2}|Z))\.*"
+    rf"(?:[ _]*[-:/ _][ _]*(?P<reference>{_REFERENCE}))?"
+    r"(?:[:-]\d)?"
+)
+# Caps of 64 to 256 sites that are numbered by rows A, B, C, ...: their A1 is at the vertex, and their C3 is not C3.
+_NUMBERED_CAP = {"A": range(3, 33), "C": range(7, 33)}
+
+
+class ElectrodeLabel(NamedTuple):
+    """What a label says.
+
+    Attributes:
+        electrode: name of the electrode, upper-case, as the 10-20 system calls it.
+        reference: what its signal is against, upper-case; empty where the label does not say.
+        renamed: whether the user said so.
+    """
+
+    electrode: str
+    reference: str = ""
+    renamed: bool = False
+
+
+def read_label(label: str, rename: Mapping[str, str]) -> ElectrodeLabel | None:
+    """Read a label such as ``EEG FP1-REF``, ``Fp1.``, ``POL Fp1``, ``EEG Fp1-A1A2``, ``Fp1-Ref:1`` or ``T7``.
+
+    Args:
+        label: label of a channel.
+        rename: names that stand for electrodes, upper-case.
+
+    Returns:
+        electrode and reference; None where it names none, or a derivation of two electrodes.
+    """
+    text = unicodedata.normalize("NFKC", label).strip().upper()
+    match = _LABEL.fullmatch(text)
+    reference = (match["reference"] or "").strip("()").removesuffix(")/2").replace("+", "") if match else ""
+    if text in rename:
+        return ElectrodeLabel(rename[text], reference, True)
+    if match is None:
+        return None
+    name = match["electrode"]
+    if name in rename:
+        return ElectrodeLabel(rename[name], reference, True)
+    return ElectrodeLabel(SAME_PLACE.get(name, name), reference)
+
+
+def _leave_out_numbered_sites(read: Sequence[ElectrodeLabel | None]) -> list[ElectrodeLabel | None]:
+    """Take no site of a numbered cap for an electrode of the 10-20 system."""
+    names = {label.electrode for label in read if label and not label.renamed}
+    rows = {row for row, beyond in _NUMBERED_CAP.items() if any(f"{row}{number}" in names for number in beyond)}
+    numbered = {f"{row}{number}" for row in rows for number in range(1, 33)}
+    return [None if label and not label.renamed and label.electrode in numbered else label for label in read]
+
+
+def _with_mastoids(read: Sequence[ElectrodeLabel | None]) -> list[ElectrodeLabel | None]:
+    """Let mastoids stand for ears that are not there."""
+    names = {label.electrode for label in read if label}
+    ears = {mastoid: ear for mastoid, ear in MASTOIDS.items() if ear not in names}
+    return [
+        label._replace(electrode=ears[label.electrode]) if label and label.electrode in ears else label
+        for label in read
+    ]
+
+
+def choose_electrodes(path: Path, labels: Sequence[str], rename: Mapping[str, str]) -> list[int]:
+    """Find the montage's electrodes among the channels of a recording.
+
+    Args:
+        path: file of the recording, for errors.
+        labels: labels of its channels.
+        rename: further names of electrodes, upper-case.
+
+    Returns:
+        their 19 positions among the labels, in the order of ``ELECTRODES``.
+
+    Raises:
+        InputError: one is missing or there twice, or they have several references; the message names them.
+    """
+    read = _with_mastoids(_leave_out_numbered_sites([read_label(label, rename) for label in labels]))
+    names = [label.electrode if label else None for label in read]
+    missing = [name for name in ELECTRODES if name not in names]
+    if missing:
+        raise InputError(
+            f"{path}: channels: the montage needs {', '.join(missing)}, referential (found {', '.join(labels)}); "
+            f"--rename OTHER={missing[0]} names an electrode that is called otherwise"
+        )
+    twice = [name for name in ELECTRODES if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: channels: {', '.join(twice)} must occur once (found {', '.join(labels)})")
+    chosen = [names.index(name) for name in ELECTRODES]
+    used = [label for k in chosen if (label := read[k])]
+    references = {label.reference for label in used if not label.renamed}
+    if references != {""}:  # else the user's word is all there is on references
+        references |= {label.reference for label in used if label.renamed and label.reference}
+    if len(references) > 1:
+        listed = ", ".join(labels[k] for k in chosen)
+        raise InputError(f"{path}: channels: must have one reference, which cancels in a derivation (found {listed})")
+    return chosen

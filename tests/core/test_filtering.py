@@ -1,0 +1,53 @@
+"""Filtering holds few copies of a signal, and gives MNE's numbers to the bit; long signals go through in blocks."""
+
+from fractions import Fraction
+
+import mne
+import numpy as np
+import pytest
+
+from eegdiffusion.core.signal import filtering
+from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered, filtered_in_blocks, resampled_length
+
+
+def _noise(samples, channels=2):
+    draw = np.random.default_rng(0).standard_normal((channels, samples))
+    return (draw + 0.05 * draw.cumsum(axis=1)) * 20e-6
+
+
+def _by_mne(signals, rate, settings):
+    raw = mne.io.RawArray(signals.copy(), mne.create_info(len(signals), rate, "eeg"), verbose="error")
+    with mne.utils.use_log_level("error"):
+        raw.filter(settings.low_hz, settings.high_hz, picks="all")
+        raw.notch_filter(settings.notch_hz, picks="all")
+        raw.resample(settings.rate_hz, method=settings.resample_method)
+    return raw.get_data()
+
+
+@pytest.mark.parametrize("rate", [160.0, 200.0, 249.9, 250.0, 256.0, 1000.0])
+@pytest.mark.parametrize("method", ["fft", "polyphase"])
+def test_the_numbers_are_those_of_mne(rate, method):
+    signals, settings = _noise(round(14 * rate) + 3), Filtering(resample_method=method)
+    assert np.array_equal(filtered(signals.copy(), rate, settings), _by_mne(signals, rate, settings))
+
+
+@pytest.mark.parametrize("rate", [250.0, 256.0, 1000.0])
+def test_blocks_of_a_long_signal_are_what_the_whole_is(rate):
+    (signal,) = _noise(round(900 * rate) + 11, 1)
+
+    def read(start, stop):
+        return signal[start:stop].copy()
+
+    blocks = list(filtered_in_blocks(read, len(signal), rate, EEGDM, longest=round(200 * rate)))
+    assert len(blocks) == 5
+    assert [first for first, _ in blocks] == [0, *np.cumsum([len(block) for _, block in blocks])[:-1]]
+    joined = np.concatenate([block for _, block in blocks])
+    assert len(joined) == resampled_length(len(signal), rate, EEGDM)
+    # The whole, padded by as many samples as stay whole numbers at the new rate, so that none is moved.
+    whole = filtering._filtered_channel(
+        signal.copy(), rate, EEGDM, Fraction(200 / rate).limit_denominator().denominator
+    )
+    assert np.abs(joined - whole).max() < 0.005 * whole.std()
+    ((first, alone),) = filtered_in_blocks(read, len(signal), rate, EEGDM)
+    assert first == 0
+    assert np.array_equal(alone, filtered(signal[None].copy(), rate, EEGDM)[0])
