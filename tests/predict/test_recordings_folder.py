@@ -321,10 +321,11 @@ def test_of_a_list_with_semicolons_what_has_changed_is_done_anew(folder, capsys)
     assert table.drop(columns="changed").equals(expected.drop(columns="changed"))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\n\n", b"recording,status\n", b"\xff\xfe", b"a,b\n1,2\n", b"\0" * 99, b'"', b"recording;status\nx"],
-)
+NO_LISTS = [b"", b"recording,status\n", b"\xff\xfe", b"a,b\n1,2\n", b"\0" * 99, b'"', b"recording;status\na.edf\n"]
+NO_LISTS += [b"recording;status;folder\na.edf;done;" + b"x" * 5000, b"recording;status;folder\na.edf;done;\0"]
+
+
+@pytest.mark.parametrize("content", NO_LISTS)
 def test_a_list_that_is_none_is_put_aside_and_all_is_done_anew(content, folder):
     _edf(folder / "a.edf")
     expected = _run(folder)

@@ -93,6 +93,6 @@ def _is_result(path: Path) -> bool:
     """Say whether an EDF file holds the derivations that `eeg predict` writes beside its events."""
     try:
         labels = [label for label in read_header(path).labels if not label.startswith("EDF Annotations")]
-    except (OSError, ValueError):  # its reader says what is wrong with it
+    except Exception:  # its reader says what is wrong with it
         return False
     return labels in [derivations(sign) for sign in ("eegdm", "tuh")]

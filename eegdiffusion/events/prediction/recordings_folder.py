@@ -1,6 +1,7 @@
 """All recordings below a folder, some of which may be done already; none of them ends the others."""
 
 import contextlib
+import os
 import shutil
 import sys
 from collections import Counter
@@ -123,7 +124,7 @@ def _kept_rows(path: Path, folder: Path) -> dict[str, dict[str, str]]:
         return {}
     here = printable(folder.resolve())
     for other in {row.get("folder", "") for row in rows} - {"", here}:
-        if Path(other).is_dir():
+        if os.path.isdir(other):  # of whatever a cell holds
             raise InputError(f"--out: {path.parent} holds the results of {other}; choose another folder")
     return {row["recording"]: row for row in rows if "recording" in row}
 
@@ -137,13 +138,13 @@ def _predict_rows(
     classifier: Classifier,
 ) -> None:
     earlier = {path: kept[key] for path in contents.endings if (key := printable(path.as_posix())) in kept}
-    finished = {path: row for path, row in earlier.items() if row["status"] in (DONE, DUPLICATE)}
+    finished = {path: row for path, row in earlier.items() if row.get("status") in (DONE, DUPLICATE)}
     classes = _event_classes(classifier)
     names = result_names(contents.endings, {path: row.get("results", "") for path, row in finished.items()})
     rows |= {path: _with_numbers(row, classes) for path, row in finished.items()}
     work = _Work(folder, out, classifier, contents, names, rows)
     # Copies come after what they are copies of, and what failed, or ended the program, after what did not.
-    failed = {path for path, row in earlier.items() if row["status"] == FAILED}
+    failed = {path for path, row in earlier.items() if row.get("status") == FAILED}
     order = sorted(contents.endings, key=lambda path: (path in contents.copies, path in failed))
     with progress(order, desc="recordings", unit="recording") as bar:
         for path in bar:
