@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -11,6 +12,9 @@ GRACE_S = 3.0
 
 PATIENCE_S = 15.0
 """How long a child may take to end once it was told to, before it is told more firmly."""
+
+POLL_S = 0.2
+"""Seconds between two looks at a command that runs."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -68,4 +72,7 @@ def foreground(words: Sequence[str], **options) -> int:
     """
     process = subprocess.Popen(words, **options)
     with ending_children():
-        return process.wait()
+        # Asked now and then: a signal that another thread gets would not end a wait.
+        while (status := process.poll()) is None:
+            time.sleep(POLL_S)
+        return status
