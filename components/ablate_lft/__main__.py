@@ -32,7 +32,7 @@ def main(run: Stage) -> None:
     cache, test_cache, store = run.input("cache"), run.input("test_cache"), Store(run.input("store"))
     out = run.output("row")
     data = [Data(f"{store.corpus} latent tokens", *use) for use in ((cache, "training"), (test_cache, "testing"))]
-    with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
+    with tracked(run, settings, latents, hardware, title="LFT ablation", corpus=store.corpus, data=data) as logger:
         if run.is_rank_zero:
             mlflow.set_tags({"ablation.family": row.family, "ablation.row": row.name})
         both = (cache, test_cache), (latents, test_latents)

@@ -15,10 +15,18 @@ def main(run: Stage) -> None:
     latents = run.settings(Latents, f"latents.{run.item['latents']}")
     with loading_modules():
         from components.cache_latents.compute import compute
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
         from eegdiffusion.core.training.device import device_of
         from eegdiffusion.events.store.window_store import Store
     store, backbone, out = Store(run.input("store")), run.input("backbone"), run.output("cache")
-    compute(store, backbone, settings, latents, device_of(accelerator), out, run.work)
+    data = [Data(f"{store.corpus} event windows", store.path, "inference")]
+    with tracked(run, settings, latents, title="latents", corpus=store.corpus, data=data) as logger:
+        shards = run.work / "shards"
+        shards.mkdir(exist_ok=True)
+        size = compute(store, backbone, settings, latents, device_of(accelerator), out, shards)
+        if logger:
+            logger.log_metrics(size)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def compute(
     device: torch.device,
     out: Path,
     work: Path,
-) -> None:
+) -> dict[str, float]:
     """Write the latent cache of a corpus.
 
     Args:
@@ -76,13 +76,17 @@ def compute(
         device: where the backbone runs.
         out: folder of the cache.
         work: folder of finished shards, from which an interrupted run goes on; it becomes ``out``.
+
+    Returns:
+        number of windows of each split, of distinct ones (``distinct_windows``), and size of the cache (``cache_mib``).
     """
     backbone, transform = signal_transform.load(backbone_path)
     backbone.to(device)
-    tables = []
+    tables, computed = [], 0
     for split in SPLITS:
         windows = store.event_windows(split)
         distinct, window = windows.distinct()
+        computed += len(distinct)
         tables.append(pandas.DataFrame({"split": split, "window": window, "label": windows.labels}))
         with progress(total=len(distinct), desc=f"{split} latents", unit="window") as bar:
             for number, members in latent_cache.shards(len(distinct)):
@@ -96,3 +100,6 @@ def compute(
     latent_cache.write_index(work, recipe, pandas.concat(tables))
     shutil.copytree(backbone_path, work / "backbone", dirs_exist_ok=True)
     os.replace(work, out)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    windows_of = {f"{table['split'].iloc[0]}_windows": float(len(table)) for table in tables if len(table)}
+    return windows_of | {"distinct_windows": float(computed), "cache_mib": size / 2**20}

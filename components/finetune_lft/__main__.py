@@ -26,16 +26,19 @@ def main(run: Stage) -> None:
     cache, store = run.input("cache"), Store(run.input("store"))
     out, reference = run.output("lft"), run.output("reference")
     data = [Data(f"{store.corpus} latent tokens", cache, context) for context in ("training", "validation", "testing")]
-    with tracked(run, settings, latents, hardware, corpus=store.corpus, data=data) as logger:
+    with tracked(run, settings, latents, hardware, title="LFT", corpus=store.corpus, data=data) as logger:
         tested = compute(store, cache, settings, latents, kind, seed, hardware, out, run.work, logger)
         if tested is None:
             return
-        logger.log_metrics({f"test_{name}": value for name, value in tested.metrics.items()})
         logger.drain()
         mlflow.log_artifacts(out)
         title = f"LFT, {kind} labels, seed {seed} ({store.corpus} data)"
         mlflow.log_figure(eeg_figures.confusion(tested.confusion, store.classes, title), "confusion.png")
-        model = log_model.log(lft_pyfunc, "lft", out, tested.metrics) if kind == "recorded" else None
+        metrics, model = {f"test_{name}": value for name, value in tested.metrics.items()}, None
+        if kind == "recorded":
+            model = log_model.log(lft_pyfunc, "lft", out, metrics)
+        else:
+            mlflow.log_metrics(metrics)
         log_model.write_reference(reference, out, logger.run_id, model)
 
 

@@ -32,7 +32,7 @@ def main(run: Stage) -> None:
     out, latents, reference = run.output("generator"), run.output("latents"), run.output("reference")
     corpus = store.description.corpus
     data = [Data(f"{corpus} images", store.path, "training"), Data("images of the generator", folder, "training")]
-    with tracked(run, settings, hardware, corpus=corpus, data=data) as _:
+    with tracked(run, settings, hardware, title="image generator", corpus=corpus, data=data) as _:
         prepared = compute(
             store, known, features, folder, settings, network, hardware, out, latents, run.work, leader=run.is_rank_zero
         )

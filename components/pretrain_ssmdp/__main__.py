@@ -26,7 +26,7 @@ def main(run: Stage) -> None:
     path, out, reference = run.input("store"), run.output("ssmdp"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} pretraining samples", path, context) for context in ("training", "validation")]
-    with tracked(run, settings, variant, hardware, corpus=store.corpus, data=data) as logger:
+    with tracked(run, settings, variant, hardware, title="SSMDP", corpus=store.corpus, data=data) as logger:
         trained = compute(store, settings, variant, hardware, out, run.work, logger)
         if trained is None:
             return
@@ -35,8 +35,7 @@ def main(run: Stage) -> None:
         title = f"Real and generated EEG ({store.corpus} data)"
         figure = eeg_figures.traces(trained.real, trained.generated, trained.channels, store.sfreq, title)
         mlflow.log_figure(figure, "generated.png")
-        # Under a name of its own: it has no step, and the curve of validation_loss has.
-        metrics = {"best_validation_loss": trained.validation_loss, "parameters": trained.parameters}
+        metrics = {"validation_loss": trained.validation_loss, "parameters": trained.parameters}
         model = log_model.log(ssmdp_pyfunc, "ssmdp", out, metrics)
         log_model.write_reference(reference, out, logger.run_id, model)
 

@@ -8,11 +8,13 @@ from eegdiffusion.core.training.settings import Accelerator
 
 @stage("reconstruct")
 def main(run: Stage) -> None:
-    """Read settings and inputs, compute."""
+    """Read settings and inputs, compute, and log the scores of all arms."""
     settings, accelerator = run.settings(Reconstruct), run.settings(Accelerator, "hardware.accelerator")
     seed = run.settings(list[int], "matrix.seeds")[0]
     with loading_modules():
         from components.reconstruct.compute import ReconstructionInputs, compute
+        from eegdiffusion.core.observe.tracking.datasets import Data
+        from eegdiffusion.core.observe.tracking.tracked_run import tracked
         from eegdiffusion.core.training.device import device_of
         from eegdiffusion.images.epochs.epoch_store import EpochStore
         from eegdiffusion.images.features.image_features import ImageFeatures
@@ -32,7 +34,13 @@ def main(run: Stage) -> None:
         classifier=encoder_folder(run.input("classifier"), seed),
         training_seed=seed,
     )
-    compute(inputs, settings, device_of(accelerator), run.output("reconstructions"))
+    corpus, out = store.description.corpus, run.output("reconstructions")
+    data = [Data(f"{corpus} epochs", store.path, "testing")]
+    with tracked(run, settings, title="images from EEG", corpus=corpus, data=data) as logger:
+        scores = compute(inputs, settings, device_of(accelerator), out)
+        if logger:
+            for system, of_arms in scores.items():
+                logger.log_metrics({f"{system}.{name}": value for name, value in of_arms.means().items()})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from eegdiffusion.images.features.image_features import ImageFeatures
 from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.metrics.metric_networks import load_networks
-from eegdiffusion.images.metrics.reconstruction_scores import Context
+from eegdiffusion.images.metrics.reconstruction_scores import Context, Scores
 from eegdiffusion.images.metrics.reconstructions import Reconstructions
 from eegdiffusion.images.metrics.score_reconstructions import score_reconstructions
 from eegdiffusion.images.reconstruction.arm_sampling import Arms, condiffusion_arms, sgdm_arms
@@ -132,7 +132,7 @@ def _context(inputs: ReconstructionInputs, settings: Reconstruct, images: np.nda
     )
 
 
-def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device, out: Path) -> None:
+def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.device, out: Path) -> dict[str, Scores]:
     """Make and score the images of both systems, and write a folder for each.
 
     Args:
@@ -140,6 +140,9 @@ def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.d
         settings: settings of the stage.
         device: device to compute on.
         out: folder to make.
+
+    Returns:
+        name of each system -> scores of its arms.
 
     Raises:
         InputError: a part of the inputs is missing, or the parts do not fit each other.
@@ -150,6 +153,7 @@ def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.d
         "condiffusion": condiffusion_system(inputs, settings, device),
     }
     networks = load_networks(settings.metrics, device)
+    scores = {}
     for name, system in systems.items():
         items, arms = tabulate_items(system.epochs, inputs.store.images), dict(system.arms)
         images = items["image"].to_numpy()
@@ -157,4 +161,6 @@ def compute(inputs: ReconstructionInputs, settings: Reconstruct, device: torch.d
         maps = {title: values.numpy() for title, values in system.maps.items()}
         Reconstructions(items, seen, arms, maps).write(out / name)
         context, metrics = _context(inputs, settings, images), settings.metrics
-        score_reconstructions(seen, arms, items, networks, context, metrics.ways, metrics.top, device).write(out / name)
+        scores[name] = score_reconstructions(seen, arms, items, networks, context, metrics.ways, metrics.top, device)
+        scores[name].write(out / name)
+    return scores

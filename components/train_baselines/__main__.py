@@ -24,14 +24,19 @@ def main(run: Stage) -> None:
     path, out, reference = run.input("store"), run.output("baseline"), run.output("reference")
     store = Store(path)
     data = [Data(f"{store.corpus} event windows", path, context) for context in ("training", "testing")]
-    with tracked(run, optimisation, hardware, corpus=store.corpus, data=data) as logger:
-        best = compute(store, name, optimisation, seeds, hardware, out, run.work, logger)
-        if best is None:
+    with tracked(run, optimisation, hardware, title="baseline", corpus=store.corpus, data=data) as logger:
+        tested = compute(store, name, optimisation, seeds, hardware, out, run.work)
+        if tested is None:
             return
         logger.drain()
         mlflow.log_artifacts(out)
-        model = log_model.log(baseline_pyfunc, f"baseline-{name}".replace("_", "-"), best.folder, best.metrics)
-        log_model.write_reference(reference, best.folder, logger.run_id, model)
+        metrics = {seed: {f"test_{key}": value for key, value in each.items()} for seed, each in tested.metrics.items()}
+        for seed in metrics.keys() - {tested.seed}:
+            mlflow.log_metrics(metrics[seed], step=seed)
+        model = log_model.log(
+            baseline_pyfunc, f"baseline-{name}".replace("_", "-"), tested.folder, metrics[tested.seed], tested.seed
+        )
+        log_model.write_reference(reference, tested.folder, logger.run_id, model)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from lightning.pytorch.loggers import Logger
 from safetensors.torch import save_file
 
 from eegdiffusion.core.runtime.ranks import is_rank_zero
@@ -21,18 +20,18 @@ from eegdiffusion.events.store.window_store import Store
 
 
 @dataclass(frozen=True)
-class BestBaseline:
-    """The seed whose validation kappa is best.
+class TestedBaselines:
+    """Baselines of all seeds in numbers.
 
     Attributes:
-        folder: folder of the seed's results.
-        metrics: metric -> value on the test windows.
-        validation_kappa: what it was chosen by.
+        folder: folder of the results of the seed whose validation kappa is best.
+        seed: that seed.
+        metrics: seed -> metric -> value on the test windows.
     """
 
     folder: Path
-    metrics: dict[str, float]
-    validation_kappa: float
+    seed: int
+    metrics: dict[int, dict[str, float]]
 
 
 def compute(
@@ -43,8 +42,7 @@ def compute(
     hardware: Hardware,
     out: Path,
     work: Path,
-    logger: Logger | None = None,
-) -> BestBaseline | None:
+) -> TestedBaselines | None:
     """Train a baseline on the windows and splits of the LFT.
 
     Args:
@@ -55,16 +53,16 @@ def compute(
         hardware: where to run.
         out: folder to write a folder ``seed-<seed>`` to, with weights, input example, predictions, curves and metrics.
         work: folder for checkpoints, from which an interrupted training goes on.
-        logger: takes the test metrics, with the seed as step.
 
     Returns:
-        the best seed; None in the followers of a distributed run, which write nothing.
+        how all seeds were tested, and which is best; None in the followers of a distributed run, which write nothing.
     """
     train, validation, test = (store.event_windows(split) for split in ("train", "validation", "test"))
     example = test.__getitems__([0, 1])["signal"]
     sizes = {"name": name, "channels": example.shape[1], "samples": example.shape[2], "classes": len(store.classes)}
     sizes["rate_hz"] = store.sfreq
-    best = None
+    best: tuple[Path, int] | None = None
+    tested_best, tested = float("-inf"), {}
     for seed in seeds:
         torch.manual_seed(seed)
         module = Classification(build_baseline(**sizes), optimisation, seed, "signal")
@@ -93,8 +91,7 @@ def compute(
         (folder / "config.json").write_text(json.dumps(sizes, indent=2))
         write_window_input(folder, example, store.preprocessing)
         save_file(model.cpu().state_dict(), folder / "model.safetensors")
-        if logger:
-            logger.log_metrics({f"test_{key}": value for key, value in metrics.items()}, step=seed)
-        if best is None or fitted.best_score > best.validation_kappa:
-            best = BestBaseline(folder, metrics, fitted.best_score)
-    return best
+        tested[seed] = metrics
+        if best is None or fitted.best_score > tested_best:
+            best, tested_best = (folder, seed), fitted.best_score
+    return TestedBaselines(*best, tested) if best else None

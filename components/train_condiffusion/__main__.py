@@ -29,7 +29,7 @@ def main(run: Stage) -> None:
     classifier = open_classifier(folder, store, latents.known)
     corpus = store.description.corpus
     data = [Data(f"{corpus} epochs", store.path, "training"), Data(f"{corpus} latents", latents_path, "training")]
-    with tracked(run, settings, hardware, corpus=corpus, data=data) as logger:
+    with tracked(run, settings, hardware, title="EEG-ConDiffusion", corpus=corpus, data=data) as logger:
         trained = compute(
             store, latents, classifier, generator, settings, hardware, out, run.work, run.is_rank_zero, logger
         )

@@ -36,7 +36,7 @@ def main(run: Stage) -> None:
     )
     out, reference = run.output("controlnet"), run.output("reference")
     data = [Data(f"{corpus} epochs", store.path, "training"), Data(f"{corpus} latents", latents_path, "training")]
-    with tracked(run, settings, hardware, corpus=corpus, data=data) as logger:
+    with tracked(run, settings, hardware, title="SGDM ControlNet", corpus=corpus, data=data) as logger:
         trained = compute(inputs, settings, hardware, out, run.work, run.is_rank_zero, logger)
         if trained is None:
             return

@@ -18,7 +18,7 @@ def main(run: Stage) -> None:
     with loading_modules():
         import mlflow
 
-        from components.train_eeg_encoder.compute import compute
+        from components.train_eeg_encoder.compute import compute, named_metrics
         from eegdiffusion.core.observe.tracking import log_model
         from eegdiffusion.core.observe.tracking.datasets import Data
         from eegdiffusion.core.observe.tracking.tracked_run import tracked
@@ -34,9 +34,9 @@ def main(run: Stage) -> None:
     corpus = store.description.corpus
     data = [Data(f"{corpus} epochs", store_path, context) for context in ("training", "testing")]
     data.append(Data(f"{corpus} image features", features_path, "training"))
-    with tracked(run, experiment, settings, hardware, corpus=corpus, data=data) as logger:
-        log_metrics = logger and logger.log_metrics
-        best = compute(store, features, experiment, settings, hardware, seeds, out, run.work, log_metrics)
+    with tracked(run, experiment, settings, hardware, title="EEG encoder", corpus=corpus, data=data) as logger:
+        tests: list[tuple[dict[str, float], int]] = []
+        best = compute(store, features, experiment, settings, hardware, seeds, out, run.work, tests.append)
         if best is None:
             return
         # The weights of every training are DVC's; MLflow gets those of the model.
@@ -44,10 +44,13 @@ def main(run: Stage) -> None:
         mlflow.log_artifacts(kept)
         for title, figure in draw_encoder(best.folder).items():
             mlflow.log_figure(figure, f"figures/{title}.png")
-        model = None
+        model, with_model = None, (named_metrics(best, out), best.seed)
+        for metrics, seed in tests:  # each once: those of the model are logged with it
+            if not experiment.registered or (metrics, seed) != with_model:
+                logger.log_metrics(metrics, seed)
         if experiment.registered:
             serving = {"align": aligned_pyfunc, "classify": classifier_pyfunc}[experiment.objective]
-            model = log_model.log(serving, f"eeg-{name}".replace("_", "-"), best.folder, best.metrics)
+            model = log_model.log(serving, f"eeg-{name}".replace("_", "-"), best.folder, *with_model)
         for warning in store.description.warnings:
             print(f"WARNING: {warning}")
         log_model.write_reference(reference, best.folder, mlflow.active_run().info.run_id, model)

@@ -8,18 +8,24 @@ from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.inspect_training import inspect_encoder
-from eegdiffusion.images.encoders.training_folders import band_name, training_folder
+from eegdiffusion.images.encoders.training_folders import training_folder
 from eegdiffusion.images.encoders.training_run import RunSettings, TrainingRun, open_experiment, run_training
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.features.image_features import ImageFeatures
 
-LogMetrics = Callable[[dict[str, float], int], None]
+KeepTest = Callable[[tuple[dict[str, float], int]], None]
+
+
+def named_metrics(run: TrainingRun, out: Path) -> dict[str, float]:
+    """Name the test metrics of a training by its protocol, band and fold below the stage's folder ``out``."""
+    prefix = ".".join(run.folder.relative_to(out).parts[:-1])
+    return {f"{prefix}.{key}": value for key, value in run.metrics.items()}
 
 
 def compute(
     store: EpochStore, features: ImageFeatures, experiment: EncoderExperiment, settings: TrainEEGEncoder,
-    hardware: Hardware, seeds: list[int], out: Path, work: Path, log_metrics: LogMetrics | None = None,
+    hardware: Hardware, seeds: list[int], out: Path, work: Path, keep_test: KeepTest | None = None,
 ) -> TrainingRun | None:  # fmt: skip
     """Train an encoder; the best training of the first protocol and band is inspected where it is to be registered.
 
@@ -32,7 +38,7 @@ def compute(
         seeds: seeds of each fold, unless the experiment has its own.
         out: folder to write, see :func:`training_folder` and :func:`run_training`.
         work: folder for checkpoints, from which an interrupted run goes on.
-        log_metrics: takes the test metrics of each training, by protocol, band and fold, and its seed.
+        keep_test: takes the test metrics of each training, see :func:`named_metrics`, and its seed.
 
     Returns:
         the training of the first protocol and band that is best on the validation split; None in all but the first
@@ -61,9 +67,8 @@ def compute(
             continue
         shown = ", ".join(f"{metric} {value:.3f}" for metric, value in run.metrics.items())
         print(f"{label}: {shown}", flush=True)
-        if log_metrics is not None:
-            prefix = f"{protocol}.{band_name(band)}.{fold.name}"
-            log_metrics({f"{prefix}.{key}": value for key, value in run.metrics.items()}, seed)
+        if keep_test is not None:
+            keep_test((named_metrics(run, out), seed))
         first = (protocol, band) == (experiment.protocols[0], experiment.bands[0])
         if first and (best is None or run.validation > best.validation):
             best = run

@@ -27,7 +27,7 @@ def main(run: Stage) -> None:
     corpus = store.description.corpus
     data = [Data(f"{corpus} epochs", store.path, context) for context in ("training", "testing")]
     data.append(Data(f"{corpus} structure maps", features_path, "training"))
-    with tracked(run, settings, hardware, corpus=corpus, data=data) as logger:
+    with tracked(run, settings, hardware, title="structural VAE", corpus=corpus, data=data) as logger:
         trained = compute(store, maps, split, settings, hardware, out, run.work, run.is_rank_zero, logger)
         if trained is None:
             return

@@ -27,11 +27,12 @@ class Stage:
 
     Attributes:
         name: the stage.
+        description: what it does, in a sentence or two.
         item: values of the command-line arguments (one item of the stage's matrix).
     """
 
     def __init__(self, agreed: Contract, item: dict):
-        self.name = agreed.name
+        self.name, self.description = agreed.name, agreed.description
         self.item = item
         self._began = time.time()
         self._document = load()

@@ -110,6 +110,11 @@ class TrainingRun:
     metrics: dict[str, float]
     validation: float
 
+    @property
+    def seed(self) -> int:
+        """Seed of the training, which its folder is named after."""
+        return int(self.folder.name.removeprefix("seed-"))
+
 
 @dataclass(frozen=True)
 class RunSettings:

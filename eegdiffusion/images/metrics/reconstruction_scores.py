@@ -133,6 +133,14 @@ class Scores:
         table, other = self.items(first, metric), self.items(second, metric)
         return paired_difference(table["value"].to_numpy(), other["value"].to_numpy(), table["image"].to_numpy())
 
+    def means(self) -> dict[str, float]:
+        """Return the mean over items of each ``<arm>.<metric>``, and the scores of sets, by such names too."""
+        items = self.values.groupby(["arm", "metric", "subject", "image"])["value"].mean()
+        means = items.groupby(["arm", "metric"]).mean()
+        named = {f"{arm}.{metric}": float(value) for (arm, metric), value in means.items()}
+        rows = self.sets[["arm", "metric", "value"]].itertuples(index=False)
+        return named | {f"{arm}.{metric}": float(value) for arm, metric, value in rows}
+
     def write(self, folder: Path) -> None:
         """Write ``scores.parquet``, ``sets.parquet`` and ``scores.json``; the folder is made when missing."""
         folder.mkdir(parents=True, exist_ok=True)

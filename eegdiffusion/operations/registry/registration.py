@@ -57,12 +57,11 @@ def _logged_model(
                 break
             return logged["model_uri"], logged["run_id"]
     server.experiment(config.stage)
-    with mlflow.start_run(run_name=f"{name} from the DVC cache") as run:
+    with mlflow.start_run(run_name=f"{name} on {result.metrics['corpus']}, from the DVC cache") as run:
         mlflow.set_tags(lineage.tags(config.stage) | {"corpus": result.metrics["corpus"], "from_cache": "True"})
         for path in data:
             mlflow.log_input(dataset(Data(path, Path(path), "training")), context="training")
         scores = {metric: result.metrics[metric] for metric in config.metrics}
-        mlflow.log_metrics(scores)
         return log_result(config, name, result.folder, scores).model_uri, run.info.run_id
 
 

@@ -34,7 +34,14 @@ def write_reference(path: Path, folder: Path, run_id: str, model: mlflow.models.
     path.write_text(json.dumps(reference, indent=2))
 
 
-def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float]) -> mlflow.models.model.ModelInfo:
+def model_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Name the metrics of a model so that no curve of its training bears their name: ``best_`` for validation's."""
+    return {f"best_{name}" if name.startswith("validation_") else name: value for name, value in metrics.items()}
+
+
+def log(
+    serving: ModuleType, name: str, folder: Path, metrics: Mapping[str, float], step: int | None = None
+) -> mlflow.models.model.ModelInfo:
     """Log a model to the active run.
 
     Args:
@@ -42,7 +49,8 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
             reads (no pickle is among them, nor made of them), the signature, and an input example.
         name: name of the model.
         folder: what the training stage wrote.
-        metrics: shown beside the model.
+        metrics: shown beside the model, and metrics of the run by :func:`model_metrics`' names.
+        step: step of the metrics, the seed where a run trains several.
     """
     artifacts, signature, example = serving.package(folder)
     info = mlflow.pyfunc.log_model(
@@ -54,7 +62,7 @@ def log(serving: ModuleType, name: str, folder: Path, metrics: dict[str, float])
         code_paths=[str(CODE)],
         pip_requirements=REQUIREMENTS,
     )
-    mlflow.log_metrics(metrics, model_id=info.model_id)
+    mlflow.log_metrics(model_metrics(metrics), step=step, model_id=info.model_id)
     return info
 
 

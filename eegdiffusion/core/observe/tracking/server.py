@@ -13,6 +13,7 @@ from pathlib import Path
 import mlflow
 import requests
 from filelock import FileLock
+from mlflow.entities import Experiment
 from mlflow.exceptions import InvalidUrlException, MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
@@ -147,8 +148,19 @@ def restoring(kind: str, option: str, identity: str) -> str:
     return f"`{store}mlflow {kind} restore --{option} {identity}`"
 
 
-def experiment(name: str) -> None:
-    """Make an experiment the active one, created when missing.
+NOTE = "mlflow.note.content"
+"""Tag of an experiment or a run that MLflow's pages show as its description."""
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag by which MLflow's pages open an experiment with its training runs and models, and not as one of prompts."""
+
+
+def experiment(name: str, description: str = "") -> None:
+    """Make an experiment the active one, created when missing, and describe it where nobody has.
+
+    Args:
+        name: its name.
+        description: what MLflow's pages say of it.
 
     Raises:
         InputError: it was deleted, or the server refuses this user; see :func:`wait` too.
@@ -159,7 +171,7 @@ def experiment(name: str) -> None:
         # Stages may start together, and one database must not be set up twice; a server looks to that itself.
         if not uri().startswith("sqlite:///"):
             _refuse_deleted(name)
-            mlflow.set_experiment(name)
+            _describe(mlflow.set_experiment(name), description)
             return
         # Artifacts lie beside the database, whatever folder the stage runs in: workspaces are removed some day.
         folder = Path(uri().removeprefix("sqlite:///")).parent
@@ -167,7 +179,15 @@ def experiment(name: str) -> None:
         with FileLock(folder / "setup.lock"):
             if not _refuse_deleted(name):
                 mlflow.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
-            mlflow.set_experiment(name)
+            _describe(mlflow.set_experiment(name), description)
+
+
+def _describe(active: Experiment, description: str) -> None:
+    """Tag an experiment with its kind and its description; what a person wrote or chose stays."""
+    wanted = KIND | ({NOTE: description} if description else {})
+    missing = {key: value for key, value in wanted.items() if key not in active.tags}
+    if missing:
+        mlflow.set_experiment_tags(missing)
 
 
 def _refuse_deleted(name: str) -> bool:

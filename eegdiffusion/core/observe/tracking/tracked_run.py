@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +33,17 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
     return flattened
 
 
+def run_name(title: str, item: Mapping[str, object], corpus: str) -> str:
+    """Name a run in words, e.g. ``LFT, labels recorded, seed 0, on surrogate``."""
+    return ", ".join([title, *(f"{name} {value}" for name, value in item.items()), f"on {corpus}"])
+
+
+def run_description(name: str, stage: str, corpus: str) -> str:
+    """Describe a run: its name, what its stage does, and that its corpus is a surrogate where it is one."""
+    surrogate = " **Surrogate data**: its numbers say that the pipeline works, and nothing else."
+    return f"{name}. {stage.rstrip('.')}.{surrogate if corpus.startswith('surrogate') else ''}"
+
+
 def _resumable(reference: Path, experiment: str) -> str | None:
     """Return the run that an interrupted process of the same fingerprint left, if it is still one of the experiment."""
     if not reference.exists():
@@ -59,9 +70,16 @@ def _end(status: str) -> None:
 
 @contextmanager
 def tracked(
-    stage: Stage, *settings: "DataclassInstance", corpus: str, data: Sequence[Data] = ()
+    stage: Stage, *settings: "DataclassInstance", title: str, corpus: str, data: Sequence[Data] = ()
 ) -> Iterator[RunLogger | None]:
     """Track a stage: experiment named like it, parameters, tags, datasets, system metrics.
+
+    Args:
+        stage: the run of the stage.
+        *settings: its settings, which become the run's parameters.
+        title: what is made, in words; the run's name begins with it.
+        corpus: corpus that it is made from.
+        data: datasets that are used.
 
     The server must answer before the block and, for as long as ``RunLogger.drain`` waits, at its end; in between it
     may be away. Inside the block the run is MLflow's active one.
@@ -78,16 +96,17 @@ def tracked(
         yield None
         return
     origin = lineage.tags(stage.name)  # first, as git may have something to say
-    server.experiment(stage.name)
+    server.experiment(stage.name, stage.description)
     reference = stage.work / server.REFERENCE
     resumed = _resumable(reference, stage.name)
-    label = "-".join(str(value) for value in stage.item.values()) or stage.name
-    run = mlflow.start_run(run_id=resumed, run_name=None if resumed else label, log_system_metrics=False)
+    name = run_name(title, stage.item, corpus)
+    run = mlflow.start_run(run_id=resumed, run_name=None if resumed else name, log_system_metrics=False)
     status = "FAILED"
     try:
         reference.write_text(json.dumps({"run_id": run.info.run_id}))
         mlflow.set_tags(origin | {"corpus": corpus, "resumed": str(resumed is not None)})
         if not resumed:
+            mlflow.set_tag(server.NOTE, run_description(name, stage.description, corpus))
             parameters = dict(stage.item)
             for section in settings:
                 parameters |= flat(asdict(section), f"{type(section).__name__}.")
