@@ -6,6 +6,7 @@ from pathlib import Path
 from components.report.settings import ReportSettings
 from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
+from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.report import classifier_sections, encoder_sections, exports, reconstruction_sections
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
 from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
@@ -66,7 +67,7 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
     headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
     if events:
-        headlines.insert(0, event_headline(events.comparison, events.data, {}))
+        headlines.insert(0, event_headline(events.comparison, events.data, read_champion("lft")))
     values = {
         "has_events": events is not None,
         "headlines": headlines,
@@ -82,7 +83,8 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     metrics |= encoder_sections.flat_encoder_metrics(encoders)
     metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
     exports.write_exports(out, metrics, events)
-    write_headline_metrics(out, headlines)
+    # What the registry holds is no dependency of DVC's, and so in none of its metrics.
+    write_headline_metrics(out, [headline.without_champion() for headline in headlines])
     return ReportResults(events, encoders, generations, headlines, values, metrics)
 
 

@@ -1,10 +1,14 @@
 """Gate the challengers of the registry: ``eeg promote``."""
 
+import sys
+from pathlib import Path
 from typing import Literal
 
 import click
 
 from eegdiffusion.commands.command_line import Command
+
+PAGE = "reports/report.html"
 
 
 @click.command("promote", cls=Command)
@@ -28,17 +32,35 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
     if rollback:
         (name,) = select_models([rollback])
         champion, former = RegisteredModel(name).roll_back()
+        changed = RegisteredModel(name).keep_predictions()
         print(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
-        return 0
+        return _show_champion(changed)
     if retire:
         (name,) = select_models([retire])
         print(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
-        return 0
+        return _show_champion(RegisteredModel(name).keep_predictions())
     mode: Literal["promote", "propose", "approved"] = "propose" if propose else "approved" if approved else "promote"
     verb = "proposed" if propose else "promoted"
-    passed = 0
+    passed, changed = 0, False
     for name, entry in select_models(list(models)).items():
         decision = RegisteredModel(name).challenge(entry, mode)
+        if not propose:
+            changed |= RegisteredModel(name).keep_predictions()
         passed += decision.passed
         print(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
-    return EXIT_NOTHING_TO_DO if propose and not passed else 0
+    return EXIT_NOTHING_TO_DO if propose and not passed else _show_champion(changed)
+
+
+def _show_champion(changed: bool) -> int:
+    """Write the report anew where there is one and the champion that it compares with has changed; return 0.
+
+    A report that cannot be written does not undo what the registry has done.
+    """
+    if changed and Path(PAGE).is_file():
+        from eegdiffusion.commands import dvc_repro
+
+        print(f"{PAGE}: is written anew, with another champion to compare with", flush=True)
+        with dvc_repro.alone() as lock:
+            if dvc_repro.repro(lock, "--single-item", "--force", "report"):
+                print(f"{PAGE}: could not be written; the registry is as said above", file=sys.stderr)
+    return 0

@@ -1,9 +1,9 @@
 """Headline of the classification of EEG events: the LFT beside its baselines, its control and the champion."""
 
-from collections.abc import Mapping
-
 from eegdiffusion.core.statistics.classification_metrics import paired_bootstrap
 from eegdiffusion.core.statistics.retrieval import Score
+from eegdiffusion.events.results.champion_predictions import ChampionPredictions
+from eegdiffusion.report.champion import compare_champion
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, ClassifierComparison
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.headline import Headline, PairedComparison, Role
@@ -24,15 +24,16 @@ def compare_with_lft(
 
 
 def event_headline(
-    comparison: ClassifierComparison, data: EventData, champions: Mapping[str, ClassifierResults]
+    comparison: ClassifierComparison, data: EventData, champion: ChampionPredictions | None = None
 ) -> Headline:
     """Make the headline of the LFT.
 
     Args:
         comparison: the LFT, its control and the baselines.
         data: corpus of EEG events.
-        champions: former results that were tested on the same windows, by name; none, or the champion's.
+        champion: what the registry's champion said of its test windows, where that is kept.
     """
+    champions, remarks = compare_champion(comparison.lft, champion)
     others = {name: results for name, results in comparison.classifiers.items() if name not in (LFT, CONTROL)}
     rivals = [compare_with_lft(comparison, name, results, "baseline", data) for name, results in others.items()]
     rivals += [compare_with_lft(comparison, name, results, "champion", data) for name, results in champions.items()]
@@ -50,4 +51,5 @@ def event_headline(
         chance=comparison.chance,
         tested_on=f"{len(comparison.lft.labels)} windows of {interval.clusters} subjects, {summary.n} seeds",
         comparisons=rivals,
+        remarks=remarks,
     )

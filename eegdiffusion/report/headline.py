@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +78,8 @@ class Headline:
         chance: score of a model that knows nothing; None where that is not known.
         tested_on: number of test items, in words.
         comparisons: paired differences, baselines before controls.
-        notes: sentences that must stand beside the score.
+        notes: warnings that must stand beside the score.
+        remarks: further sentences on the comparisons.
     """
 
     key: str
@@ -91,6 +92,11 @@ class Headline:
     tested_on: str
     comparisons: Sequence[PairedComparison]
     notes: Sequence[str] = field(default_factory=tuple)
+    remarks: Sequence[str] = field(default_factory=tuple)
+
+    def without_champion(self) -> "Headline":
+        """Return the headline with baselines and controls alone."""
+        return replace(self, comparisons=[each for each in self.comparisons if each.role != "champion"])
 
     @property
     def gain(self) -> float | None:
@@ -112,7 +118,7 @@ def headline_metrics(headlines: Sequence[Headline]) -> dict[str, float]:
     """Name the scores of the headlines, at most :data:`MOST_METRICS`, and their gains where :data:`SCREEN` holds them.
 
     Returns:
-        ``<key>``: the score, and ``<key>_gain``: its difference from the strongest baseline, control or champion;
+        ``<key>``: the score, and ``<key>_gain``: its difference from the strongest baseline or control;
         rounded to four digits.
     """
     scores: dict[str, float] = {}

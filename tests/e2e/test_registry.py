@@ -15,12 +15,14 @@ from functools import partial
 
 import mlflow
 import numpy as np
+import pandas
 import pytest
 import yaml
 
 from eegdiffusion.commands.reproduce import command as reproduce_command
 from eegdiffusion.commands.reproduce import compare
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
@@ -102,7 +104,7 @@ def test_cards_figures_and_origin_are_artifacts_of_model_and_run(client):
         version = client.get_model_version(name, "1")
         assert common <= artifacts(client, version)
         kept = client.list_logged_model_artifacts(version.source.removeprefix("models:/"), "provenance/1")
-        assert {item.path for item in kept} == origin
+        assert {item.path for item in kept} == origin | ({"provenance/1/predictions"} if name == "lft" else set())
         assert "model_card" in {item.path for item in client.list_artifacts(version.run_id)}
         figures = {item.path for item in client.list_artifacts(version.run_id, "model_card/figures")}
         wanted = {"lft": {"confusion", "learning_curves"}, "ssmdp": {"generated", "learning_curves"}}[name]
@@ -121,6 +123,15 @@ def test_the_card_loads_the_model(client):
     rows = re.findall(r"\[([^\[\]]+)\]", done.stdout)
     assert len(rows) == 2, done.stdout
     assert all(abs(sum(map(float, row.split())) - 1) < 1e-3 for row in rows), done.stdout
+
+
+def test_the_predictions_of_the_champion_are_kept_for_the_report(registered, workspace):
+    champion = read_champion("lft", workspace / "models" / "champions")
+    assert champion.version == "1"
+    assert list(champion.predictions) == ["seed-0", "seed-1"]
+    for training, table in champion.predictions.items():
+        assert table.equals(pandas.read_parquet(workspace / "models/lft/recorded" / training / "predictions.parquet"))
+    assert read_champion("ssmdp", workspace / "models" / "champions") is None
 
 
 def test_the_gate_let_one_through_and_told_the_other(client):
@@ -238,7 +249,7 @@ def test_people_see_it_in_a_browser(server, client, tmp_path):
         page.open(f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}")
         page.wait("PretrainSSMDP.optimisation.learning_rate", "validation_loss", "surrogate pretraining samples")
         page.click("Model metrics")
-        page.wait("train_loss_step", "base (validation_loss)")
+        page.wait("train_loss_step", f"{run.run_name} (validation_loss)")
         # A curve is a path through as many points as the run logged.
         points = len(client.get_metric_history(run.run_id, "validation_loss"))
         page.wait_for(

@@ -5,6 +5,7 @@ import pytest
 
 from eegdiffusion.commands.promote import command
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
+from eegdiffusion.events.results import champion_predictions
 
 
 def main(words):
@@ -21,8 +22,9 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture
-def client(store, monkeypatch):
+def client(store, monkeypatch, tmp_path):
     """A registry in which ``lft`` has no version."""
+    monkeypatch.setattr(champion_predictions, "CHAMPIONS", tmp_path / "champions")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     client = mlflow.MlflowClient()
     client.create_registered_model("lft")

@@ -19,7 +19,7 @@ from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import PARAMS
 from eegdiffusion.operations.orchestration.prune import prune
-from eegdiffusion.operations.orchestration.workspace import clone, link_sources, share_storage
+from eegdiffusion.operations.orchestration.workspace import clone, copy_records, link_sources, share_storage
 
 RECORD = Path(".git/eeg-run.json")
 
@@ -56,6 +56,7 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
     set_params(partial, overrides, run)
     with Repo(str(repository)) as source:
         share_storage(source, partial)
+    copy_records(repository, partial)
     with Repo(str(partial)) as repo:
         stages_of_clone = repo.index.stages
         check_stages({stage.name for stage in stages_of_clone if isinstance(stage, PipelineStage)}, stages)

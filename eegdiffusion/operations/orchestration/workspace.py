@@ -9,6 +9,8 @@ from dvc.repo import Repo
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.git_repository import require_repository
+from eegdiffusion.core.runtime.run_record import RECORDS
+from eegdiffusion.events.results.champion_predictions import CHAMPIONS
 
 
 def find_commit(repository: Path, revision: str) -> str:
@@ -51,6 +53,13 @@ def share_storage(source: Repo, folder: Path) -> None:
     for name, remote in source.config["remote"].items():
         if "://" not in str(remote["url"]):
             shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=folder)
+
+
+def copy_records(repository: Path, folder: Path) -> None:
+    """Give a clone what the report reads and DVC does not know: records of runs, and predictions of champions."""
+    for path in (RECORDS, CHAMPIONS):
+        if (repository / path).is_dir():
+            shutil.copytree(repository / path, folder / path, dirs_exist_ok=True)
 
 
 def link_sources(repository: Path, folder: Path, stages: list) -> None:

@@ -12,6 +12,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.results.champion_predictions import read_champion, write_champion
+from eegdiffusion.operations.registry.champion_record import fetch_predictions
 from eegdiffusion.operations.registry.gate import ROLLED_BACK, Decision, decide_promotion
 from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION, RegisteredModelConfig
 
@@ -87,6 +89,19 @@ class RegisteredModel:
                 self.set_tags(challenger, {REPLACED: str(champion.version)})
             self.make_champion(challenger, champion)
         return decision
+
+    def keep_predictions(self) -> bool:
+        """Keep the champion's test predictions beside the models for the report, see :mod:`.champion_predictions`.
+
+        Returns:
+            whether the report can have something else to compare with: another champion than before is kept, or none
+            any more; and it is not the challenger, whose results are the report's own.
+        """
+        before, champion = read_champion(self.name), self.version_with_alias(CHAMPION)
+        kept, challenger = champion and fetch_predictions(champion), self.version_with_alias(CHALLENGER)
+        write_champion(self.name, kept)
+        own = champion is not None and challenger is not None and champion.version == challenger.version
+        return (before and before.version) != (kept and kept.version) and not own
 
     def _champion(self) -> ModelVersion:
         champion = self.version_with_alias(CHAMPION)

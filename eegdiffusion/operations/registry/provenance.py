@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from eegdiffusion.core.runtime.closure import is_code
 from eegdiffusion.core.runtime.git_repository import checked_out_revision, git
 
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
+
+PREDICTIONS = "predictions"
+"""Folder of the test predictions of all seeds, where the model classifies."""
 
 
 def provenance_path(version: str) -> str:
@@ -54,17 +58,24 @@ def find_origin(lock: str, output: str) -> OutputOrigin | None:
     return None
 
 
-def write_provenance(folder: Path, lock: str, result: Path) -> None:
+def write_provenance(folder: Path, lock: str, result: Path, results: Iterable[Path] = ()) -> None:
     """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
+
+    The test predictions of all seeds go with it, so that later models can be compared window by window.
 
     Args:
         folder: folder to write to.
         lock: text of ``dvc.lock``.
         result: folder of a training stage.
+        results: folders of all seeds.
     """
     folder.mkdir(parents=True)
     (folder / LOCK).write_text(lock)
     shutil.copyfile(result / METRICS, folder / METRICS)
+    predictions = [each / "predictions.parquet" for each in results if (each / "predictions.parquet").is_file()]
+    for path in predictions:
+        (folder / PREDICTIONS).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / PREDICTIONS / f"{path.parent.name}.parquet")
     if patch := _uncommitted():
         (folder / PATCH).write_bytes(patch)
 

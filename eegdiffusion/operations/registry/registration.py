@@ -109,7 +109,8 @@ def document_version(
         card_data = CardData(version.name, str(version.version), config, folder, results, version.tags, data or {})
         description = card.write_card(card_data, Path(temporary, CARD))
         if lock is not None:
-            provenance.write_provenance(Path(temporary, provenance.provenance_path(version.version)), lock, folder)
+            target = Path(temporary, provenance.provenance_path(version.version))
+            provenance.write_provenance(target, lock, folder, [result.folder for result in results])
         client.log_model_artifacts(model_id, temporary)
         client.log_artifacts(version.run_id, str(Path(temporary, CARD)), CARD)
     client.update_model_version(version.name, version.version, description)
