@@ -8,7 +8,7 @@ import pytest
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.observe.tracking.log_model import model_metrics
-from eegdiffusion.core.observe.tracking.tracked_run import tracked
+from eegdiffusion.core.observe.tracking.tracked_run import run_name, tracked
 from eegdiffusion.core.runtime.settings import settings
 
 
@@ -50,6 +50,10 @@ def test_runs_are_named_and_described_in_words(store):
     assert set(runs) == {f"LFT, labels recorded, seed {seed}, on surrogate" for seed in (0, 1)}
     for name, run in runs.items():
         assert run.data.tags[server.NOTE].startswith(f"{name}. Trains the LFT. **Surrogate data**")
+
+
+def test_a_run_whose_argument_says_what_is_made_says_it_once():
+    assert run_name("baseline", {"baseline": "sparcnet"}, "TUEV") == "baseline sparcnet, on TUEV"
 
 
 def test_each_value_is_there_once(store):

@@ -71,8 +71,12 @@ def _revision() -> str | None:
 
 def machine() -> str:
     """Describe this machine: name, processor, cores that may be used, memory, and GPUs that the process has used."""
-    parts = [platform.node() or "unnamed", _processor(), f"{available_cores()} cores", _memory(), *_gpus()]
+    parts = [platform.node() or "unnamed", _processor(), _cores(available_cores()), _memory(), *_gpus()]
     return ", ".join(part for part in parts if part)
+
+
+def _cores(number: int) -> str:
+    return "1 core" if number == 1 else f"{number} cores"
 
 
 def _processor() -> str:

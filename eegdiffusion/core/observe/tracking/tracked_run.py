@@ -34,8 +34,9 @@ def flat(settings: dict, prefix: str = "") -> dict[str, object]:
 
 
 def run_name(title: str, item: Mapping[str, object], corpus: str) -> str:
-    """Name a run in words, e.g. ``LFT, labels recorded, seed 0, on surrogate``."""
-    return ", ".join([title, *(f"{name} {value}" for name, value in item.items()), f"on {corpus}"])
+    """Name a run in words, e.g. ``LFT, labels recorded, seed 0, on surrogate``, or ``baseline sparcnet, on TUEV``."""
+    words = [f"{name} {value}" for name, value in item.items()]
+    return ", ".join([*([] if title in item else [title]), *words, f"on {corpus}"])
 
 
 def run_description(name: str, stage: str, corpus: str) -> str:
