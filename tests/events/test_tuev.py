@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.preprocess_recording import preprocess
+from tests.recording_files import write_stamped
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_edf, write_rec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -192,3 +195,21 @@ def test_missing_and_duplicate_electrodes_are_named(tmp_path):
         tuev.event_windows(_recording(tmp_path, names=[n for n in REFERENTIAL if n not in ("T3", "CZ")]))
     with pytest.raises(InputError, match="O1 must occur once"):
         tuev.event_windows(_recording(tmp_path, names=[*REFERENTIAL, "O1"]))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_signals_that_have_not_the_amplitude_of_eeg_are_not_stored(tmp_path, scale):
+    path = _recording(tmp_path, data=scale * signals(REFERENTIAL, 14, 250))
+    with pytest.raises(InputError, match=r"preprocessed signals: .* must lie in 0.5 to 2000 uV"):
+        preprocess(path, tmp_path / "a.arrow", filtering=EEGDM, sign="eegdm", processing="")
+    assert not (tmp_path / "a.arrow").exists()
+
+
+@pytest.mark.parametrize("kind", ["EDF+C", "EDF+D"])
+def test_gaps_are_refused_and_consecutive_records_read_whatever_the_header_says(tmp_path, kind):
+    write_stamped(tmp_path / "a.edf", range(14), kind)
+    write_rec(tmp_path / "a.rec", EVENTS)
+    assert tuev.event_windows(tmp_path / "a.edf")[0].shape == (4, 22, 1000)
+    write_stamped(tmp_path / "a.edf", [*range(7), *range(8, 15)], kind)
+    with pytest.raises(InputError, match="time stamps: must follow each other"):
+        tuev.event_windows(tmp_path / "a.edf")

@@ -37,8 +37,8 @@ def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
     return max(round(samples * filtering.rate_hz / rate_hz), 1)
 
 
-LONGEST = 2**25 - 200
-"""Samples of a channel that are filtered at once: as many as the padding of the resampling makes 2**25."""
+LONGEST = 2**24 - 200
+"""Samples of a channel that are filtered at once: as many as the padding makes 2**24, whose transform takes 0.6 GiB."""
 
 _PAD = 100
 

@@ -6,8 +6,11 @@ import numpy as np
 import pandas
 from threadpoolctl import threadpool_limits
 
+from eegdiffusion.core.recordings import amplitude
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.store import window_store
 
@@ -21,10 +24,21 @@ def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, pro
         filtering: band, notch and sampling rate.
         sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
         processing: fingerprint of both, kept in the file.
+
+    Raises:
+        InputError: what would be stored has not the amplitude of EEG.
     """
     # Recordings share the cores; a filter that spreads over all of them would slow the others.
     with threadpool_limits(1):
         signals = tuev.derive(path, filtering, sign)
+
+    def microvolts(start: int, stop: int) -> np.ndarray:
+        return signals[:, start:stop] * UNIT_UV
+
+    # Ingestion looked at the file by itself; this is what will be trained on.
+    segments = amplitude.read_segments(microvolts, signals.shape[1], filtering.rate_hz)
+    if fault := amplitude.amplitude_fault(segments):
+        raise InputError(f"{path}: preprocessed signals: {fault}")
     metadata = {"sfreq": repr(filtering.rate_hz), "processing": processing}
     window_store.write_recording(target, signals, derivations(sign), metadata)
 
