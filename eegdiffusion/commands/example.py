@@ -32,7 +32,7 @@ def command() -> None:
 @click.argument("out", type=PATH)
 @click.option("--seconds", type=click.IntRange(34, 600), default=60, show_default=True, help="Length of it.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all that is drawn.")
-@click.option("--cache", type=PATH, help="Folder that keeps the real EEG it is made from (2 MB, downloaded once).")
+@click.option("--cache", type=PATH, help="Folder that keeps the real EEG it is made from (76 MB, downloaded once).")
 def write_recording(out: Path, seconds: int, seed: int, cache: Path | None) -> None:
     """Write a recording OUT.edf that `eeg predict` takes, and beside it OUT.rec with the events that it has.
 

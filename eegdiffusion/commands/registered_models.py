@@ -38,7 +38,7 @@ def generator_address() -> str:
     Raises:
         InputError: there is no registry, or it holds none of them.
     """
-    require_registry("models:/")
+    require_registry(f"models:/{GENERATORS[0]}@champion")
     from eegdiffusion.core.observe.tracking import server
     from eegdiffusion.operations.registry.champion import RegisteredModel
     from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION
