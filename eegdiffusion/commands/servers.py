@@ -66,4 +66,6 @@ def serve(model: str, port: int, host: str, workers: int) -> int:
     print(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)", flush=True)
     words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
     words += ["--host", host, "--port", str(port), "--workers", str(workers)]
-    return foreground(words, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri()})
+    quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    quiet["PYTHONWARNINGS"] = "ignore::UserWarning:mlflow.pyfunc.utils.data_validation"  # advice to developers
+    return foreground(words, env=quiet | os.environ | {"MLFLOW_TRACKING_URI": server.uri()})

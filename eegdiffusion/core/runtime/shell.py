@@ -62,6 +62,7 @@ def hide_advice_to_developers() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # each step of a database's set-up, else
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of files that are loaded in a moment
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     show = warnings.showwarning
     if getattr(show, "hides_advice", False):
         return
