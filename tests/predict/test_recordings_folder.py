@@ -295,7 +295,6 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished") / "in"
     folder.mkdir()
     _edf(folder / "a.edf")
-    _fif(folder / "b_raw.fif")
     return folder, _run(folder), (folder.parent / "out/recordings.csv").read_text()
 
 
@@ -326,13 +325,13 @@ NO_LISTS += [b"recording;status;folder\na.edf;done;" + b"x" * 5000, b"recording;
 
 
 @pytest.mark.parametrize("content", NO_LISTS)
-def test_a_list_that_is_none_is_put_aside_and_all_is_done_anew(content, folder):
-    _edf(folder / "a.edf")
-    expected = _run(folder)
+def test_a_list_that_is_none_is_put_aside_and_all_is_done_anew(content, finished):
+    folder, expected, _ = finished
     path = folder.parent / "out/recordings.csv"
     path.write_bytes(content)
-    assert _run(folder).equals(expected)
     aside = path.with_name("recordings-unread.csv")
+    aside.unlink(missing_ok=True)
+    assert _run(folder).equals(expected)
     assert not aside.exists() or aside.read_bytes() == content
 
 
@@ -347,12 +346,11 @@ def test_a_list_that_is_none_is_put_aside_and_all_is_done_anew(content, folder):
         ("rename", "#"),
     ],
 )
-def test_a_row_that_was_damaged_is_done_anew(column, cell, folder, capsys):
-    _edf(folder / "a.edf")
-    expected = _run(folder)
+def test_a_row_that_was_damaged_is_done_anew(column, cell, finished, capsys):
+    folder, expected, text = finished
     path = folder.parent / "out/recordings.csv"
+    path.write_text(text)
     pandas.read_csv(path, dtype=str).assign(**{column: cell}).to_csv(path, index=False)
-    capsys.readouterr()
     assert _run(folder).equals(expected)
     assert "a.edf:" in capsys.readouterr().out
 
