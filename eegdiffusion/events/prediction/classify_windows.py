@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.quality import faults
@@ -106,7 +106,7 @@ def classify(
     torch.set_num_threads(1)
     try:
         with (
-            tqdm(total=len(chosen), desc="predicting", unit="window", leave=None) as bar,
+            progress(total=len(chosen), desc="predicting", unit="window", leave=None) as bar,
             ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             bar.update(run(slice(0, 1)))  # computes the kernels that the others share

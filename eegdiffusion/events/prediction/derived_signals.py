@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording, require_finite
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
+from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import filtered_in_blocks, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES, bipolar, derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
@@ -156,7 +156,7 @@ def derive(
     signals = DerivedSignals(folder, pieces, preprocessing)
     length = round(preprocessing.window / filtering.rate_hz * recording.rate_hz)
     faults: list[np.ndarray] = []
-    for row in tqdm(range(len(ELECTRODES)), desc="filtering", unit="electrode", leave=None):
+    for row in progress(range(len(ELECTRODES)), desc="filtering", unit="electrode", leave=None):
         parts = []
         for piece in pieces:
             read = _reader(recording, row, piece.recorded)
