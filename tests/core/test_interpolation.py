@@ -39,6 +39,8 @@ def test_places_of_the_file_and_names_in_any_case():
     by_name = interpolation_matrix([name.upper() for name in NAMES], ["CZ"], {}, "a")
     assert np.abs(by_file - by_name).max() < 0.1  # the centre of the head differs
     assert np.abs(by_file[6]).max() > 0.2
+    labels = [f"{name}-REF" if k % 2 else f"{name}.." for k, name in enumerate(NAMES)]
+    assert np.array_equal(interpolation_matrix(labels, [labels[6]], {}, "a"), by_name)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import edfio
@@ -14,6 +15,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import bids_eeg
 from eegdiffusion.images.corpora.bids_files import find_sidecar, session_label
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, natural_order
+from tests.recording_files import write_stamped
 from tests.things_fixture import CHANNELS, write_brainvision, write_kilogram
 
 STEM = "sub-01_ses-01_task-tangram"
@@ -126,6 +128,35 @@ def _as_eeglab(folder: Path, scale: float = 1.0, trials: int = 1, ending: str = 
     scipy.io.savemat(folder / f"{STEM}_eeg{ending}", {"EEG": eeg}, appendmat=False)
 
 
+def test_subjects_and_events_without_a_recording_are_named(root, folder):
+    for name in ("sub-02/eeg", "sub-03/eeg", "sub-04/anat"):
+        (root / name).mkdir(parents=True)
+    (root / "sub-03/eeg/sub-03_task-tangram_events.tsv").write_text("onset\n")
+    (root / "sub-04/anat/sub-04_T1w.nii").touch()
+    shutil.copy(folder / f"{STEM}_events.tsv", folder / f"{STEM}_run-2_events.tsv")
+    (folder / "sub-01_ses-01_events.tsv").write_text("onset\n")  # inherited by the recording
+    corpus, _ = _read(root)
+    assert {problem.path for problem in corpus.problems} == {
+        "sub-02",
+        "sub-04",
+        "sub-03/eeg/sub-03_task-tangram_events.tsv",
+        f"sub-01/ses-01/eeg/{STEM}_run-2_events.tsv",
+    }
+
+
+def test_a_copy_under_another_name_is_named(root, folder):
+    for path in list(folder.iterdir()):
+        content = path.read_bytes().replace(b"ses-01", b"ses-02")
+        other = root / "sub-01/ses-02/eeg" / path.name.replace("ses-01", "ses-02")
+        other.parent.mkdir(parents=True, exist_ok=True)
+        other.write_bytes(content)
+    corpus, blocks = _read(root)
+    assert len(blocks) == 2
+    ((path, message),) = [(problem.path, problem.message) for problem in corpus.problems]
+    assert path == f"sub-01/ses-02/eeg/{STEM}_eeg.vhdr".replace("ses-01_", "ses-02_")
+    assert f"has the samples of sub-01/ses-01/eeg/{STEM}_eeg.vhdr" in message
+
+
 def test_an_epoched_file_is_refused_by_name(root, folder):
     _as_eeglab(folder, trials=2)
     with pytest.raises(InputError, match=rf"{STEM}_eeg.set: cannot be read"):
@@ -158,7 +189,7 @@ def test_sessions_runs_and_acquisitions_of_any_name(root, folder):
     corpus, blocks = _read(root)
     assert sorted({block.session for block in blocks}, key=natural_order) == ["01", "01b", "2", "10", "A", "post"]
     assert len(blocks) == 7
-    assert not corpus.problems
+    assert {problem.field for problem in corpus.problems} == {"samples"}  # they are copies
     assert session_label(Path("sub-01/ses-pre/eeg/sub-01_task-x_eeg.edf")) == "pre"
     assert session_label(Path("sub-01/eeg/sub-01_task-x_eeg.edf")) is None
 
@@ -171,7 +202,7 @@ def test_subjects_of_any_label(root):
             other.write_bytes(path.read_bytes().replace(b"sub-01_ses-01", name.encode()))
     corpus, blocks = _read(root)
     assert sorted(block.subject for block in blocks) == ["sub-01", "sub-1+2", "sub-AbC", "sub-control01"]
-    assert not corpus.problems
+    assert {problem.field for problem in corpus.problems} == {"samples"}  # they are copies
 
 
 @pytest.mark.parametrize(
@@ -208,6 +239,15 @@ def test_a_channel_is_what_its_table_says(root, folder):
     assert not np.allclose(signals[0][7], sound[7, 500:700], atol=1)
     assert signals[0][7].std() > 0.5
     assert any(path.name.endswith("channels.tsv") for path in corpus.files["sub-01"])
+
+
+def test_a_bad_electrode_that_is_no_number_does_not_spoil_the_others(root, folder):
+    signals = _signals() + np.where(np.arange(8) == 2, np.nan, 0)[:, None]
+    write_brainvision(folder / f"{STEM}_eeg.vhdr", signals, NAMES, 1000.0)
+    status = ["good"] * 2 + ["bad"] + ["good"] * 5
+    _write_table(folder / f"{STEM}_channels.tsv", name=NAMES, type=["EEG"] * 8, status=status)
+    _, (block,) = _read(root)
+    assert np.isfinite(block.trials.read(np.arange(3), 0, 100)).all()
 
 
 def test_too_many_bad_electrodes_are_refused(root, folder):
@@ -288,6 +328,29 @@ def test_onsets_and_epochs_heed_a_pause(root, folder):
     crossing = (sample[:18] - 200 < 5000) & (sample[:18] + 1001 > 5000)
     assert over.tolist() == crossing.tolist()
     assert inside.tolist() == (~crossing & (sample[:18] + 1001 <= 10_000)).tolist()
+
+
+@pytest.mark.parametrize("seconds", [-3600, 40 * 86_400])
+def test_a_clock_that_was_set_is_refused(root, folder, seconds):
+    start = datetime(2000, 1, 1) + timedelta(seconds=seconds)
+    with (folder / f"{STEM}_eeg.vmrk").open("a") as markers:
+        markers.write(f"Mk2=New Segment,,5001,1,0,{start:%Y%m%d%H%M%S}000000\n")
+    with pytest.raises(InputError, match="clock: a piece must begin after the one before it"):
+        _read(root)
+
+
+@pytest.mark.parametrize("kind", ["EDF+D", "EDF+C"])
+def test_onsets_heed_the_gaps_of_edf(root, folder, kind):
+    """The records are of a second, and the last five were recorded 20 s later, whatever the header says of it."""
+    for ending in (".vhdr", ".vmrk", ".eeg"):
+        (folder / f"{STEM}_eeg{ending}").unlink()
+    write_stamped(folder / f"{STEM}_eeg.edf", [*range(5), *range(25, 30)], kind, rate=1000.0)
+    path = folder / f"{STEM}_events.tsv"
+    events = pandas.read_csv(path, sep="\t")
+    events.assign(onset=events["onset"] + 20 * (events["onset"] >= 5)).to_csv(path, sep="\t", index=False)
+    _, (block,) = _read(root)
+    assert len(block.image) == 18
+    assert block.trials.over_pauses(-200, 1201).sum() == 3
 
 
 def test_onsets_that_do_not_heed_a_pause_are_refused_or_told_by_samples(root, folder):

@@ -29,6 +29,14 @@ def companion(header: Path, name: str) -> Path | None:
     return min(same, default=None)
 
 
+def data_file(header: Path) -> Path | None:
+    """Return the file of the samples that a header names; None where it names none, or there is none."""
+    for match in _NAMED.finditer(header.read_bytes()):
+        if match[2].lower() == b"datafile":
+            return companion(header, match[3].decode(errors="surrogateescape"))
+    return None
+
+
 def _as_mne_takes_it(path: Path) -> bool:
     return path.is_file() and (path.suffix == ".vmrk" or path.suffix.lower() != ".vmrk")
 

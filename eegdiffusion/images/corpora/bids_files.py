@@ -3,10 +3,12 @@
 Rules of names and of inheritance: Brain Imaging Data Structure 1.10, EEG (Pernet et al., Scientific Data 2019).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from eegdiffusion.core.recordings.brainvision_files import companion, data_file
 from eegdiffusion.core.recordings.recording_files import ending_of, find_files
 from eegdiffusion.core.storage.problems import Problem
 
@@ -16,6 +18,9 @@ FORMATS = (".vhdr", ".set", ".edf", ".bdf")
 _OTHER_FORMATS = (".fif", ".fif.gz", ".cnt", ".gdf", ".xdf", ".nwb", ".egi", ".nxe", ".lay", ".mef")
 _DERIVED = ("desc", "proc")
 """Entities of files that are made from a recording, not recorded."""
+
+_COMPARED_BYTES = 1 << 20
+"""Bytes of two recordings that are compared: noise does not repeat itself."""
 
 _ENTITY = re.compile(r"(?:^|_)([A-Za-z]+)-([A-Za-z0-9+]+)(?=[_.]|$)")
 
@@ -52,7 +57,8 @@ def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
         message = f"{len(derivatives)} files of EEG are not read, as the recordings that they are made from are"
         problems.append(Problem("derivatives", "duplicate", "file", message, "warning"))
     recordings, repeated = _each_once(placed)
-    return [root / path for path in recordings], problems + repeated
+    problems += repeated + _without_recording(root, subjects, named, problems) + _same_samples(root, recordings)
+    return [root / path for path in recordings], problems
 
 
 def find_sidecar(recording: Path, root: Path, suffix: str, ending: str) -> Path | None:
@@ -110,6 +116,23 @@ def _unread(path: Path) -> Problem:
     return Problem(path.as_posix(), "recordings", "file", message, "warning")
 
 
+def _without_recording(root: Path, subjects: list[str], named: list[Path], problems: list[Problem]) -> list[Problem]:
+    """Name the tables of events without a recording, and the subjects without one, that no other problem is about."""
+    recorded = {_identity(path) for path in named}
+    events, _ = find_files(root, lambda name: name.lower().endswith("_events.tsv"), subjects)
+    lacking = [
+        Problem(path.as_posix(), "recordings", "file", "belongs to no recording *_eeg that is there", "warning")
+        for path in events
+        if not _of_other_kind(path) and not any(set(_identity(path)) <= set(recording) for recording in recorded)
+    ]
+    mentioned = {Path(problem.path).parts[0] for problem in [*problems, *lacking]} | {path.parts[0] for path in named}
+    return lacking + [
+        Problem(subject, "recordings", "file", "holds no recording *_eeg", "warning")
+        for subject in sorted(set(subjects) - mentioned)
+        if (root / subject).is_dir()
+    ]
+
+
 def _misplaced(path: Path) -> Problem:
     message = f"must lie in the folder of the subject that its name has (found {path.parts[0]})"
     return Problem(path.as_posix(), "recordings", "sub", message)
@@ -119,9 +142,7 @@ def _each_once(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
     """Choose one file of each recording: of the same entities but for those of derived files."""
     files_of: dict[tuple, list[Path]] = {}
     for path in paths:
-        labels = entities(path.name) | {"ses": session_label(path) or ""}
-        key = tuple(sorted((name, label) for name, label in labels.items() if name not in _DERIVED))
-        files_of.setdefault(key, []).append(path)
+        files_of.setdefault(_identity(path), []).append(path)
     recordings, problems = [], []
     for files in files_of.values():
         first, *others = sorted(files, key=_preference)
@@ -130,6 +151,39 @@ def _each_once(paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
             message = f"is the recording {first.as_posix()} once more, which is read"
             problems.append(Problem(path.as_posix(), "duplicate", "file", message, "warning"))
     return sorted(recordings), problems
+
+
+def _same_samples(root: Path, recordings: list[Path]) -> list[Problem]:
+    """Warn of recordings of other names that have the same samples, by the size and the middle of their data."""
+    first: dict[tuple[int, str], Path] = {}
+    problems = []
+    for path in recordings:
+        data = _data_file(root / path)
+        if data is None:
+            continue
+        size = data.stat().st_size
+        with data.open("rb") as file:
+            file.seek(max(0, size - _COMPARED_BYTES) // 2)
+            digest = hashlib.sha256(file.read(_COMPARED_BYTES)).hexdigest()
+        other = first.setdefault((size, digest), path)
+        if other != path:
+            message = f"has the samples of {other.as_posix()}; if it is a copy, its trials count twice"
+            problems.append(Problem(path.as_posix(), "duplicate", "samples", message, "warning"))
+    return problems
+
+
+def _data_file(recording: Path) -> Path | None:
+    """Return the file that holds the samples of a recording; None where it is not there."""
+    if recording.suffix.lower() == ".vhdr":
+        return data_file(recording)
+    apart = companion(recording, f"{recording.stem}.fdt") if recording.suffix.lower() == ".set" else None
+    return apart or recording
+
+
+def _identity(path: Path) -> tuple[tuple[str, str], ...]:
+    """Return the entities of the recording that a file is, or is about."""
+    labels = entities(path.name) | {"ses": session_label(path) or ""}
+    return tuple(sorted((name, label) for name, label in labels.items() if name not in _DERIVED))
 
 
 def _preference(path: Path) -> tuple:

@@ -11,10 +11,13 @@ import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, channel_kinds
 from eegdiffusion.core.recordings.brainvision_files import open_brainvision
-from eegdiffusion.core.recordings.continuity import Piece, raw_pieces
+from eegdiffusion.core.recordings.continuity import Piece, raw_pieces, require_forward_clock
 from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.interpolation import interpolation_matrix
+
+LONGEST_PAUSE_S = 7 * 86_400.0
+"""Seconds that a pause within a recording may last; a longer one is a clock that was set."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,16 @@ def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
     amplitude.require_eeg_amplitude(values[:, good] * factors[good, None], [names[k] for k in good], f"{path}: unit")
     mixing = None
     if bad:
-        mixing = interpolation_matrix(names, bad, _positions(raw, chosen.electrodes), str(table or path))
+        mixing = interpolation_matrix(names, bad, _positions(raw, chosen.electrodes), str(table or path))[:, good]
         doubts.append(f"are bad, and are interpolated from the others: {', '.join(bad)}")
 
     def cut(start: int, stop: int) -> np.ndarray:
         microvolts = raw.get_data(picks, start, stop) * factors[:, None]
-        return microvolts if mixing is None else mixing @ microvolts
+        return microvolts if mixing is None else mixing @ microvolts[good]
 
-    return BidsRecording(names, sfreq, raw_pieces(raw, path), cut, doubts + said)
+    pieces = raw_pieces(raw, path)
+    require_forward_clock(path, pieces, sfreq, LONGEST_PAUSE_S)
+    return BidsRecording(names, sfreq, pieces, cut, doubts + said)
 
 
 def _open(path: Path) -> mne.io.BaseRaw:
