@@ -96,3 +96,13 @@ def test_only_the_folders_that_are_asked_for_are_entered(tmp_path):
 )
 def test_endings_are_recognised_in_any_case(name, ending):
     assert ending_of(name, (".edf", ".gz", ".fif", ".fif.gz")) == ending
+
+
+def test_a_folder_that_is_named_like_a_file_is_named(tmp_path):
+    (tmp_path / "a/x.edf").mkdir(parents=True)
+    (tmp_path / "a/y.edf").touch()
+    files, problems = find_files(tmp_path, lambda name: name.endswith(".edf"))
+    assert files == [Path("a/y.edf")]
+    assert [(problem.path, problem.severity, problem.message) for problem in problems] == [
+        ("a/x.edf", "error", "must be a file (it is a folder)")
+    ]

@@ -21,6 +21,7 @@ class FileListing:
 
     Attributes:
         files: regular files, sorted, each once.
+        folders: folders that were entered, each once.
         repeated_files: links to a file that is listed already, and the path that it is listed by.
         repeated_folders: links to a folder that is listed already, or that holds the whole, and its path.
         unreachable_files: what cannot be opened and may be a file, such as links to nothing, and why.
@@ -28,6 +29,7 @@ class FileListing:
     """
 
     files: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     repeated_files: dict[Path, Path] = field(default_factory=dict)
     repeated_folders: dict[Path, Path] = field(default_factory=dict)
     unreachable_files: dict[Path, str] = field(default_factory=dict)
@@ -72,16 +74,18 @@ def find_files(
         folders: see :func:`list_files`.
 
     Returns:
-        paths relative to the root, sorted, each real file once; errors of what cannot be opened, and warnings of links
-        to what is listed already.
+        paths relative to the root, sorted, each real file once; errors of what cannot be opened or is a folder, and
+        warnings of links to what is listed already.
     """
     listing = list_files(root, folders)
     return [path for path in listing.files if wanted(path.name)], link_problems(listing, wanted)
 
 
 def link_problems(listing: FileListing, wanted: Callable[[str], bool]) -> list[Problem]:
-    """Return errors of what cannot be opened, and warnings of links to what is listed already; see `find_files`."""
+    """Return errors of what cannot be opened or is no file, and warnings of repeated links; see `find_files`."""
     problems = [Problem(path.as_posix(), "files", "path", why) for path, why in listing.unreachable(wanted).items()]
+    for path in sorted(folder for folder in listing.folders if wanted(folder.name)):
+        problems.append(Problem(path.as_posix(), "files", "path", "must be a file (it is a folder)"))
     files = {path: first for path, first in listing.repeated_files.items() if wanted(path.name)}
     for path, first in sorted((files | listing.repeated_folders).items()):
         message = f"is {first.as_posix()} by another name, which is read once"
@@ -114,6 +118,7 @@ class _Walk:
                 self.listing.repeated_folders[folder] = self._seen.get(identity, Path(".."))
                 return
             self._seen[identity] = folder
+            self.listing.folders.append(folder)
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
                     self._add(folder / entry.name, entry)

@@ -82,7 +82,9 @@ def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
         for path, first in listing.repeated_files.items()
         if _is_edf(path)
     ]
-    problems += link_problems(replace(listing, repeated_files={}), lambda _: False)
+    problems += link_problems(
+        replace(listing, repeated_files={}, unreachable_files={}), lambda name: _is_edf(Path(name))
+    )
     files = [*listing.files, *listing.unreachable_files]
     paths = {path for path in files if _is_edf(path)}
     if not paths:

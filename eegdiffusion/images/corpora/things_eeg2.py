@@ -111,8 +111,8 @@ def _session_label(path: Path) -> str:
 def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Block:
     """Read a raw session: trials are the onsets of the stimulus channel but catch trials.
 
-    The files do not say where the parts of a session were joined: onsets are samples, and a trial runs over a joint only
-    where a part ends within a second of its last image.
+    The files do not say where the parts of a session were joined: onsets are samples, and a trial runs over a joint
+    only where a part ends within a second of its last image.
 
     Args:
         path: ``raw_eeg_training.npy`` or ``raw_eeg_test.npy`` in ``sub-XX/ses-YY``.
