@@ -16,7 +16,7 @@ from eegdiffusion.images.corpora import bids_eeg
 from eegdiffusion.images.corpora.bids_files import find_sidecar, session_label
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, natural_order
 from tests.recording_files import write_stamped
-from tests.things_fixture import CHANNELS, write_brainvision, write_kilogram
+from tests.things_fixture import CHANNELS, write_brainvision, write_kilogram, write_things_eeg1
 
 STEM = "sub-01_ses-01_task-tangram"
 NAMES = CHANNELS[:8]
@@ -115,46 +115,38 @@ def test_what_is_not_read_is_named(root, other, message):
     assert other.split("/")[0] in _said(corpus, blocks)
 
 
+def test_derivatives_are_read_where_no_raw_recording_is(tmp_path):
+    root = write_things_eeg1(tmp_path / "corpus", milliseconds=False)
+    derivatives = root / "derivatives/eeglab"
+    derivatives.mkdir(parents=True)
+    for path in (root / "sub-01/eeg").glob("*_eeg.*"):
+        path.unlink()
+    _write_eeglab(derivatives / "sub-01_task-rsvp_continuous.set", _signals(samples=5000))
+    _write_table(root / "sub-01/eeg/sub-01_task-rsvp_channels.tsv", name=NAMES, type=["EEG"] * 7 + ["EOG"])
+    corpus = bids_eeg.open_things_eeg1(root, None)
+    (block,) = corpus.read("sub-01")
+    assert (len(block.image), block.channels) == (18, NAMES[:7])
+    shutil.rmtree(root / "sub-01/eeg")
+    with pytest.raises(InputError, match=r"sub-01_task-rsvp_events.tsv: no such file"):
+        bids_eeg.open_things_eeg1(root, None)
+
+
+def _write_eeglab(path: Path, signals: np.ndarray, trials: int = 1) -> None:
+    labels = np.array([(name,) for name in NAMES], dtype=[("labels", object)])
+    shape = {"nbchan": 8, "trials": trials, "pnts": signals.shape[1], "srate": 1000.0, "xmin": 0.0}
+    empty = {"event": np.array([]), "epoch": np.array([]), "icawinv": []}
+    scipy.io.savemat(
+        path, {"EEG": {"setname": "x", "data": signals, "chanlocs": labels} | shape | empty}, appendmat=False
+    )
+
+
 def _as_eeglab(folder: Path, scale: float = 1.0, trials: int = 1, ending: str = ".set") -> None:
     """Put an EEGLAB file in the BrainVision recording's place."""
     for other in (".vhdr", ".vmrk", ".eeg"):
         (folder / f"{STEM}_eeg{other}").unlink()
     signals = _signals(scale=scale)
     signals = signals if trials == 1 else signals.reshape(8, -1, trials)
-    labels = np.array([(name,) for name in NAMES], dtype=[("labels", object)])
-    shape = {"nbchan": 8, "trials": trials, "pnts": signals.shape[1], "srate": 1000.0, "xmin": 0.0}
-    empty = {"event": np.array([]), "epoch": np.array([]), "icawinv": []}
-    eeg = {"setname": "x", "data": signals, "chanlocs": labels} | shape | empty
-    scipy.io.savemat(folder / f"{STEM}_eeg{ending}", {"EEG": eeg}, appendmat=False)
-
-
-def test_subjects_and_events_without_a_recording_are_named(root, folder):
-    for name in ("sub-02/eeg", "sub-03/eeg", "sub-04/anat"):
-        (root / name).mkdir(parents=True)
-    (root / "sub-03/eeg/sub-03_task-tangram_events.tsv").write_text("onset\n")
-    (root / "sub-04/anat/sub-04_T1w.nii").touch()
-    shutil.copy(folder / f"{STEM}_events.tsv", folder / f"{STEM}_run-2_events.tsv")
-    (folder / "sub-01_ses-01_events.tsv").write_text("onset\n")  # inherited by the recording
-    corpus, _ = _read(root)
-    assert {problem.path for problem in corpus.problems} == {
-        "sub-02",
-        "sub-04",
-        "sub-03/eeg/sub-03_task-tangram_events.tsv",
-        f"sub-01/ses-01/eeg/{STEM}_run-2_events.tsv",
-    }
-
-
-def test_a_copy_under_another_name_is_named(root, folder):
-    for path in list(folder.iterdir()):
-        content = path.read_bytes().replace(b"ses-01", b"ses-02")
-        other = root / "sub-01/ses-02/eeg" / path.name.replace("ses-01", "ses-02")
-        other.parent.mkdir(parents=True, exist_ok=True)
-        other.write_bytes(content)
-    corpus, blocks = _read(root)
-    assert len(blocks) == 2
-    ((path, message),) = [(problem.path, problem.message) for problem in corpus.problems]
-    assert path == f"sub-01/ses-02/eeg/{STEM}_eeg.vhdr".replace("ses-01_", "ses-02_")
-    assert f"has the samples of sub-01/ses-01/eeg/{STEM}_eeg.vhdr" in message
+    _write_eeglab(folder / f"{STEM}_eeg{ending}", signals, trials)
 
 
 def test_an_epoched_file_is_refused_by_name(root, folder):

@@ -78,7 +78,7 @@ def find_sidecar(recording: Path, root: Path, suffix: str, ending: str) -> Path 
     for folder in recording.parents:
         fitting = [
             path
-            for path in sorted(folder.iterdir())
+            for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
             if re.fullmatch(rf"(?:[^.].*_)?{suffix}{re.escape(ending)}", path.name, re.IGNORECASE)
             and entities(path.name).items() <= wanted
             and path.is_file()
