@@ -187,7 +187,7 @@ def test_what_cannot_be_had_is_named(client, reproduce, tmp_path, tags, message)
         client.log_model_artifacts(version.source.removeprefix("models:/"), kept, f"provenance/{broken}")
     with pytest.raises(InputError, match=re.escape(message)):
         reproduce([f"models:/lft/{broken}"])
-    with pytest.raises(InputError, match="models:/NAME/VERSION"):
+    with pytest.raises(InputError, match="lft has no version 99; it has versions 1"):
         reproduce(["models:/lft/99"])
 
 
