@@ -3,13 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from lightning.pytorch.loggers import Logger
-
 from components.ablate_lft.settings import AblationRow, LFTTraining
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.results.classifier_io import write_classifier_result
@@ -56,7 +55,7 @@ def compute(
     hardware: Hardware,
     out: Path,
     work: Path,
-    logger: Logger | None = None,
+    logger: MetricLogger | None = None,
 ) -> dict[int, dict[str, float]]:
     """Train and test an LFT for each seed.
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from lightning.pytorch.loggers import Logger
 
 from components.finetune_lft.settings import FinetuneLFT
 from eegdiffusion.core.runtime.errors import InputError
@@ -13,6 +12,7 @@ from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
+from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results.classifier_io import write_classifier_result
@@ -64,7 +64,7 @@ def compute(
     hardware: Hardware,
     out: Path,
     work: Path,
-    logger: Logger | None = None,
+    logger: MetricLogger | None = None,
 ) -> FinetunedLFT | None:
     """Train an LFT on cached latents, and test it on the recorded labels of the test windows.
 

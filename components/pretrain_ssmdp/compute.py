@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger
 
 from components.pretrain_ssmdp.settings import PretrainSSMDP
 from eegdiffusion.core.runtime.hashing import text_hash
@@ -15,6 +14,7 @@ from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.storage.subset import Subset, spread
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
+from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.diffusion import noise_scheduler
@@ -51,7 +51,7 @@ def compute(
     hardware: Hardware,
     out: Path,
     work: Path,
-    logger: Logger | None = None,
+    logger: MetricLogger | None = None,
 ) -> PretrainedBackbone | None:
     """Pretrain a backbone on single-channel signals (EEGDM, arXiv:2508.14086, section 3).
 

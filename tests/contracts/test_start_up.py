@@ -18,7 +18,7 @@ NEVER = {
     "ingest_events": HEAVY,
     "ingest_images": HEAVY,
     "preprocess_events": HEAVY - {"dask"},
-    "cache_latents": HEAVY - {"torch", "diffusers", "transformers"},
+    "cache_latents": HEAVY - {"torch", "diffusers", "transformers", "mlflow"},
     "embed_images": HEAVY - {"torch"},
     "report": {"torch", "lightning", "diffusers", "transformers", "mlflow", "mne.io", "pyhealth"},
     "finetune_lft": {"dask", "diffusers.pipelines.pipeline_utils", "mne.io", "pyhealth", "transformers.modeling_utils"},

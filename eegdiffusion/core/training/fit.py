@@ -11,7 +11,6 @@ from typing import Literal
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import Logger
 
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, loader
@@ -19,6 +18,7 @@ from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.device import require_devices
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.memory import keep_freed_memory
+from eegdiffusion.core.training.metric_logger import LightningLogger, MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.core.training.training_progress import TrainingProgress
 
@@ -81,7 +81,7 @@ def fit(
     mode: Literal["min", "max"],
     hardware: Hardware,
     work: Path,
-    logger: Logger | None = None,
+    logger: MetricLogger | None = None,
 ) -> Fitted:
     """Fit ``module`` and leave in it the weights, averaged ones included, of the best validation.
 
@@ -97,7 +97,7 @@ def fit(
         mode: whether the smallest or the largest value of the metric is best.
         hardware: devices, precision and loader workers.
         work: folder for checkpoints, from which an interrupted fit goes on.
-        logger: a Lightning logger; None logs nothing.
+        logger: takes the metrics; None logs nothing.
 
     Returns:
         the learning curves, and the round whose weights were kept.
@@ -142,7 +142,7 @@ def fit(
             TrainingProgress(monitor),
         ],
         plugins=[SafetensorsCheckpointIO()],
-        logger=logger or False,
+        logger=LightningLogger(logger) if logger else False,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_model_summary=False,

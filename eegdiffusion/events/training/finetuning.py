@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from lightning.pytorch.loggers import Logger
 
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.fit import Fitted, fit
+from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.store.latent_cache import LatentCache
@@ -53,7 +53,7 @@ def train_lft(
     seed: int,
     hardware: Hardware,
     work: Path,
-    logger: Logger | None = None,
+    logger: MetricLogger | None = None,
 ) -> TrainedLFT:
     """Train an LFT from a seed.
 

@@ -87,7 +87,7 @@ def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
     return BidsRecording(names, sfreq, pieces, cut, doubts + said)
 
 
-def _open(path: Path) -> mne.io.BaseRaw:
+def _open(path: Path) -> "mne.io.BaseRaw":
     match path.suffix.lower():
         case ".vhdr":
             return open_brainvision(path)
@@ -98,7 +98,7 @@ def _open(path: Path) -> mne.io.BaseRaw:
     return mne.io.read_raw_edf(path, preload=False, verbose="ERROR")
 
 
-def _open_eeglab(path: Path) -> mne.io.BaseRaw:
+def _open_eeglab(path: Path) -> "mne.io.BaseRaw":
     """Open an EEGLAB file, whose ending and that of its data MNE takes in lower case alone."""
     if path.suffix == ".set":
         return mne.io.read_raw_eeglab(path, preload=False, verbose="ERROR")
@@ -112,7 +112,7 @@ def _open_eeglab(path: Path) -> mne.io.BaseRaw:
 
 
 def _microvolts(
-    raw: mne.io.BaseRaw, path: Path, chosen: channel_kinds.ChosenChannels, values: np.ndarray, good: list[int]
+    raw: "mne.io.BaseRaw", path: Path, chosen: channel_kinds.ChosenChannels, values: np.ndarray, good: list[int]
 ) -> tuple[np.ndarray, list[str]]:
     """Return by what each electrode's values are to be multiplied to be microvolts, and what is to be said of it.
 
@@ -175,7 +175,7 @@ def _is_eeg(values: np.ndarray, factors: np.ndarray) -> bool:
     return amplitude.amplitude_fault(microvolts) is None and not amplitude.other_scale(microvolts, names)
 
 
-def _factors_by_file(raw: mne.io.BaseRaw, path: Path, labels: list[str]) -> np.ndarray:
+def _factors_by_file(raw: "mne.io.BaseRaw", path: Path, labels: list[str]) -> np.ndarray:
     """Return the microvolts in a value that MNE reads of each channel; NaN where the file states no unit of voltage."""
     if _is_eeglab(path):
         return np.full(len(labels), np.nan)
@@ -187,7 +187,7 @@ def _factors_by_file(raw: mne.io.BaseRaw, path: Path, labels: list[str]) -> np.n
     return np.concatenate([_factors_by_file(raw, path, [label]) for label in labels])
 
 
-def _factor_by_table(raw: mne.io.BaseRaw, path: Path, label: str, by_file: float, unit: str | None) -> float:
+def _factor_by_table(raw: "mne.io.BaseRaw", path: Path, label: str, by_file: float, unit: str | None) -> float:
     """Return the microvolts in a value that MNE reads, were the file in the table's unit; NaN without one."""
     microvolts = None if unit is None else microvolts_per_unit(unit)
     if microvolts is None:
@@ -198,7 +198,7 @@ def _factor_by_table(raw: mne.io.BaseRaw, path: Path, label: str, by_file: float
     return microvolts if in_file is None else by_file * microvolts / in_file
 
 
-def _positions(raw: mne.io.BaseRaw, labels: list[str]) -> dict[str, np.ndarray]:
+def _positions(raw: "mne.io.BaseRaw", labels: list[str]) -> dict[str, np.ndarray]:
     """Return the place of each electrode in metres, by name, where the file has those of all."""
     montage = raw.get_montage()
     places = {} if montage is None else montage.get_positions()["ch_pos"]

@@ -1,11 +1,9 @@
-"""A Lightning logger that writes to a run's journal."""
-
-from lightning.pytorch.loggers import Logger
+"""Metrics of a run in MLflow, by way of its journal."""
 
 from eegdiffusion.core.observe.tracking.journal import Journal
 
 
-class RunLogger(Logger):
+class RunLogger:
     """Logs metrics of a run; never waits for the server.
 
     Attributes:
@@ -13,22 +11,8 @@ class RunLogger(Logger):
     """
 
     def __init__(self, journal: Journal):
-        super().__init__()
         self._journal = journal
         self.run_id = journal.run_id
-
-    @property
-    def name(self) -> str:
-        """Name of the logger, which Lightning asks for."""
-        return "mlflow"
-
-    @property
-    def version(self) -> str:
-        """MLflow's id of the run."""
-        return self.run_id
-
-    def log_hyperparams(self, params, *args, **kwargs) -> None:
-        """Nothing: the run has the stage's settings."""
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Log metrics."""

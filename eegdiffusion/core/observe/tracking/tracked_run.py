@@ -86,7 +86,7 @@ def tracked(
     may be away. Inside the block the run is MLflow's active one.
 
     Yields:
-        the logger of the run's metrics, for Lightning and for the stage; ``None`` in followers of a distributed run.
+        the logger of the run's metrics; ``None`` in followers of a distributed run.
 
     Raises:
         InputError: the experiment was deleted, the server refuses this user, or git this repository.
