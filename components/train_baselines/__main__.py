@@ -1,16 +1,21 @@
 """Train a baseline on the LFT's windows and splits: ``python -m components.train_baselines --baseline sparcnet``."""
 
-from components.train_baselines.settings import Optimisation, TrainBaselines
+from components.train_baselines.settings import TrainBaselines
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.training.settings import Hardware, stopping_like
+from eegdiffusion.core.training.settings import Hardware, stopping_after
 
 
 @stage("train_baselines")
 def main(run: Stage) -> None:
     """Train and test a baseline over all seeds, log its figures and publish the models."""
     settings, hardware = run.settings(TrainBaselines), run.settings(Hardware, "hardware")
-    optimisation = stopping_like(settings.optimisation, run.settings(Optimisation, "finetune_lft.optimisation"))
+    optimisation = stopping_after(
+        settings.optimisation,
+        max_epochs=run.settings(int, "finetune_lft.optimisation.max_epochs"),
+        min_epochs=run.settings(int, "finetune_lft.optimisation.min_epochs"),
+        patience=run.settings(int, "finetune_lft.optimisation.patience"),
+    )
     seeds, name = run.settings(list[int], "matrix.seeds"), run.item["baseline"]
     with loading_modules():
         import mlflow

@@ -1,9 +1,7 @@
 """Settings of the baselines' training."""
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.training.settings import Optimisation, Optimiser
-
-__all__ = ["Optimisation", "TrainBaselines"]
+from eegdiffusion.core.training.settings import Optimiser
 
 
 @settings

@@ -4,7 +4,7 @@ import scipy.signal
 import torch
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.training.settings import EMASettings, Optimisation, Optimiser, stopping_like
+from eegdiffusion.core.training.settings import EMASettings, Optimiser, stopping_after
 from eegdiffusion.events.models.baselines import BASELINES, build_baseline
 
 
@@ -87,8 +87,7 @@ def test_a_window_shorter_than_a_segment_is_refused():
 
 
 def test_baselines_stop_by_the_lfts_rule_and_keep_their_own_optimiser():
-    rule = Optimisation(batch_size=8, max_epochs=24, min_epochs=8, patience=4, learning_rate=1.0)
     own = Optimiser(batch_size=32, learning_rate=1e-3, weight_decay=1e-5, ema=EMASettings(beta=0.9))
-    joined = stopping_like(own, rule)
+    joined = stopping_after(own, max_epochs=24, min_epochs=8, patience=4)
     assert (joined.max_epochs, joined.min_epochs, joined.patience) == (24, 8, 4)
     assert (joined.batch_size, joined.learning_rate, joined.ema) == (32, 1e-3, EMASettings(beta=0.9))

@@ -78,12 +78,14 @@ class Optimisation(Optimiser):
     """Number of validations without improvement after which training stops."""
 
 
-def stopping_like(optimiser: Optimiser, rule: Optimisation) -> Optimisation:
-    """Give an optimiser the stopping rule of another training, which it is compared with.
+def stopping_after(optimiser: Optimiser, *, max_epochs: int, min_epochs: int, patience: int) -> Optimisation:
+    """Give an optimiser a stopping rule, such as that of a training which it is compared with.
 
     Args:
         optimiser: the optimiser and its schedule.
-        rule: whose largest and smallest number of epochs and patience are taken.
+        max_epochs: largest number of epochs.
+        min_epochs: number of epochs before which training does not stop early.
+        patience: number of validations without improvement after which training stops.
     """
     own = {entry.name: getattr(optimiser, entry.name) for entry in fields(Optimiser)}
-    return Optimisation(**own, max_epochs=rule.max_epochs, min_epochs=rule.min_epochs, patience=rule.patience)
+    return Optimisation(**own, max_epochs=max_epochs, min_epochs=min_epochs, patience=patience)
