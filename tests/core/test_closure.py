@@ -40,7 +40,9 @@ def test_an_edit_of_what_decides_the_epochs_changes_the_key_of_an_interrupted_in
     assert code_hash(*modules, root=copy) != before
 
 
-@pytest.mark.parametrize("file", ["core/signal/filtering.py", "core/signal/montage.py", "events/corpora/edf.py"])
+@pytest.mark.parametrize(
+    "file", ["core/signal/filtering.py", "core/signal/montage.py", "core/recordings/edf_header.py"]
+)
 def test_an_edit_of_what_decides_a_recording_changes_the_key_of_an_interrupted_preprocessing(copy, file):
     before = code_hash(preprocess.__module__)
     edit(copy, f"eegdiffusion/{file}")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory, migrated):
     root = tmp_path_factory.mktemp("approval")
-    repository = stub(root / "repository", "stages: {}\n", "{}\n")
+    repository = stub(root / "repository", "stages: {}\n", "matrix: {labels: [recorded]}\n")
     entry = yaml.safe_load((ROOT / "mlflow" / "registry.yaml").read_text())["lft"]
     (repository / "mlflow" / "registry.yaml").write_text(yaml.safe_dump({"lft": entry}))
     (repository / "mlruns").mkdir()

@@ -85,9 +85,9 @@ def test_a_full_disk_costs_the_recording_that_was_being_written(eeg):
     assert {path.suffix for path in left} == {".arrow"}, "half a recording takes no space on the full disk"
     times = {path.stat().st_mtime_ns for path in left}
 
-    assert f"{len(left)}/9" in finish(stage(eeg, "preprocess_events@tuev"))
+    finish(stage(eeg, "preprocess_events@tuev"))
     done = list((eeg / "data" / "events" / "tuev" / "store" / "recordings").glob("*.arrow"))
-    assert len(done) == 9, "what was there was not made again"
+    assert len(done) == 9
     assert times < {path.stat().st_mtime_ns for path in done}, "what was there was not made again"
 
 

@@ -191,7 +191,7 @@ def tracked(tmp_path, monkeypatch):
 
     def track(interrupted: bool = False) -> str:
         try:
-            with tracked_run.tracked(stage, corpus="x") as logger:
+            with tracked_run.tracked(stage, title="toy", corpus="x") as logger:
                 run = mlflow.active_run().info.run_id
                 logger.log_metrics({"loss": 1.0}, 1)
                 if interrupted:
