@@ -187,9 +187,18 @@ def test_a_typo_in_an_entrys_name_names_the_nearest(toy, capsys):
     assert "params.yaml: toy.sizes: there is no such section; did you mean 'toy.size'?" in capsys.readouterr().err
 
 
-def test_a_run_outside_the_repository_is_told_where_to_go(tmp_path, monkeypatch, capsys):
+def test_a_run_outside_the_repository_is_told_what_is_not_there(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         stage("cache_latents")(_use_all)(["--latents", "base"])
     assert ended.value.code == EXIT_BAD_INPUT
-    assert f"{tmp_path}: holds no folder components/; run from the root" in capsys.readouterr().err
+    assert f"params.yaml: no such file in {tmp_path}; run from the root" in capsys.readouterr().err
+
+
+def test_stages_are_those_of_the_folder_else_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "cache_latents" in contract.stage_names()
+    assert contract.read("cache_latents").name == "cache_latents"
+    (tmp_path / "components" / "own").mkdir(parents=True)
+    (tmp_path / "components" / "own" / "component.yaml").touch()
+    assert contract.stage_names() == ["own"]

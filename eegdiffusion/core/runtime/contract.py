@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from pydantic import StringConstraints
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
 
-ROOT = Path("components")
+HERE = Path("components")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -63,9 +64,23 @@ class Contract:
     not listed say how the stage runs, and may change without a rerun."""
 
 
+def stages_folder() -> Path:
+    """Return the folder of the stages: that of the working directory, else that of the package that is imported.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if HERE.is_dir():
+        return HERE
+    package = find_spec(HERE.name)
+    if package is None or not package.origin:
+        raise InputError(f"{Path.cwd()}: holds no folder {HERE}/; run from the root of the repository, beside dvc.yaml")
+    return Path(package.origin).parent
+
+
 def stage_names() -> list[str]:
     """Return the names of all stages of the repository, sorted."""
-    return sorted(path.parent.name for path in ROOT.glob("*/component.yaml"))
+    return sorted(path.parent.name for path in stages_folder().glob("*/component.yaml"))
 
 
 def read(stage: str) -> Contract:
@@ -74,9 +89,7 @@ def read(stage: str) -> Contract:
     Raises:
         InputError: the working directory is no repository, there is no such stage, or its file breaks a rule.
     """
-    if not ROOT.is_dir():
-        raise InputError(f"{Path.cwd()}: holds no folder {ROOT}/; run from the root of the repository, beside dvc.yaml")
-    path = ROOT / stage / "component.yaml"
+    path = stages_folder() / stage / "component.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {stage!r} is not a stage{nearest(stage, stage_names())}")
     return validate(yaml.safe_load(path.read_text()), Contract, str(path))

@@ -47,7 +47,7 @@ class _Imports(Mapping):
 
 
 def _tree(stage: str) -> ast.Module:
-    return ast.parse((contract.ROOT / stage / "__main__.py").read_text())
+    return ast.parse((contract.stages_folder() / stage / "__main__.py").read_text())
 
 
 def read_by(stage: str) -> dict[str, ast.expr]:
@@ -105,7 +105,7 @@ def section_type(name: str) -> Any:
     if name not in declarations:
         raise InputError(f"{PARAMS}: {name}: there is no such section{nearest(name, section_names())}")
     stage, read_as, expression = declarations[name]
-    code = compile(ast.Expression(expression), str(contract.ROOT / stage / "__main__.py"), "eval")
+    code = compile(ast.Expression(expression), str(contract.stages_folder() / stage / "__main__.py"), "eval")
     kind = eval(code, {"__builtins__": builtins}, _Imports(_tree(stage)))
     return dict.__class_getitem__((str, kind)) if read_as.endswith("*") else kind
 

@@ -71,14 +71,14 @@ def _end(status: str) -> None:
 
 @contextmanager
 def tracked(
-    stage: Stage, *settings: "DataclassInstance", title: str, corpus: str, data: Sequence[Data] = ()
+    stage: Stage, *settings: "DataclassInstance", title: str | None = None, corpus: str, data: Sequence[Data] = ()
 ) -> Iterator[RunLogger | None]:
     """Track a stage: experiment named like it, parameters, tags, datasets, system metrics.
 
     Args:
         stage: the run of the stage.
         *settings: its settings, which become the run's parameters.
-        title: what is made, in words; the run's name begins with it.
+        title: what is made, in words, with which the run's name begins; None: the name of the stage.
         corpus: corpus that it is made from.
         data: datasets that are used.
 
@@ -100,7 +100,7 @@ def tracked(
     server.experiment(stage.name, stage.description)
     reference = stage.work / server.REFERENCE
     resumed = _resumable(reference, stage.name)
-    name = run_name(title, stage.item, corpus)
+    name = run_name(title or stage.name, stage.item, corpus)
     run = mlflow.start_run(run_id=resumed, run_name=None if resumed else name, log_system_metrics=False)
     status = "FAILED"
     try:
