@@ -103,18 +103,18 @@ def test_a_stage_trains_in_a_container_on_a_host_without_gpus(engine, image, rea
 
     airflow = Airflow(ready.home, repository)
     dates = {"auto": "2026-03-01T00:00:00+00:00", "gpu": "2026-03-02T00:00:00+00:00"}
-    found = airflow.dag("eeg_retrain", date=dates[accelerator], **settings(engine, repository), EEG_GPUS="")
-    log, state = found["log"], found["tasks"]["pretrain_ssmdp.base"]
+    outcome = airflow.dag("eeg_retrain", date=dates[accelerator], **settings(engine, repository), EEG_GPUS="")
+    log, state = outcome["log"], outcome["tasks"]["pretrain_ssmdp.base"]
     if accelerator == "gpu":
         assert state == "failed", log[-8000:]
-        assert found["tries"]["pretrain_ssmdp.base"] == 1
+        assert outcome["tries"]["pretrain_ssmdp.base"] == 1
         assert "pretrain_ssmdp: params.yaml: hardware.accelerator: is gpu, and PyTorch finds no GPU here" in log
         return
-    assert (state, found["state"]) == ("success", "success"), log[-8000:]
+    assert (state, outcome["state"]) == ("success", "success"), log[-8000:]
     result = airflow.workspace() / "models" / "ssmdp" / "base"
     assert (result / "metrics.json").is_file()
     assert list((result / "backbone").glob("*.safetensors"))
-    assert not containers(engine, container_of(found["run_id"]))
+    assert not containers(engine, container_of(outcome["run_id"]))
 
 
 BAD = f"""stages:

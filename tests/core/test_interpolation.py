@@ -20,9 +20,9 @@ def test_it_is_what_mne_interpolates():
     good = [k for k, name in enumerate(NAMES) if name not in ("Cz", "O2")]
     assert np.array_equal(matrix[good], np.eye(len(NAMES))[good])
     assert (matrix[:, [6, 12]] == 0).sum() == 2 * len(NAMES)
-    found = matrix @ signals
+    interpolated = matrix @ signals
     for k in (6, 12):
-        assert np.corrcoef(found[k], expected[k])[0, 1] > 0.99  # the montage's own origin differs slightly
+        assert np.corrcoef(interpolated[k], expected[k])[0, 1] > 0.99  # the montage's own origin differs slightly
 
 
 def test_a_smooth_field_is_restored():

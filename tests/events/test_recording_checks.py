@@ -226,8 +226,8 @@ def test_samples_are_read_as_mne_reads_them(root):
 
     path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
     header = edf_header.read_header(path)
-    found = edf_samples.read_records(header, 3, 4, [header.labels.index("EEG O1-REF"), 0])
+    microvolts = edf_samples.read_records(header, 3, 4, [header.labels.index("EEG O1-REF"), 0])
     raw = mne.io.read_raw_edf(path, verbose="error")
     expected = raw.get_data(["EEG O1-REF", header.labels[0]], start=750, stop=1750)
-    assert np.array_equal(found, expected)
+    assert np.array_equal(microvolts, expected)
     assert len(ELECTRODES) == 19

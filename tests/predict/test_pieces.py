@@ -55,8 +55,8 @@ def test_each_piece_is_filtered_and_classified_for_itself_on_the_clock(tmp_path)
     scale = np.abs(raw.get_data()).max(axis=1, keepdims=True) / 10000  # rounding of the file that is read, and of this
     for first, part in ((0, data[:, :3500]), (44 * 200, data[:, 3500:])):
         expected = _derived(part.copy())
-        found = raw.get_data(start=first, stop=first + expected.shape[1])
-        assert (np.abs(found - expected) < scale).all()
+        piece_volts = raw.get_data(start=first, stop=first + expected.shape[1])
+        assert (np.abs(piece_volts - expected) < scale).all()
     assert (np.abs(raw.get_data(start=14 * 200, stop=44 * 200)) < scale).all()
 
 
@@ -103,8 +103,8 @@ def test_an_artefact_of_volts_is_written_in_a_unit_that_holds_it(tmp_path):
     raw_array(data=data * 1e-6).save(tmp_path / "r_raw.fif", verbose="error")
     _, written, _ = _predict(tmp_path / "r_raw.fif", tmp_path)
     expected = _derived(data.copy())
-    found = written.get_data()
-    assert np.abs(found - expected[:, : found.shape[1]]).max() < np.abs(expected).max() / 30000
+    written_volts = written.get_data()
+    assert np.abs(written_volts - expected[:, : written_volts.shape[1]]).max() < np.abs(expected).max() / 30000
 
 
 @pytest.mark.parametrize("unit", ["nV", "mV", "V", "microvolts", "\u03bcV"])

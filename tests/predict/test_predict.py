@@ -121,8 +121,8 @@ def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
     write_brainvision(tmp_path / "r.vhdr", raw)
     expected = _derived(tmp_path / "r.edf")
     for name in ("r_raw.fif", "r.vhdr"):
-        found = _derived(tmp_path / name)
-        assert np.abs(found - expected).max() < 2e-3, name
+        derived_signals = _derived(tmp_path / name)
+        assert np.abs(derived_signals - expected).max() < 2e-3, name
 
 
 def _edf(**options):
@@ -227,12 +227,12 @@ def test_the_served_model_gives_the_same_probabilities_over_http(registered, loa
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", server)
-        found = _derived(EDF)[None, :, :1000].astype(np.float32)
+        derived_windows = _derived(EDF)[None, :, :1000].astype(np.float32)
         url = f"http://127.0.0.1:{port}/invocations"
-        answer = requests.post(url, json={"inputs": found.tolist()}, timeout=60)
+        answer = requests.post(url, json={"inputs": derived_windows.tolist()}, timeout=60)
         assert answer.ok, answer.text
-        assert np.abs(np.array(answer.json()["predictions"]) - loaded.predict(found)).max() < 1e-5
-        refused = requests.post(url, json={"inputs": found[:, :21].tolist()}, timeout=60)
+        assert np.abs(np.array(answer.json()["predictions"]) - loaded.predict(derived_windows)).max() < 1e-5
+        refused = requests.post(url, json={"inputs": derived_windows[:, :21].tolist()}, timeout=60)
         assert refused.status_code == 400
         assert "22" in refused.text
     finally:
