@@ -34,12 +34,10 @@ GRAPH = """stages:
     deps: [data, pictures]
     outs: [both]
 """
-PARAMS = """event_corpora: {tuev: {root: raw/tuev}}
-image_corpora: {things: {root: raw/things}}
+PARAMS = """event_corpora: {tuev: {root: raw/tuev, layout: tuev}}
+image_corpora: {things: {root: raw/things, layout: things_eeg2_raw, epochs: demo}}
 both: %s
 """
-TUEV, THINGS = "root: raw/tuev, layout: tuev", "root: raw/things, layout: things_eeg2_raw, epochs: demo"
-"""Entries of corpora as the project's settings have them."""
 
 
 @pytest.fixture
@@ -142,11 +140,8 @@ def test_a_folder_without_git_is_refused_in_one_line_that_says_how_to_go_on(clon
 )
 def test_a_value_of_another_type_is_refused_before_any_stage_runs(clone, value, rule):
     folder = clone("tuev", "things")
-    (folder / "components").symlink_to(ROOT / "components")
-    text = (folder / "params.yaml").read_text().replace("root: raw/tuev", TUEV).replace("root: raw/things", THINGS)
-    # As an editor or `dvc exp run -S` leaves it.
-    text += f"hardware: {{accelerator: cpu, precision: 32-true, devices: {value}}}\n"
-    (folder / "params.yaml").write_text(text)
+    with open(folder / "params.yaml", "a") as settings:  # as an editor or `dvc exp run -S` leaves it
+        settings.write(f"hardware: {{accelerator: cpu, precision: 32-true, devices: {value}}}\n")
     status, said = run(folder, "repro")
     assert status == 65, said
     assert said.startswith(f"repro: params.yaml: hardware.devices: {rule}")
