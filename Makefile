@@ -14,27 +14,34 @@ help: ## list the targets
 
 env: .venv/.installed .venv/bin/eeg ## create .venv from requirements.lock, with the command eeg
 
+# Nothing is installed whose SHA-256 is not in the lock.
+HASHED := --no-deps --require-hashes --requirement
+locked = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
+
 .venv/bin/python:
 	@echo "Making .venv with Python 3.12" >&2
 	@for python in python3.12 python3 python; do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
 	    exec $$python -m venv .venv; fi; done; \
-	command -v uv >/dev/null && uv venv --quiet --seed --python 3.12 .venv && exit 0; \
-	python3 -m venv .work/uv 2>/dev/null && .work/uv/bin/pip install --quiet uv 2>/dev/null \
-	  && .work/uv/bin/uv venv --quiet --seed --python 3.12 .venv && exit 0; \
+	with_pip() { "$$1" venv --quiet --python 3.12 .venv && "$$1" pip install --quiet --python $@ $(HASHED) <($(call locked,pip)); }; \
+	command -v uv >/dev/null && with_pip uv && exit 0; \
+	python3 -m venv .work/uv 2>/dev/null && .work/uv/bin/pip install --quiet $(HASHED) <($(call locked,uv)) 2>/dev/null \
+	  && with_pip .work/uv/bin/uv && exit 0; \
 	echo "Python 3.12 was not found: install it ('pyenv install 3.12' or your system's python3.12 with venv) and run make again." >&2; \
 	exit 1
 
 # uv, whose version the lock holds too, installs in a tenth of pip's time; pip does where uv finds no index. --no-deps: the
-# lock is complete, and `pip check` proves it.
+# lock is complete, and `pip check` proves it. What a package is built with is checked by its hash as well: uv takes it from
+# the lock, and pip from the environment, where setuptools comes first.
 .venv/.installed: requirements.lock | .venv/bin/python
 	@echo "Installing uv" >&2
-	@$(PY) -m pip install --quiet --no-deps "$$(grep '^uv==' $<)"
+	@$(PY) -m pip install --quiet $(HASHED) <($(call locked,uv))
 	@echo "Installing the $$(grep -c == $<) packages of $<, about 8 GB: minutes where they must be downloaded" >&2
 	@[ -t 2 ] || quiet=--quiet; \
-	  .venv/bin/uv pip install $$quiet --python $(PY) --no-deps --requirement $< \
+	  .venv/bin/uv pip install $$quiet --python $(PY) $(HASHED) $< --build-constraints $< \
 	  || { echo "uv could not; installing them with pip" >&2; \
-	       $(PY) -m pip install $$quiet --no-deps --requirement $<; }
+	       $(PY) -m pip install $$quiet $(HASHED) <($(call locked,setuptools)) \
+	       && $(PY) -m pip install $$quiet --no-build-isolation --use-pep517 $(HASHED) $<; }
 	@echo "Checking that the packages fit each other" >&2
 	@$(PY) -m pip check
 	@$(PY) -c 'import hashlib; print(hashlib.sha256(open("$<", "rb").read()).hexdigest())' > $@
@@ -93,8 +100,8 @@ lint: env ## ruff, with fixes
 	ruff format --line-length 120 .
 
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
-	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --python-version 3.12 \
-	  --python-platform x86_64-manylinux_2_28 --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --group audit --python-version 3.12 \
+	  --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 # Nothing runs beside a benchmark: its threads may spin, where programs set them to sleep.
 bench: export OMP_WAIT_POLICY := active

@@ -21,8 +21,8 @@ HOLDS = {
 
 
 def locked() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    return {normal(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+    lock = (ROOT / "requirements.lock").read_text()
+    return {normal(name): version for name, version in re.findall(r"^(\S+)==(\S+)", lock, re.MULTILINE)}
 
 
 def normal(name: str) -> str:
