@@ -19,6 +19,12 @@ _OUT = {"cache", "persist", "push", "remote", "desc", "type", "labels", "meta"}
 _EXPRESSION = re.compile(r"(?<!\\)\$\{\s*(.*?)\s*\}")
 _NAME = re.compile(r"[\w.-]+(\[\d+\])?")
 
+KEY = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+"""What an entry of ``params.yaml`` may be called that becomes an item: also a word of commands, and a task's id."""
+
+MOST_VALUES = 100_000
+"""Values, keys too, that a file has once its anchors are written out."""
+
 
 class GraphError(ValueError):
     """``dvc.yaml`` or ``params.yaml`` holds something that is wrong or not supported; the message names it."""
@@ -102,10 +108,30 @@ def read_graph(root: Path | str) -> Graph:
 
 
 def _load(path: Path) -> dict:
+    loader = _LOADER(path.read_text())
     try:
-        return yaml.load(path.read_text(), _LOADER) or {}
-    except yaml.YAMLError as error:
+        node = loader.get_single_node()
+        if node is not None and _values(node, {}) > MOST_VALUES:
+            raise GraphError(f"{path}: must have at most {MOST_VALUES:,} values once its anchors are written out")
+        document = {} if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError) as error:
         raise GraphError(f"{path}: not valid YAML: {error}") from error
+    finally:
+        loader.dispose()
+    if not isinstance(document, dict):
+        raise GraphError(f"{path}: must be a mapping")
+    return document
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values of a node with those of its anchors; a node within itself has no end."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_VALUES + 1  # until it is counted
+        parts = [part for entry in node.value for part in (entry if isinstance(entry, tuple) else (entry,))]
+        known[id(node)] = 1 + sum(_values(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _expand(name: str, definition: dict, params: dict) -> Iterator[Stage]:
@@ -116,6 +142,7 @@ def _expand(name: str, definition: dict, params: dict) -> Iterator[Stage]:
         _refuse(template.keys() - (_STAGE - {"matrix"}), f"{where}: do")
         data = _fill(definition["foreach"], params, f"{where}: foreach")
         for key, value in _items(data):
+            _require_key(key, f"{where}: foreach")
             scope = {"item": value} | ({"key": key} if isinstance(data, dict) else {})
             yield _stage(f"{name}@{key}", template, params | scope, name, value if isinstance(value, dict) else scope)
         return
@@ -126,6 +153,8 @@ def _expand(name: str, definition: dict, params: dict) -> Iterator[Stage]:
     axes = _fill(definition["matrix"], params, f"{where}: matrix")
     for combination in product(*(enumerate(values) for values in axes.values())):
         item = {axis: value for axis, (_, value) in zip(axes, combination, strict=True)}
+        for axis, value in item.items():
+            _require_key(value, f"{where}: matrix: {axis}")
         key = "-".join(
             f"{axis}{index}" if isinstance(value, dict | list) else _text(value)
             for axis, (index, value) in zip(axes, combination, strict=True)
@@ -140,6 +169,12 @@ def _items(data: dict | list) -> Iterator[tuple[str, object]]:
     if any(isinstance(value, dict | list) for value in data):
         return ((str(index), value) for index, value in enumerate(data))
     return ((_text(value), value) for value in data)
+
+
+def _require_key(key: object, where: str) -> None:
+    """Refuse a text that an item may not be called: names of tasks are templates of Airflow's, too."""
+    if isinstance(key, str) and not KEY.fullmatch(key):
+        raise GraphError(f"{where}: an item must be of letters of ASCII, digits, _ and - (found {key!r})")
 
 
 def _stage(name: str, definition: dict, scope: dict, group: str | None = None, item: dict | None = None) -> Stage:

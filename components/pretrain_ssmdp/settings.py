@@ -1,5 +1,6 @@
 """Settings of pretraining."""
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Optimisation, Positive
 from eegdiffusion.events.training.pretraining_settings import BackboneArchitecture, EEGSampling
@@ -9,7 +10,7 @@ from eegdiffusion.events.training.pretraining_settings import BackboneArchitectu
 class PretrainSSMDP:
     """Section ``pretrain_ssmdp``: how every backbone is pretrained, and what EEG it generates."""
 
-    corpus: str
+    corpus: Name
     """Entry of the section ``event_corpora`` whose recordings the backbone learns from."""
     seed: Count = 0
     """Seed of the weights, of the order of the samples and of all noise."""

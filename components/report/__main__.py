@@ -2,6 +2,7 @@
 
 from components.report.settings import Ablations, EncoderExperiments, Generations, ReportSettings
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
@@ -9,7 +10,7 @@ from eegdiffusion.core.runtime.stage import Stage, stage
 def main(run: Stage) -> None:
     """Read settings and inputs, compare the results, draw and write the page."""
     settings = ReportSettings(
-        corpus=run.settings(str, "finetune_lft.corpus"),
+        corpus=run.settings(Name, "finetune_lft.corpus"),
         backbones=run.settings(list[str], "matrix.backbones"),
         labels=run.settings(list[str], "matrix.labels"),
         seeds=run.settings(list[int], "matrix.seeds"),

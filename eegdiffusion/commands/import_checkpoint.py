@@ -11,6 +11,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.names import require_name
 
 
 def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
@@ -45,7 +46,8 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
     where latents.ENTRY.backbone puts it in place of a pretrained one; backbone, and classifier where the file is one,
     become versions of ssmdp and lft in MLflow's registry.
     """
-    folder = Path("models/ssmdp", name)
+    folder = Path("models/ssmdp", require_name(name, "--name"))
+    require_name(corpus, "--corpus")
     if not check and folder.exists() and not replace:
         raise InputError(f"{folder}: is there already; choose another --name, or --replace it")
     if not file.is_file():
@@ -72,6 +74,8 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
     from eegdiffusion.events.models import signal_transform
     from eegdiffusion.events.models.signal_transform import SignalTransform
 
+    if folder.is_symlink():  # what it leads to is not of this project
+        folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     signal_transform.save(folder / "backbone", backbone, SignalTransform(not no_mu_law, EEGDM.rate_hz, UNIT, BIPOLAR))
     facts = {

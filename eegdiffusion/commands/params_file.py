@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.names import require_names
 from eegdiffusion.core.runtime.settings import PARAMS, load
 from eegdiffusion.operations.configuration.sections import check
 
@@ -177,6 +178,7 @@ def edit() -> Iterator[dict]:
     if yaml.safe_load(text) != document:
         raise InputError(f"{PARAMS}: {', '.join(sorted(set(touched)))}: is written in a way that cannot be edited; "
                          f"write it in block or flow style, without anchors")  # fmt: skip
+    require_names(document, PARAMS)
     for name in dict.fromkeys(touched):
         check(name, document)
     if touched:

@@ -58,13 +58,13 @@ def test_every_stage_has_a_component_and_the_other_way_round(dvc_stages):
     assert sorted(dvc_stages) == STAGES
 
 
-def _item(agreed: contract.Contract, command: str) -> dict:
-    prefix, *words = shlex.split(command)
-    assert prefix == "PATH=$PWD/.venv/bin:$PATH", command
-    assert words[:3] == agreed.command, command
-    values = dict(zip(words[3::2], words[4::2], strict=True))
-    assert list(values) == [f"--{argument.name}" for argument in agreed.arguments], command
-    return {name.removeprefix("--"): value for name, value in values.items()}
+def _item(agreed: contract.Contract, stage) -> dict:
+    """The item that a stage is told of; no name that a user gives is in the command itself."""
+    prefix, *words = shlex.split(stage.cmd)
+    assert prefix == "PATH=$PWD/.venv/bin:$PATH", stage.cmd
+    assert words == agreed.command + (["--item", "$DVC_STAGE"] if agreed.arguments else [])
+    assert not agreed.arguments or stage.cmd.endswith('"$DVC_STAGE"')
+    return contract.item_of(agreed, stage.addressing) if agreed.arguments else {}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -73,7 +73,7 @@ def test_component_agrees_with_dvc(name, dvc_stages, document):
     assert agreed.name == name
     assert agreed.command == ["python", "-m", f"components.{name}"]
     for stage in dvc_stages[name]:
-        item = _item(agreed, stage.cmd)
+        item = _item(agreed, stage)
         declared = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
         inputs = {contract.resolve(artifact.path, item, document) for artifact in agreed.inputs}
         assert {path for path in declared if not is_code(path)} == inputs

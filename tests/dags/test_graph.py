@@ -5,12 +5,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from _dvc_graph import GraphError, read_graph
+import yaml
+from _dvc_graph import KEY, GraphError, read_graph
 from _plan import BAD_INPUT, NOTHING_TO_DO
 from dvc.repo import Repo
 
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, EXIT_NOTHING_TO_DO
+from eegdiffusion.core.runtime.names import PATTERN
 from tests.dags.airflow_home import DAGS, ROOT
+from tests.hostile_params import HOSTILE, TOO_MUCH
 
 META = "meta: {airflow: {gpus: 0, cpus: 1, memory_gb: 1, shm_gb: 1, retries: 1, timeout_min: 5}}"
 
@@ -190,3 +193,25 @@ def test_reading_imports_neither_airflow_nor_dvc():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("case", TOO_MUCH)
+def test_params_that_ask_for_too_much_are_refused(case, tmp_path):
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
+    (tmp_path / "params.yaml").write_text(TOO_MUCH[case])
+    with pytest.raises(GraphError, match=r"params\.yaml: (must have at most|not valid YAML)"):
+        read_graph(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["foreach: '${names}'", "foreach: '${keys}'", "matrix: {x: '${names}'}"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_hostile_name_becomes_a_task(name, kind, tmp_path):
+    """Airflow fills its templates in the words of a task's command."""
+    assert KEY.pattern == PATTERN  # the DAGs import nothing of the library
+    body = f"{{cmd: echo, {META}}}"
+    stage = f"{{{kind}, do: {body}}}" if "foreach" in kind else f"{{{kind}, {body[1:]}"
+    (tmp_path / "dvc.yaml").write_text(f"stages:\n  a: {stage}")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"names": [name], "keys": {name: 1}}))
+    with pytest.raises(GraphError, match=r"dvc\.yaml: a: (foreach|matrix: x): an item must be of letters") as error:
+        read_graph(tmp_path)
+    assert str(error.value).isprintable()

@@ -17,6 +17,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models import signal_transform
 from tests.e2e.workspace import ROOT
+from tests.hostile_params import HOSTILE
 
 PUBLISHED = ROOT / "tests" / "golden" / "published"
 
@@ -54,6 +55,11 @@ def test_a_backbone_can_stand_in_for_a_pretrained_one(workspace):
     assert "Surrogate data" not in version.description
     with pytest.raises(InputError, match="models/ssmdp/paper: is there already"):
         main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper"])
+    Path("elsewhere").mkdir()
+    shutil.rmtree("models/ssmdp/paper")
+    Path("models/ssmdp/paper").symlink_to(Path("elsewhere").resolve())
+    main([str(PUBLISHED / "backbone.ckpt"), "--name", "paper", "--replace"])
+    assert not list(Path("elsewhere").iterdir())
 
 
 def test_a_registered_classifier_gives_the_published_logits(workspace):
@@ -78,3 +84,17 @@ def test_a_damaged_checkpoint_changes_nothing(workspace, tmp_path):
         main([str(tmp_path / "x.ckpt")])
     assert not Path("models").exists()
     assert not Path("mlflow.db").exists()
+
+
+@pytest.mark.parametrize("option", ["--name", "--corpus"])
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name])
+def test_a_name_stays_in_its_folder(option, name, workspace):
+    kept = workspace / "kept" / "file"
+    kept.parent.mkdir()
+    kept.touch()
+    with pytest.raises(InputError, match=f"^{option}: must be of letters"):
+        main([str(PUBLISHED / "backbone.ckpt"), f"{option}={name}", "--replace"])
+    with pytest.raises(InputError, match=r"^--name: must be of letters"):
+        main([str(PUBLISHED / "backbone.ckpt"), "--name", "../../kept", "--replace"])
+    assert kept.is_file()
+    assert not Path("models").exists()

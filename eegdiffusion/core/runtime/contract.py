@@ -1,7 +1,7 @@
 """The contract of a stage, ``components/<stage>/component.yaml``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +10,7 @@ import yaml
 from pydantic import StringConstraints
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.names import PATTERN, RULE
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
 
 HERE = Path("components")
@@ -93,6 +94,48 @@ def read(stage: str) -> Contract:
     if not path.is_file():
         raise InputError(f"{path}: no such file; {stage!r} is not a stage{nearest(stage, stage_names())}")
     return validate(yaml.safe_load(path.read_text()), Contract, str(path))
+
+
+STAGE = re.compile(rf"(?:[^@]*dvc\.yaml:)?(?P<stage>[a-z][a-z0-9_]*)@(?P<key>{PATTERN})")
+"""Name of an item's stage, as DVC has it: with the path of ``dvc.yaml`` where DVC was called from another folder."""
+
+
+def item_of(agreed: Contract, name: str) -> dict:
+    """Return the item that a stage of DVC runs for, by the stage's name.
+
+    Args:
+        agreed: the contract of the stage.
+        name: e.g. ``finetune_lft@recorded-0``, as DVC gives it to a stage's command in the variable ``DVC_STAGE``.
+
+    Returns:
+        values of the arguments, by name.
+
+    Raises:
+        InputError: it is no name of an item of this stage, or could be one of several.
+    """
+    match = STAGE.fullmatch(name)
+    if match is None or match["stage"] != agreed.name:
+        raise InputError(f"--item: must be {agreed.name}@NAME, and NAME {RULE} (found {name!r})")
+    items = list(_items(match["key"].split("-"), agreed.arguments))
+    if len(items) != 1:
+        names = ", ".join(argument.name for argument in agreed.arguments)
+        raise InputError(f"--item: {name!r} is {'several items' if items else 'no item'} of {agreed.name} ({names})")
+    return items[0]
+
+
+def _items(words: list[str], arguments: Sequence[Argument]) -> Iterator[dict]:
+    """Yield the ways in which words that stand between dashes are values of arguments, in their order."""
+    if not arguments:
+        yield from [{}] * (not words)
+        return
+    first, *others = arguments
+    for count in range(1, len(words) - len(others) + 1):
+        value = "-".join(words[:count])
+        if first.type == "Integer" and not re.fullmatch("0|[1-9][0-9]*", value):
+            continue
+        taken = {first.name: int(value) if first.type == "Integer" else value}
+        for item in _items(words[count:], others):
+            yield taken | item
 
 
 def resolve(template: str, item: dict, document: dict | None = None) -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, cast, dataclass_transform, get_args
 
 import pydantic
-import yaml
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.names import require_names
+from eegdiffusion.core.runtime.yaml_text import parse_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -34,17 +35,19 @@ def load(path: Path | str = PARAMS) -> dict:
     """Read a YAML mapping of settings sections.
 
     Raises:
-        InputError: the file does not exist, is not valid YAML or is no mapping.
+        InputError: the file does not exist, is not valid YAML or is no mapping, asks for too much by its anchors, or
+            has an entry whose name is none; see :func:`.names.require_names`.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file in {Path.cwd()}; run from the root of the repository, beside dvc.yaml")
     try:
-        document = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
+        document = parse_yaml(path.read_text(), path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be text in UTF-8") from error
     if not isinstance(document, dict):
         raise InputError(f"{path}: must be a mapping of sections")
+    require_names(document, path)
     return document
 
 

@@ -12,6 +12,7 @@ from eegdiffusion.core.runtime.closure import stage_code_hash
 from eegdiffusion.core.runtime.contract import Contract
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.names import require_name
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.run_record import write_record
 from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
@@ -133,12 +134,35 @@ class Stage:
                 shutil.rmtree(getattr(self, name), ignore_errors=True)
 
 
+_KINDS: dict[str, type] = {"String": str, "Integer": int}
+
+
 def _parse(agreed: Contract, argv: list[str] | None) -> dict:
+    """Read the item of a run from the words of its command: argument by argument, or as DVC names its stage.
+
+    Raises:
+        InputError: a value is no name, or there is no such item.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m components.{agreed.name}", description=agreed.description)
-    for argument in agreed.arguments:
-        kind = {"String": str, "Integer": int}[argument.type]
-        parser.add_argument(f"--{argument.name}", type=kind, required=True, help=argument.description)
-    return vars(parser.parse_args(argv))
+    arguments = [
+        parser.add_argument(f"--{argument.name}", type=_KINDS[argument.type], help=argument.description)
+        for argument in agreed.arguments
+    ]
+    if arguments:
+        parser.add_argument("--item", metavar="STAGE", help="in their place: the stage as DVC names it, STAGE@NAME")
+    item = vars(parser.parse_args(argv))
+    name = item.pop("item", None)
+    given = {f"--{key}": value for key, value in item.items() if value is not None}
+    if name is not None and given:
+        parser.error(f"--item stands in the place of {', '.join(given)}")
+    if name is not None:
+        return contract.item_of(agreed, name)
+    if missing := [option for argument in arguments for option in argument.option_strings if option not in given]:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    for option, value in given.items():
+        if isinstance(value, str):
+            require_name(value, option)
+    return item
 
 
 def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:

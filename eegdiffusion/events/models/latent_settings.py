@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 
 
@@ -12,9 +13,9 @@ from eegdiffusion.core.runtime.settings import settings
 class Latents:
     """One way of taking latents from a backbone (EEGDM, arXiv:2508.14086, section 4)."""
 
-    backbone: str
+    backbone: Name
     """Folder of models/ssmdp that holds the backbone."""
-    corpus: str
+    corpus: Name
     """Entry of the section ``event_corpora`` whose event windows go through the backbone."""
     step: Annotated[int, Ge(0)] | None = 1
     """0-based diffusion step that conditions the backbone; null leaves the step out of the conditioning."""

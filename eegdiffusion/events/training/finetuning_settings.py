@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Optimisation, Positive
 
@@ -30,9 +31,9 @@ class LFTArchitecture:
 class LFTTraining:
     """What an LFT is trained on and how: the section ``finetune_lft``."""
 
-    latents: str
+    latents: Name
     """Entry of the section ``latents`` whose cached tokens the LFT learns from."""
-    corpus: str
+    corpus: Name
     """Entry of the section ``event_corpora`` that the latents are of."""
     model: LFTArchitecture = LFTArchitecture()
     """Sizes of the LFT."""

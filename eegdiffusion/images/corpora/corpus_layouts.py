@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, things_eeg2
 from eegdiffusion.images.corpora.eegcvpr40 import EEGCVPR40Files
@@ -29,7 +30,7 @@ class ImageCorpus:
     """Folder of the corpus."""
     layout: Layout
     """Layout of the corpus's files."""
-    epochs: str
+    epochs: Name
     """Entry of the section ``epochs``, which says how epochs are cut."""
     images: str | None = None
     """Folder of the images, where it is not in the layout's place; of EEGCVPR40, ImageNet's folder."""

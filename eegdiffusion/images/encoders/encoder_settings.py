@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Optimisation, Positive
 from eegdiffusion.images.epochs.protocols import Protocol
@@ -19,17 +20,17 @@ Band = tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]]
 class EncoderExperiment:
     """An encoder, and the protocols and bands under which it is trained: an entry of the section ``eeg_encoders``."""
 
-    corpus: str
+    corpus: Name
     """Entry of ``image_corpora`` whose epochs it encodes."""
     objective: Literal["align", "classify"]
     """``align`` with the features of the image seen, or ``classify`` its concept."""
-    encoder: str
+    encoder: Name
     """Name of the encoder in ``eegdiffusion.images.encoders.registry``."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the encoder's class, beside the sizes that the data give."""
     protocols: list[Protocol]
     """Protocols, each trained: which subjects are trained on and which are tested."""
-    subjects: list[str] | None = None
+    subjects: list[Name] | None = None
     """Test subjects; of ``anchor``, the training subjects. Null: all; of ``anchor``, the first."""
     bands: list[Band | None] = field(default_factory=lambda: [None])
     """Band filters in Hz, each trained with; null: none."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.images.encoders.training_folders import joint_training_folder
 
@@ -10,11 +11,11 @@ from eegdiffusion.images.encoders.training_folders import joint_training_folder
 class GenerationConfig:
     """A corpus, and the EEG encoders of protocol ``joint``, trained on unfiltered epochs, that condition generators."""
 
-    corpus: str
+    corpus: Name
     """Entry of ``image_corpora`` whose images are generated from its EEG."""
-    semantics: str
+    semantics: Name
     """Entry of ``eeg_encoders`` with the objective ``align``, which predicts features of what the image shows."""
-    classifier: str
+    classifier: Name
     """Entry of ``eeg_encoders`` with the encoder ``eegconvnet`` and the objective ``classify``."""
     pictures: str
     """Folder of images that a small generator learns from, beside the corpus's training images."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, MinLen
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Optimisation, Positive
 
@@ -49,7 +50,7 @@ class StructuralVAESettings:
 class StructurePredictorSettings:
     """What predicts the VAE's latents, and with them the structure, from EEG."""
 
-    encoder: str = "ridge"
+    encoder: Name = "ridge"
     """EEG encoder of ``eegdiffusion.images.encoders.registry``; ``ridge`` is fitted to the latents, not trained."""
     options: dict[str, Any] = field(default_factory=dict)
     """Arguments of the encoder's class."""

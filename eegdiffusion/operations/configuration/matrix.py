@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 
 
@@ -11,7 +12,7 @@ from eegdiffusion.core.runtime.settings import settings
 class Matrix:
     """Section ``matrix``: which items the stages of ``dvc.yaml`` run for."""
 
-    backbones: list[str]
+    backbones: list[Name]
     """Entries of the section ``backbones`` that are pretrained, each one run of ``pretrain_ssmdp``."""
     labels: list[Literal["recorded", "shuffled"]]
     """Labels that classifiers of EEG events are trained on; ``shuffled`` is a control that must score at chance.

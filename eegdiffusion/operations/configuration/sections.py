@@ -205,11 +205,16 @@ def takes(name: str, document: dict) -> bool:
 
 def has_fields(name: str) -> bool:
     """Tell whether a dotted name is a section or a block whose fields a settings class says."""
+    return bool(_field_types(field_type(name)))
+
+
+def field_type(name: str) -> Any:
+    """Return the type of the values at a dotted name; of what no settings class says, any."""
     head, *parts = name.split(".")
     kind = section_type(head) if head in section_names() else Any
     for part in parts:
         kind = _field_types(kind).get(part, _entry_type(kind) or Any)
-    return bool(_field_types(kind))
+    return kind
 
 
 def _stands_in(document: dict, name: str) -> bool:

@@ -18,6 +18,7 @@ from dvc.stage import PipelineStage
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import PARAMS
+from eegdiffusion.operations.configuration.overrides import require_overridable
 from eegdiffusion.operations.orchestration.prune import prune
 from eegdiffusion.operations.orchestration.workspace import clone, copy_records, link_sources, share_storage
 
@@ -77,8 +78,9 @@ def set_params(clone: Path, overrides: dict, run: str) -> None:
     """Set fields of the clone's ``params.yaml`` and commit what differs.
 
     Raises:
-        InputError: there is no such field, or the value is not allowed.
+        InputError: there is no such field, no run may set it, or the value is not allowed.
     """
+    require_overridable(overrides)
     assignments = [f"{name}={json.dumps(value)}" for name, value in overrides.items()]
     if assignments:
         try:
