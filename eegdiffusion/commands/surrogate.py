@@ -1,14 +1,17 @@
-"""Make the demo's corpora: ``eeg surrogate tuev`` and ``eeg surrogate things``."""
+"""Make what the demo works on: ``eeg surrogate tuev``, ``eeg surrogate things`` and ``eeg surrogate generator``."""
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Group
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.storage.packages import CACHE
+from eegdiffusion.core.training.settings import Accelerator, Hardware
+from eegdiffusion.surrogate.text_to_image.miniature_settings import Miniature
 from eegdiffusion.surrogate.things.things_settings import STIMULI, SurrogateThings
 from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 
@@ -28,7 +31,7 @@ def _settings_options(settings: type) -> Callable:
 
 @click.command("surrogate", cls=Group)
 def command() -> None:
-    """Make the demo's corpora: the layout of the licensed ones, and none of their data."""
+    """Make what the demo works on: the layout of the licensed corpora, and none of their data."""
 
 
 @command.command("tuev")
@@ -57,3 +60,32 @@ def make_things(stimuli: str, out: Path | None, cache: Path, **settings: float) 
 
     folder = "things" if stimuli == "objects" else stimuli
     build(stimuli, out or Path(f"data/raw/surrogate-{folder}/corpus"), cache, options)
+
+
+@command.command("generator")
+@click.option("--out", type=PATH, default="generator", show_default=True, help="Folder to make.")
+@click.option("--work", type=PATH, default="tmp/generator", show_default=True, help="Folder of checkpoints.")
+@click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Folder that keeps the downloads.")
+@click.option("--seed", type=int, default=20, show_default=True, help="Seed of scenes, weights and noise.")
+@click.option("--concepts", type=int, default=80, show_default=True, help="Number of concepts.")
+@click.option("--pictures", type=int, default=40_000, show_default=True, help="Number of scenes.")
+@click.option("--autoencoder-epochs", type=int, default=8, show_default=True, help="Epochs of the autoencoder.")
+@click.option("--epochs", type=int, default=16, show_default=True, help="Epochs of UNet and text encoder.")
+@click.option("--accelerator", type=Choice(get_args(Accelerator)), default="auto", show_default=True)
+def make_generator(
+    out: Path, work: Path, cache: Path, seed: int, concepts: int, pictures: int, autoencoder_epochs: int, epochs: int,
+    accelerator: Accelerator,
+) -> None:  # fmt: skip
+    """Train the miniature of Stable Diffusion on drawings in scenes; hours on two cores, resumed where it ended.
+
+    It needs npm, which fetches the drawings, and the package resvg-py, which draws them.
+    """
+    settings = validate({"seed": seed, "concepts": concepts, "pictures": pictures}, Miniature, "surrogate generator")
+    settings = settings.trained_for(autoencoder_epochs, epochs)
+    from eegdiffusion.core.runtime.git_repository import checked_out_revision
+    from eegdiffusion.surrogate.text_to_image.miniature_build import build
+
+    typed = f"eeg surrogate generator --seed {seed} --concepts {concepts} --pictures {pictures} "
+    typed += f"--autoencoder-epochs {autoencoder_epochs} --epochs {epochs}"
+    hardware = Hardware(accelerator=accelerator, precision="32-true")
+    build(out, cache, work, settings, hardware, typed, checked_out_revision())
