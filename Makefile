@@ -100,7 +100,7 @@ lint: env ## ruff, with fixes
 	ruff format --line-length 120 .
 
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
-	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --group audit --python-version 3.12 \
+	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --group audit --group drawing --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
 
 # Nothing runs beside a benchmark: its threads may spin, where programs set them to sleep.

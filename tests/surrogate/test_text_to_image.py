@@ -24,8 +24,6 @@ from eegdiffusion.surrogate.text_to_image.miniature_settings import Miniature
 from eegdiffusion.surrogate.text_to_image.scene_collection import collect_scenes, concepts_in_order
 from eegdiffusion.surrogate.things.scenes import emoji_concepts
 
-pytest.importorskip("resvg_py")
-
 SHAPES = (
     '<circle cx="8" cy="8" r="7" fill="#e8c020"/>',
     '<path d="M1 1h14v14z" fill="#222"/><circle cx="10" cy="5" r="3"/>',
@@ -138,7 +136,7 @@ def test_the_folder_that_is_built_is_a_pipeline_of_diffusers_that_conditions_and
     hardware = Hardware(accelerator="cpu", precision="32-true")
     out = tmp_path / "generator"
     build(out, cache, tmp_path / "work", settings, hardware, "eeg surrogate generator", "abc")
-    pipeline = StableDiffusionPipeline.from_pretrained(out, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(out, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     generator = torch.Generator().manual_seed(0)
     images = pipeline("a green fish on violet", num_inference_steps=2, generator=generator, output_type="np").images

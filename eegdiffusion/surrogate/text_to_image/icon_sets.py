@@ -148,7 +148,7 @@ def _icon(document: dict[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def _render(icon: dict[str, Any], side: int) -> Image.Image:
-    # Not needed by who uses the generator, only by who builds it.
+    # Only who builds the generator needs it.
     import resvg_py
 
     box = f"0 0 {icon['width']} {icon['height']}"

@@ -107,6 +107,7 @@ def make_text_to_image(settings: Miniature, words: list[str]) -> TextToImage:
         beta_schedule="scaled_linear",
         prediction_type="v_prediction",
         clip_sample=False,
+        steps_offset=1,
     )
     return TextToImage(
         make_autoencoder(auto, settings.image_size),
@@ -146,10 +147,10 @@ def train_miniature(
         work: folder for checkpoints, from which an interrupted training goes on.
         device: device on which latents are computed.
     """
-    made = make_text_to_image(settings, collection.words)
+    untrained = make_text_to_image(settings, collection.words)
     images = collection.images
     autoencoding = Autoencoding(
-        made.vae, settings.autoencoder.optimisation, settings.seed, settings.autoencoder.kl_weight
+        untrained.vae, settings.autoencoder.optimisation, settings.seed, settings.autoencoder.kl_weight
     )
     fitted_autoencoder = fit(
         autoencoding, FlippedImages(images[~held_out], False), FlippedImages(images[held_out], False),
@@ -157,20 +158,20 @@ def train_miniature(
     )  # fmt: skip
     vae = autoencoding.ema_model
     source = Source(None, False, None, settings.image_size, True)
-    generator = Generator(source, vae, made.unet, made.text_encoder, made.scheduler, None, {}).to(device)
+    generator = Generator(source, vae, untrained.unet, untrained.text_encoder, untrained.scheduler, None, {}).to(device)
     latents = generator.encode(images)
     vae.register_to_config(scaling_factor=float(1 / latents[torch.from_numpy(~held_out)].std()))
     latents = generator.scaled(latents).numpy()
-    tokens = token_ids(made.tokenizer, collection.captions)
-    empty = torch.from_numpy(token_ids(made.tokenizer, [""])[0])
-    denoiser = CaptionedDenoiser(made.unet, made.text_encoder, empty).requires_grad_(True).train()
+    tokens = token_ids(untrained.tokenizer, collection.captions)
+    empty = torch.from_numpy(token_ids(untrained.tokenizer, [""])[0])
+    denoiser = CaptionedDenoiser(untrained.unet, untrained.text_encoder, empty).requires_grad_(True).train()
     training = TextToImageTraining(
-        denoiser, [], made.scheduler, settings.network.denoising, settings.network.optimisation, settings.seed
+        denoiser, [], untrained.scheduler, settings.network.denoising, settings.network.optimisation, settings.seed
     )
     data = [ArrayDataset(latent=latents[rows], tokens=tokens[rows]) for rows in (~held_out, held_out)]
     fitted_network = fit(
         training, *data, monitor="validation_loss", mode="min", hardware=hardware, work=work / "network"
     )
     best = training.ema_model
-    pipeline = TextToImage(vae, best.unet, best.text_encoder, made.tokenizer, made.scheduler)
+    pipeline = TextToImage(vae, best.unet, best.text_encoder, untrained.tokenizer, untrained.scheduler)
     return TrainedMiniature(pipeline, fitted_autoencoder, fitted_network)
