@@ -52,9 +52,10 @@ class Miniature:
 
     def trained_for(self, autoencoder: int, network: int) -> "Miniature":
         """Return the same settings with other numbers of epochs for the autoencoder and for UNet and text encoder."""
-
-        def shortened[Part: (AutoencoderSettings, DenoiserSettings)](part: Part, epochs: int) -> Part:
-            return replace(part, optimisation=replace(part.optimisation, max_epochs=epochs))
-
-        parts = {"autoencoder": shortened(self.autoencoder, autoencoder), "network": shortened(self.network, network)}
-        return replace(self, **parts)
+        rounds = replace(self.autoencoder.optimisation, max_epochs=autoencoder)
+        network_rounds = replace(self.network.optimisation, max_epochs=network)
+        return replace(
+            self,
+            autoencoder=replace(self.autoencoder, optimisation=rounds),
+            network=replace(self.network, optimisation=network_rounds),
+        )

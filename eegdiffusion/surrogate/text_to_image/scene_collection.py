@@ -68,5 +68,5 @@ def collect_scenes(
         number = k % len(drawn)
         by_artist = drawings[drawn[number]]
         scenes.append(draw_scene_of(names[drawn[number]], number, rng, held_out))
-        images[k] = draw(scenes[-1], by_artist[k // len(drawn) % len(by_artist)][1], rng, side)
+        images[k] = np.asarray(draw(scenes[-1], by_artist[k // len(drawn) % len(by_artist)][1], rng, side))
     return SceneCollection([names[character] for character in drawn], images, scenes)
