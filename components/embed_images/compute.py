@@ -66,7 +66,7 @@ def _features(
     """Compute features (images, width), NaN where there is no file; and say where the network's weights came from."""
     if not files:
         return np.empty((images, 0), np.float32), "none"
-    embed, source = load_network(settings.model, settings.source, device)
+    embed, source = load_network(settings.model, settings.source, settings.download, device)
     rows, vectors = list(files), []
     for k in progress(range(0, len(rows), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
         vectors.append(embed([open_image(files[row], SIZE) for row in rows[k : k + settings.batch_size]]))

@@ -5,6 +5,7 @@ from typing import Annotated
 from annotated_types import Ge
 
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.storage.model_hub import require_pinned
 from eegdiffusion.images.features.image_features import NetworkName
 from eegdiffusion.images.structure.structure_maps import ChosenKind
 
@@ -16,7 +17,9 @@ class EmbedImages:
     model: NetworkName
     """Network whose features are computed: EfficientNet-lite0 comes in a package; CLIP is the user's."""
     source: str | None
-    """Folder or hub name of the CLIP model, e.g. ViT-L/14 or ViT-H/14; null with EfficientNet-lite0."""
+    """Folder of the CLIP model (ViT-L/14, ViT-H/14), or ``owner/name@commit`` of the hub; null: EfficientNet-lite0."""
+    download: bool = False
+    """Whether the hub may be asked for a source that is not on the disk."""
     batch_size: Annotated[int, Ge(1)] = 32
     """Number of images that are embedded at a time."""
     structure: ChosenKind = "auto"
@@ -35,3 +38,4 @@ class EmbedImages:
             )
         if (self.model == "clip") != (self.source is not None):
             raise ValueError(f"source must name the CLIP model, and nothing else (found {self.source!r})")
+        require_pinned(self.source, self.download)

@@ -34,8 +34,9 @@ def main(run: Stage) -> None:
     data = [Data(f"{corpus} images", store.path, "training"), Data("images of the generator", folder, "training")]
     with tracked(run, settings, hardware, title="image generator", corpus=corpus, data=data) as _:
         prepared = compute(
-            store, known, features, folder, settings, network, hardware, out, latents, run.work, leader=run.is_rank_zero
-        )
+            store, known, features, folder, settings, (*network, settings.download), hardware, out, latents, run.work,
+            leader=run.is_rank_zero,
+        )  # fmt: skip
         if prepared is None:
             return
         mlflow.log_metrics(prepared.losses)

@@ -37,7 +37,7 @@ class PreparedGenerator:
 
 def compute(
     store: EpochStore, known: np.ndarray, features: ImageFeatures, folder: Path, settings: PrepareGenerator,
-    network: tuple[NetworkName, str | None], hardware: Hardware, out: Path, latents_path: Path, work: Path,
+    network: tuple[NetworkName, str | None, bool], hardware: Hardware, out: Path, latents_path: Path, work: Path,
     leader: bool,
 ) -> PreparedGenerator | None:  # fmt: skip
     """Take or train a generator; write it, its previews, and the latents of the store's images.
@@ -48,7 +48,7 @@ def compute(
         features: frozen features of these images.
         folder: folder of further images that a small generator learns from.
         settings: settings of the stage.
-        network: name and source of the network that made the features.
+        network: name and source of the network that made the features, and whether the hub may be asked for it.
         hardware: devices to train on.
         out: folder to make for generator, previews, curves and ``metrics.json``.
         latents_path: folder to make for images and latents.

@@ -5,6 +5,7 @@ from typing import Annotated
 from annotated_types import Gt, Lt
 
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.storage.model_hub import require_pinned
 from eegdiffusion.images.generation.generator_settings import SmallGeneratorSettings
 
 
@@ -13,7 +14,7 @@ class PrepareGenerator(SmallGeneratorSettings):
     """Section ``prepare_generator``: which image generator EEG conditions."""
 
     pipeline: str | None = None
-    """Folder or hub name of Stable Diffusion 1.5, 2.1 or SDXL-Turbo; null trains a small generator."""
+    """Folder of Stable Diffusion (1.5, 2.1, SDXL-Turbo), or ``owner/name@commit`` of the hub; null trains one."""
     download: bool = False
     """Whether the hub may be asked for what is not on the disk."""
     ip_adapter: str | None = None
@@ -26,6 +27,7 @@ class PrepareGenerator(SmallGeneratorSettings):
             raise ValueError(
                 "ip_adapter: belongs to a pipeline that the user gives; pipeline must name it (found null)"
             )
+        require_pinned(self.pipeline, self.download)
         factor = 2 ** (len(self.autoencoder.widths) + len(self.network.widths) - 2)
         if self.pipeline is None and self.image_size % factor:
             raise ValueError(f"image_size: must be a multiple of {factor} with these levels (found {self.image_size})")

@@ -13,13 +13,14 @@ from eegdiffusion.images.features.image_features import NetworkName
 
 
 def load_network(
-    name: NetworkName, source: str | None, device: torch.device
+    name: NetworkName, source: str | None, download: bool, device: torch.device
 ) -> tuple[Callable[[list[Image.Image]], np.ndarray], str]:
     """Load a network: what computes the features (images, width) of images, and where its weights came from.
 
     Args:
         name: name of the network.
-        source: folder or hub name of the CLIP model; None for a network that comes in a package.
+        source: folder of the CLIP model, or ``owner/name@commit`` of the hub; None for one of a package.
+        download: whether the hub may be asked for what is not on the disk.
         device: device that it runs on.
 
     Raises:
@@ -28,6 +29,6 @@ def load_network(
     if name == "clip":
         if source is None:
             raise InputError("embed_images.source: must name the CLIP model (found null)")
-        return ClipImages(source, device).features, source
+        return ClipImages(source, device, download=download).features, source
     network = efficientnet_lite.load_efficientnet().to(device)
     return lambda images: efficientnet_lite.image_features(network, images), str(efficientnet_lite.WEIGHTS)

@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.model_hub import model_folder
 from eegdiffusion.core.training.inference import ArrayDataset, batched
 from eegdiffusion.images.generation.pixels import as_uint8, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
 FILE = "generator.json"
+PARTS = ("vae", "unet", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
 VAE_BATCH = 16
 """Number of images that are encoded or decoded at a time."""
 
@@ -31,7 +33,7 @@ class Source:
     """Where a generator comes from, as ``generator.json`` says.
 
     Attributes:
-        pipeline: folder or hub name of a diffusers pipeline; None: the folder of this file.
+        pipeline: folder of a diffusers pipeline, or ``owner/name@commit`` of the hub; None: the folder of this file.
         download: whether the hub may be asked for what is not on the disk.
         ip_adapter: file of IP-Adapter's weights (safetensors); None: features condition by :class:`SemanticTokens`.
         image_size: side of the images in pixels.
@@ -173,14 +175,18 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
     Raises:
         InputError: a part of the pipeline is missing, or does not fit.
     """
-    pipeline = source.pipeline or str(folder)
-    options = {"local_files_only": not source.download}
+    pipeline = folder
+    if source.pipeline is not None:
+        pipeline = model_folder(
+            source.pipeline, source.download, "prepare_generator.pipeline", "a diffusers pipeline", PARTS
+        )
 
     def part(cls, name: str, **more):
         try:
-            return cls.from_pretrained(pipeline, subfolder=name, **options, **more)
+            return cls.from_pretrained(pipeline, subfolder=name, local_files_only=True, **more)
         except (OSError, ValueError) as error:
-            raise InputError(f"{pipeline}/{name}: must be a part of a diffusers pipeline ({error})") from error
+            where = f"{source.pipeline or pipeline}/{name}"
+            raise InputError(f"{where}: must be a part of a diffusers pipeline ({error})") from error
 
     vae, unet = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet")
     text_encoder, scheduler = part(CLIPTextModel, "text_encoder", dtype=torch.float32), part(DDPMScheduler, "scheduler")
@@ -217,7 +223,7 @@ def _empty_prompt(part, text_encoder: CLIPTextModel, two: bool) -> dict[str, Ten
     """Embed the empty prompt, as the pipelines of Stable Diffusion (last layer) and SDXL (second last of two) do."""
 
     def ids(name: str) -> Tensor:
-        tokenizer = part(AutoTokenizer, name)
+        tokenizer = part(AutoTokenizer, name, trust_remote_code=False)
         return tokenizer("", padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt").input_ids
 
     if not two:

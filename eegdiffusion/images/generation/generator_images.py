@@ -77,7 +77,7 @@ def held_out_images(images: pandas.DataFrame) -> np.ndarray:
 
 def generator_training_images(
     folder: Path, images: pandas.DataFrame, features: ImageFeatures, side: int,
-    network: tuple[NetworkName, str | None], device: torch.device,
+    network: tuple[NetworkName, str | None, bool], device: torch.device,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Read what a small generator learns from: the images of a folder and of a corpus's training split, each once.
 
@@ -86,7 +86,7 @@ def generator_training_images(
         images: table of the images of the corpus's store.
         features: features of these images.
         side: side of the images read, in pixels.
-        network: name and source of the network that made the features.
+        network: name and source of the network that made the features, and whether the hub may be asked for it.
         device: device on which the features of the folder's images are computed.
 
     Returns:

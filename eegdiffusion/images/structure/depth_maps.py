@@ -24,11 +24,12 @@ class DepthMaps:
     def __init__(self, source: Path, device: torch.device | str = "cpu"):
         from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
+        options = {"local_files_only": True, "trust_remote_code": False}
         try:
             if not source.is_dir():
                 raise OSError("there is no such folder")
-            self._model = AutoModelForDepthEstimation.from_pretrained(source, local_files_only=True).eval().to(device)
-            self._processor = AutoImageProcessor.from_pretrained(source, local_files_only=True)
+            self._model = AutoModelForDepthEstimation.from_pretrained(source, **options).eval().to(device)
+            self._processor = AutoImageProcessor.from_pretrained(source, **options)
         except (OSError, ValueError) as error:
             rule = "must be the folder of a depth model of transformers"
             raise InputError(f"embed_images.structure_source: {source}: {rule} ({error})") from error
