@@ -33,7 +33,7 @@ def test_both_containers_give_what_numpy_gives(tmp_path, protocol):
         np.save(path, DOCUMENT)
     else:
         path.write_bytes(pickle.dumps(DOCUMENT, protocol))
-    found = read_mapping(path, ("large", "names"))
+    found = read_mapping(path, {"large": "numbers", "names": "texts"})
     for name, value in DOCUMENT.items():
         assert np.array_equal(np.asarray(found[name]), np.asarray(value)), name
     assert type(found["number"]) is float
@@ -42,7 +42,7 @@ def test_both_containers_give_what_numpy_gives(tmp_path, protocol):
 
 def test_large_arrays_stay_in_the_file(tmp_path):
     np.save(tmp_path / "a.npy", DOCUMENT)
-    found = read_mapping(tmp_path / "a.npy", ())["large"]
+    found = read_mapping(tmp_path / "a.npy", {})["large"]
     assert isinstance(found.base, np.memmap)
     assert not found.flags.writeable
 
@@ -58,7 +58,7 @@ def test_nothing_that_a_file_names_is_run(tmp_path, monkeypatch, container):
     else:
         torch.save(document, path, _use_new_zipfile_serialization=container == "torch")
     with pytest.raises(InputError, match=r"names posix\.system|names os\.system"):
-        (read_archive if "torch" in container else lambda p: read_mapping(p, ()))(path)
+        (read_archive if "torch" in container else lambda p: read_mapping(p, {}))(path)
     assert not (tmp_path / "harmed").exists()
 
 
@@ -68,18 +68,18 @@ def test_a_truncated_file_is_refused(tmp_path, length):
     np.save(path, DOCUMENT)
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(InputError, match=r"a\.npy: must be a pickled dict"):
-        read_mapping(path, ())
+        read_mapping(path, {})
 
 
 def test_what_is_missing_is_named(tmp_path):
     np.save(tmp_path / "a.npy", {"times": [1]})
     with pytest.raises(InputError, match=r"ch_names: is missing .found times"):
-        read_mapping(tmp_path / "a.npy", ("times", "ch_names"))
+        read_mapping(tmp_path / "a.npy", {"times": "list", "ch_names": "texts"})
     np.save(tmp_path / "b.npy", np.arange(3))
     with pytest.raises(InputError, match="not a dict"):
-        read_mapping(tmp_path / "b.npy", ())
+        read_mapping(tmp_path / "b.npy", {})
     with pytest.raises(InputError, match="no such file"):
-        read_mapping(tmp_path / "c.npy", ())
+        read_mapping(tmp_path / "c.npy", {})
 
 
 @pytest.mark.parametrize("legacy", [True, False])

@@ -1,14 +1,15 @@
 """Published EEGDM checkpoints as models of this project."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
+from eegdiffusion.events.models.diffusion import SCHEDULES, forward_process, noise_scheduler
 from eegdiffusion.events.models.latents import STATISTICS
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.models.ssmdp import KINDS, SSMDP
@@ -16,6 +17,15 @@ from eegdiffusion.events.published.lightning_checkpoint import read_checkpoint
 
 ONLINE, EMA = "model.", "ema.ema_model."
 PREFIXES = {"online": ONLINE, "ema": EMA}
+
+_MOST_LAYERS = 256
+_SIZES = {
+    "d_model": (1, 4096), "d_state": (2, 4096), "n_layer": (1, _MOST_LAYERS), "d_cond": (1, 16384),
+    "d_cond_embed": (4, 16384), "n_class": (1, 1024), "num_train_timesteps": (1, 10_000), "n_pool": (1, 1024),
+    "n_channel": (1, 1024), "n_fusion": (1, 1024), "num_heads": (1, 256), "encoder_blocks": (0, _MOST_LAYERS),
+    "window_size": (1, 100_000), "diffusion_t": (0, 9_999),
+}  # fmt: skip
+"""Least and largest value of each size that a file gives; the paper's models are far below."""
 
 # What the published code can be told to do and this project's models do not.
 _BACKBONE_RULES = {
@@ -42,9 +52,8 @@ def load_published_backbone(checkpoint: Path | str | Mapping, weights: str = "em
         InputError: not such a file; weights are missing, unknown or misshapen (all named); an option is not supported.
     """
     source, state, hyper = _open(checkpoint, weights)
-    _check_options(source, hyper.get("model_kwargs", {}), _BACKBONE_RULES)
-    noise = hyper.get("noise_sch_kwargs", {})
-    return _backbone(source, state, noise)
+    _check_options(source, _section(source, hyper, "model_kwargs"), _BACKBONE_RULES)
+    return _backbone(source, state, _section(source, hyper, "noise_sch_kwargs"))
 
 
 class PublishedClassifier(nn.Module):
@@ -119,9 +128,9 @@ def load_published_classifier(
         InputError: as :func:`load_published_backbone`.
     """
     source, state, hyper = _open(checkpoint, weights)
-    options = hyper.get("model_kwargs", {})
+    options = _section(source, hyper, "model_kwargs")
     _check_options(source, options, _CLASSIFIER_RULES)
-    window = options.get("window_size", 200)
+    window = _whole_option(source, options, "window_size", 200)
     _check_options(source, options, {"window_step": window})
     parts: dict[str, dict[str, Tensor]] = {"extractor.model.": {}, "extractor.": {}, "": {}}
     for name, value in state.items():
@@ -132,22 +141,25 @@ def load_published_classifier(
     backbone = _backbone(source, backbone_state, {"beta_schedule": beta_schedule}, "extractor.model.")
     channels = _take(source, extractor, "extractor.", "cond").flatten()
     steps = _take(source, extractor, "extractor.", "diffusion_steps").flatten()
-    steps = torch.full_like(steps, options["diffusion_t"]) if "diffusion_t" in options else steps
+    if "diffusion_t" in options:
+        steps = torch.full_like(steps, _whole_option(source, options, "diffusion_t", 0))
+    _check_indices(source, "extractor.cond", channels, backbone.config.n_class)
+    _check_indices(source, "extractor.diffusion_steps", steps, backbone.config.num_train_timesteps, len(channels))
     n_layer = backbone.config.n_layer
-    used = list(range(n_layer))[options.get("start", 0) : options.get("end")]
+    first, last = (_whole_option(source, options, name, default) for name, default in (("start", 0), ("end", n_layer)))
+    used = list(range(n_layer))[first:last]
     _, _, n_pool, n_fusion, _ = _take(source, lft_state, "", "decoder.cls_token", dims=5).shape
-    lft = LFT(
-        d_model=backbone.config.d_model,
-        n_layer=n_layer,
-        n_pool=n_pool,
-        n_channel=len(channels),
-        n_fusion=n_fusion,
-        num_heads=options.get("num_heads", 8),
-        encoder_blocks=_count(lft_state, r"classifier\.stack\.layers\.(\d+)\.") // 2,
-        n_class=_take(source, lft_state, "", "classifier.linear.bias").shape[0],
-        layers=None if len(used) == n_layer else used,
-    )
-    _load(source, lft, lft_state, "")
+    sizes = {
+        "d_model": backbone.config.d_model,
+        "n_layer": n_layer,
+        "n_pool": n_pool,
+        "n_channel": len(channels),
+        "n_fusion": n_fusion,
+        "num_heads": _whole_option(source, options, "num_heads", 8),
+        "encoder_blocks": _count(lft_state, r"classifier\.stack\.layers\.(\d{1,6})\.") // 2,
+        "n_class": _take(source, lft_state, "", "classifier.linear.bias", dims=1).shape[0],
+    }
+    lft = _build(source, LFT, lft_state, "", sizes, layers=None if len(used) == n_layer else used)
     classifier = PublishedClassifier(
         backbone,
         lft,
@@ -190,7 +202,7 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
     else:
         source, document = str(checkpoint), read_checkpoint(Path(checkpoint))
     state = {name: value for name, value in document["state_dict"].items() if isinstance(value, Tensor)}
-    hyper = dict(document.get("hyper_parameters") or {})
+    hyper = _section(source, document, "hyper_parameters")
     present = [prefix for prefix in PREFIXES.values() if any(name.startswith(prefix) for name in state)]
     if not present:
         return source, state, hyper
@@ -205,23 +217,43 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
 
 def _backbone(source: str, state: dict[str, Tensor], noise: Mapping, prefix: str = "") -> SSMDP:
     embed = _take(source, state, prefix, "t_embed_in.0.weight", dims=2)
-    options = {"num_train_timesteps", "beta_schedule"}
-    backbone = SSMDP(
-        d_model=_take(source, state, prefix, "in_layer.0.weight", dims=2).shape[0],
-        d_state=2 * _take(source, state, prefix, "layers.0.layer.kernel.A_real", dims=2).shape[1],
-        n_layer=_count(state, r"layers\.(\d+)\."),
-        d_cond=embed.shape[0],
-        d_cond_embed=embed.shape[1],
-        n_class=_take(source, state, prefix, "label_embed.weight", dims=2).shape[0],
-        **{name: noise[name] for name in options if name in noise},
-    )
-    _load(source, backbone, state, prefix)
-    return backbone.eval()
+    sizes = {
+        "d_model": _take(source, state, prefix, "in_layer.0.weight", dims=2).shape[0],
+        "d_state": 2 * _take(source, state, prefix, "layers.0.layer.kernel.A_real", dims=2).shape[1],
+        "n_layer": _count(state, r"layers\.(\d{1,6})\."),
+        "d_cond": embed.shape[0],
+        "d_cond_embed": embed.shape[1],
+        "n_class": _take(source, state, prefix, "label_embed.weight", dims=2).shape[0],
+    }
+    if embed.shape[1] % 2:
+        raise InputError(f"{source}: d_cond_embed: must be even (found {embed.shape[1]})")
+    if "num_train_timesteps" in noise:
+        sizes["num_train_timesteps"] = noise["num_train_timesteps"]
+    schedule = _single_option(source, noise, "beta_schedule", SCHEDULES[0], SCHEDULES, "noise_sch_kwargs")
+    return _build(source, SSMDP, state, prefix, sizes, beta_schedule=schedule).eval()
 
 
-def _load(source: str, model: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Copy weights, or refuse with the names of all that are missing, unknown, misshapen or not finite."""
-    wanted = model.state_dict()
+def _build[M: nn.Module](
+    source: str, model: Callable[..., M], state: dict[str, Tensor], prefix: str, sizes: Mapping, **options: Any
+) -> M:
+    """Make a model of these sizes with weights, once both are known to fit: a crafted size allocates nothing."""
+    for name, size in sizes.items():
+        low, high = _SIZES[name]
+        if type(size) is not int or not low <= size <= high:
+            raise InputError(f"{source}: {name}: must be from {low} to {high} (found {size!r:.40})")
+    try:
+        with torch.device("meta"):
+            outline = model(**sizes, **options)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    _check_weights(source, outline.state_dict(), state, prefix)
+    filled = model(**sizes, **options)
+    filled.load_state_dict(state)
+    return filled
+
+
+def _check_weights(source: str, wanted: Mapping[str, Tensor], state: dict[str, Tensor], prefix: str) -> None:
+    """Refuse weights with the names of all that are missing, unknown, misshapen or not finite."""
     shared = wanted.keys() & state.keys()
     misshapen = {name for name in shared if wanted[name].shape != state[name].shape}
     problems = {
@@ -235,7 +267,6 @@ def _load(source: str, model: nn.Module, state: dict[str, Tensor], prefix: str) 
     ]
     if lines:
         raise InputError(f"{source}: {'; '.join(lines)}")
-    model.load_state_dict(state)
 
 
 def _take(source: str, state: dict[str, Tensor], prefix: str, name: str, dims: int | None = None) -> Tensor:
@@ -252,13 +283,42 @@ def _count(names: Mapping, pattern: str) -> int:
     return 1 + max((int(match[1]) for name in names if (match := re.match(pattern, name))), default=-1)
 
 
-def _single_option(source: str, options: Mapping, name: str, default: str, admitted: tuple[str, ...]) -> str:
+def _section(source: str, document: Mapping, name: str) -> dict:
+    """Return a mapping of the hyper-parameters; an empty one where there is none."""
+    section = document.get(name)
+    if not isinstance(section, Mapping | None):
+        raise InputError(f"{source}: {name}: must be a mapping (found a {type(section).__name__})")
+    return dict(section or {})
+
+
+def _single_option(
+    source: str, options: Mapping, name: str, default: str, admitted: Sequence[str], section: str = "model_kwargs"
+) -> str:
     """Return an option that is a name or a list of one."""
     value = options.get(name, default)
-    values = [value] if isinstance(value, str) else value
+    values = value if isinstance(value, list | tuple) else [value]
     if len(values) != 1 or values[0] not in admitted:
-        raise InputError(f"{source}: model_kwargs.{name}: must be one of {', '.join(admitted)} (found {value!r})")
+        raise InputError(f"{source}: {section}.{name}: must be one of {', '.join(admitted)} (found {value!r:.80})")
     return values[0]
+
+
+def _whole_option(source: str, options: Mapping, name: str, default: int) -> int:
+    """Return an option that is a whole number; None stands for the default."""
+    value = options.get(name)
+    value = default if value is None else value
+    low, high = _SIZES.get(name, (-_MOST_LAYERS, _MOST_LAYERS))
+    if type(value) is not int or not low <= value <= high:
+        raise InputError(
+            f"{source}: model_kwargs.{name}: must be a whole number from {low} to {high} (found {value!r:.80})"
+        )
+    return value
+
+
+def _check_indices(source: str, name: str, values: Tensor, stop: int, count: int | None = None) -> None:
+    """Check that a buffer has whole numbers below a limit, as many as there are channels."""
+    whole = not values.is_floating_point() and values.dtype != torch.bool and 0 < len(values) <= _SIZES["n_channel"][1]
+    if not whole or count not in (None, len(values)) or not 0 <= int(values.min()) <= int(values.max()) < stop:
+        raise InputError(f"{source}: {name}: must be whole numbers from 0 to {stop - 1}, one for each channel")
 
 
 def _check_options(source: str, options: Mapping, rules: Mapping) -> None:

@@ -11,6 +11,8 @@ import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.storage.named_files import file_below
+from eegdiffusion.core.storage.pickles.document_fields import FieldKind, check_fields
 from eegdiffusion.core.storage.pickles.torch_archive import read_archive
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Corpus
@@ -23,6 +25,10 @@ SAMPLES = (450, 600)
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """Partition of a corpus by the name that the file of splits has for it."""
+
+FIELDS: dict[str, FieldKind] = {"dataset": "list", "labels": "texts", "images": "texts"}
+TRIAL: dict[str, FieldKind] = {"eeg": "numbers", "image": "index", "label": "index", "subject": "index"}
+"""Fields of the file of signals and of each of its trials, and what they are."""
 
 LEAKAGE = (
     "EEGCVPR40 showed the images of a class in one block: a score on it may come from the time of the recording and "
@@ -74,13 +80,8 @@ def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None
     """
     if files is None:
         raise InputError(f"{root}: eegcvpr40: must name the files of signals and splits of this corpus")
-    document = read_archive(root / files.signals)
-    if missing := {"dataset", "labels", "images"} - document.keys():
-        raise InputError(f"{root / files.signals}: {', '.join(sorted(missing))}: is missing")
+    document = _read_signals(root / files.signals)
     dataset, labels, names = document["dataset"], document["labels"], document["images"]
-    for k, entry in enumerate(dataset):
-        if not (0 <= entry["image"] < len(names) and 0 <= entry["label"] < len(labels) and entry["eeg"].ndim == 2):
-            raise InputError(f"{root / files.signals}: dataset {k}: image, label or eeg: is out of range")
     subject = np.array([entry["subject"] for entry in dataset])
     part = _partitions(root / files.splits, files, subject)
     length = np.array([entry["eeg"].shape[1] for entry in dataset])
@@ -94,21 +95,41 @@ def open_eegcvpr40(root: Path, images: Path | None, files: EEGCVPR40Files | None
     return Corpus("eegcvpr40", table, paths, read, problems, [LEAKAGE])
 
 
+def _read_signals(path: Path) -> dict:
+    """Read the file of signals, and check its trials and what standardises them."""
+    document = read_archive(path)
+    fields = FIELDS | {key: "numbers" for key in _SCALE if key in document}
+    document = check_fields(document, fields, str(path))
+    dataset = [check_fields(entry, TRIAL, f"{path}: dataset {k}") for k, entry in enumerate(document["dataset"])]
+    if not dataset:
+        raise InputError(f"{path}: dataset: must hold a trial")
+    images, labels, channels = len(document["images"]), len(document["labels"]), len(dataset[0]["eeg"])
+    for k, entry in enumerate(dataset):
+        eeg = entry["eeg"]
+        if not (entry["image"] < images and entry["label"] < labels and eeg.ndim == 2 and len(eeg) == channels > 0):
+            raise InputError(f"{path}: dataset {k}: image, label or eeg: is out of range")
+    for key in _SCALE:
+        if key in document and document[key].size not in (1, channels):
+            raise InputError(f"{path}: {key}: must have a value for each of the {channels} channels")
+    return document | {"dataset": dataset}
+
+
 _SCALE = {"means": 0.0, "stddevs": 1.0}
 """Mean and standard deviation that standardise the raw file, by its keys; other files are standardised already."""
 
 
 def _partitions(path: Path, files: EEGCVPR40Files, subject: np.ndarray) -> np.ndarray:
     """Return the partition of each trial, (trials,); empty where the split leaves it out."""
-    splits = read_archive(path).get("splits", [])
+    splits = check_fields(read_archive(path), {"splits": "list"}, str(path))["splits"]
     if not 0 <= files.number < len(splits):
         raise InputError(f"{path}: splits: has no number {files.number} (found {len(splits)} splits)")
+    split = check_fields(splits[files.number], dict.fromkeys(SPLITS, "indices"), f"{path}: splits {files.number}")
     part = np.full(len(subject), "", object)
     # The authors' loader first takes the trials of its subject, then the indices of the file for one subject.
     single = "single" in files.splits
     for rows in [np.flatnonzero(subject == s) for s in np.unique(subject)] if single else [np.arange(len(subject))]:
         for name, wanted in SPLITS.items():
-            index = np.asarray(splits[files.number][name], np.int64)
+            index = split[name]
             if not single and len(index) and index.max() >= len(rows):
                 raise InputError(
                     f"{path}: {name}: index {index.max()} exceeds the {len(rows)} trials of {files.signals}"
@@ -121,7 +142,8 @@ def _images(names: list[str], labels: list[str], dataset: list[dict], root: Path
     of_image = {entry["image"]: labels[entry["label"]] for entry in dataset}
     concepts = [of_image.get(k, name.partition("_")[0]) for k, name in enumerate(names)]
     files = [
-        str(root / concept / f"{name}.JPEG") if root else None for name, concept in zip(names, concepts, strict=True)
+        str(file_below(root, f"{concept}/{name}.JPEG", "images: name")) if root else None
+        for name, concept in zip(names, concepts, strict=True)
     ]
     return pandas.DataFrame({"name": names, "concept": concepts, "file": files})
 

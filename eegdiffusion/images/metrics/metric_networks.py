@@ -29,12 +29,12 @@ import numpy as np
 import torch
 import torchvision
 from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage import packages
+from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
 from eegdiffusion.images.metrics.image_arrays import resize_images
@@ -224,22 +224,16 @@ def _load(network: nn.Module, path: Path, unused: tuple[str, ...], where: str) -
     """Load a state dict, without the parameters that begin with one of ``unused``."""
     if not path.is_file():
         raise InputError(f"{where}: no such file")
+    rule = f"{where}: must be a state dict of the network"
+    state = {name.removeprefix("module."): tensor for name, tensor in load_weights(path, rule).items()}  # SwAV's
+    own = [name for name in network.state_dict() if not name.startswith(unused)]
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    if missing:
+        raise InputError(f"{where}: must hold the network's weights; {missing[0]} and others are not there")
     try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}  # SwAV's
-        own = [name for name in network.state_dict() if not name.startswith(unused)]
-        missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-        if missing:
-            raise InputError(f"{where}: must hold the network's weights; {missing[0]} and others are not there")
         network.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
-    except InputError:
-        raise
-    except Exception as error:  # PyTorch reads what it is given, and fails in many ways
-        text = " ".join(str(error).split())
-        raise InputError(f"{where}: must be a state dict of the network ({text})") from error
+    except RuntimeError as error:
+        raise InputError(f"{rule} ({' '.join(str(error).split())})") from error
 
 
 def clip_variant(hidden: int, patch: int, width: int) -> str:

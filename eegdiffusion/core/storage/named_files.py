@@ -1,0 +1,24 @@
+"""Files that are named within other files: a name leads to a file below a folder, and nowhere else."""
+
+from pathlib import Path, PureWindowsPath
+
+from eegdiffusion.core.runtime.errors import InputError
+
+
+def file_below(folder: Path, name: str, where: str) -> Path:
+    """Return the path of a file that another file names.
+
+    Links are the user's own and are followed, as those of a corpus under DataLad.
+
+    Args:
+        folder: folder that the file must lie below.
+        name: its name relative to the folder, with slashes of either kind.
+        where: file and field that name it, for the error.
+
+    Raises:
+        InputError: the name is empty, absolute, leads out of the folder, or can be that of no file.
+    """
+    path = PureWindowsPath(name)  # reads both kinds of slash, and knows drives
+    if not path.parts or path.anchor or ".." in path.parts or "\0" in name:
+        raise InputError(f"{where}: must name a file below {folder} (found {name[:200]!r})")
+    return folder.joinpath(name)
