@@ -40,13 +40,17 @@ def write_brainvision(
 
 
 def write_stamped(
-    path: Path, stamps: Sequence[float], kind: str = "EDF+D", data: np.ndarray | None = None, rate: float = 250.0
+    path: Path,
+    stamps: Sequence[float | bytes],
+    kind: str = "EDF+D",
+    data: np.ndarray | None = None,
+    rate: float = 250.0,
 ) -> None:
     """Write an EDF+ file of records of a second, with these time stamps, whatever ``kind`` the header says.
 
     Args:
         path: file to write.
-        stamps: seconds after the header's start at which each record begins.
+        stamps: seconds after the header's start at which each record begins, or what its annotations hold.
         kind: what the header calls the file.
         data: (19, samples) in microvolts of the montage's electrodes; noise by default.
         rate: samples in a record.
@@ -65,7 +69,7 @@ def write_stamped(
     record_bytes = (len(content) - size) // records
     first = round(2 * 19 * rate)  # the annotations come last
     for k, stamp in enumerate(stamps):
-        text = f"{stamp:+.10g}\x14\x14\0".encode()
+        text = stamp if isinstance(stamp, bytes) else f"{stamp:+.10g}\x14\x14\0".encode()
         at = size + k * record_bytes + first
         content[at : at + record_bytes - first] = text.ljust(record_bytes - first, b"\0")
     path.write_bytes(content)

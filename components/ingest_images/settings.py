@@ -21,6 +21,6 @@ class IngestImages:
     seed: Annotated[int, Ge(0)] = 20200220
     """Seed of the draw of validation concepts, and of the repetitions that are kept."""
     repetitions: RepetitionLimits = RepetitionLimits()
-    """Largest number of repetitions of an image that are kept of a session."""
+    """Largest number of repetitions of an image that are kept of a recording, in THINGS-EEG2 of a session's part."""
     max_bad_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Largest fraction of missing images, or of unusable subjects, that does not stop the run."""

@@ -8,6 +8,7 @@ import pytest
 
 from eegdiffusion.core.recordings.continuity import (
     Piece,
+    edf_pieces,
     raw_pieces,
     raw_start,
     require_continuous,
@@ -23,7 +24,7 @@ START = datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 def _stamped(path, stamps, kind="EDF+D"):
     write_stamped(path, stamps, kind)
-    return raw_pieces(mne.io.read_raw_edf(path, verbose="error"), path)
+    return edf_pieces(read_header(path), 250.0)[0]
 
 
 @pytest.mark.parametrize("kind", ["EDF+D", "EDF+C"])
@@ -32,6 +33,35 @@ def test_time_stamps_of_records_decide(tmp_path, kind):
     assert _stamped(tmp_path / "r.edf", [0, 1, 2, 12.5, 13.5], kind) == [Piece(0, 750, 0.0), Piece(750, 1250, 12.5)]
     # The header's start is a whole second, and stamps of milliseconds are not exact.
     assert _stamped(tmp_path / "r.edf", [0.25, 1.251, 2.25, 3.249], kind) == [Piece(0, 1000, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "+{},0\x14\x14\0",
+        "{}\x14\x14\0",
+        " +{}\x14\x14\0",
+        "+{}\x151\x14\x14\0",
+        "+{}.4\x14Seizure\x14\0+{}\x14\x14\0",
+        "+{}\x14Start\x14\0",
+    ],
+)
+@pytest.mark.parametrize("kind", ["EDF+D", "EDF+C"])
+def test_time_stamps_however_recorders_write_them(tmp_path, form, kind):
+    stamps = [form.format(second, second).encode() for second in (0, 1, 2, 12, 13)]
+    assert _stamped(tmp_path / "r.edf", stamps, kind) == [Piece(0, 750, 0.0), Piece(750, 1250, 12.0)]
+
+
+def test_annotations_of_some_records_are_no_time_stamps(tmp_path):
+    stamps = [b"+9\x14Seizure\x14\0", b"", b"+1.5\x145\x14\x14\0", b""]
+    assert _stamped(tmp_path / "r.edf", stamps, "EDF+C") == [Piece(0, 1000, 0.0)]
+
+
+def test_a_clock_that_drifts_is_heeded(tmp_path):
+    # Records of a second that take 1.003 s each, by the clock: less than a sample, but half a second in three minutes.
+    pieces = _stamped(tmp_path / "r.edf", [1.003 * k for k in range(400)])
+    assert [piece.first_sample // 250 for piece in pieces] == [0, 167, 334]
+    assert [piece.onset_s for piece in pieces] == pytest.approx([0, 1.003 * 167, 1.003 * 334])
 
 
 def test_a_file_with_gaps_is_no_continuous_one(tmp_path):
@@ -75,6 +105,18 @@ def test_new_segments_of_brainvision(tmp_path):
     assert _brainvision(tmp_path / "r.vhdr", "Stimulus,S 1,20,1,0") == ([Piece(0, 3500, 0.0)], None)
     pieces, _ = _brainvision(tmp_path / "r.vhdr", f"New Segment,,1,1,0,{first}", "Comment,boundary,501,1,0")
     assert pieces == [Piece(0, 500, 0.0), Piece(500, 3500, 2.0)]
+
+
+def test_lost_samples_and_cut_segments_of_brainvision(tmp_path):
+    first = "New Segment,,1,1,0,20260101100000000000"
+    pieces, _ = _brainvision(tmp_path / "r.vhdr", first, "Comment,LostSamples: 500,1001,1,0")
+    assert pieces == [Piece(0, 1000, 0.0), Piece(1000, 3500, 6.0)]
+    header = (tmp_path / "r.vhdr").read_text()
+    cut = header.replace("[Binary", "SegmentationType=MARKERBASED\nSegmentDataPoints=1500\n[Binary")
+    (tmp_path / "r.vhdr").write_text(cut)
+    (tmp_path / "r.vmrk").write_text("Brain Vision Data Exchange Marker File, Version 1.0\n[Marker Infos]\n")
+    pieces = raw_pieces(mne.io.read_raw_brainvision(tmp_path / "r.vhdr", verbose="error"), tmp_path / "r.vhdr")
+    assert [piece.first_sample for piece in pieces] == [0, 1500, 3000]
 
 
 def test_boundaries_and_skips_of_fif(tmp_path):

@@ -6,7 +6,7 @@ import mne
 import numpy as np
 import pytest
 
-from eegdiffusion.core.recordings.edf_header import read_header
+from eegdiffusion.core.recordings.edf_header import NO_DATE, read_header
 from eegdiffusion.core.recordings.edf_samples import read_samples
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
@@ -103,6 +103,12 @@ def test_an_electrode_whose_samples_have_no_scale_is_refused_by_name(path, name,
         (b"", b"02.03.85", b"04:05:06", datetime(1985, 3, 2, 4, 5, 6, tzinfo=UTC)),
         (b"Startdate 02-MAR-2112 X X X", b"02.03.yy", b"04.05.06", datetime(2112, 3, 2, 4, 5, 6, tzinfo=UTC)),
         (b"Startdate X X X X", b"00.00.00", b"00.00.00", None),
+        (b"Startdate X X X X", b"01.01.85", b"04.05.06", NO_DATE.replace(hour=4, minute=5, second=6)),
+        (b"Startdate X X X X", b"01.01.85", b"00.00.00", None),
+        (b"Startdate X X X X", b"02.03.12", b"04.05.06", datetime(2012, 3, 2, 4, 5, 6, tzinfo=UTC)),
+        (b"", b"01.01.85", b"04.05.06", datetime(1985, 1, 1, 4, 5, 6, tzinfo=UTC)),
+        (b"Startdate 02-MAI-2012 X X X", b"02.05.12", b"04.05.06", datetime(2012, 5, 2, 4, 5, 6, tzinfo=UTC)),
+        (b"Startdate 31-FEB-2012 X X X", b"01.03.12", b"04,05,06", datetime(2012, 3, 1, 4, 5, 6, tzinfo=UTC)),
         (b"", b"02.03.12", b"25:61:61", None),
         (b"", b"", b"", None),
         (b"", b"31.02.12", b"04.05.06", None),

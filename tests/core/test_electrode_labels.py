@@ -11,7 +11,7 @@ from tests.recording_files import NAMES
 
 FORMS = ["{}", "{}.", "{}..", "POL {}", "EEG {}", "EEG {}-A1A2", "{}-Ref:1", "EEG {}-ref", "EEG {} - Ref", "EEG{}-LE"]
 FORMS += ["{}-A1+A2", "{}-(A1+A2)/2", "EEG {}-M1M2", "{}-CPz", "{} REF", "{}_Ref", "EEG_{}", "{}-AVG", "{}-Org", "E {}"]
-FORMS += ["{}-REF-0", " {} ", "EEG {}-AA", "{}:Ref"]
+FORMS += ["{}-REF-0", " {} ", "EEG {}-AA", "{}:Ref", "EEG {}-A2A1", "{}.Ref", "{} (Ref)", "EEG {}-", "{}_"]
 PATH = Path("r.edf")
 
 

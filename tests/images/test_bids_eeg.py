@@ -424,3 +424,136 @@ def test_a_table_that_is_none_is_refused_by_name(root, folder):
     (folder / f"{STEM}_events.tsv").write_bytes(b"")
     with pytest.raises(InputError, match=r"_events.tsv: must be a table"):
         _read(root)
+
+
+def _second_run(folder: Path, signals: np.ndarray | None = None, names: list[str] = NAMES) -> Path:
+    """Write a second run with events of its own; return its header."""
+    path = folder / f"{STEM}_run-02_eeg.vhdr"
+    write_brainvision(path, np.roll(_signals(), 5, 1) if signals is None else signals, names, 1000.0)
+    shutil.copy(folder / f"{STEM}_events.tsv", folder / f"{STEM}_run-02_events.tsv")
+    return path
+
+
+def _make_unreadable(folder):
+    _second_run(folder).write_text("nothing")
+
+
+def _make_volts(folder):
+    _second_run(folder, _signals() * 1e6)
+
+
+def _lose_events(folder):
+    _second_run(folder)
+    (folder / f"{STEM}_run-02_events.tsv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_make_unreadable, "cannot be read"),
+        (_make_volts, "median standard deviation must lie in"),
+        (_lose_events, f"is that of {STEM}_eeg.vhdr, and {STEM}_run-02_eeg.vhdr has none of its own"),
+    ],
+)
+def test_a_run_that_cannot_be_used_costs_itself_alone(root, folder, damage, message):
+    damage(folder)
+    corpus, blocks = _read(root)
+    assert [block.source for block in blocks] == [f"sub-01/ses-01/eeg/{STEM}_eeg.vhdr"]
+    assert any(message in problem.message for problem in [*corpus.problems, *blocks[0].problems])
+    _make_unreadable(folder)
+    (folder / f"{STEM}_eeg.vhdr").write_text("nothing")
+    with pytest.raises(InputError, match=r"2 of 2 recordings cannot be used: .*_eeg.vhdr.*; .*_run-02_eeg.vhdr"):
+        _read(root)
+
+
+def test_runs_are_numbers(root, folder):
+    for run in ("1", "01"):
+        write_brainvision(folder / f"{STEM}_run-{run}_eeg.vhdr", np.roll(_signals(), 3, 1), NAMES, 1000.0)
+        shutil.copy(folder / f"{STEM}_events.tsv", folder / f"{STEM}_run-{run}_events.tsv")
+    corpus, blocks = _read(root)
+    assert len(blocks) == 2
+    assert f"{STEM}_run-1_eeg.vhdr: is the recording sub-01/ses-01/eeg/{STEM}_run-01_eeg.vhdr once" in _said(corpus, [])
+
+
+def test_rows_that_are_there_twice_count_once(root, folder):
+    path = folder / f"{STEM}_events.tsv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, *lines[1:4]]))
+    corpus, (block,) = _read(root)
+    assert len(block.image) == 18
+    assert "3 of 21 rows are there twice, and count once" in _said(corpus, [block])
+
+
+@pytest.mark.parametrize("name", ["Sub-02", "SUB-02", "sub_02", "sub02"])
+def test_folders_that_look_like_subjects_are_named(root, name):
+    shutil.copytree(root / "sub-01", root / name)
+    corpus, blocks = _read(root)
+    assert len(blocks) == 1
+    assert f"{name}: is not read: the folders of subjects are called sub-XX" in _said(corpus, blocks)
+
+
+def test_a_declared_unit_in_which_images_follow_each_other_too_fast_is_not_theirs(root, folder):
+    (folder / f"{STEM}_events.json").write_text('{"onset": {"Units": "ms"}}')
+    corpus, (block,) = _read(root)
+    assert np.allclose(block.trials.read(np.array([0]), 0, 10)[0], _signals()[:, 500:510], atol=1e-5)
+    assert "is in s by most of its rows, where events.json says ms" in _said(corpus, [block])
+
+
+def _change_edf(path: Path, at: int, text: bytes, width: int = 8) -> None:
+    content = bytearray(path.read_bytes())
+    content[at : at + width] = text.ljust(width)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("at", "text", "message"),
+    [
+        (236, b"4", None),  # more records follow
+        (236, b"-1", None),
+        (236, b"20", "file size: must be"),
+        (244, b"1,0", None),
+        (168, b"99.99.99", None),
+        (256 + 16, b"Fp2\0\0\0", None),
+        (256 + 8 * (16 + 80 + 8) + 8, b"0", "must scale each electrode .found Fp2: physical 0 to 0"),
+    ],
+)
+def test_headers_of_edf_as_devices_write_them(root, folder, at, text, message):
+    _as_edf(folder, NAMES)
+    path = folder / f"{STEM}_eeg.edf"
+    _change_edf(path, at, text)
+    if message and "scale" in message:
+        _change_edf(path, at + 8 * 8, b"0")  # the largest of the same electrode
+    if message:
+        with pytest.raises(InputError, match=message):
+            _read(root)
+        return
+    _, (block,) = _read(root)
+    assert block.channels == NAMES
+    assert np.allclose(block.trials.read(np.array([0]), 0, 10)[0], _signals()[:, 500:510], atol=0.01)
+
+
+def test_other_rates_beside_the_electrodes_change_nothing_and_among_them_are_refused(root, folder):
+    _as_edf(folder, NAMES)
+    path = folder / f"{STEM}_eeg.edf"
+
+    def write(rates: list[int], names: list[str]) -> None:
+        rows = np.vstack([_signals(), _signals()[:1]])
+        recorded = [
+            edfio.EdfSignal(
+                np.repeat(row, 2) if rate == 2000 else row[:: 1000 // rate],
+                rate,
+                label=name,
+                physical_dimension="uV",
+                physical_range=(-30, 30),
+            )
+            for name, rate, row in zip(names, rates, rows, strict=False)
+        ]
+        edfio.Edf(recorded).write(path)
+
+    write([1000] * 8 + [2000], [*NAMES, "ECG"])
+    _, (block,) = _read(root)
+    assert block.sfreq == 1000
+    assert np.allclose(block.trials.read(np.array([0]), 0, 10)[0], _signals()[:, 500:510], atol=0.01)
+    write([1000] * 7 + [500], NAMES)
+    with pytest.raises(InputError, match=r"sampling rate: must be one for all electrodes .found .500.0, 1000.0"):
+        _read(root)

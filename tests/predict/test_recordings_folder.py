@@ -83,6 +83,99 @@ def test_parts_of_a_split_recording_are_read_with_the_first(folder):
     assert len(table) == len(list(folder.iterdir()))
 
 
+@pytest.mark.parametrize("naming", ["neuromag", "bids"])
+@pytest.mark.parametrize("lost", [0, 1])
+def test_parts_without_those_before_them_are_refused_by_name(folder, naming, lost):
+    _fif(folder / "x_raw.fif", seconds=150, split_size="2MB", split_naming=naming)
+    parts = sorted(folder.iterdir(), key=lambda path: (path.name != "x_raw.fif", path.name))
+    assert len(parts) > 2
+    parts[lost].unlink()
+    table = _run(folder)
+    assert dict(table["status"]) == {path.name: "refused" for path in parts if path != parts[lost]}
+    for part, before in zip(parts[2:], parts[1:], strict=False):
+        assert (
+            f"must be the first part of a recording that was split (the part before it is {before.name})"
+            in (table.loc[part.name, "message"])
+        )
+
+
+def _with_header(path: Path, source: Path, **fields: bytes) -> None:
+    """Copy an EDF file, with another patient, recording or date in its header."""
+    content = bytearray(source.read_bytes())
+    for at, width, name in ((8, 80, "patient"), (88, 80, "recording"), (168, 8, "date")):
+        if name in fields:
+            content[at : at + width] = fields[name].ljust(width)
+    path.write_bytes(content)
+
+
+def test_copies_that_are_anonymous_at_another_rate_or_renamed_are_counted_once_or_said(folder):
+    data = signals(NAMES, 20, 256.0)
+    _edf(folder / "x.edf", data=data, rate=256, seconds=20)
+    (folder / "anonymous").mkdir()
+    _with_header(folder / "anonymous/x.edf", folder / "x.edf")
+    _with_header(folder / "x.edf", folder / "x.edf", patient=b"1 F 02-MAR-1970 Anna", date=b"05.06.12")
+    _with_header(folder / "y.edf", folder / "x.edf", patient=b"2 M X X")
+    raw = mne.io.RawArray(data * 1e-6, mne.create_info(NAMES, 256.0, "eeg"), verbose="error")
+    raw.resample(200, verbose="error").save(folder / "x_raw.fif", verbose="error")
+    _brainvision(folder / "b.vhdr", 5)
+    _brainvision(folder / "c.vhdr", 5)  # whose header names files of its own
+    for place, text in (("d", "Anna Doe"), ("e", "X")):  # annotations are no samples
+        (folder / place).mkdir()
+        recorded = [
+            edfio.EdfSignal(row, 256, label=f"EEG {name}-REF", physical_dimension="uV")
+            for name, row in zip(ELECTRODES, data, strict=True)
+        ]
+        edfio.Edf(recorded, annotations=[edfio.EdfAnnotation(0, None, text.ljust(20))]).write(folder / place / "r.edf")
+    table = _run(folder)
+    assert table["status"].to_dict() == {
+        "anonymous/x.edf": "done",
+        "b.vhdr": "done",
+        "c.vhdr": "done",
+        "d/r.edf": "done",
+        "e/r.edf": "duplicate",
+        "x.edf": "duplicate",
+        "x_raw.fif": "duplicate",
+        "y.edf": "done",
+    }
+    assert table.loc["x_raw.fif", "message"] == "holds the same samples as anonymous/x.edf"
+    # Headers may differ because the recordings do; what is alike is said.
+    for name, other in (("c.vhdr", "b.vhdr"), ("y.edf", "anonymous/x.edf")):
+        said = f"has the samples of {other}, under another header: its events count twice if it is a copy"
+        assert table.loc[name, "message"].endswith(said)
+
+
+def test_what_is_not_read_is_named(folder):
+    _edf(folder / "x.edf")
+    _brainvision(folder / "b.vhdr", 1)
+    (folder / "b.eeg").rename(folder / "B.EEG")  # the header's all the same
+    unread = ["a.set", "b.CNT", "c.edf.gz", "d.trc", "e.zip", "f.eeg", "f.vmrk"]
+    for name in unread:
+        (folder / name).write_bytes(b"0")
+    (folder / "g.mff").mkdir()
+    (folder / "notes.txt").write_text("no recording")
+    table = _run(folder)
+    assert dict(table["status"]) == {"x.edf": "done", "b.vhdr": "done"} | dict.fromkeys([*unread, "g.mff"], "left out")
+    assert table.loc["a.set", "message"].startswith("is of a format that is not read, which are .edf")
+    assert table.loc["f.eeg", "message"] == "belongs to no header .vhdr that is there"
+    assert table.loc["e.zip", "message"] == "is an archive; recordings in it are not read"
+
+
+def test_what_the_results_leave_out_of_a_date_is_in_the_list(folder):
+    _edf(folder / "x.edf")
+    _with_header(folder / "x.edf", folder / "x.edf", recording=b"Startdate 01-JAN-1970 X X X")
+    _edf(folder / "y.edf", seed=1)
+    _with_header(folder / "y.edf", folder / "y.edf", recording=b"Startdate X X X X", date=b"01.01.85")
+    _edf(folder / "z.edf", seed=2)
+    _with_header(folder / "z.edf", folder / "z.edf", recording=b"Startdate 01-JAN-2020 X X X")
+    messages = _run(folder)["message"]
+    assert messages["x.edf"].startswith("the date 1970-01-01 is left out: EDF+ holds 1985 to 2084")
+    assert messages["y.edf"].startswith("the recording has no date")
+    assert messages["z.edf"] == ""
+    for name in ("x", "y"):
+        content = (folder.parent / f"out/{name}.edf").read_bytes()
+        assert content[88:104].decode().startswith("Startdate X ")
+
+
 def test_one_recording_in_two_formats_or_places_is_counted_once(folder):
     _edf(folder / "x.edf")
     _fif(folder / "x_raw.fif")  # the same samples

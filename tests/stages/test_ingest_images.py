@@ -22,6 +22,7 @@ from tests.image_workspace import link_packages
 from tests.things_fixture import (
     RAW_ORDER,
     epochs_of,
+    write_brainvision,
     write_eegcvpr40,
     write_kilogram,
     write_preprocessed,
@@ -329,6 +330,24 @@ def test_electrodes_that_other_subjects_lack_are_named(workspace, tmp_path):
     assert store.index["subject"].nunique() == 2
     problems = _problems().set_index("path")["message"]
     assert "F7: are not kept, as not all recordings have them" in problems.filter(like="sub-02").tolist()
+
+
+def test_a_run_without_the_electrodes_of_the_others_costs_itself_alone(workspace, tmp_path):
+    root = write_kilogram(tmp_path / "corpus")
+    folder, stem = root / "sub-01/ses-01/eeg", "sub-01_ses-01_task-tangram"
+    for run, names in (("01", [*CHANNELS[:7], "F7x"]), ("02", CHANNELS[:8])):  # the first is the odd one
+        signals = 5 * np.random.default_rng(int(run)).standard_normal((8, 10_000))
+        write_brainvision(folder / f"{stem}_run-{run}_eeg.vhdr", signals, names, 1000.0)
+        shutil.copy(folder / f"{stem}_events.tsv", folder / f"{stem}_run-{run}_events.tsv")
+    for path in folder.glob(f"{stem}_e*"):
+        path.rename(path.with_name(path.name.replace(stem, f"{stem}_run-03")))
+    header = folder / f"{stem}_run-03_eeg.vhdr"
+    header.write_text(header.read_text().replace(f"{stem}_eeg", f"{stem}_run-03_eeg"))
+    store = _ingest(root, "kilogram")
+    assert store.description.channels == CHANNELS[:8]
+    errors = _problems().query("severity == 'error'")
+    assert errors["path"].tolist() == [f"sub-01/ses-01/eeg/{stem}_run-01_eeg.vhdr"]
+    assert errors["message"].tolist() == ["has no F7, which other recordings have"]
 
 
 @pytest.mark.parametrize("legacy", [True, False])

@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from eegdiffusion.core.recordings.brainvision_checks import check_header
+
 if TYPE_CHECKING:
     import mne
 
@@ -48,10 +50,12 @@ def open_brainvision(header: Path) -> "mne.io.BaseRaw":
         header: path of the header, ``.vhdr`` in upper or lower case.
 
     Raises:
+        InputError: the header says what MNE would read wrongly.
         Exception: whatever MNE raises on a recording that it cannot read.
     """
     import mne
 
+    check_header(header, data_file(header))
     content = header.read_bytes()
     named = [match[3].decode(errors="surrogateescape") for match in _NAMED.finditer(content)]
     if header.suffix == ".vhdr" and all(_as_mne_takes_it(header.parent / name) for name in named):

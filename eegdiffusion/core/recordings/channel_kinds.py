@@ -15,7 +15,7 @@ from eegdiffusion.core.storage.text_encoding import decode_text
 _KINDS = {
     "EOG": r"[HV]?EOG|[HV]EO|[LR]EOG|EOG[HVLR]?|[LR]OC|IO[12]|LO[12]|SO[12]|EYE|PUPIL|GAZE",
     "ECG": r"ECG|EKG|CARDIO",
-    "EMG": r"EMG|CHIN|L?LEG|RLEG|[LR]?TIB|[LR]AT|MASS",
+    "EMG": r"EMG|CHIN|L?LEG|RLEG|[LR]?TIB|[LR]AT|MASS|PLM[LR]?",
     "GSR": r"GSR|EDA|SC[RL]|SKIN",
     "TEMP": r"TEMP(?:ERATURE)?|SKT",
     "RESP": (
@@ -23,14 +23,14 @@ _KINDS = {
         r"|(?:ET)?CO2"
     ),
     "PPG": r"PLE?T|PLETH|PPG|BVP|[ST]PO2|SAO2|O?SAT|PULSE|PULSE ?RATE|HEART ?RATE|BPM|PR|HR|RR|BP|IBI",
-    "TRIG": r"TRIG(?:GER)?|TRG|TTL|DIN|STIM?|MKR|STATUS|MARK(?:ER)?|MRK|DIGITAL|EVENT|SYNC|BUTTON|ANNOTATIONS?",
+    "TRIG": r"TRIG(?:GER)?|TRG|TTL|DIN|STIM?|MKR|STATUS|MARK(?:ER)?|MRK|MK|DIGITAL|EVENT|SYNC|BUTTON|ANNOTATIONS?",
     "AUDIO": r"AUDIO|SOUND|MIC|MICROPHONE",
     "ACCEL": r"ACC|ACCEL|ACCELEROMETER",
     "GYRO": r"GYR|GYRO",
     "REF": r"REF|CMS|DRL|GND|GROUND",
     "MISC": (
         r"EXG?|AUX|MISC|DC|BIP|ERG|PHOTIC|PHOTO|PHOTODIODE|PHO|DIODE|LIGHT|COUNTER|TIMESTAMP|TIME|BATTERY|BAT|QUAT|MAG"
-        r"|BURSTS?|SUPPR|CAL|DIST|POS|NC|UNUSED|EMPTY|NONE|DUMMY"
+        r"|PACKET|CQ|IMP(?:EDANCE)?|BURSTS?|SUPPR|CAL|DIST|POS|NC|UNUSED|EMPTY|NONE|DUMMY"
     ),
 }
 """Beginnings of the names that recorders give channels which are no electrodes, by BIDS's type of such channels."""
@@ -92,12 +92,16 @@ def read_channel_table(path: Path) -> dict[str, TableRow]:
     """Read a file ``channels.tsv`` of BIDS: what it says of each channel, by name.
 
     Raises:
-        InputError: it has no column ``name``, a name stands in it twice, or a status is neither good nor bad.
+        InputError: it is no table, it has no column ``name``, a name stands in it twice, or a status is neither good
+            nor bad.
     """
     import pandas
 
     text = decode_text(path.read_bytes())
-    table = pandas.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, skipinitialspace=True)
+    try:
+        table = pandas.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: must be a table of tab-separated columns ({error})") from error
     table.columns = [str(column).strip().lower() for column in table]
     if "name" not in table:
         raise InputError(f"{path}: name: is missing (found {', '.join(table)})")

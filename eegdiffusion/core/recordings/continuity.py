@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegdiffusion.core.recordings import brainvision_header
-from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, Header, read_header
+from eegdiffusion.core.recordings.brainvision_checks import segment_samples
+from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, Header
 from eegdiffusion.core.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 ROUNDING_S = 0.002
 """Time stamps are written with milliseconds at best, so that consecutive ones may be off by so much."""
 
-_STAMP = re.compile(rb"\0*([+-]\d+(?:\.\d*)?)\x14\x14")
+DRIFT_S = 0.5
+"""Seconds by which time stamps may go away from the count of records before the clock is heeded."""
+
+# The stamp is the first list without a text; some recorders write lists with one before it, or a decimal comma.
+_STAMP = re.compile(rb"(?:^|\0) *([+-]?\d+(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14\x14")
 _BOUNDARY = re.compile(r"(?:[^/]*/)?(?:bad|edge)?[ _-]?boundary", re.IGNORECASE)  # BrainVision: Comment/boundary
 _SKIPPED = "BAD_ACQ_SKIP"
 _EEGLAB_BOUNDARY = "-99"
@@ -42,7 +47,11 @@ class Piece:
     onset_s: float
 
 
-def _stamps(header: Header, records: int) -> np.ndarray:
+_FIRST_ONSET = re.compile(rb"^[\0 ]*([+-]?\d+(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14")
+"""The onset of the first list of a record, whatever text it has."""
+
+
+def _stamps(header: Header, records: int, pattern: re.Pattern[bytes] = _STAMP) -> np.ndarray:
     """Return the time stamp of each record in seconds after the header's start: (records,), NaN where there is none."""
     samples = header.channels["samples"]
     names = [label.upper() for label in header.labels]
@@ -52,8 +61,8 @@ def _stamps(header: Header, records: int) -> np.ndarray:
     with header.path.open("rb", buffering=0) as file:
         for record in range(records):
             file.seek(header.size + record * header.record_bytes + place)
-            if match := _STAMP.match(file.read(length)):
-                stamps[record] = float(match[1])
+            if match := pattern.search(file.read(length)):
+                stamps[record] = float(match[1].replace(b",", b"."))
     return stamps
 
 
@@ -77,6 +86,9 @@ def record_pieces(header: Header) -> tuple[list[range], list[float]]:
     """
     records = min(header.records, header.whole_records)
     stamps = _stamps(header, records) if _has_stamps(header) else np.full(records, np.nan)
+    if np.isnan(stamps).all() and _has_stamps(header):  # a recorder that writes a text into each stamp
+        stamps = _stamps(header, records, _FIRST_ONSET)
+        stamps = np.full(records, np.nan) if np.isnan(stamps).any() else stamps
     missing = np.flatnonzero(np.isnan(stamps))
     if says_discontinuous(header) and len(missing):
         raise InputError(
@@ -92,9 +104,24 @@ def record_pieces(header: Header) -> tuple[list[range], list[float]]:
     stamps = stamps[before] + expected - expected[before]
     tolerance_s = max(ROUNDING_S, header.record_s / max(_samples(header)))
     jumps = np.flatnonzero(np.abs(np.diff(stamps) - header.record_s) > tolerance_s) + 1
-    bounds = [0, *jumps.tolist(), records]
+    bounds = _heed_drift(stamps - expected, [0, *jumps.tolist(), records])
     runs = [range(first, stop) for first, stop in pairwise(bounds)]
     return runs, [float(stamps[run[0]]) for run in runs]
+
+
+def _heed_drift(ahead: np.ndarray, bounds: list[int]) -> list[int]:
+    """Divide runs of records whose clock goes slower or faster than they are counted, by less than a sample each.
+
+    Args:
+        ahead: (records,) seconds by which the time stamp of each record is ahead of the count of records.
+        bounds: first record of each run, and the number of records.
+    """
+    divided = list(bounds)
+    for first, stop in pairwise(bounds):
+        while len(away := np.flatnonzero(np.abs(ahead[first:stop] - ahead[first]) > DRIFT_S)):
+            first += int(away[0])
+            divided.append(first)
+    return sorted(divided)
 
 
 def require_continuous(header: Header) -> None:
@@ -150,11 +177,15 @@ def _brainvision_pieces(path: Path, samples: int, rate_hz: float, starts: Sequen
     """Return the pieces between segments; one whose marker has no clock follows the one before it."""
     segments = brainvision_header.segments(path)
     clocks = {segment.first_sample: segment.start for segment in segments}
+    lost = {segment.first_sample: segment.lost for segment in segments}
+    length = segment_samples(path.read_text("latin-1"))
+    starts = [*starts, *clocks, *(range(0, samples, length) if length else ())]
     pieces: list[Piece] = []
     reference: tuple[datetime, float] | None = None  # a clock, and the time of it
-    for piece in _cut(samples, rate_hz, [*starts, *clocks]):
+    for piece in _cut(samples, rate_hz, starts):
         before = pieces[-1] if pieces else None
         onset_s = before.onset_s + (before.stop_sample - before.first_sample) / rate_hz if before else 0.0
+        onset_s += lost.get(piece.first_sample, 0) / rate_hz if before else 0.0
         clock = clocks.get(piece.first_sample)
         if clock and reference:
             onset_s = reference[1] + (clock - reference[0]).total_seconds()
@@ -200,24 +231,18 @@ def _without(pieces: list[Piece], skips: list[tuple[int, int]], rate_hz: float) 
 def raw_pieces(raw: "mne.io.BaseRaw", path: Path) -> list[Piece]:
     """Find the continuous pieces of a recording that MNE opened.
 
-    The evidence is the time stamps of EDF+ and BDF+ records, BrainVision's markers of new segments, annotations of
-    boundaries (``boundary``, ``BAD boundary``, ``EDGE boundary``), and what a FIF file skips.
+    The evidence is BrainVision's markers of new segments, annotations of boundaries (``boundary``, ``BAD boundary``,
+    ``EDGE boundary``), and what a FIF file skips; of EDF and BDF see :func:`edf_pieces`.
 
     Args:
-        raw: the recording.
+        raw: a BrainVision, FIF or EEGLAB recording.
         path: its file.
 
     Returns:
         the pieces, in the order of the file; samples that were skipped are in none.
-
-    Raises:
-        InputError: the file is EDF+D or BDF+D, and a record has no time stamp.
     """
     rate_hz, name = float(raw.info["sfreq"]), path.name.lower()
     starts, skips = _annotated(raw, name.endswith(".set"))
-    if name.endswith((".edf", ".bdf")):
-        pieces, _ = edf_pieces(read_header(path), rate_hz)
-        return pieces
     if name.endswith(".vhdr"):
         return _brainvision_pieces(path, raw.n_times, rate_hz, starts)
     return _without(_cut(raw.n_times, rate_hz, starts), skips, rate_hz)
@@ -230,10 +255,6 @@ def raw_start(raw: "mne.io.BaseRaw", path: Path) -> datetime | None:
     later segment.
     """
     name = path.name.lower()
-    if name.endswith((".edf", ".bdf")):
-        header = read_header(path)
-        _, stamps = record_pieces(header)
-        return header.start + timedelta(seconds=stamps[0]) if header.start else None
     if name.endswith(".vhdr"):
         segment = next((segment for segment in brainvision_header.segments(path) if segment.start), None)
         if segment is None or segment.start is None:

@@ -27,12 +27,30 @@ def check_signals(header: Header, signals: Sequence[int]) -> None:
     Raises:
         InputError: they do not; the message names file, field and rule.
     """
-    rates = {header.rates[k] for k in signals}
-    if len(rates) > 1:
-        raise InputError(f"{header.path}: sampling rate: must be one for all electrodes (found {sorted(rates)})")
+    check_rates(header, signals)
     units = sorted({unit for k in signals if microvolts_per_unit(unit := header.channels["unit"][k]) is None})
     if units:
         raise InputError(f"{header.path}: physical dimension: must be one of uV, mV, V or nV (found {units})")
+    check_ranges(header, signals)
+
+
+def check_rates(header: Header, signals: Sequence[int]) -> None:
+    """Check that signals of an EDF or BDF file share a rate.
+
+    Raises:
+        InputError: they do not; the message names the rates.
+    """
+    rates = {header.rates[k] for k in signals}
+    if len(rates) > 1:
+        raise InputError(f"{header.path}: sampling rate: must be one for all electrodes (found {sorted(rates)})")
+
+
+def check_ranges(header: Header, signals: Sequence[int]) -> None:
+    """Check that signals of an EDF or BDF file have ranges that scale them.
+
+    Raises:
+        InputError: they do not; the message names them.
+    """
     if reasons := _unscaled(header, signals):
         listed = ", ".join(reasons)
         raise InputError(f"{header.path}: physical, digital range: must scale each electrode (found {listed})")

@@ -29,6 +29,17 @@ _FIELDS = {
 ANNOTATIONS = ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
 """Labels of signals that hold time stamps and annotations, upper-case."""
 
+NO_DATE = datetime(1, 12, 31, tzinfo=UTC)
+"""Stands for the date of a recording of which the time of day alone is known; see :func:`has_date`."""
+
+_NO_DATE_IN_EDF = "01.01.85", "00.00.00"
+"""Date and time that EDF+ has for those that nobody knows, beside ``Startdate X``."""
+
+
+def has_date(start: datetime) -> bool:
+    """Say whether the date of a recording's start is known, and not the time of day alone."""
+    return start.year >= 1900
+
 
 @dataclass(frozen=True)
 class Header:
@@ -43,7 +54,7 @@ class Header:
         record_s: length of a data record in seconds.
         channels: the signals' fields, by name, one value a signal; ranges that are no numbers are NaN.
         start: date and time of the second in which the first record begins; None where there is none, or no real one.
-            Of no zone, called UTC as MNE does.
+            Of no zone, called UTC as MNE does. Where no date is known, but the time of day, it is of ``NO_DATE``.
         sample_bytes: 2, or 3 in BDF.
         whole_records: number of data records that the file holds whole; fewer than ``records`` where it was cut off.
     """
@@ -125,20 +136,43 @@ def _read_channels(path: Path, content: bytes, count: int) -> dict[str, list]:
 
 
 def _read_start(recording: str, date: str, time: str) -> datetime | None:
-    """Return the date and time of a recording; None where either is missing, or none that there is.
-
-    EDF+ repeats the date with a year of four digits at the start of the recording's identification.
-    """
-    full = re.match(r"Startdate (\d\d?-[A-Z]{3}-\d{4})\b", recording, re.IGNORECASE)
-    numbers = [re.split(r"[.:/-]", text) for text in (date, time)]
+    """Return the date and time of a recording; None where either is missing, or none that there is."""
+    undated = bool(re.match(r"Startdate X\b", recording, re.IGNORECASE)) and date == _NO_DATE_IN_EDF[0]
+    if undated and time == _NO_DATE_IN_EDF[1]:
+        return None
+    day = NO_DATE if undated else _read_full_date(recording) or _read_date(date)
     try:
-        hour, minute, second = (int(text) for text in numbers[1])
-        if full:
-            day = datetime.strptime(full[1], "%d-%b-%Y")
-        else:
-            day_of_month, month, year = (int(text) for text in numbers[0])
-            day = datetime(year + (1900 if year >= 85 else 2000), month, day_of_month)
-        return day.replace(hour=hour, minute=minute, second=second, tzinfo=UTC)
+        hour, minute, second = (int(text) for text in _SEPARATOR.split(time))
+        return day and day.replace(hour=hour, minute=minute, second=second)
+    except ValueError:
+        return None
+
+
+_SEPARATOR = re.compile("[.,:/-]")
+
+
+def _read_full_date(recording: str) -> datetime | None:
+    """Read the date with a year of four digits that EDF+ puts at the start of the recording's identification.
+
+    None where there is none, or its month is of a language other than English, as some recorders write it.
+    """
+    full = re.match(r"Startdate (\d\d?)-([A-Z]{3})-(\d{4})\b", recording, re.IGNORECASE)
+    if full is None or full[2].upper() not in _MONTHS:
+        return None
+    try:
+        return datetime(int(full[3]), _MONTHS.index(full[2].upper()) + 1, int(full[1]), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+def _read_date(date: str) -> datetime | None:
+    """Read a date of EDF, whose years of two digits are 1985 to 2084."""
+    try:
+        day_of_month, month, year = (int(text) for text in _SEPARATOR.split(date))
+        return datetime(year + (1900 if year >= 85 else 2000), month, day_of_month, tzinfo=UTC)
     except ValueError:
         return None
 

@@ -1,6 +1,6 @@
 """The samples of an EDF or BDF file in volts, part by part; to the bit what MNE reads where MNE knows the units."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,6 +25,14 @@ def read_records(header: Header, first: int, count: int, signals: Sequence[int])
     Raises:
         InputError: a signal's unit is none of voltage.
     """
+    values = _read_numbers(header, first, count, signals)
+    for row, k in enumerate(signals):
+        values[row] *= require_microvolts(header.path, header.labels[k], header.channels["unit"][k]) / 1e6
+    return values
+
+
+def _read_numbers(header: Header, first: int, count: int, signals: Sequence[int]) -> np.ndarray:
+    """Read some data records as :func:`read_records` does, in each signal's own unit."""
     channels = header.channels
     samples = channels["samples"][signals[0]]
     ends = np.cumsum(channels["samples"])
@@ -44,7 +52,6 @@ def read_records(header: Header, first: int, count: int, signals: Sequence[int])
         )
         values[row] *= gain
         values[row] += channels["physical_min"][k] - channels["digital_min"][k] * gain
-        values[row] *= require_microvolts(header.path, header.labels[k], channels["unit"][k]) / 1e6
     return values
 
 
@@ -62,7 +69,22 @@ def read_samples(header: Header, start: int, stop: int, signals: Sequence[int]) 
     Raises:
         InputError: a signal's unit is none of voltage.
     """
+    return _between(read_records, header, start, stop, signals)
+
+
+def read_numbers(header: Header, start: int, stop: int, signals: Sequence[int]) -> np.ndarray:
+    """Read the samples from ``start`` to before ``stop``: (signals, samples) float64 in each signal's own unit."""
+    return _between(_read_numbers, header, start, stop, signals)
+
+
+def _between(
+    read: Callable[[Header, int, int, Sequence[int]], np.ndarray],
+    header: Header,
+    start: int,
+    stop: int,
+    signals: Sequence[int],
+) -> np.ndarray:
     record = header.channels["samples"][signals[0]]
     first = start // record
-    values = read_records(header, first, -(-stop // record) - first, signals)
+    values = read(header, first, -(-stop // record) - first, signals)
     return values[:, start - first * record : stop - first * record]

@@ -18,15 +18,15 @@ MASTOIDS = {"M1": "A1", "M2": "A2"}
 # A common reference cancels in a derivation: the ears, the mastoids, an average, or a place that the montage lacks. An
 # electrode of the montage behind the hyphen makes a bipolar derivation.
 _REFERENCE = (
-    r"REF|LE|LER|AR|AVG|AVE|AV|AVERAGE|CAR|AA|ORG|COM|COMMON|LINKED|A1A2|A1\+A2|M1M2|M1\+M2|\(?\(A1\+A2\)/2\)?"
+    r"REF1?|LE|LER|AR|AVG|AVE|AV|AVERAGE|CAR|AA|ORG|COM|COMMON|LINKED|A1A2|A2A1|A1\+A2|M1M2|M2M1|M1\+M2|\(?\(A1\+A2\)/2\)?"
     r"|\(?\(M1\+M2\)/2\)?|CPZ|FCZ|AFZ|NOSE|NZ|G1|G2|TP9|TP10|CMS"
 )
 # MNE, and some recorders, number labels that occur twice; PhysioNet pads names with dots.
 _LABEL = re.compile(
     r"(?:(?:EEG|POL|E)[ _:-]+|EEG)?"
     r"(?P<electrode>[A-Z]{1,2}(?:\d{1,2}|Z))\.*"
-    rf"(?:[ _]*[-:/ _][ _]*(?P<reference>{_REFERENCE}))?"
-    r"(?:[:-]\d)?"
+    rf"(?:[ _]*[-:/ _.][ _]*\(?(?P<reference>{_REFERENCE})\)?)?"
+    r"(?:[:-]\d|[-_])?"
 )
 # Caps of 64 to 256 sites that are numbered by rows A, B, C, ...: their A1 is at the vertex, and their C3 is not C3.
 _NUMBERED_CAP = {"A": range(3, 33), "C": range(7, 33)}

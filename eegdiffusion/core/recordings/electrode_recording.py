@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
 from eegdiffusion.core.recordings.brainvision_files import open_brainvision
+from eegdiffusion.core.recordings.brainvision_header import channel_references
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_labels import choose_electrodes
+from eegdiffusion.core.recordings.fif_files import open_fif, previous_part
 from eegdiffusion.core.recordings.recording_files import ending_of
 from eegdiffusion.core.recordings.units import microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
@@ -102,12 +104,12 @@ def _open_edf(path: Path, rename: Mapping[str, str]) -> ElectrodeRecording:
 
 
 def _open_raw(path: Path, ending: str) -> "mne.io.BaseRaw":
-    import mne
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            raw = open_brainvision(path) if ending == ".vhdr" else mne.io.read_raw_fif(path, verbose="warning")
+            raw = open_brainvision(path) if ending == ".vhdr" else _open_first_part(path)
+        except InputError:
+            raise
         except Exception as error:  # MNE's readers raise all kinds for files that are none
             raise InputError(f"{path}: file: MNE cannot read it ({type(error).__name__}: {error})") from error
     for warning in caught:
@@ -116,15 +118,27 @@ def _open_raw(path: Path, ending: str) -> "mne.io.BaseRaw":
     return raw
 
 
+def _open_first_part(path: Path) -> "mne.io.BaseRaw":
+    if before := previous_part(path):
+        raise InputError(
+            f"{path}: file: must be the first part of a recording that was split (the part before it is {before})"
+        )
+    return open_fif(path, verbose="warning")
+
+
 def _open_with_mne(path: Path, ending: str, rename: Mapping[str, str]) -> ElectrodeRecording:
     raw = _open_raw(path, ending)
     chosen = choose_electrodes(path, raw.ch_names, rename)
     labels = [raw.ch_names[k] for k in chosen]
     factors = microvolts_per_value(raw, path, labels) / 1e6
+    if ending == ".vhdr":
+        _require_one_reference(path, [channel_references(path)[k] for k in chosen], labels)
     if ending != ".vhdr":  # whose kinds follow from the units, which were just read
         for label, kind in zip(labels, raw.get_channel_types(labels), strict=True):
             if kind != "eeg":
                 raise InputError(f"{path}: {label}: unit: must be volts, of the kind eeg (MNE found {kind})")
+    if derived := [label for k, label in zip(chosen, labels, strict=True) if _is_bipolar(raw.info["chs"][k])]:
+        raise InputError(f"{path}: {', '.join(derived)}: channels: must be referential (the file says bipolar)")
     bad = [label for label in labels if label in raw.info["bads"]]
     if bad:
         raise InputError(f"{path}: {', '.join(bad)}: the file marks the channel as bad; every electrode must be good")
@@ -145,6 +159,22 @@ def _open_with_mne(path: Path, ending: str, rename: Mapping[str, str]) -> Electr
     return ElectrodeRecording(
         path, float(raw.info["sfreq"]), continuity.raw_pieces(raw, path), continuity.raw_start(raw, path), read
     )
+
+
+def _is_bipolar(channel: Mapping[str, Any]) -> bool:
+    """Say whether MNE's description of a channel says that it is a difference of two electrodes."""
+    from mne._fiff.constants import FIFF
+
+    return int(channel["coil_type"]) == FIFF.FIFFV_COIL_EEG_BIPOLAR
+
+
+def _require_one_reference(path: Path, references: Sequence[str], labels: Sequence[str]) -> None:
+    """Check that a header's column of references names one alone, as it cancels in a derivation."""
+    if len({reference.upper() for reference in references}) > 1:
+        listed = ", ".join(
+            f"{label} against {reference or 'none'}" for label, reference in zip(labels, references, strict=True)
+        )
+        raise InputError(f"{path}: channels: must have one reference, which cancels in a derivation (found {listed})")
 
 
 def _check_amplitude(recording: ElectrodeRecording) -> None:

@@ -1,21 +1,23 @@
 """Recordings that are there more than once: in several files, in two places, or in two formats."""
 
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.signal
 
+from eegdiffusion.core.recordings.brainvision_files import companion
+from eegdiffusion.core.recordings.fif_files import open_fif, previous_part
+from eegdiffusion.core.recordings.sample_digest import sample_bytes, sample_digest
 from eegdiffusion.core.runtime.hashing import content_hash
 
 if TYPE_CHECKING:
     import mne
-
-SAMPLED_BYTES = 65536
-"""Of files of one size these are compared first, at the beginning and at the end."""
 
 SEGMENTS, SEGMENT_S = 3, 10
 """Samples of two formats are compared in so many segments of so many seconds, spread over the recording."""
@@ -35,10 +37,8 @@ _LABEL = re.compile(r"^(?:EEG|POL)[ _-]+|[ _-]+(?:REF|LE|AR|AV|AVG|CAR)$|\W")
 
 
 def _open_fif(path: Path) -> "mne.io.BaseRaw | None":
-    import mne
-
     try:
-        return mne.io.read_raw_fif(path, allow_maxshield=True, on_split_missing="ignore", verbose="error")
+        return open_fif(path, allow_maxshield=True, on_split_missing="ignore", verbose="error")
     except Exception:  # whatever is wrong with it is for its reader to say
         return None
 
@@ -56,7 +56,8 @@ def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
         paths: files below it.
 
     Returns:
-        the first file of each further part.
+        the first file of each further part; nothing for parts whose first file is not there, which are refused when
+        they are read.
     """
     fifs = [path for path in paths if _FIF.search(path.name)]
     folders = {path.parent for path in fifs if _PART.search(path.name)}
@@ -72,7 +73,15 @@ def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
     for part in first | set(parts):
         while parts[part] in parts:
             parts[part] = parts[parts[part]]
-    return parts
+    headless = {path for path in set(parts.values()) if _is_further_part(root / path)}
+    return {part: path for part, path in parts.items() if path not in headless}
+
+
+def _is_further_part(path: Path) -> bool:
+    try:
+        return previous_part(path) is not None
+    except Exception:  # whatever is wrong with it is for its reader to say
+        return False
 
 
 def files_of(path: Path) -> list[Path]:
@@ -82,13 +91,14 @@ def files_of(path: Path) -> list[Path]:
     with path.open("rb") as file:
         text = file.read(1 << 20)
     names = [match.decode("utf-8", "surrogateescape") for match in _DATA_FILE.findall(text)]
-    others = [path.with_name(name.replace("$b", path.stem)) for name in names if "/" not in name and "\\" not in name]
-    others += [path.with_suffix(ending) for ending in (".eeg", ".dat", ".vmrk")]
-    return [path, *sorted({other for other in others if other.is_file() and other != path})]
+    names = [name for name in names if "/" not in name and "\\" not in name]
+    names += [f"{path.stem}{ending}" for ending in (".eeg", ".dat", ".vmrk")]
+    others = {companion(path, name) for name in names} - {path, None}
+    return [path, *sorted(other for other in others if other is not None)]
 
 
-def same_bytes(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
-    """Find recordings whose files have the same bytes as those of another.
+def same_stored_samples(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
+    """Find recordings whose files store the same samples as those of another, whatever their headers say of them.
 
     Args:
         root: folder that the paths are relative to.
@@ -97,49 +107,47 @@ def same_bytes(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
     Returns:
         the first of each further one.
     """
-    by_size: dict[tuple[int, ...], list[Path]] = defaultdict(list)
+    groups: list[list[Path]] = [list(paths)]
+    kinds: list[Callable[[Path], object]] = [sample_bytes, partial(sample_digest, ends_alone=True), sample_digest]
+    for kind in kinds:
+        groups = [alike for group in groups for alike in _alike(root, group, kind)]
+    return {path: group[0] for group in groups for path in group[1:]}
+
+
+def same_bytes_or_name(root: Path, stored: Mapping[Path, Path]) -> dict[Path, Path]:
+    """Find, among recordings that store the same samples, those that are copies: of the same bytes, or of one name.
+
+    Others have a header of their own, which may say that they are something else.
+
+    Args:
+        root: folder that the paths are relative to.
+        stored: see :func:`same_stored_samples`.
+
+    Returns:
+        the first of each further one.
+    """
+    copies: dict[Path, Path] = {}
+    for first in dict.fromkeys(stored.values()):
+        group = [first, *(path for path in stored if stored[path] == first)]
+        for kind in (_digests, lambda path: path.name.casefold()):
+            same = [alike for alike in _alike(root, [path for path in group if path not in copies], kind)]
+            copies |= {path: paths[0] for paths in same for path in paths[1:]}
+    return copies
+
+
+def _digests(path: Path) -> tuple[str, ...]:
+    return tuple(content_hash(file) for file in files_of(path))
+
+
+def _alike(root: Path, paths: list[Path], kind: Callable[[Path], object]) -> list[list[Path]]:
+    """Group files that are alike in something, which those without samples are not."""
+    groups: dict[object, list[Path]] = defaultdict(list)
     for path in paths:
         try:
-            by_size[tuple(file.stat().st_size for file in files_of(root / path))].append(path)
+            groups[kind(root / path)].append(path)
         except OSError:
             continue  # its reader says why
-    copies: dict[Path, Path] = {}
-    for sizes, same_size in by_size.items():
-        if len(same_size) > 1 and any(sizes):
-            copies |= _same_digest(root, _alike(root, same_size))
-    return copies
-
-
-def _alike(root: Path, paths: list[Path]) -> list[list[Path]]:
-    """Group files of one size by their beginnings and ends."""
-    groups: dict[bytes, list[Path]] = defaultdict(list)
-    for path in paths:
-        try:
-            groups[b"".join(_ends(file) for file in files_of(root / path))].append(path)
-        except OSError:
-            continue
-    return [group for group in groups.values() if len(group) > 1]
-
-
-def _ends(path: Path) -> bytes:
-    with path.open("rb") as file:
-        begin = file.read(SAMPLED_BYTES)
-        file.seek(max(0, path.stat().st_size - SAMPLED_BYTES))
-        return hashlib.sha256(begin + file.read(SAMPLED_BYTES)).digest()
-
-
-def _same_digest(root: Path, groups: list[list[Path]]) -> dict[Path, Path]:
-    copies: dict[Path, Path] = {}
-    for group in groups:
-        first: dict[tuple[str, ...], Path] = {}
-        for path in group:
-            try:
-                digest = tuple(content_hash(file) for file in files_of(root / path))
-            except OSError:
-                continue
-            if first.setdefault(digest, path) != path:
-                copies[path] = first[digest]
-    return copies
+    return [group for value, group in groups.items() if len(group) > 1 and value]
 
 
 def same_samples(root: Path, endings: Mapping[Path, str], known: Collection[Path]) -> dict[Path, Path]:
@@ -185,24 +193,42 @@ def _open(path: Path) -> "mne.io.BaseRaw | None":
 def _is_same(first: "mne.io.BaseRaw | None", other: "mne.io.BaseRaw | None") -> bool:
     if first is None or other is None:
         return False
-    rate = first.info["sfreq"]
+    rates = [float(raw.info["sfreq"]) for raw in (first, other)]
+    durations_s = [raw.n_times / rate for raw, rate in zip((first, other), rates, strict=True)]
     # EDF fills its last record, which is a second long or so.
-    if abs(rate - other.info["sfreq"]) > 1e-3 * rate or abs(first.n_times - other.n_times) > 2 * rate:
+    if abs(durations_s[0] - durations_s[1]) > 2:
         return False
     pairs = _paired_channels(first.ch_names, other.ch_names)
-    samples = min(first.n_times, other.n_times)
-    length = min(samples, round(SEGMENT_S * rate))
-    if not pairs or not length:
+    length_s = int(min(*durations_s, SEGMENT_S))  # whole seconds begin at a sample of either rate
+    if not pairs or not length_s:
         return False
     try:
-        for start in np.linspace(0, samples - length, SEGMENTS).astype(int):
-            signals = first.get_data([a for a, _ in pairs], start, start + length)
-            other_signals = other.get_data([b for _, b in pairs], start, start + length)
-            if not _correlated(signals, other_signals):
+        for start_s in np.linspace(0, int(min(durations_s)) - length_s, SEGMENTS).astype(int).tolist():
+            segments = [
+                raw.get_data([pair[k] for pair in pairs], round(start_s * rate), round((start_s + length_s) * rate))
+                for k, (raw, rate) in enumerate(zip((first, other), rates, strict=True))
+            ]
+            if abs(rates[0] - rates[1]) > 1e-3 * rates[0]:
+                segments = _at_one_rate(segments, rates)
+            if not _correlated(*segments):
                 return False
     except Exception:  # whatever is wrong with it is for its reader to say
         return False
     return True
+
+
+def _at_one_rate(segments: list[np.ndarray], rates: list[float]) -> list[np.ndarray]:
+    """Bring (channels, samples) to the lower rate and to frequencies that either filter of a resampling has left."""
+    lower = min(rates)
+    course = scipy.signal.butter(4, min(40.0, 0.3 * lower), "lowpass", fs=lower, output="sos")
+    brought = []
+    for segment, rate in zip(segments, rates, strict=True):
+        ratio = Fraction(lower / rate).limit_denominator(1000)
+        resampled = scipy.signal.resample_poly(segment, ratio.numerator, ratio.denominator, axis=1, padtype="line")
+        edge = resampled.shape[1] // 10  # where filters know one side alone
+        brought.append(scipy.signal.sosfiltfilt(course, resampled, axis=1)[:, edge:-edge])
+    samples = min(segment.shape[1] for segment in brought)
+    return [segment[:, :samples] for segment in brought]
 
 
 def _paired_channels(first: list[str], other: list[str]) -> list[tuple[int, int]]:

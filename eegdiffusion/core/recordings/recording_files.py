@@ -12,6 +12,15 @@ from eegdiffusion.core.storage.problems import Problem
 SYSTEM_FOLDERS = frozenset({"$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"})
 """Folders that operating systems keep on a disk for themselves; dot files, macOS's ``._`` twins among them, are too."""
 
+OTHER_FORMATS = (
+    *(".set", ".cnt", ".gdf", ".xdf", ".nwb", ".egi", ".mff", ".nxe", ".lay", ".mef", ".mefd", ".trc", ".e", ".erd"),
+    *(".edf.gz", ".bdf.gz", ".vhdr.gz", ".edf.zip", ".rhd", ".nsx", ".eeg.gz"),
+)
+"""Endings of formats of EEG that not every reader takes."""
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+"""Endings of archives, which may hold recordings."""
+
 _NAMES_A_FILE = re.compile(r"\.[A-Za-z]\w*$")
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eegdiffusion.core.recordings import brainvision_header
-from eegdiffusion.core.recordings.edf_header import read_header
 from eegdiffusion.core.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ def require_microvolts(path: Path, channel: str, unit: str) -> float:
 
 # Volts in each unit of which MNE knows the spelling; of others it returns the numbers as they are in the file.
 _MNE_BRAINVISION = {"V": 1.0, "mV": 1e-3, "\u00b5V": 1e-6, "uV": 1e-6, "nV": 1e-9}
-_MNE_EDF = {"\u03bcV": 1e-6, "\u00b5V": 1e-6, "\u0083\u00caV": 1e-6, "uV": 1e-6, "mV": 1e-3}
 
 
 def microvolts_per_value(raw: "mne.io.BaseRaw", path: Path, channels: Sequence[str]) -> np.ndarray:
@@ -86,7 +84,7 @@ def microvolts_per_value(raw: "mne.io.BaseRaw", path: Path, channels: Sequence[s
     MNE gives volts where it knows the spelling of a unit, and the numbers of the file where it does not.
 
     Args:
-        raw: a recording that MNE opened.
+        raw: a BrainVision, FIF or EEGLAB recording that MNE opened.
         path: its file.
         channels: labels of the channels in question, as MNE has them.
 
@@ -97,17 +95,12 @@ def microvolts_per_value(raw: "mne.io.BaseRaw", path: Path, channels: Sequence[s
         InputError: a channel's unit is none of voltage; the message names file, channel and unit.
     """
     name = path.name.lower()
-    if name.endswith((".edf", ".bdf")):
-        written = read_header(path).channels["unit"]
-        units = [written[position] for position in raw._raw_extras[0]["sel"]]
-        volts = _MNE_EDF
-    elif name.endswith(".vhdr"):
-        units, volts = brainvision_header.channel_units(path), _MNE_BRAINVISION
-    else:  # FIF has volts, and EEGLAB microvolts, which MNE makes volts
+    if not name.endswith(".vhdr"):  # FIF has volts, and EEGLAB microvolts, which MNE makes volts
         return np.full(len(channels), 1e6)
+    units = brainvision_header.channel_units(path)
     unit_of = dict(zip(raw.ch_names, units, strict=False))
     factors = [
-        require_microvolts(path, channel, unit_of[channel]) / volts.get(_as_mne_reads(unit_of[channel]), 1.0)
+        require_microvolts(path, channel, unit_of[channel]) / _MNE_BRAINVISION.get(_as_mne_reads(unit_of[channel]), 1.0)
         for channel in channels
     ]
     return np.array(factors)

@@ -9,6 +9,8 @@ import edfio
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.edf_header import has_date
+
 YEARS = (1985, 2084)
 """First and last year whose dates EDF can hold."""
 
@@ -22,6 +24,16 @@ _UNITS = {"uV": 1.0, "mV": 1e-3, "V": 1e-6}
 def date_fits(start: datetime) -> bool:
     """Say whether EDF can hold a date."""
     return YEARS[0] <= start.year <= YEARS[1]
+
+
+def date_note(start: datetime | None) -> str | None:
+    """Return what is to be said of the date in the file where it is not that of the recording; None where it is."""
+    if start and date_fits(start):
+        return None
+    stands_for = "01.01.85 and Startdate X stand for it in the EDF+ file"
+    if start is None or not has_date(start):
+        return f"the recording has no date{'' if start else ' and no time of day'}: {stands_for}"
+    return f"the date {start:%Y-%m-%d} is left out: EDF+ holds {YEARS[0]} to {YEARS[1]}, and {stands_for}"
 
 
 def write_annotated_edf(

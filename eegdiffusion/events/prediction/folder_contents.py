@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eegdiffusion.core.recordings import recording_copies
 from eegdiffusion.core.recordings.edf_header import read_header
 from eegdiffusion.core.recordings.electrode_recording import ENDINGS
-from eegdiffusion.core.recordings.recording_files import ending_of, list_files
+from eegdiffusion.core.recordings.recording_files import ARCHIVES, OTHER_FORMATS, ending_of, list_files
 from eegdiffusion.core.signal.montage import derivations
 
 
@@ -33,6 +33,7 @@ class FolderContents:
         left_out: what is no recording of its own, and why.
         unreachable: what cannot be opened, and why.
         copies: of the recordings to read, those that hold what another one holds.
+        alike: of the other ones, those that store the samples of another, which it says, under a header of their own.
         parts: files that are read with the first file of their recording, which it says.
     """
 
@@ -40,6 +41,7 @@ class FolderContents:
     left_out: dict[Path, str]
     unreachable: dict[Path, str]
     copies: dict[Path, Copy]
+    alike: dict[Path, Path]
     parts: dict[Path, Path]
 
 
@@ -63,11 +65,13 @@ def look_into(folder: Path) -> FolderContents:
         elif recording_copies.is_not_continuous(folder / path):
             left_out[path] = "holds epochs, an average or the like; not a continuous recording"
     endings = {path: ending for path, ending in endings.items() if path not in left_out}
+    left_out |= _unread(folder, listing.files, listing.folders, endings)
     unreachable = listing.unreachable(lambda name: ending_of(name, ENDINGS) is not None)
     same_file = {path: first for path, first in listing.repeated_files.items() if path in endings}
-    same_bytes = recording_copies.same_bytes(folder, _without(endings, same_file))
+    stored = recording_copies.same_stored_samples(folder, _without(endings, same_file))
+    same_bytes = recording_copies.same_bytes_or_name(folder, stored)
     same_samples = recording_copies.same_samples(folder, endings, same_file.keys() | same_bytes.keys())
-    kinds = {"is {} by another name": same_file, "has the same bytes as {}": same_bytes}
+    kinds = {"is {} by another name": same_file, "holds the same as {}": same_bytes}
     kinds |= {"holds the same samples as {}": same_samples}
     first_of = same_file | same_bytes | same_samples
     copies = {
@@ -75,7 +79,8 @@ def look_into(folder: Path) -> FolderContents:
         for how, firsts in kinds.items()
         for path, first in firsts.items()
     }
-    return FolderContents(endings, left_out, unreachable, copies, parts)
+    alike = {path: first for path, first in stored.items() if path not in copies}
+    return FolderContents(endings, left_out, unreachable, copies, alike, parts)
 
 
 def _first(path: Path, first_of: dict[Path, Path]) -> Path:
@@ -87,6 +92,21 @@ def _first(path: Path, first_of: dict[Path, Path]) -> Path:
 def _without(endings: Iterable[Path], others: Iterable[Path]) -> list[Path]:
     left = set(others)
     return [path for path in endings if path not in left]
+
+
+def _unread(
+    folder: Path, files: Iterable[Path], folders: Iterable[Path], recordings: Iterable[Path]
+) -> dict[Path, str]:
+    """Name what is likely to hold EEG in formats that are not read, and BrainVision's files without a header."""
+    read = f"is of a format that is not read, which are {', '.join(ENDINGS)}"
+    unread = {path: read for path in [*files, *folders] if ending_of(path.name, OTHER_FORMATS)}
+    unread |= {path: "is an archive; recordings in it are not read" for path in files if ending_of(path.name, ARCHIVES)}
+    headers = [path for path in recordings if path.suffix.lower() == ".vhdr"]
+    with_header = {file for path in headers for file in recording_copies.files_of(folder / path)}
+    alone = "belongs to no header .vhdr that is there"
+    return unread | {
+        path: alone for path in files if path.suffix.lower() in (".eeg", ".vmrk") and folder / path not in with_header
+    }
 
 
 def _is_result(path: Path) -> bool:

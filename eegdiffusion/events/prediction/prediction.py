@@ -109,10 +109,7 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
     _write_files(recording, signals, windows, table, outputs, classifier)
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
-    notes = []
-    if recording.start and not annotated_edf.date_fits(recording.start):
-        first, last = annotated_edf.YEARS
-        notes.append(f"the date {recording.start:%Y-%m-%d} is left out of the EDF+ file, which holds {first} to {last}")
+    notes = [note] if (note := annotated_edf.date_note(recording.start)) else []
     return PredictedEvents(table, recording.recorded_s, unusable_s, len(pieces) - 1, taken, notes)
 
 

@@ -66,6 +66,12 @@ class _Work:
             "rename": " ".join(f"{other}={name}" for other, name in sorted(self.classifier.rename.items())),
         }
 
+    def notes(self, path: Path) -> list[str]:
+        """Return what is to be said of a recording beside others."""
+        other = self.contents.alike.get(path)
+        what = "has the samples of {}, under another header: its events count twice if it is a copy"
+        return [what.format(other.as_posix())] if other else []
+
     def copied(self, path: Path) -> str | None:
         """Return how a recording is the same as another that is done; None where it stands for itself."""
         copy = self.contents.copies.get(path)
@@ -195,7 +201,11 @@ def _attempt(path: Path, work: _Work) -> Row:
         _say(f"{path}: {copied}")
         return _row(path, DUPLICATE, copied) | results
     counts = prediction.events["label"].value_counts()
-    row = _row(path, DONE) | results | {name: int(counts.get(name, 0)) for name in _event_classes(work.classifier)}
+    row = (
+        _row(path, DONE, "; ".join([*prediction.notes, *work.notes(path)]))
+        | results
+        | {name: int(counts.get(name, 0)) for name in _event_classes(work.classifier)}
+    )
     return row | {"duration_s": prediction.duration_s, "unusable_s": prediction.unusable_s}
 
 

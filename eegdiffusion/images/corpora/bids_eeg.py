@@ -7,7 +7,8 @@ import glob
 import io
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PureWindowsPath
 
@@ -18,9 +19,14 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.core.storage.text_encoding import decode_text
 from eegdiffusion.images.corpora import event_onsets
-from eegdiffusion.images.corpora.bids_files import find_bids_recordings, find_sidecar, session_label
+from eegdiffusion.images.corpora.bids_files import (
+    entities,
+    find_bids_recordings,
+    find_sidecar,
+    session_label,
+)
 from eegdiffusion.images.corpora.bids_recording import open_bids_recording
-from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, subject_name
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, read_blocks, subject_name
 
 DESCRIBING = (("events", ".tsv"), ("events", ".json"), ("channels", ".tsv"))
 """Files of BIDS that say what a recording holds: suffix and ending."""
@@ -213,11 +219,12 @@ class _Files:
     row: dict[str, int]
 
     def read(self, subject: str) -> list[Block]:
-        """Read the trials of a subject, a block for each recording."""
-        return [
-            read_bids_recording(path, self.root, subject, self.events[path], self.row)
-            for path in self.recordings[subject]
-        ]
+        """Read the trials of a subject, a block for each recording that can be used."""
+        return read_blocks(
+            self.recordings[subject],
+            lambda path: read_bids_recording(path, self.root, subject, self.events[path], self.row),
+            self.root,
+        )
 
 
 def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
@@ -226,10 +233,10 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
     paths, problems = find_bids_recordings(root)
     for path in paths:
         try:
-            tables[path] = events(bids_events_file(path, root))
+            tables[path] = events(_own_events_file(path, paths, root))
         except InputError as error:
             problems.append(Problem(path.relative_to(root).as_posix(), "events", "events.tsv", str(error)))
-            continue
+    for path in tables:
         recordings.setdefault(subject_name(path.name, path), []).append(path)
     if not tables:
         listed = "".join(f"\n{problem.path}: {problem.message}" for problem in problems)
@@ -246,6 +253,21 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
         subject: [file for path in paths for file in _parts(path, root)] for subject, paths in recordings.items()
     }
     return Corpus(layout, images, sources, files.read, problems)
+
+
+def _own_events_file(path: Path, paths: Sequence[Path], root: Path) -> Path:
+    """Return the events of a recording, which it may inherit from a folder, but not from another recording.
+
+    Raises:
+        InputError: it has none but those of another recording.
+    """
+    file = bids_events_file(path, root)
+    about = entities(file.name)
+    if file.is_file() and about != entities(path.name):
+        for other in paths:
+            if other != path and other.parent == file.parent and entities(other.name) == about:
+                raise InputError(f"{file}: is that of {other.name}, and {path.name} has none of its own")
+    return file
 
 
 def _parts(path: Path, root: Path) -> list[Path]:
@@ -282,15 +304,21 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         event_onsets.Span(recording.pieces, recording.sfreq),
         str(bids_events_file(path, root)),
     )
+    image = events["file"].map(row).to_numpy(np.int64)
     usable = np.flatnonzero(np.isfinite(located.samples))
     order = usable[np.argsort(located.samples[usable], kind="stable")]
+    shown = pandas.DataFrame({"sample": located.samples[order], "image": image[order]})
+    if (again := shown.duplicated().to_numpy()).any():
+        order = order[~again]
+        doubt = f"{again.sum()} of {len(events)} rows are there twice, and count once"
+        located = replace(located, doubts=[*located.doubts, ("onset", doubt)])
     problems = [Problem(source, "channels", "channels", doubt, "warning") for doubt in recording.doubts]
     problems += [Problem(source, "onsets", column, doubt, "warning") for column, doubt in located.doubts]
     return Block(
         subject=subject,
         session=session_label(path),
         source=source,
-        image=events["file"].map(row).to_numpy(np.int64)[order],
+        image=image[order],
         channels=recording.channels,
         sfreq=recording.sfreq,
         trials=Continuous(
@@ -300,4 +328,5 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
             [piece.first_sample for piece in recording.pieces[1:]],
         ),
         problems=problems,
+        separable=True,
     )

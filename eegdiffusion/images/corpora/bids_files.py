@@ -45,6 +45,7 @@ def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
     """
     subjects = [path.name for path in root.iterdir() if path.name.startswith("sub-")]
     files, problems = find_files(root, _may_be_recording, subjects)
+    problems += [_misspelt(path) for path in sorted(root.iterdir()) if _is_misspelt(path)]
     named = [path for path in files if _is_recording(path.name)]
     problems += [_unread(path) for path in files if path not in set(named) and not _of_other_kind(path)]
     placed = [path for path in named if path.parts[0] == f"sub-{entities(path.name).get('sub')}"]
@@ -106,6 +107,19 @@ def _is_derivative(name: str) -> bool:
 def _of_other_kind(path: Path) -> bool:
     """Tell whether a file lies in a folder of another kind of data than EEG, such as ``meg`` or ``ieeg``."""
     return path.parent.name in ("meg", "ieeg", "emg", "nirs", "motion", "beh", "func", "anat", "dwi", "fmap", "micr")
+
+
+def _is_misspelt(path: Path) -> bool:
+    """Tell whether a folder is called like a subject's but for the case of its letters, or its hyphen."""
+    return bool(re.fullmatch(r"sub[-_ ]?[A-Za-z0-9+]+", path.name, re.IGNORECASE)) and (
+        not path.name.startswith("sub-") and path.is_dir()
+    )
+
+
+def _misspelt(path: Path) -> Problem:
+    return Problem(
+        path.name, "recordings", "folder", "is not read: the folders of subjects are called sub-XX", "warning"
+    )
 
 
 def _unread(path: Path) -> Problem:
@@ -183,6 +197,8 @@ def _data_file(recording: Path) -> Path | None:
 def _identity(path: Path) -> tuple[tuple[str, str], ...]:
     """Return the entities of the recording that a file is, or is about."""
     labels = entities(path.name) | {"ses": session_label(path) or ""}
+    if (run := labels.get("run", "")).isdecimal():
+        labels["run"] = str(int(run))  # a number, with any zeros before it
     return tuple(sorted((name, label) for name, label in labels.items() if name not in _DERIVED))
 
 

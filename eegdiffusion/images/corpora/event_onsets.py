@@ -124,7 +124,8 @@ def locate_events(
     BIDS counts an onset in seconds on the clock from the first sample, so that the pauses of a recording count. Tables
     of other programs count milliseconds, samples, or seconds without the pauses. The column ``sample`` says which it is
     where it agrees with the onsets; else the unit that ``events.json`` declares; else that in which most events lie
-    within the recording, seconds first.
+    within the recording, seconds first. A declared unit in which events follow each other faster than images do is not
+    theirs where another one fits.
 
     Args:
         onset: (events,) as the table has it; NaN where it has no number.
@@ -189,10 +190,12 @@ def _fitting_unit(onset: np.ndarray, declared: str | None, factors: dict[str, fl
         raise InputError(f"{where}: onset: must be numbers (found none in {len(onset)} rows)")
     shares = {unit: _share_inside(known * factor, span) for unit, factor in factors.items()}
     asked = declared or "s"
-    if shares[asked] > MOST:
+    if shares[asked] > MOST and (declared is None or _spaced(known * factors[asked])):
         return asked
     spaced = {unit: shares[unit] for unit in GUESSED if unit != asked and _spaced(known * factors[unit])}
     fitting = [unit for unit, share in spaced.items() if share > MOST and share >= max(spaced.values()) - AS_MANY]
+    if not fitting and shares[asked] > MOST:
+        return asked
     if not fitting:
         raise InputError(
             f"{where}: onset: must be seconds from the first sample; {(known > span.duration_s).sum()} of {len(known)},"

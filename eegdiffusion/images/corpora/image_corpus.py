@@ -54,6 +54,7 @@ class Block:
         times: (samples,) seconds from the onset, where the epochs come cut and whitened, and are read as they are;
             None of a continuous recording.
         problems: what was left out of the recording, or decided against what its files say.
+        separable: whether the others of the subject can be used without it; parts of one session cannot.
     """
 
     subject: str
@@ -65,6 +66,7 @@ class Block:
     trials: Trials
     times: np.ndarray | None = None
     problems: list[Problem] = field(default_factory=list)
+    separable: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,47 @@ class Corpus:
     read: Callable[[str], list[Block]]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+MOST_UNREADABLE = 0.5
+"""Largest share of a subject's recordings that may be unusable: more, and the subject is left out."""
+
+
+def read_blocks(paths: Sequence[Path], read: Callable[[Path], Block], root: Path) -> list[Block]:
+    """Read the recordings of a subject; one that cannot be used costs itself alone, and is said.
+
+    Args:
+        paths: their files.
+        read: reader of one of them.
+        root: folder of the corpus.
+
+    Returns:
+        the usable ones' blocks; the first one's problems name the others.
+
+    Raises:
+        InputError: more than ``MOST_UNREADABLE`` of them cannot be used; the message says why of each.
+    """
+    blocks: list[Block] = []
+    unusable: list[Problem] = []
+    for path in paths:
+        try:
+            blocks.append(read(path))
+        except InputError as error:
+            unusable.append(Problem(path.relative_to(root).as_posix(), "recordings", "file", str(error)))
+    require_most(len(unusable), len(paths), [problem.message for problem in unusable])
+    blocks[0].problems.extend(unusable)
+    return blocks
+
+
+def require_most(unusable: int, total: int, reasons: Sequence[str]) -> None:
+    """Refuse a subject of whose recordings too many cannot be used.
+
+    Raises:
+        InputError: more than ``MOST_UNREADABLE`` of them; the message gives the reasons.
+    """
+    if unusable > MOST_UNREADABLE * total or unusable == total:
+        counted = f"{unusable} of {total} recordings cannot be used: " if total > 1 else ""
+        raise InputError(f"{counted}{'; '.join(reasons)}")
 
 
 class Continuous:

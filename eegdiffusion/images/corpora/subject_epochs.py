@@ -16,7 +16,7 @@ from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.signal.epoching import Epoching, epoch_operator
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.images.corpora.image_corpus import Block, Continuous, natural_order, pick_channels
+from eegdiffusion.images.corpora.image_corpus import Block, Continuous, natural_order, pick_channels, require_most
 from eegdiffusion.images.epochs import epoch_store
 
 CHUNK = 128
@@ -28,7 +28,10 @@ FLAT = 1e-6
 
 @settings
 class RepetitionLimits:
-    """Largest number of repetitions of an image that are kept of a session, for each partition."""
+    """Largest number of repetitions of an image that are kept of a recording, for each partition.
+
+    In THINGS-EEG2 a recording is the training or the test part of a session.
+    """
 
     training: Annotated[int, Ge(1)] = 2
     """Repetitions of a training image."""
@@ -42,7 +45,7 @@ class EpochCutting:
 
     Attributes:
         epoching: settings of an entry of the section ``epochs``.
-        repetitions: largest number of repetitions of an image in a session.
+        repetitions: largest number of repetitions of an image in a recording.
         seed: seed of the repetitions that are kept.
         channels: names of the channels, in order; None until the first subject has been read.
         standard: order of the layout's channels.
@@ -116,10 +119,8 @@ def write_subject(
         InputError: the subject lacks channels of the others, cannot be whitened, or has no trials.
     """
     subject = blocks[0].subject
-    names = [block.channels for block in blocks]
-    chosen = [names[0][k] for k in pick_channels(names[0], cutting.epoching.channels, cutting.standard, f"{subject}")]
-    channels = cutting.channels or chosen
-    problems = _check_channels(blocks, channels, cutting)
+    channels = cutting.channels or _usual_channels(blocks, cutting)
+    blocks, problems = _with_channels(blocks, channels, cutting)
     times = _times(blocks[0], cutting.epoching)
     tables: list[pandas.DataFrame] = []
     total = sum(len(block.image) for block in blocks)
@@ -158,17 +159,43 @@ def write_subject(
     return SubjectEpochs(index, channels, times, total, problems)
 
 
-def _check_channels(blocks: list[Block], channels: list[str], cutting: EpochCutting) -> list[Problem]:
-    """Refuse recordings without the store's channels; note the electrodes that others lack, and so nobody keeps."""
-    problems = []
+def _usual_channels(blocks: list[Block], cutting: EpochCutting) -> list[str]:
+    """Return the channels, of those that are asked for, of the recording whose channels most of the others have."""
+    chosen = [
+        [
+            block.channels[k]
+            for k in pick_channels(block.channels, cutting.epoching.channels, cutting.standard, block.source)
+        ]
+        for block in blocks
+    ]
+    having = [sum(set(names) <= set(block.channels) for block in blocks) for names in chosen]
+    return chosen[int(np.argmax(having))]
+
+
+def _with_channels(
+    blocks: list[Block], channels: list[str], cutting: EpochCutting
+) -> tuple[list[Block], list[Problem]]:
+    """Leave out recordings without the store's channels; note the electrodes that others lack, and so nobody keeps.
+
+    Raises:
+        InputError: too many recordings lack some, or one that the others cannot be used without.
+    """
+    problems, kept = [], []
     for block in blocks:
         if missing := [name for name in channels if name not in block.channels]:
-            raise InputError(f"{block.source}: channels: has no {', '.join(missing[:8])}, which other recordings have")
+            message = f"has no {', '.join(missing[:8])}, which other recordings have"
+            if not block.separable:
+                raise InputError(f"{block.source}: channels: {message}")
+            problems.append(Problem(block.source, "recordings", "channels", message))
+            continue
+        kept.append(block)
         chosen = pick_channels(block.channels, cutting.epoching.channels, cutting.standard, block.source)
         if unused := [name for k in chosen if (name := block.channels[k]) not in channels]:
             message = f"{', '.join(unused)}: are not kept, as not all recordings have them"
             problems.append(Problem(block.source, "channels", "channels", message, "warning"))
-    return problems
+    reasons = [f"{problem.path}: channels: {problem.message}" for problem in problems if problem.severity == "error"]
+    require_most(len(reasons), len(blocks), reasons)
+    return kept, problems
 
 
 def _times(block: Block, epoching: Epoching) -> np.ndarray:

@@ -1,0 +1,202 @@
+"""The channels of a recording of EEG-BIDS as its file has them, whatever its format; samples stay on disk."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from weakref import finalize
+
+import mne
+import numpy as np
+
+from eegdiffusion.core.recordings import edf_checks, edf_samples
+from eegdiffusion.core.recordings.brainvision_files import open_brainvision
+from eegdiffusion.core.recordings.continuity import Piece, edf_pieces, raw_pieces
+from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, read_header
+from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
+from eegdiffusion.core.runtime.errors import InputError
+
+VOLTS = 1e6
+"""Microvolts in what MNE reads where it knows the unit."""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Some channels of a recording, which share a rate.
+
+    Attributes:
+        sfreq: sampling rate in Hz.
+        samples: length.
+        pieces: continuous pieces.
+        read: (start, stop) -> (channels, samples) float64, numbers in the units of :meth:`Channels.microvolts`.
+    """
+
+    sfreq: float
+    samples: int
+    pieces: list[Piece]
+    read: Callable[[int, int], np.ndarray]
+
+
+class Channels(Protocol):
+    """The channels of a file.
+
+    Attributes:
+        kinds: MNE's kind of each channel, by label, in the order of the file.
+        bad: labels of those that the file marks as bad.
+    """
+
+    kinds: dict[str, str]
+    bad: list[str]
+
+    def unit(self, label: str) -> str:
+        """Return the text of a channel's unit; empty where the file has none."""
+
+    def microvolts(self, label: str) -> float:
+        """Return the microvolts in a number of a channel by the file's own unit; NaN where it has none of voltage."""
+
+    def microvolts_were_it(self, label: str, unit: str | None) -> float:
+        """Return the microvolts in a number of a channel, were the file in another unit; NaN without one."""
+
+    def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the places of channels in metres, of those whose place the file has."""
+
+    def select(self, labels: Sequence[str]) -> Signals:
+        """Return some channels.
+
+        Args:
+            labels: their labels, in the order of the file.
+
+        Raises:
+            InputError: they differ in rate, or a number has no scale.
+        """
+
+
+def open_channels(path: Path) -> Channels:
+    """Open an EDF, BDF, BrainVision or EEGLAB file.
+
+    Raises:
+        InputError: it cannot be read, or is not whole.
+    """
+    if path.suffix.lower() in (".edf", ".bdf"):
+        return EdfChannels(path)
+    try:
+        raw = open_brainvision(path) if path.suffix.lower() == ".vhdr" else _open_eeglab(path)
+    except InputError:
+        raise
+    except Exception as error:  # MNE raises nearly anything on a damaged file
+        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+    return MneChannels(raw, path)
+
+
+class EdfChannels:
+    """The channels of an EDF or BDF file, but for annotations; see :class:`Channels`.
+
+    Labels that occur twice are numbered as MNE does.
+    """
+
+    def __init__(self, path: Path):
+        self._header = read_header(path)
+        edf_checks.check_extent(self._header)
+        times = Counter(self._header.labels)
+        labels = [
+            f"{label}-{self._header.labels[:k].count(label)}" if times[label] > 1 else label
+            for k, label in enumerate(self._header.labels)
+        ]
+        self._place = {label: k for k, label in enumerate(labels) if self._header.labels[k].upper() not in ANNOTATIONS}
+        self.kinds = dict.fromkeys(self._place, "eeg")
+        self.bad: list[str] = []
+
+    def unit(self, label: str) -> str:
+        """Return the text of a channel's unit; empty where the file has none."""
+        return self._header.channels["unit"][self._place[label]]
+
+    def microvolts(self, label: str) -> float:
+        """Return the microvolts in a number of a channel; NaN where the file has no unit of voltage."""
+        microvolts = microvolts_per_unit(self.unit(label))
+        return np.nan if microvolts is None else microvolts
+
+    def microvolts_were_it(self, label: str, unit: str | None) -> float:
+        """Return the microvolts in a number of a channel, were the file in another unit; NaN without one."""
+        microvolts = None if unit is None else microvolts_per_unit(unit)
+        return np.nan if microvolts is None else microvolts
+
+    def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the places of channels in metres, of those whose place the file has."""
+        return {}
+
+    def select(self, labels: Sequence[str]) -> Signals:
+        """Return some channels; see :meth:`Channels.select`."""
+        header, signals = self._header, [self._place[label] for label in labels]
+        edf_checks.check_rates(header, signals)
+        edf_checks.check_ranges(header, signals)
+        sfreq = header.rates[signals[0]]
+        pieces, _ = edf_pieces(header, sfreq)
+        samples = header.records * header.channels["samples"][signals[0]]
+        return Signals(
+            sfreq, samples, pieces, lambda start, stop: edf_samples.read_numbers(header, start, stop, signals)
+        )
+
+
+class MneChannels:
+    """The channels of a file that MNE opened; see :class:`Channels`. EEGLAB's have no unit; microvolts are custom."""
+
+    def __init__(self, raw: mne.io.BaseRaw, path: Path):
+        self._raw, self._path = raw, path
+        self._is_eeglab = path.suffix.lower() == ".set"
+        self.kinds = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
+        self.bad = list(raw.info["bads"])
+
+    def unit(self, label: str) -> str:
+        """Return the text of a channel's unit; empty where the file has none."""
+        return self._raw._orig_units.get(label, "")
+
+    def microvolts(self, label: str) -> float:
+        """Return the microvolts in a number of a channel; NaN where the file has no unit of voltage."""
+        if self._is_eeglab:
+            return np.nan
+        try:
+            return float(microvolts_per_value(self._raw, self._path, [label])[0])
+        except InputError:
+            return np.nan
+
+    def microvolts_were_it(self, label: str, unit: str | None) -> float:
+        """Return the microvolts in a number of a channel, were the file in another unit; NaN without one."""
+        microvolts = None if unit is None else microvolts_per_unit(unit)
+        if microvolts is None:
+            return np.nan
+        if self._is_eeglab:
+            return microvolts * VOLTS  # MNE took the numbers for microvolts
+        in_file = microvolts_per_unit(self._raw._orig_units.get(label, "uV"))
+        return microvolts if in_file is None else self.microvolts(label) * microvolts / in_file
+
+    def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the places of channels in metres, of those whose place the file has."""
+        montage = self._raw.get_montage()
+        places = {} if montage is None else montage.get_positions()["ch_pos"]
+        known = {label: places[label] for label in labels if label in places and np.isfinite(places[label]).all()}
+        return {label: place for label, place in known.items() if place.any()}
+
+    def select(self, labels: Sequence[str]) -> Signals:
+        """Return some channels; see :meth:`Channels.select`."""
+        picks = [self._raw.ch_names.index(label) for label in labels]
+        return Signals(
+            float(self._raw.info["sfreq"]),
+            int(self._raw.n_times),
+            raw_pieces(self._raw, self._path),
+            lambda start, stop: self._raw.get_data(picks, start, stop),
+        )
+
+
+def _open_eeglab(path: Path) -> mne.io.BaseRaw:
+    """Open an EEGLAB file, whose ending and that of its data MNE takes in lower case alone."""
+    if path.suffix == ".set":
+        return mne.io.read_raw_eeglab(path, preload=False, verbose="ERROR")
+    folder = TemporaryDirectory()
+    for file in path.parent.iterdir():
+        if file.stem == path.stem and file.suffix.lower() in (".set", ".fdt"):
+            Path(folder.name, file.stem + file.suffix.lower()).symlink_to(file.resolve())
+    raw = mne.io.read_raw_eeglab(Path(folder.name, f"{path.stem}.set"), preload=False, verbose="ERROR")
+    finalize(raw, folder.cleanup)  # the links serve as long as samples are read
+    return raw
