@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import mlflow
 import mne
@@ -9,6 +10,7 @@ import numpy as np
 import pandas
 import pytest
 import requests
+from mne._fiff.constants import FIFF
 
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
@@ -16,7 +18,7 @@ from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
-from eegdiffusion.events.prediction import classify_windows, event_list
+from eegdiffusion.events.prediction import classify_windows, electrode_files, event_list
 from eegdiffusion.events.prediction.derived_signals import derive
 from eegdiffusion.events.prediction.prediction import Classifier
 from eegdiffusion.events.prediction.recordings_folder import predict_all
@@ -125,6 +127,32 @@ def test_fif_and_brainvision_give_what_edf_gives(tmp_path):
         assert np.abs(derived_signals - expected).max() < 2e-3, name
 
 
+@pytest.mark.parametrize("at_once", [1 << 18, 1000])
+def test_a_recording_is_read_once_from_its_start(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(electrode_files, "_AT_ONCE", at_once)
+    write_brainvision(tmp_path / "r.vhdr", raw_array(), ["Mk1=New Segment,,1,1,0", "Mk2=New Segment,,2001,1,0"])
+    recording = open_recording(tmp_path / "r.vhdr", {})
+    expected = recording.read(range(19), 2000, 3500)
+    parts = []
+
+    def read(rows, first, stop):
+        parts.append((len(rows), first, stop))
+        return recording.read(rows, first, stop)
+
+    files = electrode_files.ElectrodeFiles(replace(recording, read=read), tmp_path)
+    assert [rows for rows, _, _ in parts] == [19] * len(parts)
+    assert [sample for _, first, stop in parts for sample in range(first, stop)] == list(range(3500))
+    for row in range(19):
+        assert np.array_equal(files.reader(row, recording.pieces[1])(0, 1500), expected[row])
+        assert np.array_equal(files.reader(row, recording.pieces[1])(700, 800), expected[row, 700:800])
+
+
+def test_fif_in_upper_case(tmp_path):
+    raw_array().save(tmp_path / "r_raw.fif.gz", verbose="error")
+    (tmp_path / "r_raw.fif.gz").rename(tmp_path / "R.FIF.GZ")
+    assert open_recording(tmp_path / "R.FIF.GZ", {}).recorded_s == 14
+
+
 def _edf(**options):
     return lambda path: write_edf(path, **{"names": ELECTRODES} | options)
 
@@ -152,6 +180,10 @@ def _fif(names=NAMES, change=lambda raw: None):
     return make
 
 
+def _make_bipolar(raw):
+    raw.info["chs"][CZ]["coil_type"] = FIFF.FIFFV_COIL_EEG_BIPOLAR  # as mne.set_bipolar_reference does
+
+
 CZ = ELECTRODES.index("CZ")
 REFUSED = {
     "missing": ("r.edf", _edf(names=[n for n in ELECTRODES if n != "CZ"]), "channels: the montage needs CZ"),
@@ -171,6 +203,7 @@ REFUSED = {
     "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks"),
     "infinite": ("r_raw.fif", _fif(change=lambda raw: raw._data[CZ].fill(np.nan)), "CZ: signal: must be finite"),
     "kind": ("r_raw.fif", _fif(change=lambda raw: raw.set_channel_types({"Cz": "misc"})), "Cz: unit: must be volts"),
+    "bipolar in fif": ("r_raw.fif", _fif(change=_make_bipolar), "Cz: channels: must be referential"),
     "format": ("r.txt", lambda path: path.write_text(""), "file: must be one of .edf"),
     "nothing": ("r.edf", lambda path: None, "there is no such file"),
 }  # fmt: skip

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from eegdiffusion.core.recordings.continuity import Piece
-from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording, require_finite
+from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import filtered_in_blocks, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES, bipolar, derivations
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
+from eegdiffusion.events.prediction.electrode_files import ElectrodeFiles
 from eegdiffusion.events.prediction.window_faults import window_faults
 
 STEP_S = 1
@@ -127,12 +128,12 @@ def _lay_out(recording: ElectrodeRecording, preprocessing: Preprocessing) -> lis
 def derive(
     recording: ElectrodeRecording, preprocessing: Preprocessing, folder: Path | None = None
 ) -> tuple[DerivedSignals, np.ndarray]:
-    """Filter and resample each piece of a recording by itself, electrode by electrode.
+    """Filter and resample each piece of a recording by itself, electrode by electrode; the recording is read once.
 
     Args:
         recording: the recording.
         preprocessing: what the model carries.
-        folder: where the filtered signals are kept as long as they are needed.
+        folder: where signals are kept as long as they are needed.
 
     Returns:
         the derivations; the faults of the electrodes as recorded, by :func:`window_faults`, (2, 19, windows) of bool.
@@ -140,6 +141,7 @@ def derive(
     Raises:
         InputError: the recording is sampled too slowly for the model's band-pass, no piece has the length of a window,
             or a sample is no number.
+        UnavailableError: the disk does not take the signals.
     """
     filtering = preprocessing.filtering
     if recording.rate_hz <= 2 * filtering.high_hz:
@@ -154,31 +156,22 @@ def derive(
             f"(found {longest / recording.rate_hz:g} s{pieces_text})"
         )
     signals = DerivedSignals(folder, pieces, preprocessing)
+    electrodes = ElectrodeFiles(recording, folder)
     length = round(preprocessing.window / filtering.rate_hz * recording.rate_hz)
     faults: list[np.ndarray] = []
     for row in progress(range(len(ELECTRODES)), desc="filtering", unit="electrode", leave=None):
         parts = []
         for piece in pieces:
-            read = _reader(recording, row, piece.recorded)
+            read = electrodes.reader(row, piece.recorded)
             samples = piece.recorded.stop_sample - piece.recorded.first_sample
             firsts = np.rint((piece.starts - piece.first) / filtering.rate_hz * recording.rate_hz).astype(int)
             # Rounding of the resampled length may ask for a sample beyond the recording's last.
             parts.append(_recorded_faults(read, np.minimum(firsts, samples - length), length))
             for first, block in filtered_in_blocks(read, samples, recording.rate_hz, filtering):
                 signals.write(row, piece.first + first, block)
+        electrodes.close(row)
         faults.append(np.concatenate(parts, axis=1))
     return signals, np.stack(faults, axis=1)
-
-
-def _reader(recording: ElectrodeRecording, row: int, piece: Piece) -> Callable[[int, int], np.ndarray]:
-    """Return what reads an electrode's samples of a piece, all of which must be numbers."""
-
-    def read(start: int, stop: int) -> np.ndarray:
-        values = recording.read([row], piece.first_sample + start, piece.first_sample + stop)[0]
-        require_finite(recording.path, [ELECTRODES[row]], [bool(np.isfinite(values).all())])
-        return values
-
-    return read
 
 
 def _recorded_faults(read: Callable[[int, int], np.ndarray], firsts: np.ndarray, length: int) -> np.ndarray:
