@@ -15,7 +15,7 @@ from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
-from eegdiffusion.events.corpora import recording_checks, tuev
+from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.events.corpora.event_corpus import Layout
 from eegdiffusion.events.corpora.recording_checks import CheckedRecording
 
@@ -110,7 +110,7 @@ def split_subjects(paths: list[Path], recordings: list[CheckedRecording], settin
         recordings: the usable ones.
         settings: fraction and seed of the draw.
     """
-    subjects = [recording_checks.subject_of(path) for path in paths]
+    subjects = [tuev_files.subject_of(path) for path in paths]
     train, test = ([subject for part, subject in subjects if part == name] for name in ("train", "eval"))
     everyone = splits.split_subjects(train, test, settings.validation_fraction, settings.split_seed)
     usable = splits.having(everyone, {recording.subject for recording in recordings})
@@ -138,7 +138,7 @@ def compute(
     Raises:
         InputError: the root is not of this layout, too many recordings are unusable, or a split would be empty.
     """
-    paths, unread = recording_checks.find_recordings(root)
+    paths, unread = tuev_files.find_recordings(root)
     recordings, problems = check_recordings(root, paths, filtering)
     problems = pandas.concat([pandas.DataFrame(table(unread), columns=PROBLEMS), problems], ignore_index=True)
     total = len(paths) + sum(problem.severity == "error" for problem in unread)

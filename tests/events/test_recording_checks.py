@@ -9,7 +9,7 @@ from eegdiffusion.core.recordings import edf_header, edf_samples
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import recording_checks, tuev
+from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 
@@ -58,6 +58,9 @@ def _defect(name, root, path):
             write_edf(path, names=[n for n in REFERENTIAL if n != "C3"])
         case "electrode twice":
             write_edf(path, names=[*REFERENTIAL, "C3"])
+        case "two references":
+            content = path.read_bytes()
+            path.write_bytes(content.replace(b"EEG C3-REF", b"EEG C3-LE "))
         case "low rate":
             write_edf(path, rate=128)
         case "volts called microvolts":
@@ -100,6 +103,7 @@ def _defect(name, root, path):
         ("long event", ("events", "start, stop", "error")),
         ("missing electrode", ("electrodes", "channels", "error")),
         ("electrode twice", ("electrodes", "channels", "error")),
+        ("two references", ("electrodes", "channels", "error")),
         ("low rate", ("rate", "sampling rate", "error")),
         ("volts called microvolts", ("amplitude", "unit", "error")),
         ("microvolts called millivolts", ("amplitude", "unit", "error")),
@@ -128,9 +132,7 @@ def test_a_defect_is_found_and_the_recording_left_out(root, name, finding):
 
 def test_a_rec_file_without_its_recording_is_listed(root):
     (root / "train/aaaaaaab/aaaaaaab_00000000.edf").unlink()
-    assert "train/aaaaaaab/aaaaaaab_00000000.edf" in {
-        path.as_posix() for path in recording_checks.find_recordings(root)[0]
-    }
+    assert "train/aaaaaaab/aaaaaaab_00000000.edf" in {path.as_posix() for path in tuev_files.find_recordings(root)[0]}
 
 
 def test_no_damaged_header_stops_the_check(root):
@@ -204,7 +206,7 @@ def test_the_same_data_twice_and_a_subject_on_both_sides(root):
         (root / "eval/aaaaaaad").mkdir(exist_ok=True)
         other = root / "train/aaaaaaae/aaaaaaae_00000000.edf"
         shutil.copy(other.with_suffix(suffix), root / f"eval/aaaaaaad/bckg_009_a_{suffix}")
-    paths, _ = recording_checks.find_recordings(root)
+    paths, _ = tuev_files.find_recordings(root)
     recordings = [recording_checks.check_recording(root, path, EEGDM)[0] for path in paths]
     found = {(p.check, p.path) for p in recording_checks.check_corpus(recordings)}
     assert ("duplicate", "train/aaaaaaac/copy.edf") in found
@@ -218,7 +220,7 @@ def test_a_root_of_another_shape_is_refused(tmp_path, make, rule):
     for name in make:
         (tmp_path / "x" / name).mkdir(parents=True)
     with pytest.raises(InputError, match=rule):
-        recording_checks.find_recordings(tmp_path / "x")
+        tuev_files.find_recordings(tmp_path / "x")
 
 
 def test_samples_are_read_as_mne_reads_them(root):

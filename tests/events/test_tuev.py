@@ -132,10 +132,21 @@ CLEAN = [(13, 4.1, 5.1, 6), (0, 7.3, 8.3, 1)]
         b"\xef\xbb\xbf13,4.1,5.1,6\r\n\r\n0, 7.3 ,8.3,1\r\n",
         "13,4.1,5.1,6\n0,7.3,8.3,1\n".encode("utf-16"),
         b"13;4,1;5,1;6\r\n0;7,3;8,3;1\r\n",
+        b"13\t4,1\t5,1\t6\r\n0\t7.3\t8.3\t1\r\n",
         b"13,4100,5100,6\n0,7300,8300,1\n",
         b"13,4100.0,5100.0,6.0\n0,7300,8301,1\n",
     ],
-    ids=["mark", "crlf", "cr", "mark and crlf", "utf-16", "semicolons", "milliseconds", "milliseconds, rounded"],
+    ids=[
+        "mark",
+        "crlf",
+        "cr",
+        "mark and crlf",
+        "utf-16",
+        "semicolons",
+        "tabs",
+        "milliseconds",
+        "milliseconds, rounded",
+    ],
 )
 def test_a_rec_file_is_read_however_it_was_saved(tmp_path, content):
     path = tmp_path / "a.rec"

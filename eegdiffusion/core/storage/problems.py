@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from eegdiffusion.core.runtime.printable import printable
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,5 +25,5 @@ class Problem:
 
 
 def table(problems: list[Problem]) -> list[dict]:
-    """Return the rows for a data frame."""
-    return [asdict(problem) for problem in problems]
+    """Return the rows for a data frame, of text that any table takes: names of files may hold bytes that are none."""
+    return [{name: printable(value) for name, value in asdict(problem).items()} for problem in problems]

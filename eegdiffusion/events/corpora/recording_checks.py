@@ -3,18 +3,18 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
-from eegdiffusion.core.recordings.recording_files import link_problems, list_files
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.tuev_files import place_problem, subject_of
 
 RATE_HZ = 250.0
 """Sampling rate of TUEV; others are resampled alike, and reported."""
@@ -56,48 +56,6 @@ class CheckedRecording:
     duration_s: float
     n_channels: int
     n_events: int
-
-
-def find_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
-    """List the recordings of a corpus by their EDF files.
-
-    A ``.rec`` file alone names its EDF file too, so that the check finds it missing; so does a link that leads nowhere.
-
-    Returns:
-        paths relative to the root, sorted; errors of folders that cannot be opened, and of an EDF file that is listed
-        by another path already.
-
-    Raises:
-        InputError: the root is not TUEV's ``edf`` folder.
-    """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; the corpus's root in event_corpora must be TUEV's edf/ folder")
-    missing = [name for name in ("train", "eval") if not (root / name).is_dir()]
-    if missing:
-        listed = ", ".join(missing)
-        raise InputError(f"{root}: must hold train/ and eval/, as TUEV's edf/ folder does (missing: {listed})")
-    listing = list_files(root, ("train", "eval"))
-    problems = [
-        Problem(path.as_posix(), "duplicate", "file", f"is {first.as_posix()} by another name, and is left out")
-        for path, first in listing.repeated_files.items()
-        if _is_edf(path)
-    ]
-    problems += link_problems(
-        replace(listing, repeated_files={}, unreachable_files={}), lambda name: _is_edf(Path(name))
-    )
-    files = [*listing.files, *listing.unreachable_files]
-    paths = {path for path in files if _is_edf(path)}
-    if not paths:
-        listed = "".join(f"\n{problem.path}: {problem.message}" for problem in problems)
-        raise InputError(f"{root}: holds no .edf file below train/ and eval/{listed}")
-    stems = {path.with_suffix("") for path in paths}
-    events = [path for path in (*files, *listing.repeated_files) if path.suffix.lower() == ".rec"]
-    paths |= {path.with_suffix(".edf") for path in events if path.with_suffix("") not in stems}
-    return sorted(paths), problems
-
-
-def _is_edf(path: Path) -> bool:
-    return path.suffix.lower() == ".edf"
 
 
 _CHECK_OF = {
@@ -263,12 +221,6 @@ def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
     return file_hash.hexdigest(), data_hash.hexdigest()
 
 
-def subject_of(path: Path) -> tuple[str, str]:
-    """Return the partition and subject of a recording by its place."""
-    partition, directory = path.parts[0], path.parts[1]
-    return partition, directory if partition == "train" else f"eval/{directory}"
-
-
 def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedRecording | None, list[Problem]]:
     """Check one recording by itself.
 
@@ -280,6 +232,12 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
     Returns:
         the recording, or None where it has an error; all findings.
     """
+    if misplaced := place_problem(path):
+        return None, [misplaced]
+    return _check_files(root, path, filtering)
+
+
+def _check_files(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedRecording | None, list[Problem]]:
     problems: list[Problem] = []
 
     def note(findings: Iterable[tuple[str, str, str, str]], file: Path = path) -> None:
@@ -336,7 +294,7 @@ def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[Check
 
 
 def check_corpus(recordings: list[CheckedRecording]) -> list[Problem]:
-    """Check recordings against each other: one name or the same data twice, a subject in both partitions."""
+    """Check recordings against each other: one name or the same data twice, a subject in both partitions or folders."""
     problems: list[Problem] = []
     first: dict[str, str] = {}
     named: dict[str, str] = {}
@@ -348,10 +306,31 @@ def check_corpus(recordings: list[CheckedRecording]) -> list[Problem]:
         same = first.setdefault(recording.data_sha256, recording.path)
         if same != recording.path:
             problems.append(Problem(recording.path, "duplicate", "samples", f"are those of {same}"))
+    problems += _several_folders([recording for recording in recordings if recording.partition == "train"])
     trained = {key for r in recordings if r.partition == "train" for key in (r.subject, r.code) if key}
     for recording in recordings:
         keys = {key for key in (recording.code, recording.subject.removeprefix("eval/")) if key}
         if recording.partition == "eval" and (shared := keys & trained):
             message = f"{', '.join(shared)} must not stand in train/ and eval/"
             problems.append(Problem(recording.path, "leakage", "subject", message))
+    return problems
+
+
+def _several_folders(recordings: list[CheckedRecording]) -> list[Problem]:
+    """Find subjects whose recordings lie in several folders, between which the validation split would divide them.
+
+    Args:
+        recordings: those of the partition that is divided, by path.
+    """
+    folder_of: dict[str, str] = {}
+    problems = []
+    for recording in recordings:
+        keys = {recording.subject.casefold(), *([recording.code] if recording.code else [])}
+        folder = next((folder_of[key] for key in sorted(keys) if key in folder_of), recording.subject)
+        for key in keys:
+            folder_of.setdefault(key, folder)
+        if folder != recording.subject:
+            message = f"{recording.code or recording.subject} is the subject of {recording.partition}/{folder}/ too"
+            rule = "recordings of a subject must lie in one folder, as splits are by subject"
+            problems.append(Problem(recording.path, "leakage", "subject", f"{message}; {rule}"))
     return problems

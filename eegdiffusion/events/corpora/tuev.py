@@ -44,7 +44,7 @@ MILLISECONDS = 1000.0
 _NEAR_A_SECOND = 0.02
 """Share by which the length of an event may differ from one second for its unit to be recognised."""
 
-_ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(?:REF|LE)")
+_ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(REF|LE)")
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,11 @@ def rec_file(edf_path: Path) -> Path:
 
 
 def _split_rows(text: str) -> list[list[str]]:
-    """Split the lines of a .rec file into fields; a spreadsheet may have written semicolons and decimal commas."""
-    lines = [line.replace(",", ".").replace(";", ",") if ";" in line else line for line in text.splitlines()]
+    """Split the lines of a .rec file into fields; a spreadsheet may have written semicolons or tabs, decimal commas."""
+    lines = [
+        line.replace(",", ".").replace(mark, ",") if (mark := ";" if ";" in line else "\t") in line else line
+        for line in text.splitlines()
+    ]
     return list(csv.reader(lines))
 
 
@@ -197,7 +200,7 @@ def needed_signals(header: edf_header.Header) -> list[int]:
     """Return the positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
 
     Raises:
-        InputError: an electrode is missing, or there twice.
+        InputError: an electrode is missing, or there twice, or they have several references.
     """
     names = [electrode(label) for label in header.labels]
     missing = [name for name in ELECTRODES if name not in names]
@@ -206,7 +209,14 @@ def needed_signals(header: edf_header.Header) -> list[int]:
     twice = [name for name in ELECTRODES if names.count(name) > 1]
     if twice:
         raise InputError(f"{header.path}: channels: {', '.join(twice)} must occur once")
-    return [names.index(name) for name in ELECTRODES]
+    signals = [names.index(name) for name in ELECTRODES]
+    references = {header.labels[k].strip().upper().rpartition("-")[2] for k in signals}
+    if len(references) > 1:
+        raise InputError(
+            f"{header.path}: channels: must have one reference, which cancels in a derivation (found "
+            f"{', '.join(sorted(references))})"
+        )
+    return signals
 
 
 def read_signals(path: Path) -> tuple[np.ndarray, float]:

@@ -9,7 +9,7 @@ from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.corpora import recording_checks, tuev
+from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, profile
 
 EXPERIMENT = "eeg_ingest"
@@ -20,7 +20,7 @@ def _profile(root: Path, path: Path) -> Profile:
     header = edf_header.read_header(root / path)
     rate_hz = header.rates[tuev.needed_signals(header)[0]]
     channels = [tuev.electrode(label) or label for label in header.labels]
-    _, subject = recording_checks.subject_of(path)
+    _, subject = tuev_files.subject_of(path)
     return profile(recording_checks.sample_segments(header), rate_hz, subject, ELECTRODES, channels)
 
 

@@ -28,7 +28,7 @@ from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO, InputError
 from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import table
-from eegdiffusion.events.corpora import recording_checks
+from eegdiffusion.events.corpora import recording_checks, tuev_files
 from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion
 from eegdiffusion.operations.orchestration import corpus_drift
 
@@ -120,7 +120,7 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
     Raises:
         InputError: too many recordings are unusable, or one that is new or has changed is.
     """
-    paths, unread = recording_checks.find_recordings(root)
+    paths, unread = tuev_files.find_recordings(root)
     checked = [recording_checks.check_recording(root, path, filtering) for path in paths]
     recordings = [recording for recording, _ in checked if recording]
     problems = unread + [problem for _, problems in checked for problem in problems]
