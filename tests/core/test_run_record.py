@@ -1,7 +1,9 @@
 """Records of runs: what they say, and that they are only taken for the results that the run left."""
 
+import contextlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 
 from eegdiffusion.core.runtime import run_record
 from eegdiffusion.core.runtime.run_record import read_records, write_record
+from eegdiffusion.operations.orchestration.workspace import return_records
 
 
 @pytest.fixture
@@ -80,3 +83,26 @@ def test_torch_is_not_loaded_to_describe_the_machine():
     )
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "False"
+
+
+def test_records_of_a_workspace_lie_beside_the_repositorys_and_count_for_their_results(repository, tmp_path_factory):
+    _write()
+    workspace = tmp_path_factory.mktemp("r1")
+    shutil.copytree(repository / "models", workspace / "models")
+    out = Path("models/lft/seed-0/metrics.json")
+    with contextlib.chdir(workspace):
+        out.write_text('{"kappa": 0.7}')
+        write_record("finetune_lft", ["recorded", 0], time.time() - 5, time.time() + 9, [out.parent])
+        write_record("finetune_lft", ["recorded", 1], time.time() - 5, time.time(), [out.parent])
+    return_records(workspace, repository)
+    return_records(workspace, repository)  # each step of the end of a run may be repeated
+    own = [record.seconds for record in read_records()]
+    assert own == [pytest.approx(12.3, abs=0.2)]
+    shutil.copy(workspace / out, out)  # as `dvc checkout` brings them
+    assert [(record.item, round(record.seconds)) for record in read_records()] == [
+        ("recorded-1", 5),
+        ("recorded-0", 14),
+    ]
+    _write()
+    write_record("finetune_lft", ["recorded", 1], time.time() - 3, time.time() + 20, [out.parent])
+    assert [record.item for record in read_records()] == ["recorded-0", "recorded-1"]

@@ -133,6 +133,11 @@ def write_record(stage: str, item: Sequence[object], began: float, ended: float,
 
 
 def read_records(root: Path = RECORDS) -> list[RunRecord]:
-    """Read the records of the runs whose outputs still lie there, in the order in which they ended."""
+    """Read the records of the runs whose outputs still lie there, in the order in which they ended.
+
+    Of several of one stage and item, as of a run in the repository and one in a workspace, the last counts.
+    """
     records = [RunRecord(**json.loads(path.read_text())) for path in sorted(root.glob("*/*.json"))]
-    return sorted((record for record in records if record.is_of_outputs()), key=lambda record: record.ended)
+    ordered = sorted((record for record in records if record.is_of_outputs()), key=lambda record: record.ended)
+    last = {(record.stage, record.item): record for record in ordered}
+    return [record for record in ordered if last[record.stage, record.item] is record]

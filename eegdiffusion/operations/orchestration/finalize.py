@@ -1,7 +1,7 @@
 """Finalize a run: ``python -m eegdiffusion.operations.orchestration.finalize``, in its workspace.
 
 Checks that nothing is out of date, pushes the data to DVC's remote, and records ``dvc.lock`` on the run's branch in the
-repository. Each step may be repeated.
+repository, and beside its models when and where the stages ran. Each step may be repeated.
 """
 
 import json
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from eegdiffusion.core.runtime import shell
+from eegdiffusion.operations.orchestration.workspace import return_records
 
 
 def push_data(workspace: Path, *stages: str, attempts: int = 4, wait: float = 5.0) -> None:
@@ -54,6 +55,9 @@ def finalize_run(workspace: Path) -> str:
     shell.commit(workspace, f"Record the results of {workspace.name}", "dvc.lock")
     branch = shell.output("git", "branch", "--show-current", cwd=workspace)
     shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=workspace)
+    origin = Path(shell.output("git", "remote", "get-url", "origin", cwd=workspace))
+    if origin.is_dir():  # else it is on another machine
+        return_records(workspace, origin)
     return branch
 
 

@@ -62,6 +62,19 @@ def copy_records(repository: Path, folder: Path) -> None:
             shutil.copytree(repository / path, folder / path, dirs_exist_ok=True)
 
 
+def return_records(workspace: Path, repository: Path) -> None:
+    """Give a repository the records of the stages that ran in a workspace, beside its own.
+
+    A record is taken for results that have its signature alone, so that those of both may lie side by side.
+    """
+    for path in sorted((workspace / RECORDS).glob("*/*.json")):
+        own = repository / path.relative_to(workspace)
+        if own.is_file() and own.read_bytes() == path.read_bytes():
+            continue
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, own.with_name(f"{path.stem}.{workspace.name}.json"))
+
+
 def link_sources(repository: Path, folder: Path, stages: list) -> None:
     """Link what stages depend on and no stage makes, where the clone does not have it.
 
