@@ -100,6 +100,7 @@ def test_a_recording_counts_once(root, folder, other):
     [
         (f"sub-01/ses-01/eeg/{STEM}_eeg.fif", "of a format that is not read"),
         (f"sub-01/ses-01/eeg/{STEM}_split-02_eeg.fif.gz", "of a format that is not read"),
+        (f"sub-01/ses-01/eeg/{STEM}_eeg.edf.gz", "of a format that is not read"),
         (f"sub-01/ses-01/eeg/{STEM}_epo.set", "EEG-BIDS calls continuous recordings *_eeg"),
         (f"sub-01/ses-01/eeg/{STEM}_eeg_epo.fif", "of a format that is not read"),
         ("sub-01/ses-01/eeg/sub-02_ses-01_task-tangram_eeg.edf", "must lie in the folder of the subject"),
@@ -556,4 +557,29 @@ def test_other_rates_beside_the_electrodes_change_nothing_and_among_them_are_ref
     assert np.allclose(block.trials.read(np.array([0]), 0, 10)[0], _signals()[:, 500:510], atol=0.01)
     write([1000] * 7 + [500], NAMES)
     with pytest.raises(InputError, match=r"sampling rate: must be one for all electrodes .found .500.0, 1000.0"):
+        _read(root)
+
+
+def test_electrodes_that_occur_twice_are_refused(root, folder):
+    _as_edf(folder, [*NAMES[:7], NAMES[0]])
+    with pytest.raises(InputError, match=f"channels: {NAMES[0]} must occur once"):
+        _read(root)
+    _write_edf(folder / f"{STEM}_eeg.edf", [*NAMES[:6], "X-1", "X-2"])  # names of the recorder's own
+    assert _read(root)[1][0].channels == [*NAMES[:6], "X-1", "X-2"]
+    _write_edf(folder / f"{STEM}_eeg.edf", [*NAMES, "DC", "DC"])
+    assert _read(root)[1][0].channels == NAMES
+
+
+def test_a_run_with_samples_that_are_no_numbers_costs_itself_alone(root, folder):
+    _second_run(folder, _signals() + np.where(np.arange(8) == 2, np.nan, 0)[:, None])
+    _, (block,) = _read(root)
+    assert any("AF7: signal: must be finite" in problem.message for problem in block.problems)
+
+
+def test_a_tangram_has_one_split(root):
+    path = root / "stimuli.tsv"
+    path.write_text(path.read_text() + "page1-0\ttraining\n")
+    assert len(_read(root)[1]) == 1
+    path.write_text(path.read_text() + "page1-0\ttest\n")
+    with pytest.raises(InputError, match=r"stimuli.tsv: split: must be one for each tangram .found two for page1-0"):
         _read(root)

@@ -139,6 +139,9 @@ def open_kilogram(root: Path, images: Path | None) -> Corpus:
     table = read_bids_events(path, ("tangram", "split"))
     if wrong := sorted(set(table["split"]) - {"training", "test"}):
         raise InputError(f"{path}: split: must be training or test (found {', '.join(map(str, wrong))})")
+    table = table.drop_duplicates(["tangram", "split"])
+    if len(twice := table.loc[table["tangram"].duplicated(), "tangram"].tolist()):
+        raise InputError(f"{path}: split: must be one for each tangram (found two for {', '.join(twice[:5])})")
     split = dict(zip(table["tangram"].astype(str), table["split"], strict=True))
     return _open(root, folder, "kilogram", partial(_kilogram_events, split=split))
 

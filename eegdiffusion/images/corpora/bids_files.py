@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eegdiffusion.core.recordings.brainvision_files import companion, data_file
-from eegdiffusion.core.recordings.recording_files import ending_of, find_files
+from eegdiffusion.core.recordings.recording_files import OTHER_FORMATS, ending_of, find_files
 from eegdiffusion.core.storage.problems import Problem
 
 FORMATS = (".vhdr", ".set", ".edf", ".bdf")
 """Endings of the formats of EEG-BIDS: BrainVision, EEGLAB, EDF, BDF; of a recording in several, the first is read."""
 
-_OTHER_FORMATS = (".fif", ".fif.gz", ".cnt", ".gdf", ".xdf", ".nwb", ".egi", ".nxe", ".lay", ".mef")
 _DERIVED = ("desc", "proc")
 """Entities of files that are made from a recording, not recorded."""
 
@@ -97,7 +96,7 @@ def _is_recording(name: str) -> bool:
 
 
 def _may_be_recording(name: str) -> bool:
-    return ending_of(name, (*FORMATS, *_OTHER_FORMATS)) is not None
+    return ending_of(name, (*FORMATS, *OTHER_FORMATS, ".fif", ".fif.gz")) is not None
 
 
 def _is_derivative(name: str) -> bool:

@@ -1,5 +1,6 @@
 """One recording of EEG-BIDS: its electrodes in microvolts, bad ones interpolated, its amplitude checked."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, channel_kinds
 from eegdiffusion.core.recordings.continuity import Piece, require_forward_clock
+from eegdiffusion.core.recordings.electrode_recording import require_finite
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.interpolation import interpolation_matrix
 from eegdiffusion.images.corpora.bids_channels import VOLTS, Channels, Signals, open_channels
@@ -53,7 +55,7 @@ def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
     rows = None if table is None else channel_kinds.read_channel_table(table)
     chosen = channel_kinds.choose_electrodes(channels.kinds, rows, channels.bad, path)
     names = [channel_kinds.electrode_name(label) for label in chosen.electrodes]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := _twice(names):
         raise InputError(f"{path}: channels: {', '.join(twice)} must occur once")
     doubts = list(chosen.doubts)
     if chosen.left_out:
@@ -78,6 +80,17 @@ def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
     return BidsRecording(names, signals.sfreq, signals.pieces, cut, doubts + said)
 
 
+_NUMBERED = re.compile(r"-\d+$")
+"""What MNE adds to labels that occur twice."""
+
+
+def _twice(names: list[str]) -> list[str]:
+    """Return the names that occur twice, as they are or numbered."""
+    numbered = {_NUMBERED.sub("", name) for name in names if name.endswith("-1")}
+    plain = [base if (base := _NUMBERED.sub("", name)) in numbered else name for name in names]
+    return sorted({name for name in plain if plain.count(name) > 1})
+
+
 def _microvolts(
     channels: Channels, path: Path, labels: list[str], units: Mapping[str, str], signals: Signals
 ) -> tuple[np.ndarray, list[str]]:
@@ -97,10 +110,11 @@ def _microvolts(
         (electrodes,) factors; sentences.
 
     Raises:
-        InputError: neither says a unit, they contradict each other and either may be right, or an electrode is not of
-            EEG's amplitude.
+        InputError: a sample is no number, neither says a unit, they contradict each other and either may be right, or
+            an electrode is not of EEG's amplitude.
     """
     values = amplitude.read_segments(signals.read, signals.samples, signals.sfreq)
+    require_finite(path, labels, np.isfinite(values).all(axis=(0, 2)))
     by_file = np.array([channels.microvolts(label) for label in labels])
     by_table = np.array([channels.microvolts_were_it(label, units.get(label)) for label in labels])
     factors = np.where(np.isnan(by_file), by_table, by_file)
