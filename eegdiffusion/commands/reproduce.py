@@ -9,6 +9,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Command
 from eegdiffusion.commands.registered_models import address
+from eegdiffusion.operations.registry.registered_names import require_registered
 
 if TYPE_CHECKING:
     from eegdiffusion.operations.registry.recorded_version import RecordedVersion
@@ -47,6 +48,7 @@ def command(model: str, workspace: Path | None, tolerance: float, no_training: b
     stage failed; 65: something cannot be had.
     """
     model = address(model)
+    require_registered(model, "MODEL")
     from eegdiffusion.operations.registry import rebuild
     from eegdiffusion.operations.registry.recorded_version import read_recorded_version
 

@@ -9,6 +9,7 @@ from eegdiffusion.commands.command_line import Command
 from eegdiffusion.commands.registered_models import address, require_registry
 from eegdiffusion.core.runtime.ports import LAST, require_free
 from eegdiffusion.core.runtime.processes import foreground
+from eegdiffusion.operations.registry.registered_names import require_registered
 
 LOOPBACK = "127.0.0.1"
 
@@ -57,6 +58,7 @@ def serve(model: str, port: int, host: str, workers: int) -> int:
     """
     uri = address(model)
     require_registry(uri)
+    require_registered(uri, "MODEL")
     require_free(port, host, "--port")
 
     from eegdiffusion.core.observe.tracking import server

@@ -1,6 +1,7 @@
 """Addresses of models that are not there are refused, with what there is."""
 
 import re
+import shutil
 
 import mlflow
 import pytest
@@ -10,6 +11,9 @@ from eegdiffusion.commands.registered_models import address, generator_address
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 from eegdiffusion.operations.registry.model_address import registered_version, require_model
+from eegdiffusion.operations.registry.registered_names import require_registered
+from tests.commands.test_app import timed
+from tests.e2e.workspace import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +72,41 @@ def test_what_is_there_is_returned(client):
     ],
 )
 def test_what_is_not_there_is_refused_with_what_there_is(client, uri, message):
-    with pytest.raises(InputError, match=rf"^--model: {re.escape(uri) or 'empty'}: .*{message}"):
+    with pytest.raises(InputError, match=rf"^--model: {re.escape(uri) or 'empty'}: .*{message}") as refused:
         load_registered_model(uri)
+    if " has no " in message or "there is no model n" in message or "there is no model l" in message:
+        with pytest.raises(InputError) as at_once:  # the same, without MLflow
+            require_registered(uri, "--model")
+        assert str(at_once.value) == str(refused.value)
+    else:  # which MLflow is to say
+        require_registered(uri, "--model")
+
+
+@pytest.mark.parametrize("command", ["serve", "reproduce"])
+def test_a_wrong_name_is_answered_within_a_second(command, store, tmp_path):
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(store.removeprefix("sqlite:///"), tmp_path / "mlruns/mlflow.db")
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    status, seconds, imported = timed(command, "lfd", cwd=tmp_path)
+    assert status == 65
+    assert "mlflow" not in imported
+    assert seconds < 1
+
+
+def test_what_a_local_store_has_is_known_without_mlflow(client, store, tmp_path, monkeypatch):
+    for uri in ("models:/lft@champion", "models:/lft/2", "models:/lft/latest"):
+        require_registered(uri, "MODEL")
+    # A server, no store, and a file that is none are MLflow's to ask.
+    (tmp_path / "other.db").write_text("no database")
+    for other in ("http://localhost:1", f"sqlite:///{tmp_path}/none.db", f"sqlite:///{tmp_path}/other.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+        require_registered("models:/nope/3", "MODEL")
+    copy = f"sqlite:///{shutil.copy(store.removeprefix('sqlite:///'), tmp_path / 'copy.db')}"
+    mlflow.MlflowClient(copy).delete_model_version("lft", "2")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", copy)
+    with pytest.raises(InputError, match="MODEL: models:/lft/2: lft has no version 2; it has versions 1 and aliases"):
+        require_registered("models:/lft/2", "MODEL")
 
 
 def test_a_registry_without_models_says_what_adds_them(tmp_path, monkeypatch):

@@ -160,6 +160,24 @@ def test_what_is_not_read_is_named(folder):
     assert table.loc["e.zip", "message"] == "is an archive; recordings in it are not read"
 
 
+def test_files_that_cannot_be_opened_do_not_end_the_others(folder, monkeypatch):
+    _edf(folder / "x.edf")
+    for name, seed in (("b", 1), ("c", 1)):
+        _brainvision(folder / f"{name}.vhdr", seed)
+    opened = Path.open
+
+    def refuse(path, *words, **options):
+        if path.name == "b.vhdr":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *words, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)  # as root everything can be opened
+    table = _run(folder)
+    assert table.loc[["x.edf", "c.vhdr"], "status"].tolist() == ["done", "done"]
+    assert table.loc["b.vhdr", "status"] in ("refused", "failed")
+    assert "Permission denied" in table.loc["b.vhdr", "message"]
+
+
 def test_what_the_results_leave_out_of_a_date_is_in_the_list(folder):
     _edf(folder / "x.edf")
     _with_header(folder / "x.edf", folder / "x.edf", recording=b"Startdate 01-JAN-1970 X X X")

@@ -14,6 +14,7 @@ import scipy.signal
 from eegdiffusion.core.recordings.brainvision_files import companion
 from eegdiffusion.core.recordings.fif_files import open_fif, previous_part
 from eegdiffusion.core.recordings.sample_digest import sample_bytes, sample_digest
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _alike(root: Path, paths: list[Path], kind: Callable[[Path], object]) -> lis
     for path in paths:
         try:
             groups[kind(root / path)].append(path)
-        except OSError:
+        except (OSError, InputError):
             continue  # its reader says why
     return [group for value, group in groups.items() if len(group) > 1 and value]
 

@@ -1,5 +1,6 @@
 """The recordings below a folder: which are read, which are there twice, and what is none."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from eegdiffusion.core.recordings import recording_copies
 from eegdiffusion.core.recordings.edf_header import read_header
 from eegdiffusion.core.recordings.electrode_recording import ENDINGS
 from eegdiffusion.core.recordings.recording_files import ARCHIVES, OTHER_FORMATS, ending_of, list_files
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montage import derivations
 
 
@@ -101,8 +103,10 @@ def _unread(
     read = f"is of a format that is not read, which are {', '.join(ENDINGS)}"
     unread = {path: read for path in [*files, *folders] if ending_of(path.name, OTHER_FORMATS)}
     unread |= {path: "is an archive; recordings in it are not read" for path in files if ending_of(path.name, ARCHIVES)}
-    headers = [path for path in recordings if path.suffix.lower() == ".vhdr"]
-    with_header = {file for path in headers for file in recording_copies.files_of(folder / path)}
+    with_header: set[Path] = set()
+    for path in recordings:
+        with contextlib.suppress(OSError, InputError):  # its reader says why
+            with_header |= set(recording_copies.files_of(folder / path)) if path.suffix.lower() == ".vhdr" else set()
     alone = "belongs to no header .vhdr that is there"
     return unread | {
         path: alone for path in files if path.suffix.lower() in (".eeg", ".vmrk") and folder / path not in with_header

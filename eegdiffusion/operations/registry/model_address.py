@@ -7,21 +7,16 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 from eegdiffusion.core.observe.tracking import server
-from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.operations.registry.registered_names import REGISTERED, chosen_version, require_model_name
 
 FORMS = "models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN/PATH, or the folder of a saved model"
-
-REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[^/@]+))")
 
 LOGGED = re.compile(r"models:/m-[0-9a-f]{32}")
 """A logged model, which need not be registered."""
 
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 """MLflow's codes for what it does not have, or what cannot be the name of anything."""
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
 
 
 def _registered_model(client: mlflow.MlflowClient, name: str, where: str) -> RegisteredModel:
@@ -31,11 +26,8 @@ def _registered_model(client: mlflow.MlflowClient, name: str, where: str) -> Reg
         if error.error_code not in ABSENT:
             raise
     names = sorted(model.name for model in client.search_registered_models())
-    if not names:
-        raise InputError(
-            f"{where}: the registry {server.uri()} holds no model yet; `eeg register` adds those of the last run"
-        )
-    raise InputError(f"{where}: there is no model {name}; there are {_listed(names)}{nearest(name, names)}")
+    require_model_name(name, names, server.uri(), where)
+    return client.get_registered_model(name)  # made in between
 
 
 def registered_version(uri: str, option: str = "--model") -> ModelVersion:
@@ -59,15 +51,7 @@ def registered_version(uri: str, option: str = "--model") -> ModelVersion:
     model = _registered_model(client, name, where)
     versions = {str(v.version): v for v in client.search_model_versions(f"name='{name}'")}
     aliases = {key: str(number) for key, number in sorted(model.aliases.items())}
-    number = aliases.get(alias) if alias else max(versions, key=int, default=None) if version == "latest" else version
-    if number is not None and number in versions:
-        return versions[number]
-    wanted, offered = ("alias", list(aliases)) if alias else ("version", sorted(versions, key=int))
-    known_aliases = f"aliases {_listed([f'{key} (version {n})' for key, n in aliases.items()])}"
-    raise InputError(
-        f"{where}: {name} has no {wanted} {alias or version}; it has versions {_listed(sorted(versions, key=int))} and "
-        f"{known_aliases}{nearest(alias or version, offered)}"
-    )
+    return versions[chosen_version(name, alias, version, list(versions), aliases, where)]
 
 
 def require_model(uri: str, option: str = "--model") -> None:
