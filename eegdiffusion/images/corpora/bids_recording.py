@@ -86,7 +86,7 @@ _NUMBERED = re.compile(r"-\d+$")
 
 def _twice(names: list[str]) -> list[str]:
     """Return the names that occur twice, as they are or numbered."""
-    numbered = {_NUMBERED.sub("", name) for name in names if name.endswith("-1")}
+    numbered = {base for name in names if name.endswith("-0") and f"{(base := name[:-2])}-1" in names}
     plain = [base if (base := _NUMBERED.sub("", name)) in numbered else name for name in names]
     return sorted({name for name in plain if plain.count(name) > 1})
 
