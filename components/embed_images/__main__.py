@@ -2,6 +2,7 @@
 
 from components.embed_images.settings import EmbedImages
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Accelerator
 
@@ -21,10 +22,10 @@ def main(run: Stage) -> None:
     if not embedded.present:
         # EEGCVPR40's images are ImageNet's: its EEG can be classified without them.
         absent = f"none of its {embedded.total} images is there"
-        print(f"WARNING: {root}: {absent}: there are no features to align EEG with")
+        say(f"WARNING: {root}: {absent}: there are no features to align EEG with")
         return
     computed = f"{embedded.width} features of {settings.model}, structure: {embedded.kind}"
-    print(f"{store.description.corpus}: {embedded.present} of {embedded.total} images, {computed}")
+    say(f"{store.description.corpus}: {embedded.present} of {embedded.total} images, {computed}")
 
 
 if __name__ == "__main__":

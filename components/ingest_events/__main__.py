@@ -6,6 +6,7 @@ from pathlib import Path
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
@@ -37,9 +38,9 @@ def main(run: Stage) -> None:
     if name == "tuev":
         check_environment(root)
     corpus = compute(root, layout, settings, filtering, out, run.shared_work)
-    print(f"{corpus.name}: {corpus.usable} of {corpus.recordings} recordings, {int(corpus.events.sum().sum())} events")
-    print(f"split {corpus.split_hash[:12]}")
-    print(corpus.events.to_string())
+    say(f"{corpus.name}: {corpus.usable} of {corpus.recordings} recordings, {int(corpus.events.sum().sum())} events")
+    say(f"split {corpus.split_hash[:12]}")
+    say(*corpus.events.to_string().split("\n"))
 
 
 if __name__ == "__main__":

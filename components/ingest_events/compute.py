@@ -11,10 +11,12 @@ import pandas
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.events.corpora.event_corpus import Layout
 from eegdiffusion.events.corpora.recording_checks import CheckedRecording
@@ -86,15 +88,15 @@ def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int
     """
     errors = problems[problems["severity"] == "error"]
     if len(errors):
-        print(errors.drop(columns="severity").to_string(index=False, max_colwidth=100))
+        say(*errors.drop(columns="severity").to_string(index=False, max_colwidth=100).split("\n"))
     left_out = problems["check"] == recording_checks.LEFT_OUT
     for row in problems[left_out].itertuples():
-        print(f"left out: {row.path}: {row.message}")
+        say(f"left out: {row.path}: {row.message}")
     for check, count in problems[(problems["severity"] == "warning") & ~left_out].groupby("check").size().items():
-        print(f"{count} warnings of the check {check!r}, listed in problems.parquet")
+        say(f"{count} warnings of the check {check!r}, listed in problems.parquet")
     if bad > limit * total:
         path = work / "problems.csv"
-        problems.to_csv(path, index=False)
+        write_table(path, problems)
         raise InputError(
             f"{root}: {bad} of {total} recordings are unusable, more than ingest_events.max_bad_fraction "
             f"{limit:g} allows; {path} lists why"

@@ -2,6 +2,7 @@
 
 from components.ingest_images.settings import Epoching, ImageCorpus, IngestImages
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
@@ -17,10 +18,10 @@ def main(run: Stage) -> None:
     description, index = ingested.description, ingested.index
     shape = f"{len(description.channels)} channels and {len(description.times)} samples"
     counted = f"{len(ingested.subjects)} subjects, {len(index)} epochs of {shape}, {len(ingested.images)} images"
-    print(f"{description.corpus}: {counted}")
-    print(index.groupby(["split", "subject"]).size().unstack(fill_value=0).to_string())
+    say(f"{description.corpus}: {counted}")
+    say(*index.groupby(["split", "subject"]).size().unstack(fill_value=0).to_string().split("\n"))
     for warning in description.warnings:
-        print(f"WARNING: {warning}")
+        say(f"WARNING: {warning}")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from components.ingest_images.settings import Epoching, ImageCorpus, IngestImage
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage.problems import Problem, table
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, things_eeg2
 from eegdiffusion.images.corpora.corpus_layouts import NAMES, open_corpus
 from eegdiffusion.images.corpora.image_corpus import Corpus
@@ -70,7 +72,7 @@ def compute(
         table(corpus.problems + image_problems + subject_problems), columns=list(Problem.__dataclass_fields__)
     )
     for row in problems.itertuples():
-        print(f"{row.severity}: {row.path}: {row.field}: {row.message}")
+        say(f"{row.severity}: {row.path}: {row.field}: {row.message}")
     if not subjects:
         raise InputError(f"{root}: no subject is usable; the list above says why")
     missing = int((problems["check"] == "images").where(problems["severity"] == "error", False).sum())
@@ -208,7 +210,7 @@ def _load_subject(target: Path) -> SubjectEpochs | None:
 
 def _refuse_too_many(problems: pandas.DataFrame, what: str, bad: int, total: int, allowed: float, listed: Path) -> None:
     if total and bad > allowed * total:
-        problems.to_csv(listed, index=False)
+        write_table(listed, problems)
         raise InputError(
             f"{bad} of {total} {what} are unusable, more than ingest_images.max_bad_fraction {allowed:g} allows; "
             f"{listed} lists why"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 from components.prepare_generator.settings import PrepareGenerator
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import Fitted
 from eegdiffusion.core.training.memory import keep_freed_memory
@@ -86,7 +87,7 @@ def compute(
     images = image_pixels(store.images, rows, settings.image_size)
     write_previews(out, **generator_previews(generator, images, features.features[rows], settings.seed))
     for name, fitted in fits.items():
-        pandas.DataFrame(fitted.curves).to_csv(out / f"{name}_curves.csv", index=False)
+        write_table(out / f"{name}_curves.csv", pandas.DataFrame(fitted.curves))
     (out / "metrics.json").write_text(json.dumps(facts, indent=2))
     return PreparedGenerator(facts, losses)
 

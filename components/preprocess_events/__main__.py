@@ -2,6 +2,7 @@
 
 from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 
 
@@ -14,7 +15,7 @@ def main(run: Stage) -> None:
     root, index, out = run.input("corpus"), run.input("index"), run.output("store")
     store = compute(root, index, settings, out, run.shared_work)
     megabytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
-    print(f"{store.recordings} recordings, {store.hours:.2f} h, {store.windows} event windows, {megabytes:.1f} MB")
+    say(f"{store.recordings} recordings, {store.hours:.2f} h, {store.windows} event windows, {megabytes:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import shutil
 
 from components.train_eeg_encoder.settings import EncoderExperiment, TrainEEGEncoder
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 
@@ -52,7 +53,7 @@ def main(run: Stage) -> None:
             serving = {"align": aligned_pyfunc, "classify": classifier_pyfunc}[experiment.objective]
             model = log_model.log(serving, f"eeg-{name}".replace("_", "-"), best.folder, *with_model)
         for warning in store.description.warnings:
-            print(f"WARNING: {warning}")
+            say(f"WARNING: {warning}")
         log_model.write_reference(reference, best.folder, mlflow.active_run().info.run_id, model)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.train_eeg_encoder.settings import TrainEEGEncoder
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
@@ -60,13 +61,13 @@ def compute(
     for protocol, band, fold, seed in trainings:
         folder = training_folder(out, protocol, band, fold.name, seed)
         label, checkpoints = folder.relative_to(out.parent).as_posix(), work / folder.relative_to(out)
-        print(f"{label}: training on {', '.join(fold.train)}", flush=True)
+        say(f"{label}: training on {', '.join(fold.train)}")
         pairs = data.pair_epochs(fold, band, seed)
         run = run_training(data, pairs, protocol, seed, run_settings, folder, checkpoints)
         if run is None:
             continue
         shown = ", ".join(f"{metric} {value:.3f}" for metric, value in run.metrics.items())
-        print(f"{label}: {shown}", flush=True)
+        say(f"{label}: {shown}")
         if keep_test is not None:
             keep_test((named_metrics(run, out), seed))
         first = (protocol, band) == (experiment.protocols[0], experiment.bands[0])

@@ -10,6 +10,7 @@ from components.train_structural_vae.settings import TrainStructuralVAE
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.storage.input_example import write_input_example
 from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.epochs.epoch_store import EpochStore
@@ -90,7 +91,7 @@ def compute(
     )
     write_result(out, facts, evaluation.metrics, fitted_vae.curves)
     if fitted_predictor.curves:
-        pandas.DataFrame(fitted_predictor.curves).to_csv(out / "predictor_curves.csv", index=False)
+        write_table(out / "predictor_curves.csv", pandas.DataFrame(fitted_predictor.curves))
     evaluation.table.to_parquet(out / "structure.parquet", index=False)
     write_previews(out, **structure_previews(evaluation, vae, data, latents))
     return TrainedStructuralVAE(evaluation.metrics, store.description.warnings)

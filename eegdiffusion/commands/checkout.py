@@ -7,6 +7,7 @@ from pathlib import Path
 
 import eegdiffusion
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 
 GRAPH = "dvc.yaml"
 
@@ -80,5 +81,5 @@ def enter(required: bool) -> Path | None:
     if str(root) not in sys.path[:1]:
         sys.path.insert(0, str(root))
     if line := stale_environment(root):
-        print(f"eeg: {line}", file=sys.stderr)
+        say(f"eeg: {line}", stream=sys.stderr)
     return root

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.closure import code_folders, is_code
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 
 GRAPH = Path("dvc.yaml")
 
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     graph = yaml.load(GRAPH.read_text())
     if not (changes := update(graph)):
         return
-    print(*changes, sep="\n")
+    say(*changes)
     if options.check:
         raise InputError(f"{GRAPH}: deps: are not the folders of code that the stages import; run `make deps`")
     with GRAPH.open("w") as file:

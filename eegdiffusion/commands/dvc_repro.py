@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eegdiffusion.core.runtime.git_repository import require_repository
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import foreground
 from eegdiffusion.core.runtime.stage import WORK
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
@@ -44,7 +45,7 @@ def alone() -> Iterator[int]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            print(f"{LOCK}: {holder} runs the stages of this clone; waiting for its end", file=sys.stderr, flush=True)
+            say(f"{LOCK}: {holder} runs the stages of this clone; waiting for its end", stream=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}")

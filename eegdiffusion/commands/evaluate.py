@@ -9,6 +9,8 @@ import click
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.core.storage.spreadsheet import write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,11 +91,12 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
         raise InputError(f"{store}: split: {split} has no windows")
     table = score_table(windows.labels, np.concatenate(probabilities)[window_of_row], opened.classes)
     of_all, of_classes = table[table["class"] == ""], table[table["class"] != ""]
-    print(f"{model}, trained on {preprocessing.corpus} data, on {split} windows of {opened.corpus} data ({store})")
-    print(*(f"{row.metric:<20}{row.value:>10.4g}" for row in of_all.itertuples()), sep="\n")
+    say(f"{model}, trained on {preprocessing.corpus} data, on {split} windows of {opened.corpus} data ({store})")
+    say(*(f"{row.metric:<20}{row.value:>10.4g}" for row in of_all.itertuples()))
     by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[opened.classes]
-    print(by_class[["precision", "recall", "f1", "support"]].to_string(float_format=lambda value: f"{value:.4g}"))
+    shown = by_class[["precision", "recall", "f1", "support"]]
+    say(*shown.to_string(float_format=lambda value: f"{value:.4g}").split("\n"))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(out, index=False)
-        print(out)
+        write_table(out, table)
+        say(out)

@@ -8,6 +8,7 @@ import click
 from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.commands.command_line import PATH, Group
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +53,8 @@ def write_recording(out: Path, seconds: int, seed: int, cache: Path | None) -> N
     out.parent.mkdir(parents=True, exist_ok=True)
     corpus_tree.write_edf(recording, out)
     corpus_tree.write_rec(recording, out.with_suffix(".rec"))
-    print(f"{out}: surrogate recording of {seconds} s")
-    print(f"{out.with_suffix('.rec')}: the {len(recording.events)} events in it")
+    say(f"{out}: surrogate recording of {seconds} s")
+    say(f"{out.with_suffix('.rec')}: the {len(recording.events)} events in it")
 
 
 @command.command("epochs", clone=False)
@@ -82,10 +83,10 @@ def write_epochs(out: Path, count: int, store: Path | None, model: str | None) -
         of = f"{opened.description.corpus}: {store}"
     out.parent.mkdir(parents=True, exist_ok=True)
     np.save(out, epochs)
-    print(f"{out}: {len(epochs)} epochs of {epochs.shape[1]} electrodes and {epochs.shape[2]} samples ({of})")
+    say(f"{out}: {len(epochs)} epochs of {epochs.shape[1]} electrodes and {epochs.shape[2]} samples ({of})")
     if seen is not None:
         np.save(out.with_suffix(".seen.npy"), seen)
-        print(f"{out.with_suffix('.seen.npy')}: the images that were seen, for --seen")
+        say(f"{out.with_suffix('.seen.npy')}: the images that were seen, for --seen")
 
 
 def _store_of_the_clone() -> Path | None:

@@ -9,6 +9,7 @@ from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import address, generator_address, require_registry
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 
 
 def _load(uri: str):
@@ -99,5 +100,5 @@ def command(
         out / "figure.png", dpi=110
     )
     kind = "" if shown[0] == FULL else f" of the arm {shown[0]}"
-    print(f"{uri}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
-    print(out / "figure.png")
+    say(f"{uri}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
+    say(out / "figure.png")

@@ -12,6 +12,7 @@ import click
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.names import require_name
+from eegdiffusion.core.runtime.printable import say
 
 
 def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
@@ -28,7 +29,7 @@ def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
         uri = registration.log_result(config, name, folder, {}).model_uri
         version = registration.add_version(name, config, uri, run.info.run_id, tags)
         registration.document_version(version, config, folder)
-    print(f"models:/{name}/{version.version}  (imported from {tags['imported.file']})")
+    say(f"models:/{name}/{version.version}  (imported from {tags['imported.file']})")
 
 
 @click.command("import-checkpoint", cls=Command, clone=lambda options: not options["check"])
@@ -65,8 +66,8 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
         raise InputError(f"{file}: channels: must be the {len(BIPOLAR)} of TUEV (found {backbone.config.n_class})")
     if check:
         parameters = sum(parameter.numel() for parameter in (model.lft if classifier else model).parameters())
-        print(f"{file}: {'classifier (LFT with its backbone)' if classifier else 'backbone (SSMDP)'}")
-        print(f"{parameters:,} parameters{' of the LFT' if classifier else ''}; {dict(backbone.config)}")
+        say(f"{file}: {'classifier (LFT with its backbone)' if classifier else 'backbone (SSMDP)'}")
+        say(f"{parameters:,} parameters{' of the LFT' if classifier else ''}; {dict(backbone.config)}")
         return
 
     from eegdiffusion.commands.imported_classifier import write_classifier
@@ -91,4 +92,4 @@ def command(file: Path, name: str, weights: str, corpus: str, no_mu_law: bool, r
         with tempfile.TemporaryDirectory() as temporary:
             write_classifier(Path(temporary), model, folder / "backbone", corpus)
             _register("lft", Path(temporary), facts)
-    print(f"To use the backbone: eeg params set latents.base.backbone={name}, then eeg repro")
+    say(f"To use the backbone: eeg params set latents.base.backbone={name}, then eeg repro")

@@ -8,6 +8,7 @@ import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.names import require_names
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.settings import PARAMS, load
 from eegdiffusion.operations.configuration.sections import check
 
@@ -183,4 +184,4 @@ def edit() -> Iterator[dict]:
         check(name, document)
     if touched:
         PARAMS.write_bytes(text.encode())
-    print(*(f"{PARAMS}: {line}" for line in lines or ["has these values already; nothing is changed"]), sep="\n")
+    say(*(f"{PARAMS}: {line}" for line in lines or ["has these values already; nothing is changed"]))

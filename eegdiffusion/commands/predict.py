@@ -7,6 +7,7 @@ import click
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import address, load_classifier, require_registry
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
 
 WRITTEN = (".edf", ".png", ".csv")
@@ -91,5 +92,5 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
         predict_all(recording, out, classifier)
         return
     outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in WRITTEN}
-    print(f"{name}: {predict(whole, outputs, classifier)}")
-    print(*outputs.values(), sep="\n")
+    say(f"{name}: {predict(whole, outputs, classifier)}")
+    say(*outputs.values())

@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from eegdiffusion.commands.command_line import Command
+from eegdiffusion.core.runtime.printable import say
 
 PAGE = "reports/report.html"
 
@@ -33,11 +34,11 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
         (name,) = select_models([rollback])
         champion, former = RegisteredModel(name).roll_back()
         changed = RegisteredModel(name).keep_predictions()
-        print(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
+        say(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
         return _show_champion(changed)
     if retire:
         (name,) = select_models([retire])
-        print(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
+        say(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
         return _show_champion(RegisteredModel(name).keep_predictions())
     mode: Literal["promote", "propose", "approved"] = "propose" if propose else "approved" if approved else "promote"
     verb = "proposed" if propose else "promoted"
@@ -47,7 +48,7 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
         if not propose:
             changed |= RegisteredModel(name).keep_predictions()
         passed += decision.passed
-        print(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
+        say(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
     return EXIT_NOTHING_TO_DO if propose and not passed else _show_champion(changed)
 
 
@@ -59,8 +60,8 @@ def _show_champion(changed: bool) -> int:
     if changed and Path(PAGE).is_file():
         from eegdiffusion.commands import dvc_repro
 
-        print(f"{PAGE}: is written anew, with another champion to compare with", flush=True)
+        say(f"{PAGE}: is written anew, with another champion to compare with")
         with dvc_repro.alone() as lock:
             if dvc_repro.repro(lock, "--single-item", "--force", "report"):
-                print(f"{PAGE}: could not be written; the registry is as said above", file=sys.stderr)
+                say(f"{PAGE}: could not be written; the registry is as said above", stream=sys.stderr)
     return 0

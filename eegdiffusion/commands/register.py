@@ -3,6 +3,7 @@
 import click
 
 from eegdiffusion.commands.command_line import Command
+from eegdiffusion.core.runtime.printable import say
 
 
 @click.command("register", cls=Command)
@@ -14,4 +15,4 @@ def command() -> None:
     for name, entry in trained_models().items():
         version = register_model(name, entry)
         scores = [f"{key} {version.tags[f'{key}.mean']}" for key in entry.metrics]
-        print(f"models:/{name}/{version.version}  ({version.tags['corpus']} data; {', '.join(scores)})")
+        say(f"models:/{name}/{version.version}  ({version.tags['corpus']} data; {', '.join(scores)})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 
 if TYPE_CHECKING:
     import mlflow
@@ -50,7 +51,7 @@ def generator_address() -> str:
                 continue
             uri = f"models:/{name}@{alias}"
             if alias == CHALLENGER:
-                print(f"no generator has passed the registry's gate; taking {uri}", file=sys.stderr)
+                say(f"no generator has passed the registry's gate; taking {uri}", stream=sys.stderr)
             return uri
     raise InputError(
         f"--model: the registry {server.uri()} holds no generator of images ({', '.join(GENERATORS)}); `eeg register` "

@@ -10,6 +10,7 @@ import click
 from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.commands.command_line import Command, SeveralOption
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.printable import say
 
 
 def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tuple[str, ...], jobs: int) -> int:
@@ -21,7 +22,7 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tup
     names = side_by_side.chosen(upstream, without, targets)
     beside = side_by_side.chosen(upstream, (*without, *alone), targets)
     last = [name for name in names if name not in beside]
-    print(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}", flush=True)
+    say(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}")
     ended = 0
     try:
         with ending_children():
@@ -29,10 +30,10 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tup
             for name, seconds in chain.from_iterable(parts):
                 ended += seconds is not None
                 event = "begins" if seconds is None else f"has taken {seconds:.0f} s"
-                print(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}", flush=True)
+                say(f"{time.strftime('%H:%M:%S')}  {ended:3} of {len(names)}  {name:36} {event}")
     except side_by_side.StageFailedError as failure:
         log = (side_by_side.LOGS / f"{failure}.log").read_text()
-        print(log, f"{failure} has failed", sep="\n", file=sys.stderr)
+        say(*log.split("\n"), f"{failure} has failed", stream=sys.stderr)
         return 1
     return 0
 
@@ -92,11 +93,10 @@ def _without_sources() -> tuple[str, ...]:
             "`eeg params corpora` puts your own into params.yaml"
         )
     if missing:
-        print(
+        say(
             f"{paths}: no such folder: {len(upstream) - len(runnable)} of {len(upstream)} stages are left out, "
             f"{', '.join(missing)} and all that follows",
-            file=sys.stderr,
-            flush=True,
+            stream=sys.stderr,
         )
     return tuple(missing)
 

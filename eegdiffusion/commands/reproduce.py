@@ -9,6 +9,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Command
 from eegdiffusion.commands.registered_models import address
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.operations.registry.registered_names import require_registered
 
 if TYPE_CHECKING:
@@ -56,23 +57,23 @@ def command(model: str, workspace: Path | None, tolerance: float, no_training: b
     repository = Path.cwd()
     workspace = (workspace or Path("runs", f"reproduce-{record.name}-{record.version}")).absolute()
     changes = " with uncommitted changes" if record.patch else ""
-    print(f"{record.stage} at {record.revision[:12]}{changes}, in {workspace}", flush=True)
+    say(f"{record.stage} at {record.revision[:12]}{changes}, in {workspace}")
     rebuild.open_workspace(record, repository, workspace)
     rebuild.pull_data(record, workspace)
     rebuild.check_workspace(record, workspace)
-    print(f"Code, parameters and data are those of dvc.lock: {', '.join(sorted(record.data))}", flush=True)
+    say(f"Code, parameters and data are those of dvc.lock: {', '.join(sorted(record.data))}")
     if others := rebuild.other_packages(workspace):
-        print("Other versions than in its requirements.lock:", *others, sep="\n  ", flush=True)
+        say("Other versions than in its requirements.lock:", *(f"  {line}" for line in others))
     if no_training:
         return 0
     try:
         again, identical = rebuild.rerun_stage(record, workspace)
     except RuntimeError as error:
-        print(f"reproduce: {error}", file=sys.stderr)
+        say(*f"reproduce: {error}".split("\n"), stream=sys.stderr)
         return 2
     table, same = compare(record.scores, again, tolerance)
     verdict = f"{'the same' if same else 'NOT the same'} within {tolerance:g}"
     verdict += ", all files bit for bit" if identical else ""
-    print(f"{table}\nmodels:/{record.name}/{record.version}: {verdict}")
+    say(*table.split("\n"), f"models:/{record.name}/{record.version}: {verdict}")
     _note(record, verdict)
     return 0 if same else 1

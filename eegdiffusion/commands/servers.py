@@ -8,6 +8,7 @@ import click
 from eegdiffusion.commands.command_line import Command
 from eegdiffusion.commands.registered_models import address, require_registry
 from eegdiffusion.core.runtime.ports import LAST, require_free
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import foreground
 from eegdiffusion.operations.registry.registered_names import require_registered
 
@@ -23,10 +24,10 @@ def mlflow(port: int) -> int:
     from eegdiffusion.core.observe.tracking.server import uri
 
     if not uri().startswith("sqlite:///"):
-        print(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
+        say(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
         return 0
     require_free(port, LOOPBACK, "--port or MLFLOW_PORT")
-    print(f"MLflow: http://{LOOPBACK}:{port} (Ctrl-C ends it)", flush=True)
+    say(f"MLflow: http://{LOOPBACK}:{port} (Ctrl-C ends it)")
     words = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     # No jobs of generative AI's evaluation, for which the server would start a dozen processes.
     variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
@@ -65,7 +66,7 @@ def serve(model: str, port: int, host: str, workers: int) -> int:
     from eegdiffusion.operations.registry.model_address import require_model
 
     require_model(uri, "MODEL")
-    print(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)", flush=True)
+    say(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)")
     words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
     words += ["--host", host, "--port", str(port), "--workers", str(workers)]
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}

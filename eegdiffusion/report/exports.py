@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.statistics.classification_metrics import METRICS
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.report_results import EventResults
@@ -100,4 +101,4 @@ def write_exports(folder: Path, metrics: Mapping[str, str | float | bool], event
         "spectra": spectra_rows(events.backbones, events.spectra),
     }
     for name, table in tables.items():
-        table.to_csv(folder / "plots" / f"{name}.csv", index=False, na_rep="nan")  # DVC draws nothing as zero
+        write_table(folder / "plots" / f"{name}.csv", table, na_rep="nan")  # DVC draws nothing as zero

@@ -3,7 +3,7 @@
 import base64
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -25,22 +25,28 @@ CHARACTER_REM, PADDING_REM = 0.53, 1.1
 HINT = "This table is wider than the page: scroll it sideways."
 
 
-def render_page(markdown: str, overview: str, folder: Path, dpi: int) -> str:
+def render_page(markdown: str, overview: str, folder: Path, dpi: int, figures: Collection[str] = ()) -> str:
     """Render Markdown below an overview, with figures embedded and a table of contents from the headings.
 
-    Raw HTML in the Markdown stays text, whoever named a corpus so.
+    Raw HTML in the Markdown stays text, whoever named a corpus so, as do links to anything but the page itself, and
+    images that are none of its figures.
 
     Args:
         markdown: the report.
         overview: HTML of its first screen, which is put in as it is.
         folder: folder that the paths of figures begin at.
         dpi: dots per inch of the figures, which are shown at their nominal size.
+        figures: paths of the figures, which alone are embedded.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.validateLink = lambda url: url in figures or url.startswith("#")  # type: ignore[method-assign]
     tokens = parser.parse(markdown)
     contents = _number_headings(tokens)
     for token in itertools.chain.from_iterable(token.children or () for token in tokens):
         if token.type == "image":
+            if token.attrs["src"] not in figures:  # a place in the page is no image
+                token.type, token.attrs = "text", {}
+                continue
             png = (folder / str(token.attrs["src"])).read_bytes()
             width = int.from_bytes(png[16:20])  # of the PNG's header
             token.attrSet("src", f"data:image/png;base64,{base64.b64encode(png).decode()}")

@@ -1,10 +1,14 @@
 """The report's page in a browser: its first screen, narrow and wide, light and dark; names that hold HTML."""
 
+import base64
+import re
 from html import unescape
 
 import pandas
 import pytest
 
+from eegdiffusion.core.observe.figures.style import blank_figure
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.report.document import Document
 from eegdiffusion.report.headline import Headline, PairedComparison
@@ -73,6 +77,9 @@ NAMES = [
     '"><svg onload=alert(3)>',
     "<!-- hidden",
     "</h1><b>a",
+    "![a](figures/secret.png)",
+    "[a](https://example.org)",
+    "`a` **b** | c",
 ]
 
 
@@ -88,6 +95,25 @@ def test_html_in_a_name_is_shown_as_text(tmp_path, name):
     table = document.table(pandas.DataFrame({name: [name]}), name, name)
     for html in ((tmp_path / "report/report.html").read_text(), render_page(table, "", tmp_path, 144)):
         body = html.partition("</style>")[2]
-        for tag in ("<script", "<img", "<svg", "<!-- hidden", "<b>a"):
+        for tag in ("<script", "<img", "<svg", "<!-- hidden", "<b>a", '<a href="http'):
             assert tag not in body
         assert name in unescape(body)
+
+
+def test_figures_of_the_report_alone_are_embedded(tmp_path):
+    folder = tmp_path / "report"
+    document = Document(folder, "surrogate")
+    shown = document.figure(blank_figure("a", 1, 1), "made", "A [bracket] in a caption")
+    secret = (folder / "figures/made.png").read_bytes() + b"secret"
+    for path in (folder / "figures/secret.png", folder / "secret.png", tmp_path / "secret.png"):
+        path.write_bytes(secret)
+    others = ["figures/secret.png", "secret.png", "../secret.png", "figures/../secret.png", f"{tmp_path}/secret.png"]
+    others += [f"file://{tmp_path}/secret.png", "https://example.org/a.png", "#made", "data:image/png;base64,AAAA"]
+    markdown = "\n\n".join([shown, *(f"![a]({path})" for path in others), "[a](figures/secret.png) [b](#data)"])
+    html = render_page(markdown, "", folder, 144, {"figures/made.png"})
+    assert re.findall(r"<img src=\"(.{10})", html) == ["data:image"]
+    assert base64.b64encode(secret[-30:]).decode()[-20:] not in html
+    assert re.findall(r"<a href=\"([^\"]*)", html.partition("<main>")[2]) == ["#data"]
+    assert 'alt="A [bracket] in a caption (surrogate data)"' in html
+    with pytest.raises(InputError, match=r"^figure: must be of letters"):
+        document.figure(blank_figure("a", 1, 1), "../made", "a")

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from eegdiffusion.core.runtime.printable import printable
+
 EXIT_BAD_INPUT = 65
 """Exit status (EX_DATAERR) of a command that met bad input: a retry cannot help."""
 
@@ -16,17 +18,33 @@ EXIT_NOTHING_TO_DO = 99
 """Exit status of a command that has nothing to do: Airflow skips its task, and what waits for its event stays."""
 
 
-class InputError(ValueError):
+class _LinesError(Exception):
+    """An error whose arguments are the lines of its message; what stands in one, as a file's name, ends none."""
+
+    def __init__(self, *lines: object):
+        super().__init__(*map(printable, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
+
+
+class InputError(_LinesError, ValueError):
     """Bad input: the message names the file or argument, the field and the rule that it breaks.
 
     A stage that meets one stops with exit status 65 and prints the message alone; a scheduler need not try again.
+
+    Args:
+        *lines: the message, line by line.
     """
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(_LinesError, RuntimeError):
     """A service did not answer for as long as was agreed: the message names it, and what is kept until it does.
 
     A stage that meets one stops with exit status 75 and prints the message alone; a later try goes on from there.
+
+    Args:
+        *lines: the message, line by line.
     """
 
 

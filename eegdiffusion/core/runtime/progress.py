@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from eegdiffusion.core.runtime.printable import say
+
 PERIOD_S = 30.0
 """Seconds between two lines of a log; what takes less has none."""
 
@@ -22,7 +24,7 @@ class _Lines:
     def write(self, text: str) -> None:
         """Write the text as a line, unless it only moves the cursor."""
         if text := text.strip():
-            print(text, file=self._stream)
+            say(text, stream=self._stream)
 
     def flush(self) -> None:
         """Write out what the stream holds."""

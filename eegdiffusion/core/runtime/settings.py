@@ -102,9 +102,9 @@ def validate[T](values, cls: type[T], where: str) -> T:
     try:
         validated = adapter.validate_python(values)
     except pydantic.ValidationError as error:
-        raise InputError("\n".join(_message(problem, cls, where) for problem in error.errors())) from error
+        raise InputError(*(_message(problem, cls, where) for problem in error.errors())) from error
     if converted := list(_conversions(values, adapter.dump_python(validated), where)):
-        raise InputError("\n".join(converted))
+        raise InputError(*converted)
     return validated
 
 

@@ -15,6 +15,7 @@ from eegdiffusion.core.runtime.errors import (
     InputError,
     UnavailableError,
 )
+from eegdiffusion.core.runtime.printable import printable, say
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
@@ -72,10 +73,17 @@ def hide_advice_to_developers() -> None:
             issubclass(category, kind) and filename.endswith(source) and words in str(message)
             for kind, source, words in ADVICE
         ):
-            show(message, category, filename, lineno, file, line)
+            # Libraries name files and labels in their warnings.
+            show(printable(message), category, filename, lineno, file, line)
 
     show_but_advice.hides_advice = True  # type: ignore[attr-defined]
     warnings.showwarning = show_but_advice
+
+
+def _message(name: str, error: InputError | UnavailableError) -> list[str]:
+    """Return the lines of an error, of which the first begins with the command that met it."""
+    first, *others = error.args or ("",)
+    return [f"{name}: {first}", *others]
 
 
 @contextmanager
@@ -90,13 +98,13 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        say(*_message(name, error), stream=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT) from error
     except UnavailableError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        say(*_message(name, error), stream=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
     except KeyboardInterrupt as interruption:
-        print(f"{name}: interrupted", file=sys.stderr)
+        say(f"{name}: interrupted", stream=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from interruption
 
 

@@ -33,7 +33,7 @@ def parse_yaml(text: str, where: object) -> object:
             raise InputError(f"{where}: must have at most {MOST_VALUES:,} values once its anchors are written out")
         return loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise InputError(f"{where}: not valid YAML: {error}") from error
+        raise InputError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise InputError(f"{where}: not valid YAML: is nested too deeply") from error
     finally:

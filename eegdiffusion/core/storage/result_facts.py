@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.spreadsheet import write_table
 
 METRICS = "metrics.json"
 """File of a result's folder that holds its facts and its metrics."""
@@ -98,7 +99,7 @@ def write_result(
         raise ValueError(f"metrics: {', '.join(sorted(twice))}: is a fact already")
     folder.mkdir(parents=True, exist_ok=True)
     if curves:
-        pandas.DataFrame(curves).to_csv(folder / CURVES, index=False)
+        write_table(folder / CURVES, pandas.DataFrame(curves))
     (folder / METRICS).write_text(json.dumps(document | dict(metrics), indent=2))
 
 

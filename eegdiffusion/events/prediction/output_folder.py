@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 
 PROBE_BYTES = 65536
 """So much must fit into the folder before the work begins."""
@@ -49,10 +50,10 @@ def one_at_a_time(out: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{out}: another process writes to it; waiting until that is done", flush=True)
+        say(f"{out}: another process writes to it; waiting until that is done")
         lock.acquire()
     except (OSError, NotImplementedError):  # a disk of the network that knows no locks
-        print(f"{out}: cannot be locked; let no other process write to it", flush=True)
+        say(f"{out}: cannot be locked; let no other process write to it")
     try:
         yield
     finally:

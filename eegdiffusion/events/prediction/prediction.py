@@ -14,6 +14,7 @@ from eegdiffusion.core.runtime.files import written_whole
 from eegdiffusion.core.runtime.printable import printable
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction import annotated_edf, classify_windows, derived_signals
 from eegdiffusion.events.prediction import event_list as events
@@ -143,4 +144,4 @@ def _write_files(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
         )
         figure.savefig(png, dpi=110)
-        rounded.to_csv(csv, index=False, float_format="%.10g")
+        write_table(csv, rounded, float_format="%.10g")

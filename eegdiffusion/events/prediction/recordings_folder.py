@@ -14,7 +14,7 @@ from tqdm import tqdm
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
-from eegdiffusion.core.runtime.printable import printable
+from eegdiffusion.core.runtime.printable import encodable, printable
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
@@ -231,8 +231,7 @@ def _write(path: Path, rows: Mapping[Path, Row], folder: Path, classes: list[str
 
 
 def _say(text: object) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    tqdm.write(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+    tqdm.write(encodable(text, sys.stdout))
 
 
 def _say_rows(rows: Mapping[Path, Row]) -> None:

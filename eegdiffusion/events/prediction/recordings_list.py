@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from eegdiffusion.core.runtime.files import written_whole
+from eegdiffusion.core.storage.spreadsheet import of_cell, write_rows
 
 LIST = "recordings.csv"
 
@@ -38,7 +39,7 @@ def read_list(path: Path) -> list[dict[str, str]] | None:
     header = [name.strip().lower() for name in rows[0]]
     if not {"recording", "status"} <= set(header):
         return None
-    return [dict(zip(header, row, strict=False)) for row in rows[1:] if any(row)]
+    return [dict(zip(header, map(of_cell, row), strict=False)) for row in rows[1:] if any(row)]
 
 
 def number_of(text: str) -> int | float | None:
@@ -68,6 +69,4 @@ def write_list(path: Path, rows: Iterable[Mapping[str, object]], columns: list[s
         UnavailableError: it cannot be written; what was there stays.
     """
     with written_whole(path) as (part,), part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        write_rows(file, rows, columns)

@@ -122,7 +122,7 @@ class LatentCache:
             if actual.get(field) != recipe.get(field)
         ]
         if wrong:
-            raise InputError("\n".join(wrong))
+            raise InputError(*wrong)
         rows = pandas.read_parquet(self.path / "rows.parquet", filters=[("split", "==", split)])
         self._window = rows["window"].to_numpy(np.int64)
         self.labels = rows["label"].to_numpy(np.int64)

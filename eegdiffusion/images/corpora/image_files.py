@@ -36,7 +36,7 @@ def list_image_files(folder: Path) -> list[Path]:
     """
     paths, problems = find_files(folder, lambda name: Path(name).suffix.lower() in KINDS)
     if errors := [problem for problem in problems if problem.severity == "error"]:
-        raise InputError("\n".join(f"{folder / problem.path}: {problem.message}" for problem in errors))
+        raise InputError(*(f"{folder / problem.path}: {problem.message}" for problem in errors))
     return [folder / path for path in paths]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eegdiffusion.core.runtime.allotment import allotted_cores
 from eegdiffusion.core.runtime.ports import port_of, require_free
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import end_children
 
 SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -113,7 +114,7 @@ def serve(settings: dict[str, str], patience: float = 20.0) -> int:
         while not (ended := [name for name, service in services.items() if service.poll() is not None]):
             time.sleep(0.5)
         name, status = ended[0], services[ended[0]].returncode
-        print(f"Airflow: {name} has ended with status {status}, and so does all", file=sys.stderr, flush=True)
+        say(f"Airflow: {name} has ended with status {status}, and so does all", stream=sys.stderr)
         return status
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -130,5 +131,5 @@ def main(arguments: list[str]) -> None:
     admin_password = password()
     _prepare(settings)
     address = settings["AIRFLOW__API__BASE_URL"]
-    print(f"Airflow: {address}  user: admin  password: {admin_password}  (Ctrl-C ends it)", flush=True)
+    say(f"Airflow: {address}  user: admin  password: {admin_password}  (Ctrl-C ends it)")
     raise SystemExit(serve(settings))

@@ -7,6 +7,7 @@ import pandas
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.recordings import edf_header
+from eegdiffusion.core.runtime.printable import printable
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
@@ -51,5 +52,5 @@ def log(table: pandas.DataFrame, known: list[Path], new: list[Path], limit: floa
         mlflow.log_params({"limit": limit, "known_recordings": len(known), "new_recordings": len(new)})
         mlflow.log_metrics({"drifted_features": int(table["drifted"].sum()), "largest_score": table["score"].max()})
         mlflow.log_table(table, TABLE)
-        mlflow.log_text("\n".join(path.as_posix() for path in new), "recordings.txt")
+        mlflow.log_text("\n".join(printable(path.as_posix()) for path in new), "recordings.txt")
     return run.info.run_id

@@ -25,6 +25,7 @@ from pathlib import Path
 from eegdiffusion.core.recordings.recording_files import list_files
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO, InputError
+from eegdiffusion.core.runtime.printable import printable, say
 from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import table
@@ -101,10 +102,12 @@ def scan(root: Path, seen: dict[str, File]) -> dict[str, File]:
     return files
 
 
-def _table(rows: list[dict]) -> str:
-    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
-    lines = [dict(zip(widths, widths, strict=True)), *rows]
-    return "\n".join("  ".join(str(line[name]).ljust(width) for name, width in widths.items()) for line in lines)
+def _table(rows: list[dict]) -> list[str]:
+    """Return the lines of a table: the names of the columns, and the rows."""
+    names = list(rows[0])
+    lines = [names, *([printable(row[name]) for name in names] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
 def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Filtering, baseline: bool) -> list[Path]:
@@ -131,7 +134,7 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
     new_and_bad = {path for path in bad if path.rpartition(".")[0] in stems}
     too_many = len(bad) > max_bad_fraction * len(paths)
     if too_many or (new_and_bad and not baseline):
-        print(_table(table(errors)), flush=True)
+        say(*_table(table(errors)))
         raise InputError(f"{root}: {len(bad)} of {len(paths)} recordings are unusable, {len(new_and_bad)} of them new")
     unusable = {name.rpartition(".")[0] for name in bad}
     return [path for path in paths if path.with_suffix("").as_posix() not in unusable]
@@ -153,10 +156,9 @@ def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: floa
     scores = corpus_drift.measure(root, known, new, limit)
     run_id = corpus_drift.log(scores, known, new, limit)
     rows = scores.assign(drifted=scores["drifted"].map({True: "yes", False: ""})).round(3)
-    print(_table(rows.to_dict("records")))
-    print(
+    say(*_table(rows.to_dict("records")))
+    say(
         f"Drift of {len(new)} new recordings from {len(known)}: run {run_id} of {corpus_drift.EXPERIMENT} in MLflow",
-        flush=True,
     )
     return bool(scores["drifted"].any())
 
@@ -184,14 +186,14 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     save(state_path, replace(state, seen=seen))
     changed = {name for name in content.keys() | state.valid.keys() if content.get(name) != state.valid.get(name)}
     if not changed:
-        print(f"{root}: nothing is new among {len(seen)} files")
+        say(f"{root}: nothing is new among {len(seen)} files")
         return EXIT_NOTHING_TO_DO
     youngest = max((file.mtime_ns for file in seen.values()), default=0) / 1e9
     if time.time() - youngest < settle_seconds:
-        print(f"{root}: files are still arriving; looking again later")
+        say(f"{root}: files are still arriving; looking again later")
         return EXIT_NOTHING_TO_DO
     if content == state.pending:
-        print(f"{root}: announced before, and not confirmed; announcing it again")
+        say(f"{root}: announced before, and not confirmed; announcing it again")
         return 0
     fraction = read("ingest_events", Ingestion).max_bad_fraction
     filtering = read("preprocess_events.filtering", Filtering)
@@ -200,9 +202,9 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
     far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit)
     announce = drift_limit is None or far or not state.announced
     save(state_path, replace(state, seen=seen, pending=content) if announce else State(seen, content, state.announced))
-    print(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
+    say(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
     if not announce:
-        print(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
+        say(f"No score is above the drift limit of {drift_limit:g} and beyond chance: nothing follows")
     return 0 if announce else EXIT_NOTHING_TO_DO
 
 

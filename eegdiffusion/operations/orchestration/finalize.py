@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from eegdiffusion.core.runtime import shell
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.operations.orchestration.workspace import return_records
 
 
@@ -26,12 +27,12 @@ def push_data(workspace: Path, *stages: str, attempts: int = 4, wait: float = 5.
     """
     for attempt in range(1, attempts + 1):
         try:
-            print(shell.output("dvc", "--wait-for-lock", "push", *stages, cwd=workspace))
+            say(*shell.output("dvc", "--wait-for-lock", "push", *stages, cwd=workspace).split("\n"))
             return
         except RuntimeError as error:
             if attempt == attempts:
                 raise
-            print(f"{error}\nAgain in {wait:g} s", flush=True)
+            say(*str(error).split("\n"), f"Again in {wait:g} s")
             time.sleep(wait)
             wait *= 2
 
@@ -62,4 +63,4 @@ def finalize_run(workspace: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(finalize_run(Path.cwd()))
+    say(finalize_run(Path.cwd()))

@@ -22,6 +22,7 @@ from dvc.stage import PipelineStage
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.git_repository import require_repository
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.operations.orchestration import fragments
 from eegdiffusion.operations.orchestration.finalize import push_data
 from eegdiffusion.operations.orchestration.open_run import check_stages, set_params
@@ -54,7 +55,7 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
         owner = next(line for line in shell.output(*log, cwd=clone).splitlines() if line)
         if owner != run:
             raise InputError(f"{branch}: is the branch of the run {owner}, not of {run}")
-        print(f"{branch}: resumed")
+        say(f"{branch}: resumed")
         return
     commit = find_commit(clone, revision)
     shell.output("git", "checkout", "--quiet", "-B", branch, commit, cwd=clone)
@@ -66,7 +67,7 @@ def open_branch(clone: Path, branch: str, run: str, revision: str, overrides: di
     message = f"Open the run {run}\n\n{TRAILER}: {run}"
     shell.output("git", *shell.AUTHOR, "commit", "--quiet", "--allow-empty", "--message", message, cwd=clone)
     shell.output("git", "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", cwd=clone)
-    print(f"{branch}: {shell.output('git', 'log', '-1', '--format=%H', cwd=clone)}")
+    say(f"{branch}: {shell.output('git', 'log', '-1', '--format=%H', cwd=clone)}")
 
 
 def _check_sources(clone: Path, stages: list) -> None:
@@ -130,7 +131,7 @@ def pull(clone: Path, folder: str) -> None:
     outs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
     chosen = [path for path in outs if Path(path).is_relative_to(folder)]
     if chosen:
-        print(shell.output("dvc", "--wait-for-lock", "pull", *chosen, cwd=clone))
+        say(*shell.output("dvc", "--wait-for-lock", "pull", *chosen, cwd=clone).split("\n"))
 
 
 def branch_of(run: str) -> str:
@@ -174,7 +175,7 @@ def main() -> int | None:
         case "stage":
             return run_isolated(clone, options.stage)
         case "finalize":
-            print(finalize(clone))
+            say(finalize(clone))
         case "after":
             pull(clone, options.folder)
             os.execvp(options.command[0], options.command)

@@ -17,6 +17,7 @@ from dvc.stage import PipelineStage
 
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.settings import PARAMS
 from eegdiffusion.operations.configuration.overrides import require_overridable
 from eegdiffusion.operations.orchestration.prune import prune
@@ -44,7 +45,7 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
         owner = json.loads((workspace / RECORD).read_text())["run"]
         if owner != run:
             raise InputError(f"{workspace}: is the workspace of the run {owner}, not of {run}")
-        print(f"{workspace}: resumed")
+        say(f"{workspace}: resumed")
         return
     partial = workspace.with_name(f".{workspace.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -64,14 +65,14 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
         link_sources(repository, partial, stages_of_clone)
     (partial / RECORD).write_text(json.dumps({"run": run, "overrides": overrides}))
     partial.rename(workspace)
-    print(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
+    say(f"{workspace}: {shell.output('git', 'log', '-1', '--format=%H %s', cwd=workspace)}")
 
 
 def _warn_of_changes(repository: Path) -> None:
     changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=repository).splitlines()
     left_out = [line for line in changed if line.split()[-1] not in (PARAMS.name, "dvc.lock")]
     if left_out:
-        print("Not committed in the repository, and thus not in this run:", *left_out, sep="\n  ")
+        say("Not committed in the repository, and thus not in this run:", *(f"  {line}" for line in left_out))
 
 
 def set_params(clone: Path, overrides: dict, run: str) -> None:
@@ -117,7 +118,7 @@ def main() -> None:
     open_run(repository, workspace, options.run, options.revision, options.overrides, options.stages)
     keep, max_days = int(os.environ.get("EEG_KEEP_RUNS") or 10), float(os.environ.get("EEG_KEEP_DAYS") or 0)
     if removed := prune(repository, workspace.parent, workspace, keep, max_days):
-        print("Removed the workspaces of finished runs:", ", ".join(removed))
+        say("Removed the workspaces of finished runs:", ", ".join(removed))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import WORK
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
@@ -34,7 +35,7 @@ def run_stage(name: str, *options: str) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{name}: an earlier process still runs it; waiting", flush=True)
+            say(f"{name}: an earlier process still runs it; waiting")
             fcntl.flock(lock, fcntl.LOCK_EX)
         # DVC inherits the lock: it holds as long as the stage runs, whatever becomes of this process.
         process = subprocess.Popen(

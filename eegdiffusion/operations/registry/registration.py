@@ -15,6 +15,7 @@ from eegdiffusion.core.observe.tracking import dvc_lock, lineage, log_model, ser
 from eegdiffusion.core.observe.tracking.datasets import Data, dataset
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
+from eegdiffusion.core.runtime.markdown import markdown_text
 from eegdiffusion.operations.registry import card, provenance
 from eegdiffusion.operations.registry.card import CardData
 from eegdiffusion.operations.registry.registry_config import (
@@ -81,7 +82,7 @@ def add_version(
         client.get_registered_model(name)
     except mlflow.MlflowException:
         client.create_registered_model(name, description=config.description)
-    description = f"{config.description}; trained on {tags['corpus']} data"
+    description = f"{config.description}; trained on {markdown_text(tags['corpus'])} data"
     return client.create_model_version(name, uri, run_id, tags, description=description)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.surrogate.things import collection, objects, tangram_corpus
@@ -66,7 +67,7 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     """
     wanted = recipe(stimuli, options)
     if corpus_tree.is_in_place(root, wanted):
-        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        say(f"{root}: the surrogate corpus is in place, every file as it was written")
         return
     keep_freed_memory()
     partial = root.with_name(f"{root.name}.partial")
@@ -87,4 +88,4 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
     text = {name: "\n".join(f"* {line}" for line in lines) for name, lines in lists.items()}
     (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
     size = sum((root / name).stat().st_size for name in files)
-    print(f"{root}: {NAMES[stimuli]}, {len(files)} files, {size / 1e6:.0f} MB")
+    say(f"{root}: {NAMES[stimuli]}, {len(files)} files, {size / 1e6:.0f} MB")

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
 from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
@@ -48,7 +49,7 @@ def build(root: Path, cache: Path, options: SurrogateTuev) -> None:
     """Make the corpus, unless it is in place already."""
     wanted = recipe(options)
     if corpus_tree.is_in_place(root, wanted):
-        print(f"{root}: the surrogate corpus is in place, every file as it was written")
+        say(f"{root}: the surrogate corpus is in place, every file as it was written")
         return
     description = {
         "corpus": "surrogate",
@@ -74,4 +75,4 @@ def build(root: Path, cache: Path, options: SurrogateTuev) -> None:
     )
     (root.parent / "SURROGATE.txt").write_text(notice)
     size = sum((root / name).stat().st_size for name in files)
-    print(f"{root}: surrogate corpus of {total} recordings, {size / 1e6:.1f} MB")
+    say(f"{root}: surrogate corpus of {total} recordings, {size / 1e6:.1f} MB")

@@ -20,6 +20,7 @@ from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import EXIT_UNAVAILABLE, UnavailableError
+from eegdiffusion.core.runtime.printable import say
 
 NAME = "metrics.jsonl"
 BATCH = 1000
@@ -138,14 +139,14 @@ class Journal:
             try:
                 self._send()
                 if away:
-                    print(f"{server.uri()}: MLflow answers again", file=sys.stderr, flush=True)
+                    say(f"{server.uri()}: MLflow answers again", stream=sys.stderr)
                 away, self._error = False, ""
             except Exception as error:  # whatever it is, training goes on, and drain() tells it
                 self._error = str(error)
                 self._deleted = isinstance(error, MlflowException) and _is_deleted(self.run_id)
                 if not away:
                     text = f"{server.uri()}: MLflow does not take metrics ({error}); {self.path} keeps them until then"
-                    print(text, file=sys.stderr, flush=True)
+                    say(text, stream=sys.stderr)
                 away = True
             if stopping:
                 return
@@ -182,12 +183,12 @@ def main() -> None:
         run_id = json.loads((path.parent / server.REFERENCE).read_text())["run_id"]
         with Journal(path, run_id) as journal:
             journal.drain()
-        print(f"{path}: sent to run {run_id}")
+        say(f"{path}: sent to run {run_id}")
 
 
 if __name__ == "__main__":
     try:
         main()
     except UnavailableError as error:
-        print(f"journal: {error}", file=sys.stderr)
+        say(*f"journal: {error}".split("\n"), stream=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error

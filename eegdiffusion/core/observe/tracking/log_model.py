@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import mlflow
 
 import eegdiffusion
+from eegdiffusion.core.runtime.printable import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,6 +86,6 @@ def publish(
         mlflow.log_figure(figure, f"figures/{label}.png")
     info = log(serving, name, folder, metrics)
     for warning in warnings:
-        print(f"WARNING: {warning}")
-    print(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in metrics.items()), flush=True)
+        say(f"WARNING: {warning}")
+    say(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
     write_reference(reference, folder, mlflow.active_run().info.run_id, info)

@@ -19,6 +19,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
+from eegdiffusion.core.runtime.printable import say
 
 LOCAL = Path("mlruns")
 
@@ -107,7 +108,7 @@ def wait() -> None:
                 "or unset the variable to use the local store"
             )
         if not announced:
-            print(f"{uri()}: waiting up to {patience_s():g} s for MLflow", file=sys.stderr, flush=True)
+            say(f"{uri()}: waiting up to {patience_s():g} s for MLflow", stream=sys.stderr)
         announced = True
         time.sleep(min(1, patience_s()))
 

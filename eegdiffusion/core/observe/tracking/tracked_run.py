@@ -16,6 +16,8 @@ from eegdiffusion.core.observe.tracking.datasets import Data, dataset
 from eegdiffusion.core.observe.tracking.journal import NAME, Journal
 from eegdiffusion.core.observe.tracking.run_logger import RunLogger
 from eegdiffusion.core.observe.tracking.system_metrics import SystemMetrics
+from eegdiffusion.core.runtime.markdown import markdown_text
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def run_name(title: str, item: Mapping[str, object], corpus: str) -> str:
 def run_description(name: str, stage: str, corpus: str) -> str:
     """Describe a run: its name, what its stage does, and that its corpus is a surrogate where it is one."""
     surrogate = " **Surrogate data**: its numbers say that the pipeline works, and nothing else."
-    return f"{name}. {stage.rstrip('.')}.{surrogate if corpus.startswith('surrogate') else ''}"
+    return f"{markdown_text(name)}. {stage.rstrip('.')}.{surrogate if corpus.startswith('surrogate') else ''}"
 
 
 def _resumable(reference: Path, experiment: str) -> str | None:
@@ -51,7 +53,7 @@ def _resumable(reference: Path, experiment: str) -> str | None:
         return None
     run_id = json.loads(reference.read_text())["run_id"]
     if not server.is_active(run_id):
-        print(f"MLflow: the run {run_id} was deleted; training goes on in a new one", file=sys.stderr, flush=True)
+        say(f"MLflow: the run {run_id} was deleted; training goes on in a new one", stream=sys.stderr)
         return None
     home, active = mlflow.get_run(run_id).info.experiment_id, mlflow.get_experiment_by_name(experiment)
     # An experiment may have been given another name in the meantime.
