@@ -63,7 +63,7 @@ demo: env git-repository ## demo EEG, the whole pipeline, registered and gated m
 	$(EEG) repro --jobs 2 --alone reconstruct report
 	$(EEG) register
 	$(EEG) promote
-	@printf '\n%s\n' "Report   $(CURDIR)/reports/report.html" "MLflow   make mlflow    (then open http://127.0.0.1:5000)" \
+	@printf '\n%s\n' "Report   $(CURDIR)/reports/report.html" "MLflow   make mlflow    (then open the address that it prints)" \
 	  "Airflow  make airflow   (then open http://127.0.0.1:8080)" "Metrics  .venv/bin/dvc metrics show"
 
 demo-eeg:

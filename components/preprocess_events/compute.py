@@ -8,7 +8,7 @@ from pathlib import Path
 import dask
 import mne
 import pandas
-from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
+from dask.distributed import Client, KilledWorker, LocalCluster, Security, as_completed
 from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
@@ -28,6 +28,9 @@ LEAST_MEMORY = 1 << 30
 
 ONLY_THE_LIMIT = {f"distributed.worker.memory.{threshold}": False for threshold in ("target", "spill", "pause")}
 """Dask's settings: a worker that nears its limit works on; paused, it would wait for memory that nobody gives back."""
+
+NO_PAGES = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
+"""Dask's settings: its HTTP servers, which cannot be turned off, have nothing to show."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,15 @@ def connect(settings: PreprocessEvents, alone: bool = False) -> Client:
         return Client(settings.scheduler)
     memory = available_memory()
     workers = 1 if alone else settings.workers or max(1, min(available_cores(), memory // LEAST_MEMORY))
-    with dask.config.set(ONLY_THE_LIMIT):
+    with dask.config.set(ONLY_THE_LIMIT | NO_PAGES):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),  # a key of this run: no other account of the machine is let in
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             memory_limit=memory // workers,
         )
     return Client(cluster)

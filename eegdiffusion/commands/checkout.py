@@ -8,6 +8,7 @@ from pathlib import Path
 import eegdiffusion
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.core.runtime.private_files import keep_private
 
 GRAPH = "dvc.yaml"
 
@@ -15,6 +16,9 @@ STAMP = Path(".venv", ".installed")
 """File of the environment with the SHA-256 of the lock that it was made from; written by ``make env``."""
 
 LOCK = Path("requirements.lock")
+
+DVC_SITE_CACHE, SITE_CACHE = "DVC_SITE_CACHE_DIR", Path(".cache", "dvc")
+"""Where DVC keeps an index that it unpickles: by itself below /var/tmp, in a folder that all accounts may write to."""
 
 
 def find(start: Path) -> Path | None:
@@ -78,6 +82,8 @@ def enter(required: bool) -> Path | None:
         return None
     refuse_another_package(root)
     os.chdir(root)
+    keep_private(root)
+    os.environ.setdefault(DVC_SITE_CACHE, str(root / SITE_CACHE))
     if str(root) not in sys.path[:1]:
         sys.path.insert(0, str(root))
     if line := stale_environment(root):

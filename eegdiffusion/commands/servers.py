@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -9,7 +10,7 @@ from eegdiffusion.commands.command_line import Command
 from eegdiffusion.commands.registered_models import address, require_registry
 from eegdiffusion.core.runtime.ports import LAST, require_free
 from eegdiffusion.core.runtime.printable import say
-from eegdiffusion.core.runtime.processes import foreground
+from eegdiffusion.core.runtime.processes import ending_children, foreground
 from eegdiffusion.operations.registry.registered_names import require_registered
 
 LOOPBACK = "127.0.0.1"
@@ -20,18 +21,20 @@ PORT = click.IntRange(1, LAST)
 @click.command("mlflow", cls=Command)
 @click.option("--port", type=PORT, default=5000, show_default=True, envvar="MLFLOW_PORT", show_envvar=True)
 def mlflow(port: int) -> int:
-    """Open the MLflow server of the local store until interrupted."""
+    """Open the MLflow server of the local store until interrupted; the address that it prints lets its user in."""
     from eegdiffusion.core.observe.tracking.server import uri
+    from eegdiffusion.operations import mlflow_server
 
     if not uri().startswith("sqlite:///"):
         say(f"MLFLOW_TRACKING_URI: {uri()} is a server already; unset the variable to open the local store")
         return 0
     require_free(port, LOOPBACK, "--port or MLFLOW_PORT")
-    say(f"MLflow: http://{LOOPBACK}:{port} (Ctrl-C ends it)")
-    words = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
-    # No jobs of generative AI's evaluation, for which the server would start a dozen processes.
-    variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
-    return foreground([*words, "--backend-store-uri", uri()], env=variables)
+    folder = Path(uri().removeprefix("sqlite:///")).parent
+    token = mlflow_server.token_in(folder)
+    say(f"MLflow: http://{LOOPBACK}:{port}/?{mlflow_server.TOKEN}={token} (Ctrl-C ends it)")
+    with ending_children():
+        mlflow_server.serve(uri(), folder, LOOPBACK, port)
+    return 0
 
 
 @click.command("airflow", cls=Command, context_settings={"allow_interspersed_args": False})

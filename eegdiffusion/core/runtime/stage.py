@@ -13,6 +13,7 @@ from eegdiffusion.core.runtime.contract import Contract
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.names import require_name
+from eegdiffusion.core.runtime.private_files import keep_private
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.run_record import write_record
 from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
@@ -172,6 +173,7 @@ def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:
         def command(argv: list[str] | None = None) -> None:
             shell.hide_advice_to_developers()
             with shell.errors_as_exit_status(name):
+                keep_private(Path())
                 agreed = contract.read(name)
                 run = Stage(agreed, _parse(agreed, argv))
                 main(run)

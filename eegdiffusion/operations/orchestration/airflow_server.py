@@ -17,6 +17,7 @@ from pathlib import Path
 from eegdiffusion.core.runtime.allotment import allotted_cores
 from eegdiffusion.core.runtime.ports import port_of, require_free
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.core.runtime.private_files import mask
 from eegdiffusion.core.runtime.processes import end_children
 
 SIMPLE_AUTH = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -55,6 +56,9 @@ def environment() -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # Heartbeats renew a task's token, but only while it is valid: with Airflow's default, ten minutes in which the
         # API server cannot be reached (or the machine sleeps) would end a training of days.
+        # Airflow sets these itself, whatever the umask is.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"{0o777 & ~mask():#o}",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{0o666 & ~mask():#o}",
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
         "EEG_CPUS": str(allotted_cores()),
@@ -71,6 +75,7 @@ def password() -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}) + "\n")
+    path.chmod(0o600)
     return json.loads(path.read_text())["admin"]
 
 
