@@ -1,5 +1,6 @@
 """On a machine of many users, what a clone writes is its owner's alone."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -88,3 +89,13 @@ def test_dvc_keeps_what_it_unpickles_in_the_repository(tmp_path, monkeypatch):
             break
         assert mode(folder) & 0o022 == 0, folder
     assert subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_a_clone_that_is_mounted_read_only_stays_as_it_is(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    (tmp_path / "data").mkdir(0o755)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    keep_private(tmp_path)
+    assert mode(tmp_path / "data") == 0o755

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError
@@ -29,15 +30,13 @@ def keep_private(root: Path) -> None:
     """Make files that this process and its children write private, and close a clone's folders that are open.
 
     Args:
-        root: the clone. Folders in it that are links, or another user's, stay as they are.
+        root: the clone. Folders in it that are links, another user's, or mounted read-only, stay as they are.
     """
     bits = mask()
     os.umask(bits)
     for name in FOLDERS:
         path = root / name
-        try:
+        with suppress(OSError):
             status = path.lstat()
-        except OSError:
-            continue
-        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mode & bits:
-            path.chmod(stat.S_IMODE(status.st_mode) & ~bits)
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mode & bits:
+                path.chmod(stat.S_IMODE(status.st_mode) & ~bits)
