@@ -4,6 +4,8 @@ One container a task of a run, by name. A worker that dies leaves its container 
 that nothing is trained twice and nothing is lost. An earlier container that has ended is removed first. Labels say
 which installation, run and task a container is of: another's is neither adopted nor removed.
 
+It has no capability, cannot gain one, and cannot write to its image; what it sees of the host is in ``_mounts.py``.
+
 GPUs are given by id. A GPU is free when no running container bears its id in the label ``eeg.gpus`` and no other task
 holds its lock; the engine's own list is thus the truth, also after a worker has died.
 """
@@ -12,18 +14,26 @@ import fcntl
 import re
 import time
 from contextlib import ExitStack
+from functools import cached_property, partial
 from pathlib import Path
 
 from _failures import bad_input
+from _mounts import task_mounts, task_tmpfs
 from _plan import BAD_INPUT
+from _settings import Settings
 from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator, fetch_logs
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.log import mask_secret
+from docker import APIClient
 from docker.errors import NotFound
 from docker.types import DeviceRequest
 
 LABEL = "eeg.gpus"
 """Label that names the GPUs of a container, whatever installation it is of: they are the host's."""
+
+PIDS_LIMIT = 4096
+"""Processes and threads of a task: a training on many cores has some hundreds."""
 
 
 def identity(installation: str, run_id: str, path: str) -> dict[str, str]:
@@ -43,17 +53,34 @@ class Container(DockerOperator):
     """A container that exists once a run and task, with GPUs by id; bad input is not retried.
 
     Args:
-        installation: which installation of this project the task is of.
+        settings: the installation, what of the host its tasks see, and which GPUs there are to choose from.
         gpus: how many GPUs.
-        gpu_ids: which GPUs there are to choose from.
-        locks: folder of the GPUs' locks.
     """
 
     template_fields = (*DockerOperator.template_fields, "working_dir")
 
-    def __init__(self, *, installation: str, gpus: int, gpu_ids: list[str], locks: str, **arguments):
-        super().__init__(**arguments)
-        self.installation, self.gpus, self.gpu_ids, self.locks = installation, gpus, gpu_ids, locks
+    def __init__(self, *, settings: Settings, gpus: int, **arguments):
+        super().__init__(user=settings.docker_user, network_mode=settings.docker_network, **arguments)
+        self.installation, self.gpus, self.gpu_ids = settings.installation, gpus, settings.gpu_ids
+        self.locks = f"{settings.runs_folder}/.gpus"
+        self.repository, self.secrets = settings.repository, settings.task_secrets
+        self.own, self.written, self.read = settings.own_folders, settings.written_folders, settings.read_folders
+
+    @cached_property
+    def cli(self) -> APIClient:
+        """The engine's client, in whose containers a task has no more than it needs."""
+        client = self.hook.api_client
+        client.create_host_config = partial(
+            client.create_host_config,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            pids_limit=PIDS_LIMIT,
+            read_only=True,
+            tmpfs=task_tmpfs(self.repository, str(self.user)),
+        )
+        # With its /tmp, which is a volume.
+        client.remove_container = partial(client.remove_container, v=True)
+        return client
 
     def execute(self, context):
         if self.gpus > len(self.gpu_ids):
@@ -63,8 +90,12 @@ class Container(DockerOperator):
             )
         self.container_name = container_name(self.installation, context["run_id"], self.task_id)
         self.labels = identity(self.installation, context["run_id"], self.task_id)
+        for secret in (self._private_environment or {}).values():
+            mask_secret(secret)
         # Docker mounts only folders that are there.
-        Path(self.locks).parent.mkdir(parents=True, exist_ok=True)
+        for folder in (*self.own, f"{self.repository}/.dvc/tmp"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        self.mounts = task_mounts(self.repository, self.written, self.read, self.secrets)
         try:
             earlier = self._earlier()
             if earlier:

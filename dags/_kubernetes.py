@@ -32,9 +32,12 @@ def exit_status(pod, container: str) -> int | None:
 
 
 def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], list[k8s.V1VolumeMount]]:
-    """Return the volumes of a task's pod: shared memory, and the shared volume or what a clone needs in its place."""
+    """Return the volumes of a task's pod: memory, /tmp, and the shared volume or what a clone needs in its place."""
     shared_memory = k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=f"{task.resources.shm_gb}Gi")
-    volumes = [(k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False)]
+    volumes = [
+        (k8s.V1Volume(name="shm", empty_dir=shared_memory), "/dev/shm", False),
+        (k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()), "/tmp", False),
+    ]
     if settings.git_url:
         volumes.append((k8s.V1Volume(name="workspace", empty_dir=k8s.V1EmptyDirVolumeSource()), "/workspace", False))
         if settings.state_claim:

@@ -68,31 +68,28 @@ def _process(task: Task, settings: Settings, common: dict):
     )
 
 
+CONTAINER = {"HOME": "/tmp", "DVC_SITE_CACHE_DIR": "/tmp/dvc"}
+"""Where programs write that expect a home and a ``/var`` of their own, in images that cannot be written to."""
+
+
 def _docker(task: Task, settings: Settings, common: dict):
     from _docker import Container
-    from docker.types import Mount
 
     resources = task.resources
     secret = {name: value for name, value in settings.environment().items() if name.startswith("AWS_")}
     public = {name: value for name, value in settings.environment().items() if name not in secret}
     return Container(
-        image=f"{settings.image}-{task.image}",
+        image=settings.image_of(task.image),
         command=list(task.command),
         working_dir=task.folder,
-        # The name is set by the operator itself, from the run and the task.
+        # The name and the mounts are set by the operator itself, when it starts.
+        settings=settings,
         gpus=resources.gpus,
-        gpu_ids=settings.gpu_ids,
-        installation=settings.installation,
-        locks=f"{settings.runs_folder}/.gpus",
-        environment=public | _cores(task) | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        environment=public | _cores(task) | CONTAINER | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         private_environment=secret,
-        # Every folder has the same path inside and outside, so that links and DVC's settings hold on both sides.
-        mounts=[Mount(target=path, source=path, type="bind") for path in settings.mount_paths],
-        user=settings.docker_user,
         cpus=resources.cpus,
         mem_limit=f"{resources.memory_gb}g",
         shm_size=resources.shm_gb * 2**30,
-        network_mode=settings.docker_network,
         auto_remove="force",
         skip_on_exit_code=NOTHING_TO_DO,
         mount_tmp_dir=False,
@@ -117,16 +114,23 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
         config_file=settings.kube_config or None,
         pod_template_file=settings.pod_template or None,
         namespace=settings.namespace,
-        image=f"{settings.image}-{task.image}",
+        image=settings.image_of(task.image),
         # Pods have no working folder in this operator, and the shell is there to change into it.
         cmds=["sh", "-c", CLONE if settings.git_url else 'cd "$0" && exec "$@"', task.folder],
         arguments=list(task.command),
         labels={"eeg-installation": settings.installation},
-        env_vars=public | _cores(task) | {"HOME": "/tmp", "AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        env_vars=public | _cores(task) | CONTAINER | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
         container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
         volumes=volumes,
         volume_mounts=mounts,
+        # A task asks the cluster for nothing, and has no privilege in its container.
+        automount_service_account_token=False,
+        container_security_context=k8s.V1SecurityContext(
+            allow_privilege_escalation=False,
+            capabilities=k8s.V1Capabilities(drop=["ALL"]),
+            read_only_root_filesystem=True,
+        ),
         startup_timeout_seconds=1800,
         skip_on_exit_code=NOTHING_TO_DO,
         on_finish_action="delete_succeeded_pod",

@@ -24,6 +24,10 @@ def _committed_slots(pool: str) -> int:
     return json.loads(Path(__file__).with_name("pools.json").read_text())[pool]["slots"]
 
 
+def _paths(text: str) -> list[str]:
+    return [path for path in text.split(os.pathsep) if path]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where runs live and what their tasks run in."""
@@ -38,7 +42,10 @@ class Settings:
     slow_hours: float = field(default_factory=lambda: float(os.environ.get("EEG_SLOW_HOURS") or 24))
     cpus: int = field(default_factory=lambda: int(os.environ.get("EEG_CPUS") or _committed_slots("cpu")))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
+    image_tag: str = _env("EEG_IMAGE_TAG", "")
     mounts: str = _env("EEG_MOUNTS", "")
+    data_mounts: str = _env("EEG_DATA_MOUNTS", "")
+    task_secrets: str = _env("EEG_TASK_SECRETS", "")
     gpus: str | None = field(default_factory=lambda: os.environ.get("EEG_GPUS"))
     docker_network: str = _env("EEG_DOCKER_NETWORK", "bridge")
     docker_user: str = _env("EEG_DOCKER_USER", f"{os.getuid()}:{os.getgid()}")
@@ -90,10 +97,28 @@ class Settings:
         return Path(self.runs_folder) / ".slow"
 
     @property
-    def mount_paths(self) -> list[str]:
-        """Host folders that every container sees, at the same path."""
-        listed = [path for path in self.mounts.split(os.pathsep) if path]
-        return list(dict.fromkeys([self.repository, self.runs_folder, *listed]))
+    def written_folders(self) -> list[str]:
+        """Host folders that tasks' containers write to, at the same path: of runs, DVC and local tracking."""
+        return list(dict.fromkeys([*self.own_folders, *_paths(self.mounts)]))
+
+    @property
+    def own_folders(self) -> list[str]:
+        """Those of them that are this installation's own."""
+        tracking = [] if "MLFLOW_TRACKING_URI" in os.environ else [f"{self.repository}/mlruns"]
+        return [
+            self.runs_folder,
+            *(f"{self.repository}/{name}" for name in (".dvc/cache", "models/champions", "models/runs")),
+            *tracking,
+        ]
+
+    def image_of(self, target: str) -> str:
+        """Name the image of a target of ``docker/Dockerfile``, with its tag where one is set."""
+        return f"{self.image}-{target}" + (f":{self.image_tag}" if self.image_tag else "")
+
+    @property
+    def read_folders(self) -> list[str]:
+        """Host folders beside the repository that tasks' containers read, at the same path: corpora."""
+        return _paths(self.data_mounts)
 
     @property
     def installation(self) -> str:
@@ -122,12 +147,17 @@ class Settings:
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.repository}/mlruns/mlflow.db",
             "OMP_WAIT_POLICY": "passive",
         }
+        if self.runtime == "docker":
+            # Tasks only read the repository: runs push their branches to one beside their workspaces.
+            variables["EEG_BRANCHES"] = f"{self.runs_folder}/.branches.git"
         if self.git_url:
             variables["EEG_GIT_URL"] = self.git_url
             if self.state_claim:
                 variables["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
         prefixes = ("AWS_", "EEG_KEEP_", "EEG_TRACKING_", "EEG_UMASK", "MLFLOW_")
         passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+        if self.task_secrets:
+            passed["AWS_SHARED_CREDENTIALS_FILE"] = "/run/secrets/aws"
         return variables | passed
 
     @property

@@ -71,6 +71,11 @@ def test_ingestion_and_preprocessing_run_in_containers(engine, image, ready, tmp
     assert (workspace / "data" / "events" / "tuev" / "index").stat().st_uid == os.getuid(), "files are the caller's"
     recorded = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
 
+    assert not git(repository, "branch", "--list", "retrain/*"), "a task only reads the repository"
+    command(repository, "git", "fetch", "--quiet", "runs/.branches.git", "refs/heads/retrain/*:refs/heads/retrain/*")
+    (branch,) = git(repository, "branch", "--list", "retrain/*").split()
+    assert yaml.safe_load(git(repository, "show", f"{branch}:dvc.lock"))["stages"] == recorded
+
     command(repository, "dvc", "repro", "--force")
     here = yaml.safe_load((repository / "dvc.lock").read_text())["stages"]
     name = "ingest_events@tuev"
@@ -172,7 +177,7 @@ def test_a_container_of_another_installation_is_neither_adopted_nor_removed(engi
     image("data")
     run = f"foreign-{tmp_path.parent.name}"
     name = importlib.import_module("_docker").container_name(
-        Settings(repository=str(tmp_path)).installation, run, "slow"
+        Settings(repository=str(tmp_path / "repository")).installation, run, "slow"
     )
     foreign = engine.client.containers.run(
         f"{IMAGES}-data", ["sleep", "600"], name=name, labels={"eeg.installation": "another"}, detach=True

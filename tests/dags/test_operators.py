@@ -99,8 +99,10 @@ def test_docker(built, name):
     assert not made.mount_tmp_dir
     assert not made.retrieve_output
     assert made.auto_remove == "force"
-    mounts = {mount["Target"]: mount["Source"] for mount in made.mounts}
-    assert mounts == {path: path for path in (str(ROOT), f"{ROOT}/runs", "/data/tuev")}
+    assert not made.mounts, "they are chosen when it starts"
+    own = [f"{ROOT}/{name}" for name in ("runs", ".dvc/cache", "models/champions", "models/runs", "mlruns")]
+    assert made.written == [*own, "/data/tuev"]
+    assert made.environment["EEG_BRANCHES"] == f"{ROOT}/runs/.branches.git"
     assert "working_dir" in made.template_fields
 
 
@@ -228,7 +230,12 @@ def test_kubernetes_pods(built, name):
     assert {mount.name: mount.mount_path for mount in container.volume_mounts} == {
         "work": str(ROOT.parent),
         "shm": "/dev/shm",
+        "tmp": "/tmp",
     }
+    assert pod.spec.automount_service_account_token is False
+    assert container.security_context.allow_privilege_escalation is False
+    assert container.security_context.read_only_root_filesystem
+    assert container.security_context.capabilities.drop == ["ALL"]
     assert container.args[-1] == name
     assert made.random_name_suffix
     # What the API would be sent can be read back as its own types.
@@ -263,12 +270,18 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
     claims = {v.name: v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim}
     assert claims == {"state": "kept", "data-0": "tuev"}
     mounts = {mount.mount_path: mount.read_only for mount in container.volume_mounts}
-    assert mounts == {"/dev/shm": False, "/workspace": False, "/state": False, "/data/tuev": True}
+    assert mounts == {"/dev/shm": False, "/tmp": False, "/workspace": False, "/state": False, "/data/tuev": True}
+    assert pod.spec.automount_service_account_token is False
     assert pod.spec.security_context.run_as_non_root
     assert pod.spec.tolerations[0].key == "nvidia.com/gpu"
     assert container.security_context.capabilities.drop == ["ALL"]
     assert container.resources.limits["nvidia.com/gpu"] == "1"
     assert pod.metadata.labels["app.kubernetes.io/part-of"] == "eeg-workflow"
+
+
+def test_an_image_has_the_tag_that_it_is_given():
+    assert Settings(image="r/eeg").image_of("train") == "r/eeg-train"
+    assert Settings(image="r/eeg", image_tag="0.1.0").image_of("data") == "r/eeg-data:0.1.0"
 
 
 def test_the_command_of_a_clone_really_clones(tmp_path):

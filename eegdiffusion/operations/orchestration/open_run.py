@@ -26,11 +26,14 @@ from eegdiffusion.operations.orchestration.workspace import clone, copy_records,
 RECORD = Path(".git/eeg-run.json")
 
 
-def open_run(repository: Path, workspace: Path, run: str, revision: str, overrides: dict, stages: list[str]) -> None:
+def open_run(
+    repository: Path, branches: Path, workspace: Path, run: str, revision: str, overrides: dict, stages: list[str]
+) -> None:
     """Make the workspace of a run, or find it as an earlier try left it.
 
     Args:
         repository: the repository.
+        branches: the git repository to which the run pushes its branch: that one, or one that is made where it is not.
         workspace: the folder to make.
         run: the orchestrator's name of the run.
         revision: what to check out; empty for the repository's HEAD with its ``params.yaml`` as it stands.
@@ -51,6 +54,9 @@ def open_run(repository: Path, workspace: Path, run: str, revision: str, overrid
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     clone(repository, partial, revision, f"retrain/{workspace.name}")
+    if branches != repository:
+        shell.output("git", "init", "--quiet", "--bare", str(branches), cwd=partial)
+        shell.output("git", "remote", "set-url", "--push", "origin", str(branches), cwd=partial)
     if not revision:
         _warn_of_changes(repository)
         if (repository / PARAMS).is_file():
@@ -115,9 +121,10 @@ def main() -> None:
     parser.add_argument("--stages", nargs="*", default=[], help="the stages that the run will be asked for")
     options = parser.parse_args()
     repository, workspace = options.repository.resolve(), options.workspace.absolute()
-    open_run(repository, workspace, options.run, options.revision, options.overrides, options.stages)
+    branches = Path(os.environ.get("EEG_BRANCHES") or repository).resolve()
+    open_run(repository, branches, workspace, options.run, options.revision, options.overrides, options.stages)
     keep, max_days = int(os.environ.get("EEG_KEEP_RUNS") or 10), float(os.environ.get("EEG_KEEP_DAYS") or 0)
-    if removed := prune(repository, workspace.parent, workspace, keep, max_days):
+    if removed := prune(branches, workspace.parent, workspace, keep, max_days):
         say("Removed the workspaces of finished runs:", ", ".join(removed))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from eegdiffusion.core.runtime import shell
 
 
-def prune(repository: Path, runs: Path, current: Path, keep: int, max_days: float) -> list[str]:
+def prune(branches: Path, runs: Path, current: Path, keep: int, max_days: float) -> list[str]:
     """Remove the workspaces of finalized runs, except the newest. What a failed run left is never removed.
 
     Args:
-        repository: the repository, whose branches say which runs are finalized.
+        branches: the git repository whose branches say which runs are finalized.
         runs: folder of the workspaces.
         current: the workspace that is in use.
         keep: how many of the other finalized runs to keep.
@@ -22,7 +22,7 @@ def prune(repository: Path, runs: Path, current: Path, keep: int, max_days: floa
     """
     for half_removed in runs.glob(".*.removed"):
         shutil.rmtree(half_removed)
-    finalized = [path for path in runs.glob("[!.]*/") if path != current and _is_finalized(repository, path)]
+    finalized = [path for path in runs.glob("[!.]*/") if path != current and _is_finalized(branches, path)]
     newest_first = sorted(finalized, key=_opened, reverse=True)
     oldest_kept = time.time() - max_days * 86400 if max_days else 0
     removed = [path for number, path in enumerate(newest_first) if number >= keep or _opened(path) < oldest_kept]
@@ -36,11 +36,11 @@ def _opened(workspace: Path) -> float:
     return (workspace / ".git" / "HEAD").stat().st_mtime
 
 
-def _is_finalized(repository: Path, workspace: Path) -> bool:
-    """Whether the run's branch in the repository holds all that the workspace has recorded."""
+def _is_finalized(branches: Path, workspace: Path) -> bool:
+    """Whether the run's branch there holds all that the workspace has recorded."""
     if not (workspace / ".git").is_dir():
         return False
     branch = f"refs/heads/retrain/{workspace.name}"
-    recorded = shell.output("git", "for-each-ref", "--format=%(objectname)", branch, cwd=repository)
+    recorded = shell.output("git", "for-each-ref", "--format=%(objectname)", branch, cwd=branches)
     changed = shell.output("git", "status", "--porcelain", "--untracked-files=no", cwd=workspace)
     return not changed and recorded == shell.output("git", "rev-parse", "HEAD", cwd=workspace)
