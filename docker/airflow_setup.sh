@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bring Airflow's database up to date, with the pools and the administrator; safe to run again.
+# Bring Airflow's database up to date, with the pools and the accounts; safe to run again.
 set -euo pipefail
 airflow db migrate
 airflow pools import "$EEG_REPOSITORY/dags/pools.json"
@@ -8,6 +8,11 @@ if [ -n "${EEG_GPUS:-}" ]; then
   gpus=${EEG_GPUS//[^,]/}
   airflow pools set gpu "$((${#gpus} + 1))" "GPUs $EEG_GPUS of this host"
 fi
-# A password may begin with "-".
-airflow users create --username admin --password="$AIRFLOW_PASSWORD" --role Admin \
-  --firstname Workflow --lastname Operator --email admin@localhost
+
+# The password is asked for twice: it stands in no argument.
+account() {
+  airflow users create --username "$1" --role "$2" --firstname Workflow --lastname "$1" --email "$1@localhost" \
+    < <(cat "/run/secrets/airflow_$1"; echo; cat "/run/secrets/airflow_$1"; echo)
+}
+account admin Admin
+account operator User

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Start the services of compose.yaml: `make up`. The first time, docker/.env is written with fresh secrets for this host.
+# Start the services of compose.yaml: `make up`. The first time, docker/.env is written for this host, and docker/secrets.
 #
 # COMPOSE names another client than `docker compose`, ENGINE one than `docker`; BASE an image to build on where no registry
 # is reached (base.sh).
@@ -8,8 +8,16 @@ shopt -s inherit_errexit
 cd "$(dirname "$0")"
 umask 077
 . ./installation.sh
+. ./secrets.sh
 
-secret() { head -c 32 /dev/urandom | base64 | tr -d '\n' | tr '/+' '_-'; }
+# An image by its digest, as the registry has it now; by its name where there is no registry.
+pinned() {
+  local image digest
+  image=$(sed -n "s/^$1=//p" images.env)
+  $engine pull --quiet "$image" >/dev/null 2>&1 || true
+  digest=$($engine image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" 2>/dev/null | head -n 1 || true)
+  echo "${digest:-$image}"
+}
 
 # DVC's remote may be a folder outside of the repository, which tasks must see at the same path.
 remote() {
@@ -28,43 +36,50 @@ if [ ! -f .env ]; then
   socket=${DOCKER_SOCKET:-/var/run/docker.sock}
   group=$(stat -c %g "$socket")
   mounts=$(remote)
+  images=$(for name in POSTGRES_IMAGE STORE_IMAGE GATE_IMAGE; do echo "$name=$(pinned $name)"; done)
   cat > .env.new <<ENV
-# Settings and secrets of compose.yaml; written once by up.sh, never committed.
+# Settings of compose.yaml; written once by up.sh, never committed. The secrets are in docker/secrets.
 COMPOSE_PROJECT_NAME=$project
 EEG_INSTALLATION=$installation
 EEG_REPOSITORY=$here
 EEG_IMAGE=eeg-workflow-$installation
+$images
 EEG_UID=$(id -u)
 EEG_GID=$(id -g)
-# Group that may use the Docker socket; cores for tasks; ids of the GPUs for compose.gpu.yaml; more host folders for tasks, by ':'.
+# Group that may use the Docker socket; cores for tasks; ids of the GPUs for compose.gpu.yaml; more host folders for tasks,
+# by ':', to write (DVC's remote) and to read (corpora).
 DOCKER_SOCKET=$socket
 DOCKER_GID=$group
 EEG_CPUS=$(nproc)
 EEG_GPUS=
 EEG_MOUNTS=$mounts
+EEG_DATA_MOUNTS=
 AIRFLOW_PORT=${AIRFLOW_PORT:-8080}
 MLFLOW_PORT=${MLFLOW_PORT:-5000}
-AIRFLOW_PASSWORD=$(secret)
-AIRFLOW_FERNET_KEY=$(secret)
-AIRFLOW_SECRET_KEY=$(secret)
-AIRFLOW_JWT_SECRET=$(secret)
-POSTGRES_PASSWORD=$(secret | tr -d '=')
-S3_ACCESS_KEY=eeg
-S3_SECRET_KEY=$(secret | tr -d '=')
+# The name by which others reach this host, and its certificate: files of PEM.
+EEG_SITE=
+EEG_TLS_CERTIFICATE=
+EEG_TLS_KEY=
 ENV
+  if [ ! -d secrets ]; then write_secrets; fi
   mv .env.new .env
 fi
 check_settings
+check_secrets
 check_port AIRFLOW_PORT
 check_port MLFLOW_PORT
+write_site
+# What the scheduler and tasks write to; the rest of the repository they read.
+mkdir -p ../runs ../.work ../.dvc/cache ../.dvc/tmp ../models/champions ../models/runs
 
 files=(-f compose.yaml)
 if grep -q '^EEG_GPUS=.' .env; then files+=(-f compose.gpu.yaml); fi
+if grep -q '^EEG_TLS_CERTIFICATE=.' .env; then files+=(-f compose.tls.yaml); fi
 $compose "${files[@]}" --profile images build ${BASE:+--build-arg "BASE=$BASE"}
 if ! $compose "${files[@]}" up --detach --wait; then
   # What ended is named above by its name only.
-  $compose "${files[@]}" logs --tail 20 store-setup airflow-setup >&2
+  $compose "${files[@]}" logs --tail 20 store-setup mlflow-setup airflow-setup >&2
   exit 1
 fi
-echo "Airflow  http://localhost:$(setting AIRFLOW_PORT)  (admin; the password is AIRFLOW_PASSWORD in docker/.env)"
-echo "MLflow   http://localhost:$(setting MLFLOW_PORT)  (clients outside of the containers: export MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=false)"
+echo "Airflow  http://localhost:$(setting AIRFLOW_PORT)  (admin, operator; the passwords are in docker/secrets/airflow_*)"
+echo "MLflow   http://localhost:$(setting MLFLOW_PORT)  (admin; the password is in docker/secrets/mlflow_accounts; clients outside of the containers: export MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=false MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=false)"

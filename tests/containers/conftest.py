@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from tests.containers.engine import engine as open_engine
+from tests.containers.stack import running
 from tests.dags.airflow_home import DAGS
 
 sys.path.append(str(DAGS))
@@ -27,3 +28,12 @@ def image(engine):
         return built[target]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def stack(engine, image, tmp_path_factory):
+    """All services, as ``make up`` starts them."""
+    for target in ("data", "train", "airflow", "mlflow"):
+        image(target)
+    with running(engine, tmp_path_factory.mktemp("stack")) as services:
+        yield services

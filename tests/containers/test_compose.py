@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,21 +21,51 @@ pytestmark = pytest.mark.timeout(1200)
 
 COMPOSE = ROOT / "docker" / "compose.yaml"
 GPU = ROOT / "docker" / "compose.gpu.yaml"
+TLS = ROOT / "docker" / "compose.tls.yaml"
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+IMAGES = dict(re.findall(r"^(\w+_IMAGE)=(.*)$", (ROOT / "docker" / "images.env").read_text(), re.MULTILINE))
 
 
 def test_every_setting_is_written_by_up_and_no_secret_stands_in_the_file():
-    used = set(re.findall(r"\$\{([A-Z0-9_]+)(?=\})", COMPOSE.read_text() + GPU.read_text()))
-    used |= set(re.findall(r"\$\{([A-Z0-9_]+):\?", COMPOSE.read_text() + GPU.read_text()))
+    texts = "".join(file.read_text() for file in (COMPOSE, GPU, TLS))
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)(?=\}|:\?)", texts))
     written = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / "docker" / "up.sh").read_text(), re.MULTILINE))
     assert used
-    assert used <= written
-    for service in SERVICES.values():
-        for name, value in (service.get("environment") or {}).items():
-            if re.search(r"PASSWORD|SECRET|FERNET", name):
-                assert re.fullmatch(r"\$\{[A-Z0-9_]+(:\?.*)?\}", value), name
-    ignored = subprocess.run(["git", "check-ignore", "docker/.env"], cwd=ROOT, capture_output=True)
-    assert ignored.returncode == 0
+    assert used <= written | IMAGES.keys()
+    for name, service in SERVICES.items():
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|SECRET|FERNET|CREDENTIALS|_CONN|_JWT", variable) and variable != "EEG_TASK_SECRETS":
+                assert re.fullmatch(r"(cat )?/run/secrets/\w+|\d+", value), f"{name}: {variable}"
+            assert not re.search(r"://[^/]*:[^/]*@", value), f"{name}: {variable}"
+    for name in ("docker/.env", "docker/secrets/postgres"):
+        ignored = subprocess.run(["git", "check-ignore", name], cwd=ROOT, capture_output=True)
+        assert ignored.returncode == 0, name
+
+
+def test_no_service_has_more_than_it_needs():
+    for name, service in SERVICES.items():
+        if "profiles" in service:
+            continue
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert service["pids_limit"] <= 1024, name
+        assert "privileged" not in service, name
+        assert set(service.get("cap_add", [])) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}, name
+    with_socket = {name for name, service in SERVICES.items() if "DOCKER_SOCKET" in str(service.get("volumes"))}
+    assert with_socket == {"engine-proxy"}
+    assert SERVICES["engine-proxy"]["network_mode"] == "none"
+    using_proxy = {name for name, service in SERVICES.items() if "engine:/run/engine" in str(service.get("volumes"))}
+    assert using_proxy == {"engine-proxy", "airflow-scheduler"}
+    tasks = {name for name, service in SERVICES.items() if "tasks" in (service.get("networks") or [])}
+    assert tasks == {"task-gate"}
+    writable = {
+        name
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes") or []
+        if re.fullmatch(r"\$\{EEG_REPOSITORY\}:[^:]*", volume)
+    }
+    assert not writable, "the repository is read-only"
 
 
 def test_every_service_is_built_from_a_target_or_pinned_and_lasting_ones_are_watched():
@@ -46,7 +77,8 @@ def test_every_service_is_built_from_a_target_or_pinned_and_lasting_ones_are_wat
         elif service["image"].startswith("${EEG_IMAGE}-"):
             assert service["image"].partition("-")[2] in targets
         else:
-            assert re.fullmatch(r"\S+:[0-9][\w.-]*", service["image"]), name
+            image = IMAGES[re.fullmatch(r"\$\{(\w+):\?\}", service["image"])[1]]
+            assert re.fullmatch(r"\S+:[0-9][\w.-]*", image), name
         if service.get("restart") == "unless-stopped":
             assert "healthcheck" in service, name
         for other in service.get("depends_on") or {}:
@@ -60,13 +92,13 @@ def up(tmp_path):
     """``up.sh`` up to the point where Docker is called, which is replaced by a command that only prints."""
     repository = tmp_path / "repository"
     (repository / "docker").mkdir(parents=True)
-    for name in ("up.sh", "down.sh", "installation.sh"):
+    for name in ("up.sh", "down.sh", "installation.sh", "secrets.sh", "images.env"):
         shutil.copy(ROOT / "docker" / name, repository / "docker" / name)
     (tmp_path / "bin").mkdir()
     # Like the real one, this DVC knows the remote only in the repository.
     dvc = f'test -d docker || exit 253; test "$1" = config && echo s || echo "s {tmp_path}/storage (default)"'
     # The engine has the volumes and publishes the ports that files beside it say.
-    known = 'case "$1" in volume | ps) cat "$0.$1" 2>/dev/null;; *) echo "docker $*";; esac'
+    known = 'case "$1" in volume | ps | image | pull) cat "$0.$1" 2>/dev/null;; *) echo "docker $*";; esac'
     for name, says in (("docker", known), ("dvc", dvc)):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{says}\n")
         (tmp_path / "bin" / name).chmod(0o755)
@@ -103,12 +135,86 @@ def test_up_writes_settings_once(up, tmp_path):
         assert values["EEG_REPOSITORY"] == str(repository)
         assert values["EEG_MOUNTS"] == f"{tmp_path}/storage"
         assert (tmp_path / "storage").is_dir()
-        secrets = [values[name] for name in values if re.search(r"PASSWORD|SECRET|FERNET", name)]
-        assert len(set(secrets)) == len(secrets) == 6
-        assert min(map(len, secrets)) > 40
-        starts.append(written)
+        assert {name: values[name] for name in IMAGES} == IMAGES
+        starts.append(written + "".join(secrets_of(repository).values()))
     assert starts[0] == starts[1], "a second start keeps the secrets"
     assert (repository / "docker" / ".env").stat().st_mode & 0o077 == 0
+
+
+def secrets_of(repository: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted((repository / "docker" / "secrets").iterdir())}
+
+
+def test_each_service_has_a_secret_of_its_own_in_a_folder_of_its_owner(up):
+    repository, start = up
+    assert start().returncode == 0
+    secrets, folder = secrets_of(repository), repository / "docker" / "secrets"
+    used = {name for service in SERVICES.values() for name in service.get("secrets") or []}
+    assert secrets.keys() == used | {"task_store"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+    words = {name: set(re.findall(r"[\w-]{40,}", text)) for name, text in secrets.items()}
+    counts = Counter(word for found in words.values() for word in found)
+    # A password stands at the one who asks for it and the one who gives it, and nowhere else.
+    assert max(counts.values()) == 2
+    pairs = {tuple(name for name in words if word in words[name]) for word, count in counts.items() if count == 2}
+    assert pairs == {
+        ("airflow_connection", "database_airflow"),
+        ("database_mlflow", "mlflow_databases"),
+        ("store_identities", "store_mlflow"),
+        ("store_identities", "store_setup"),
+        ("store_identities", "task_store"),
+    }
+    assert not set().union(*words.values()) & set(re.findall(r"[\w-]{40,}", (repository / "docker/.env").read_text()))
+    identities = json.loads(secrets["store_identities"])["identities"]
+    assert {one["name"]: one["actions"][0] for one in identities} == {
+        "setup": "Admin",
+        "dvc": "Read:dvc",
+        "mlflow": "Read:mlflow",
+    }
+    other = {one["name"]: {action.partition(":")[2] for action in one["actions"]} for one in identities[1:]}
+    assert other == {"dvc": {"dvc"}, "mlflow": {"mlflow"}}
+
+
+def test_an_image_is_kept_to_the_digest_that_it_had_first(up, tmp_path):
+    repository, start = up
+    digest = f"registry.example.org/x@sha256:{'0a' * 32}"
+    (tmp_path / "bin" / "docker.image").write_text(f"{digest}\n")
+    assert start().returncode == 0
+    assert {settings_of(repository)[name] for name in IMAGES} == {digest}
+
+
+def test_settings_of_an_earlier_version_and_lost_secrets_are_said(up):
+    repository, start = up
+    assert start().returncode == 0
+    (repository / "docker" / "secrets").rename(repository / "docker" / "elsewhere")
+    done = start()
+    assert done.returncode == 65
+    assert "docker/secrets is not" in done.stderr
+    with (repository / "docker" / ".env").open("a") as file:
+        file.write("POSTGRES_PASSWORD=x\n")
+    done = start()
+    assert done.returncode == 65
+    assert "an earlier version" in done.stderr
+
+
+@pytest.mark.parametrize("site", ["lab.example.org", "10.0.0.7"])
+def test_the_site_has_the_name_that_it_is_given(up, site):
+    repository, start = up
+    assert start().returncode == 0
+    change(repository, "EEG_SITE", site)
+    assert start().returncode == 0
+    assert secrets_of(repository)["gate_hosts"] == f"{site} 0;"
+
+
+@pytest.mark.parametrize("site", ["a b", "x;}", "https://lab.example.org", "~.*"])
+def test_a_site_that_is_no_name_is_refused(up, site):
+    repository, start = up
+    assert start().returncode == 0
+    change(repository, "EEG_SITE", site)
+    done = start()
+    assert done.returncode == 65
+    assert "EEG_SITE: must be a host's name" in done.stderr
 
 
 def test_up_writes_no_settings_when_it_could_not_ask_dvc(up, tmp_path):
@@ -203,31 +309,40 @@ def test_no_service_has_a_server_of_logs_and_every_one_carries_the_installation(
         assert SERVICES[f"airflow-{name}"]["command"] == ["airflow", name, "--skip-serve-logs"]
 
 
-def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(engine, image):
+def test_airflow_is_set_up_with_accounts_and_pools_of_the_hosts_size(engine, image, tmp_path):
     """The services' own set-up script and settings, with SQLite in PostgreSQL's place."""
     name = image("airflow")
     environment = SERVICES["airflow-api"]["environment"] | {
-        "AIRFLOW__CORE__FERNET_KEY": "81HqDtbqAywKSOumSha3BhWNOdQ26slT6K0YaZeZyPs=",
-        "AIRFLOW__API__SECRET_KEY": "one",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "two" * 20,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////tmp/airflow.db",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://localhost:8080/execution/",
         "AIRFLOW__CORE__DAGS_FOLDER": f"{ROOT}/dags",
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW_PASSWORD": "-let me in",
         "EEG_REPOSITORY": str(ROOT),
         "EEG_CPUS": "5",
         "EEG_GPUS": "0,1,2",
         "EEG_IMAGE": "x",
     }
     environment = {key: value for key, value in environment.items() if "${" not in value}
+    secrets = {
+        "airflow_admin": "-let me in",
+        "airflow_operator": "and me",
+        "airflow_connection": "sqlite:////tmp/airflow.db",
+        "airflow_fernet": "81HqDtbqAywKSOumSha3BhWNOdQ26slT6K0YaZeZyPs=",
+        "airflow_jwt": "two" * 20,
+        "airflow_session": "one",
+    }
+    for file, secret in secrets.items():
+        (tmp_path / file).write_text(secret)
+    tmp_path.chmod(0o755)
     container = engine.client.containers.run(
         name,
         ["bash", "-c", f"bash {ROOT}/docker/airflow_setup.sh && exec airflow api-server --port 18080"],
         detach=True,
         network_mode="host",
         environment=environment,
-        volumes={str(ROOT): {"bind": str(ROOT), "mode": "ro"}},
+        volumes={
+            str(ROOT): {"bind": str(ROOT), "mode": "ro"},
+            str(tmp_path): {"bind": "/run/secrets", "mode": "ro"},
+        },
     )
     try:
         address, started = "http://localhost:18080", time.monotonic()
@@ -245,8 +360,14 @@ def test_airflow_is_set_up_with_an_administrator_and_pools_of_the_hosts_size(eng
         pools = {pool["name"]: pool["slots"] for pool in json.load(urllib.request.urlopen(request))["pools"]}
         assert pools["gpu"] == 3
         assert pools["cpu"] == 5
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            post(f"{address}/auth/token", {"username": "admin", "password": "guess"})
+        for name in ("admin", "operator"):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                post(f"{address}/auth/token", {"username": name, "password": "guess"})
+        operator = post(f"{address}/auth/token", {"username": "operator", "password": "and me"})["access_token"]
+        headers = {"Authorization": f"Bearer {operator}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{address}/api/v2/pools", b'{"name": "p", "slots": 9}', headers)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request)
     finally:
         container.remove(force=True)
 

@@ -1,36 +1,30 @@
-"""All services of ``docker/compose.yaml`` at once, as ``make up`` starts them: a copy of the repository, a real engine.
-
-The operator's user id is one that no image knows. Where a registry is out of reach, two images are stand-ins
-(``standins/Dockerfile``), and the output says which.
-"""
+"""The services of ``docker/compose.yaml`` work together: healthy, for those who have an account, and for tasks."""
 
 import json
 import os
 import re
 import socket
+import ssl
 import subprocess
-import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 import yaml
 
-from tests.containers.engine import IMAGES, ROOT, Engine
-from tests.e2e.workspace import environment, make
+from tests.containers.engine import ROOT
+from tests.containers.stack import IMAGE, USER, Stack
+from tests.mlflow_server import free_port
 
 pytestmark = pytest.mark.timeout(2400)
 
-PROJECT = "eeg-workflow-test"
-USER = 12345
 LASTING = {
     "postgres",
     "store",
     "mlflow",
+    "gate",
+    "task-gate",
+    "engine-proxy",
     "airflow-api",
     "airflow-scheduler",
     "airflow-dag-processor",
@@ -53,126 +47,11 @@ print("READ", run.data.metrics["kappa"], mlflow.artifacts.load_text(run.info.art
 """
 
 
-@dataclass
-class Stack:
-    """The services, run from a copy of the repository."""
-
-    engine: Engine
-    repository: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        lines = (self.repository / "docker" / ".env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-
-    def up(self, compose: str | None = None) -> str:
-        """``docker/up.sh`` with this client of Compose."""
-        variables = environment(warm=False) | self.engine.environment
-        variables |= {
-            "COMPOSE": compose or " ".join(self.engine.compose),
-            "COMPOSE_PROJECT_NAME": PROJECT,
-            "DOCKER_SOCKET": self.engine.host.removeprefix("unix://"),
-            "BASE": self.engine.base or "",
-        }
-        return output(["bash", str(self.repository / "docker" / "up.sh")], variables)
-
-    def compose(self, *words: str) -> str:
-        file = str(self.repository / "docker" / "compose.yaml")
-        return output([*self.engine.compose, "--file", file, *words], self.engine.environment)
-
-    def containers(self, **filters) -> dict:
-        """Containers of the services by the services' names."""
-        labels = [f"com.docker.compose.project={PROJECT}"]
-        found = self.engine.client.containers.list(all=True, filters={"label": labels} | filters)
-        return {container.labels["com.docker.compose.service"]: container for container in found}
-
-    def inside(self, service: str, *words: str) -> str:
-        done = self.containers()[service].exec_run(list(words))
-        assert done.exit_code == 0, done.output.decode()
-        return done.output.decode()
-
-    def mlflow(self, script: str, *arguments: str) -> str:
-        variables = environment(warm=False) | {
-            "MLFLOW_TRACKING_URI": f"http://localhost:{self.settings['MLFLOW_PORT']}",
-            # Presigned addresses of the store are for the services' network.
-            "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-        }
-        return output([sys.executable, "-c", script, *arguments], variables)
-
-    def call(self, path: str, body: dict | None = None, token: str | None = None, method: str | None = None):
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(f"http://localhost:{self.settings['AIRFLOW_PORT']}{path}", data, headers, method=method)
-        with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
-            return json.load(answer)
-
-    def api(self, path: str, body: dict | None = None, method: str | None = None):
-        """Airflow's API, as the administrator."""
-        login = {"username": "admin", "password": self.settings["AIRFLOW_PASSWORD"]}
-        return self.call(f"/api/v2/{path}", body, self.call("/auth/token", login)["access_token"], method)
-
-
-def output(words: list[str], variables: dict[str, str]) -> str:
-    done = subprocess.run(words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-8000:]}"
-    return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return opened.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def stack(engine, image, tmp_path_factory, request):
-    for target in ("data", "train", "airflow", "mlflow"):
-        image(target)
-    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
-    said = []
-    for target in ("postgres", "store"):
-        name = services[target]["image"]
-        there = engine.has(name)
-        if not there:
-            engine.stand_in(name, target)
-        said.append(f"{name}: {'the published image' if there else 'a stand-in, see tests/containers/standins'}")
-    root = tmp_path_factory.mktemp("stack")
-    repository = make(root / "repository")
-    made = Stack(engine, repository)
-    made.up(compose="true")  # writes docker/.env, as what follows is set there
-    settings = {
-        "EEG_UID": USER,
-        "EEG_GID": USER,
-        "EEG_IMAGE": IMAGES,
-        "AIRFLOW_PORT": free_port(),
-        "MLFLOW_PORT": free_port(),
-    }
-    file = repository / "docker" / ".env"
-    text = file.read_text()
-    for name, value in settings.items():
-        text = re.sub(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
-    file.write_text(text)
-    subprocess.run(["chown", "-R", f"{USER}:{USER}", str(repository), made.settings["EEG_MOUNTS"]], check=True)
-    for folder in (root, *root.parents):  # pytest's folders are for their owner only
-        with suppress(PermissionError):
-            os.chmod(folder, folder.stat().st_mode | 0o011)
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print("", *said, sep="\n")
-    try:
-        made.up()
-        yield made
-    finally:
-        for name, container in made.containers().items():
-            log = container.logs(tail=25).decode()
-            print(f"==== {name} {container.status}\n{log}")
-        made.compose("down", "--volumes", "--timeout", "5")
-
-
 def test_every_lasting_service_is_healthy_and_the_others_are_done(stack):
     states = {name: container.attrs["State"] for name, container in stack.containers().items()}
     assert {name for name, state in states.items() if state["Status"] == "running"} == LASTING
     assert {name: states[name]["Health"]["Status"] for name in LASTING} == dict.fromkeys(LASTING, "healthy")
-    assert states["airflow-setup"]["ExitCode"] == states["store-setup"]["ExitCode"] == 0
+    assert {states[name]["ExitCode"] for name in ("airflow-setup", "mlflow-setup", "store-setup")} == {0}
 
 
 def test_the_administrator_sees_dags_and_pools_and_nobody_else_does(stack):
@@ -188,7 +67,7 @@ def test_the_administrator_sees_dags_and_pools_and_nobody_else_does(stack):
 def test_a_run_lies_in_the_database_and_the_store_and_outlives_the_server(stack):
     run = re.search(r"RUN (\w+)", stack.mlflow(LOG_RUN))[1]
     query = f"select key, value from metrics where run_uuid = '{run}'"
-    assert stack.inside("postgres", "psql", "-U", "airflow", "-d", "mlflow", "-Atc", query).strip() == "kappa|0.5"
+    assert stack.inside("postgres", "psql", "-U", "mlflow", "-d", "mlflow", "-Atc", query).strip() == "kappa|0.5"
     listing = (
         "import boto3; print(*[o['Key'] for o in boto3.client('s3').list_objects_v2(Bucket='mlflow')['Contents']])"
     )
@@ -201,13 +80,17 @@ def test_a_run_lies_in_the_database_and_the_store_and_outlives_the_server(stack)
 def test_the_database_is_not_ready_before_it_answers_others(stack, tmp_path):
     """While a script of its first start runs, the server is at its local socket, and is about to stop."""
     service = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]["postgres"]
-    script = tmp_path / "slow.sh"
+    script, password = tmp_path / "slow.sh", tmp_path / "password"
     script.write_text("until [ -e /tmp/go ]; do sleep 0.1; done\n")
+    password.write_text("p")
     database = stack.engine.client.containers.run(
-        service["image"],
+        IMAGE["postgres"],
         detach=True,
-        environment={"POSTGRES_USER": "airflow", "POSTGRES_PASSWORD": "p", "POSTGRES_DB": "airflow"},
-        volumes={str(script): {"bind": "/docker-entrypoint-initdb.d/slow.sh", "mode": "ro"}},
+        environment={"POSTGRES_PASSWORD_FILE": "/run/secrets/postgres"},
+        volumes={
+            str(script): {"bind": "/docker-entrypoint-initdb.d/slow.sh", "mode": "ro"},
+            str(password): {"bind": "/run/secrets/postgres", "mode": "ro"},
+        },
     )
 
     def answers(*words: str) -> bool:
@@ -220,7 +103,7 @@ def test_the_database_is_not_ready_before_it_answers_others(stack, tmp_path):
             time.sleep(0.2)
 
     healthy = service["healthcheck"]["test"][1:]
-    query = ["psql", "--username", "airflow", "--dbname", "airflow", "--command", "select 1"]
+    query = ["psql", "--username", "postgres", "--command", "select 1"]
     try:
         wait(*query)
         assert not answers(*healthy)
@@ -233,14 +116,15 @@ def test_the_database_is_not_ready_before_it_answers_others(stack, tmp_path):
 
 def test_the_store_refuses_who_has_not_its_key(stack):
     words = ["python", "-c", "import boto3; boto3.client('s3').list_buckets()"]
-    done = stack.containers()["mlflow"].exec_run(words, environment={"AWS_SECRET_ACCESS_KEY": "guess"})
+    guess = {"AWS_ACCESS_KEY_ID": "mlflow", "AWS_SECRET_ACCESS_KEY": "guess"}
+    done = stack.containers()["mlflow"].exec_run(words, environment=guess)
     assert done.exit_code != 0, done.output.decode()[-500:]
     assert b"SignatureDoesNotMatch" in done.output, done.output.decode()[-500:]
 
 
 def test_a_task_is_a_container_beside_the_services(stack):
     """``eeg_ingest`` on the tiny corpus, whose first look announces it."""
-    assert not (stack.repository / "runs").exists(), "as in a fresh clone"
+    assert not list((stack.repository / "runs").glob(".corpus*")), "as in a fresh clone"
     stack.api("dags/eeg_retrain", {"is_paused": True}, "PATCH")
     stack.api("dags/eeg_ingest", {"is_paused": False}, "PATCH")
     run = stack.api("dags/eeg_ingest/dagRuns", {"logical_date": "2026-01-01T00:00:00Z"})["dag_run_id"]
@@ -262,6 +146,43 @@ def log_of(stack: Stack, run: str) -> str:
     return json.dumps(lines)[-6000:]
 
 
+def test_the_site_is_reached_by_its_name_with_its_certificate(stack, tmp_path):
+    name, certificate, key = "lab.example.org", stack.repository / "site.pem", stack.repository / "site.key"
+    words = [
+        "-subj",
+        f"/CN={name}",
+        "-addext",
+        f"subjectAltName=DNS:{name}",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *words], check=True, capture_output=True
+    )
+    for file in (certificate, key):
+        os.chown(file, USER, USER)
+    ports = {"AIRFLOW_TLS_PORT": free_port(), "MLFLOW_TLS_PORT": free_port()}
+    stack.set(EEG_SITE=name, EEG_TLS_CERTIFICATE=certificate, EEG_TLS_KEY=key, **ports)
+    stack.up()
+    trust = ssl.create_default_context(cafile=str(certificate))
+
+    def ask(port: int, path: str, host: str) -> int:
+        with trust.wrap_socket(socket.create_connection(("127.0.0.1", port), 30), server_hostname=name) as opened:
+            opened.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            return int(opened.recv(999).split()[1])
+
+    assert ask(ports["AIRFLOW_TLS_PORT"], "/api/v2/version", f"{name}:8443") == 200
+    assert ask(ports["MLFLOW_TLS_PORT"], "/health", name) == 200
+    assert ask(ports["MLFLOW_TLS_PORT"], "/api/2.0/mlflow/experiments/get?experiment_id=0", name) == 401
+    assert ask(ports["AIRFLOW_TLS_PORT"], "/api/v2/version", "evil.example.org") == 421
+    with pytest.raises(ssl.SSLCertVerificationError, match="self-signed"):
+        ssl.create_default_context().wrap_socket(
+            socket.create_connection(("127.0.0.1", ports["AIRFLOW_TLS_PORT"]), 30), server_hostname=name
+        )
+
+
 def test_a_second_start_changes_nothing_and_stopping_keeps_the_data(stack):
     settings = stack.settings
     before = {name: container.id for name, container in stack.containers().items() if name in LASTING}
@@ -274,6 +195,6 @@ def test_a_second_start_changes_nothing_and_stopping_keeps_the_data(stack):
     assert not stack.containers()
     stack.compose("up", "--detach", "--wait", "mlflow")
     run = stack.inside(
-        "postgres", "psql", "-U", "airflow", "-d", "mlflow", "-Atc", "select run_uuid from metrics where key = 'kappa'"
+        "postgres", "psql", "-U", "mlflow", "-d", "mlflow", "-Atc", "select run_uuid from metrics where key = 'kappa'"
     )
     assert "READ 0.5 from outside" in stack.mlflow(READ_RUN, run.strip().splitlines()[0])
