@@ -24,6 +24,7 @@ from eegdiffusion.commands.reproduce import compare
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
+from tests import planted
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
 
@@ -239,6 +240,15 @@ def server(registered):
 
 
 @needs_chromium
+def test_nothing_that_a_run_leaves_names_the_patient_of_the_headers(registered):
+    """Stores, manifests, models, MLflow's runs, registry and cards, the report, records and logs."""
+    assert planted.marks_below(registered / "data/raw"), "they are named there"
+    places = ("data/events", "models", "mlruns", "reports", ".work", "dvc.lock", "params.yaml")
+    assert not planted.marks_below(*(registered / name for name in places))
+    problems = pandas.read_parquet(registered / "data/events/tuev/index/problems.parquet")
+    assert (problems["check"] == "identity").sum() >= 6
+
+
 def test_people_see_it_in_a_browser(server, client, tmp_path):
     version = client.get_model_version("lft", "1")
     run = client.get_run(client.get_model_version("ssmdp", "1").run_id).info

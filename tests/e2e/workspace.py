@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.planted import plant_header
 from tests.warm.fork_server import programs
 
 ROOT = Path(__file__).parents[2]
@@ -87,9 +88,11 @@ def copy(path: Path) -> Path:
 
 
 def make(path: Path) -> Path:
-    """Make a workspace with the tiny surrogate of TUEV."""
+    """Make a workspace with the tiny surrogate of TUEV, whose headers name a patient."""
     copy(path)
     cache = ROOT / "data" / "cache"
     sizes = ["--train-subjects", "4", "--repeat-subjects", "0", "--eval-recordings", "2"]
     module(path, "surrogate tuev", "--cache", str(cache), *sizes)
+    for recording in (path / "data/raw").rglob("*.edf"):
+        plant_header(recording)
     return path

@@ -10,6 +10,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
+from tests import planted
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
 
 
@@ -35,6 +36,16 @@ def test_eval_without_t1_t2_and_with_an_extra_channel_is_usable(root):
     assert recording.subject == "eval/001"
     assert findings == {("channels", "channels", "warning")}
     assert "EKG1" in problems[0].message
+
+
+def test_a_header_that_names_a_patient_is_a_warning_which_does_not(root):
+    path = root / "train/aaaaaaab/aaaaaaab_00000000.edf"
+    planted.plant_header(path)
+    recording, findings, problems = _check(root)
+    assert recording.code is None
+    assert findings == {("identity", "patient identification", "warning")}
+    assert len(problems) == 2
+    assert not planted.marks_in(repr((recording, problems)))
 
 
 def _write_header(path, at, text, width):

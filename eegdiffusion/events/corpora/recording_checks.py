@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
+from eegdiffusion.core.recordings.patient_identity import patient_identity
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
@@ -99,6 +100,9 @@ def check_header(header: edf_header.Header) -> Iterable[tuple[str, str, str, str
     rate = header.rates[signals[0]]
     if rate != RATE_HZ:
         yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
+    for field in patient_identity(header.patient).named_fields:
+        rule = f"has the patient's {field}; `eeg deidentify` writes recordings without"
+        yield "identity", "patient identification", rule, "warning"
     names = [tuev.electrode(label) or label for label in header.labels]
     extra = sorted(set(names) - set(ELECTRODES) - {"FZ", "PZ", "T1", "T2"})
     if extra:
