@@ -152,7 +152,7 @@ def _as_eeglab(folder: Path, scale: float = 1.0, trials: int = 1, ending: str = 
 
 def test_an_epoched_file_is_refused_by_name(root, folder):
     _as_eeglab(folder, trials=2)
-    with pytest.raises(InputError, match=rf"{STEM}_eeg.set: cannot be read"):
+    with pytest.raises(InputError, match=rf"{STEM}_eeg.set: file: MNE cannot read it"):
         _read(root)
 
 
@@ -451,7 +451,7 @@ def _lose_events(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_make_unreadable, "cannot be read"),
+        (_make_unreadable, "MNE cannot read it"),
         (_make_volts, "median standard deviation must lie in"),
         (_lose_events, f"is that of {STEM}_eeg.vhdr, and {STEM}_run-02_eeg.vhdr has none of its own"),
     ],

@@ -198,7 +198,7 @@ REFUSED = {
     "clipped": ("r.edf", _channel(lambda data: data[CZ].clip(-9, 9, out=data[CZ])), "CZ clipped in 100%"),
     "cut off": ("r.edf", lambda path: _broken(path, lambda b: b[: len(b) // 2]), "file size: must be"),
     "no edf": ("r.edf", lambda path: path.write_text("hello"), "header: must begin with"),
-    "no fif": ("r_raw.fif", lambda path: path.write_text("hello"), "file: MNE cannot read it"),
+    "no fif": ("r_raw.fif", lambda path: path.write_text("hello"), "file: must begin with the tag of a FIF file"),
     "gaps": ("r.edf", lambda path: _broken(path, lambda b: b[:192] + b"EDF+D".ljust(44) + b[236:]), "without gaps"),
     "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks"),
     "infinite": ("r_raw.fif", _fif(change=lambda raw: raw._data[CZ].fill(np.nan)), "CZ: signal: must be finite"),

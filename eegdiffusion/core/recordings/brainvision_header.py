@@ -8,16 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from eegdiffusion.core.recordings.brainvision_files import companion
+from eegdiffusion.core.recordings.brainvision_files import companion, read_header_bytes, read_marker_bytes
 
 # Both parts that are read, numbers and the names of fields, are ASCII; any one-byte encoding reads them.
 _ENCODING = "latin-1"
-_CHANNEL = re.compile(r"^\s*Ch(\d+)\s*=(.*)$", re.IGNORECASE | re.MULTILINE)
+_CHANNEL = re.compile(r"^\s*Ch(\d{1,6})\s*=(.*)$", re.IGNORECASE | re.MULTILINE)
 _MARKER_FILE = re.compile(r"^\s*MarkerFile\s*=(.*)$", re.IGNORECASE | re.MULTILINE)
 _NEW_SEGMENT = re.compile(
-    r"^\s*Mk\d+\s*=\s*New Segment,[^,]*,\s*(\d+),[^,]*,[^,\n]*(?:,\s*(\d*))?", re.IGNORECASE | re.MULTILINE
+    r"^\s*Mk\d+\s*=\s*New Segment,[^,]*,\s*(\d{1,15}),[^,]*,[^,\n]*(?:,\s*(\d*))?", re.IGNORECASE | re.MULTILINE
 )
-_LOST = re.compile(r"^\s*Mk\d+\s*=[^,\n]*,\s*LostSamples:?\s*(\d+)[^,\n]*,\s*(\d+)", re.IGNORECASE | re.MULTILINE)
+_LOST = re.compile(
+    r"^\s*Mk\d+\s*=[^,\n]*,\s*LostSamples:?\s*(\d{1,15})[^,\n]*,\s*(\d{1,15})", re.IGNORECASE | re.MULTILINE
+)
 
 UNIT = "µV"
 """Unit of a channel whose header names none."""
@@ -37,9 +39,13 @@ class Segment(NamedTuple):
     lost: int = 0
 
 
+def _text(content: bytes) -> str:
+    return content.decode(_ENCODING).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _channel_fields(path: Path) -> list[list[str]]:
     """Return name, reference, resolution and unit of each channel of a header file, as far as they are there."""
-    text = path.read_text(_ENCODING)
+    text = _text(read_header_bytes(path))
     infos = re.split(r"^\s*\[Channel Infos\]", text, maxsplit=1, flags=re.IGNORECASE | re.MULTILINE)[-1]
     section = re.split(r"^\s*\[", infos, maxsplit=1, flags=re.MULTILINE)[0]
     fields = {int(number): [field.strip() for field in value.split(",")] for number, value in _CHANNEL.findall(section)}
@@ -69,12 +75,12 @@ def segments(path: Path) -> list[Segment]:
     Of markers at one place the last that has a clock counts. Samples that were lost divide a recording as a segment
     does, and so do the segments of one that was cut into such.
     """
-    name = _MARKER_FILE.search(path.read_text(_ENCODING))
+    name = _MARKER_FILE.search(_text(read_header_bytes(path)))
     markers = companion(path, name[1]) if name else None
     if markers is None:
         return []
     starts: dict[int, datetime | None] = {}
-    text = markers.read_text(_ENCODING)
+    text = _text(read_marker_bytes(markers))
     for position, clock in _NEW_SEGMENT.findall(text):
         first = max(int(position) - 1, 0)
         starts[first] = _clock(clock) or starts.get(first)

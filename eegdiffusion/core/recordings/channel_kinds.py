@@ -3,14 +3,13 @@
 Types and columns are those of EEG-BIDS (Pernet et al., Scientific Data 2019).
 """
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.text_encoding import decode_text
+from eegdiffusion.core.storage.text_files import read_tsv
 
 _KINDS = {
     "EOG": r"[HV]?EOG|[HV]EO|[LR]EOG|EOG[HVLR]?|[LR]OC|IO[12]|LO[12]|SO[12]|EYE|PUPIL|GAZE",
@@ -95,13 +94,7 @@ def read_channel_table(path: Path) -> dict[str, TableRow]:
         InputError: it is no table, it has no column ``name``, a name stands in it twice, or a status is neither good
             nor bad.
     """
-    import pandas
-
-    text = decode_text(path.read_bytes())
-    try:
-        table = pandas.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: must be a table of tab-separated columns ({error})") from error
+    table = read_tsv(path, trim=True)
     table.columns = [str(column).strip().lower() for column in table]
     if "name" not in table:
         raise InputError(f"{path}: name: is missing (found {', '.join(table)})")

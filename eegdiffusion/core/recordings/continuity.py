@@ -26,7 +26,7 @@ DRIFT_S = 0.5
 """Seconds by which time stamps may go away from the count of records before the clock is heeded."""
 
 # The stamp is the first list without a text; some recorders write lists with one before it, or a decimal comma.
-_STAMP = re.compile(rb"(?:^|\0) *([+-]?\d+(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14\x14")
+_STAMP = re.compile(rb"(?:^|\0) *([+-]?\d{1,9}(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14\x14")
 _BOUNDARY = re.compile(r"(?:[^/]*/)?(?:bad|edge)?[ _-]?boundary", re.IGNORECASE)  # BrainVision: Comment/boundary
 _SKIPPED = "BAD_ACQ_SKIP"
 _EEGLAB_BOUNDARY = "-99"
@@ -47,7 +47,7 @@ class Piece:
     onset_s: float
 
 
-_FIRST_ONSET = re.compile(rb"^[\0 ]*([+-]?\d+(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14")
+_FIRST_ONSET = re.compile(rb"^[\0 ]*([+-]?\d{1,9}(?:[.,]\d*)?)(?:\x15[\d.,]*)?\x14")
 """The onset of the first list of a record, whatever text it has."""
 
 
@@ -240,8 +240,13 @@ def raw_pieces(raw: "mne.io.BaseRaw", path: Path) -> list[Piece]:
 
     Returns:
         the pieces, in the order of the file; samples that were skipped are in none.
+
+    Raises:
+        InputError: an annotation's time is no number.
     """
     rate_hz, name = float(raw.info["sfreq"]), path.name.lower()
+    if not np.isfinite([raw.annotations.onset, raw.annotations.duration]).all():
+        raise InputError(f"{path}: annotations: their times must be numbers")
     starts, skips = _annotated(raw, name.endswith(".set"))
     if name.endswith(".vhdr"):
         return _brainvision_pieces(path, raw.n_times, rate_hz, starts)
@@ -259,9 +264,16 @@ def raw_start(raw: "mne.io.BaseRaw", path: Path) -> datetime | None:
         segment = next((segment for segment in brainvision_header.segments(path) if segment.start), None)
         if segment is None or segment.start is None:
             return None
-        return segment.start - timedelta(seconds=segment.first_sample / float(raw.info["sfreq"]))
-    meas_date = raw.info["meas_date"]
-    return meas_date + timedelta(seconds=raw.first_time) if meas_date else None
+        return clock_after(segment.start, -segment.first_sample / float(raw.info["sfreq"]))
+    return clock_after(raw.info["meas_date"], raw.first_time)
+
+
+def clock_after(clock: datetime | None, seconds: float) -> datetime | None:
+    """Return the clock some seconds later; None where there is no clock, or where no calendar goes so far."""
+    try:
+        return clock + timedelta(seconds=seconds) if clock else None
+    except (OverflowError, ValueError):
+        return None
 
 
 def require_forward_clock(path: Path, pieces: Sequence[Piece], rate_hz: float, longest_pause_s: float) -> None:

@@ -26,6 +26,9 @@ _FIELDS = {
     "reserved": 32,
 }
 
+MOST_SIGNALS = 9999
+"""Signals of a file: as many as their number has digits for."""
+
 ANNOTATIONS = ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
 """Labels of signals that hold time stamps and annotations, upper-case."""
 
@@ -197,8 +200,10 @@ def read_header(path: Path) -> Header:
         if len(fixed) < 256 or not (bdf or _text(fixed[:8]) == "0"):
             raise InputError(f"{path}: header: must begin with EDF's version 0 and hold 256 bytes")
         count = _read_count(path, "number of signals", _text(fixed[252:256]))
-        content = file.read(256 * max(count, 0))
-    if count < 1 or len(content) < 256 * count:
+        if not 1 <= count <= MOST_SIGNALS:
+            raise InputError(f"{path}: number of signals: must be from 1 to {MOST_SIGNALS} (found {count})")
+        content = file.read(256 * count)
+    if len(content) < 256 * count:
         raise InputError(f"{path}: header: ends within the description of its {count} signals")
     channels = _read_channels(path, content, count)
     record_s = _read_number(path, "record duration", _text(fixed[244:252]))

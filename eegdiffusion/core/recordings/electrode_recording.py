@@ -4,18 +4,18 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
-from eegdiffusion.core.recordings.brainvision_files import open_brainvision
 from eegdiffusion.core.recordings.brainvision_header import channel_references
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_labels import choose_electrodes
-from eegdiffusion.core.recordings.fif_files import open_fif, previous_part
+from eegdiffusion.core.recordings.fif_files import previous_part
+from eegdiffusion.core.recordings.mne_recording import open_raw, require_rate
 from eegdiffusion.core.recordings.recording_files import ending_of
 from eegdiffusion.core.recordings.units import microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
@@ -83,6 +83,8 @@ def open_recording(path: Path, rename: Mapping[str, str]) -> ElectrodeRecording:
     if not path.is_file():
         raise InputError(f"{path}: file: there is no such file")
     recording = _open_edf(path, rename) if ending in (".edf", ".bdf") else _open_with_mne(path, ending, rename)
+    if not recording.pieces:
+        raise InputError(f"{path}: samples: must be more than none")
     continuity.require_forward_clock(path, recording.pieces, recording.rate_hz, LONGEST_PAUSE_S)
     _check_amplitude(recording)
     return recording
@@ -93,9 +95,9 @@ def _open_edf(path: Path, rename: Mapping[str, str]) -> ElectrodeRecording:
     chosen = choose_electrodes(path, header.labels, rename)
     edf_checks.check_extent(header)
     edf_checks.check_signals(header, chosen)
-    rate_hz = header.rates[chosen[0]]
+    rate_hz = require_rate(header.rates[chosen[0]], f"{path}: sampling rate")
     pieces, offset_s = continuity.edf_pieces(header, rate_hz)
-    start = header.start + timedelta(seconds=offset_s) if header.start else None
+    start = continuity.clock_after(header.start, offset_s)
 
     def read(rows: Sequence[int], first: int, stop: int) -> np.ndarray:
         return edf_samples.read_samples(header, first, stop, [chosen[row] for row in rows])
@@ -107,7 +109,9 @@ def _open_raw(path: Path, ending: str) -> "mne.io.BaseRaw":
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            raw = open_brainvision(path) if ending == ".vhdr" else _open_first_part(path)
+            if ending != ".vhdr":
+                _require_first_part(path)
+            raw = open_raw(path, verbose="warning")
         except InputError:
             raise
         except Exception as error:  # MNE's readers raise all kinds for files that are none
@@ -118,12 +122,11 @@ def _open_raw(path: Path, ending: str) -> "mne.io.BaseRaw":
     return raw
 
 
-def _open_first_part(path: Path) -> "mne.io.BaseRaw":
+def _require_first_part(path: Path) -> None:
     if before := previous_part(path):
         raise InputError(
             f"{path}: file: must be the first part of a recording that was split (the part before it is {before})"
         )
-    return open_fif(path, verbose="warning")
 
 
 def _open_with_mne(path: Path, ending: str, rename: Mapping[str, str]) -> ElectrodeRecording:

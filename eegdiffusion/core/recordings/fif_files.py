@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
+from eegdiffusion.core.recordings.fif_checks import check_fif
+
 if TYPE_CHECKING:
     import mne
 
@@ -18,10 +20,12 @@ def open_fif(path: Path, **options: Any) -> "mne.io.BaseRaw":
         **options: further arguments of :func:`mne.io.read_raw_fif`.
 
     Raises:
+        InputError: its tags promise more than the file has, or lead to another folder.
         Exception: whatever MNE raises on a file that is no continuous recording.
     """
     import mne
 
+    check_fif(path)
     named, folder = _in_lower_case(path)
     raw = mne.io.read_raw_fif(named, **options)
     if folder:
@@ -43,6 +47,7 @@ def previous_part(path: Path) -> str | None:
     """Return the name of the part before a file, of a recording that was split; None where it is no further part.
 
     Raises:
+        InputError: its tags promise more than the file has, or lead to another folder.
         Exception: whatever MNE raises on a file that is no FIF file.
     """
     from mne._fiff.constants import FIFF
@@ -50,6 +55,7 @@ def previous_part(path: Path) -> str | None:
     from mne._fiff.tag import read_tag
     from mne._fiff.tree import dir_tree_find
 
+    check_fif(path)
     named, folder = _in_lower_case(path)
     file, tree, _ = fiff_open(named)
     with folder or nullcontext(), file:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.signal
 
-from eegdiffusion.core.recordings.brainvision_files import companion
-from eegdiffusion.core.recordings.fif_files import open_fif, previous_part
+from eegdiffusion.core.recordings.brainvision_files import companion, companions
+from eegdiffusion.core.recordings.fif_files import previous_part
+from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.sample_digest import sample_bytes, sample_digest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
@@ -26,7 +27,6 @@ SEGMENTS, SEGMENT_S = 3, 10
 CORRELATION = 0.999
 """Least correlation of an electrode's samples in two formats of one recording, which are rounded differently."""
 
-_DATA_FILE = re.compile(rb"^\s*(?:DataFile|MarkerFile)\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _PART = re.compile(r"(?:-\d+|_split-\d+.*)\.fif(?:\.gz)?", re.IGNORECASE)
 _FIF = re.compile(r"\.fif(?:\.gz)?", re.IGNORECASE)
 _NOT_CONTINUOUS = re.compile(
@@ -37,16 +37,16 @@ _KIND_SUFFIX = re.compile(r"[-_](?:raw|eeg|meg)$", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:EEG|POL)[ _-]+|[ _-]+(?:REF|LE|AR|AV|AVG|CAR)$|\W")
 
 
-def _open_fif(path: Path) -> "mne.io.BaseRaw | None":
+def _open(path: Path) -> "mne.io.BaseRaw | None":
     try:
-        return open_fif(path, allow_maxshield=True, on_split_missing="ignore", verbose="error")
+        return open_raw(path, only_look=True)
     except Exception:  # whatever is wrong with it is for its reader to say
         return None
 
 
 def is_not_continuous(path: Path) -> bool:
     """Say whether a FIF file is called as MNE calls epochs, averages and the like, and is no continuous recording."""
-    return bool(_NOT_CONTINUOUS.fullmatch(path.name)) and path.is_file() and _open_fif(path) is None
+    return bool(_NOT_CONTINUOUS.fullmatch(path.name)) and path.is_file() and _open(path) is None
 
 
 def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
@@ -65,7 +65,7 @@ def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
     resolved = {(root / path).resolve(): path for path in fifs if path.parent in folders}
     parts: dict[Path, Path] = {}
     for path in resolved.values():
-        raw = _open_fif(root / path) if path not in parts else None
+        raw = _open(root / path) if path not in parts else None
         for name in raw.filenames[1:] if raw is not None else ():
             part = resolved.get(Path(str(name)).resolve())
             if part is not None and part != path:
@@ -89,12 +89,8 @@ def files_of(path: Path) -> list[Path]:
     """Return the files that a recording consists of: BrainVision's has others for its samples and its markers."""
     if path.suffix.lower() != ".vhdr":
         return [path]
-    with path.open("rb") as file:
-        text = file.read(1 << 20)
-    names = [match.decode("utf-8", "surrogateescape") for match in _DATA_FILE.findall(text)]
-    names = [name for name in names if "/" not in name and "\\" not in name]
-    names += [f"{path.stem}{ending}" for ending in (".eeg", ".dat", ".vmrk")]
-    others = {companion(path, name) for name in names} - {path, None}
+    usual = (companion(path, f"{path.stem}{ending}") for ending in (".eeg", ".dat", ".vmrk"))
+    others = {*companions(path).values(), *usual} - {path, None}
     return [path, *sorted(other for other in others if other is not None)]
 
 
@@ -178,17 +174,6 @@ def same_samples(root: Path, endings: Mapping[Path, str], known: Collection[Path
             if path not in known and (first := next(same, None)):
                 copies[path] = first
     return copies
-
-
-def _open(path: Path) -> "mne.io.BaseRaw | None":
-    import mne
-
-    readers = {".edf": mne.io.read_raw_edf, ".bdf": mne.io.read_raw_bdf, ".vhdr": mne.io.read_raw_brainvision}
-    try:
-        reader = readers.get(path.suffix.lower())
-        return reader(path, verbose="error") if reader else _open_fif(path)
-    except Exception:  # whatever is wrong with it is for its reader to say
-        return None
 
 
 def _is_same(first: "mne.io.BaseRaw | None", other: "mne.io.BaseRaw | None") -> bool:

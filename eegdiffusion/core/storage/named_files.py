@@ -22,3 +22,20 @@ def file_below(folder: Path, name: str, where: str) -> Path:
     if not path.parts or path.anchor or ".." in path.parts or "\0" in name:
         raise InputError(f"{where}: must name a file below {folder} (found {name[:200]!r})")
     return folder.joinpath(name)
+
+
+def file_beside(file: Path, name: str, where: str) -> Path:
+    """Return the path of a file of the same folder that a file names.
+
+    Args:
+        file: the file.
+        name: name of the other.
+        where: file and field that name it, for the error.
+
+    Raises:
+        InputError: the name is empty, or has a folder in it.
+    """
+    parts = PureWindowsPath(name).parts
+    if parts != (name,) or name == ".." or "\0" in name or "/" in name:
+        raise InputError(f"{where}: must name a file beside {file.name} (found {name[:200]!r})")
+    return file.parent / name

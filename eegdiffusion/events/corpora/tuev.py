@@ -15,7 +15,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
-from eegdiffusion.core.storage.text_encoding import decode_text
+from eegdiffusion.core.storage.text_files import read_text
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 """Names of the labels 0 to 5."""
@@ -28,6 +28,9 @@ NO_EVENT = -1
 
 BACKGROUND = "bckg"
 """The class that is no event."""
+
+MOST_BYTES = 1 << 26
+"""Bytes of a ``.rec`` file: a row has thirty."""
 
 CONTEXT_S = 2
 """Seconds before and after an event."""
@@ -166,7 +169,11 @@ def read_rec_rows(path: Path) -> RecRows:
         raise InputError(f"{path}: no such file; each EDF file needs the .rec file of the same name")
     rows: list[RecRow] = []
     unreadable: dict[int, str] = {}
-    for line, fields in enumerate(_split_rows(decode_text(path.read_bytes())), 1):
+    try:
+        lines = _split_rows(read_text(path, MOST_BYTES))
+    except csv.Error as error:
+        raise InputError(f"{path}: must be rows of channel,start,stop,label ({error})") from error
+    for line, fields in enumerate(lines, 1):
         if not any(field.strip() for field in fields):  # the reference skips a blank line too
             continue
         try:
@@ -266,7 +273,7 @@ def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.
 
 def sample_at(seconds: float, samples: int, rate_hz: float) -> int:
     """Return the first sample k with k / rate >= ``seconds`` in double precision; ``samples`` where there is none."""
-    k = min(max(int(seconds * rate_hz) - 1, 0), samples)
+    k = min(max(int(min(seconds * rate_hz, samples + 1)) - 1, 0), samples)
     while k < samples and k / rate_hz < seconds:
         k += 1
     return k

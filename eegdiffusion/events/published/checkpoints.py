@@ -1,7 +1,7 @@
 """Published EEGDM checkpoints as models of this project."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
     known = (*PREFIXES.values(), "ema.online_model.", "ema.initted", "ema.step")
     strange = [name for name in state if not name.startswith(known)]
     if strange or chosen not in present:
-        problem = f"unknown weights: {', '.join(strange)}" if strange else f"missing weights: none under {chosen}*"
+        problem = f"unknown weights: {_listed(strange)}" if strange else f"missing weights: none under {chosen}*"
         raise InputError(f"{source}: {problem}")
     return source, {n.removeprefix(chosen): value for n, value in state.items() if n.startswith(chosen)}, hyper
 
@@ -263,10 +263,18 @@ def _check_weights(source: str, wanted: Mapping[str, Tensor], state: dict[str, T
         "not finite": {name for name in shared - misshapen if not torch.isfinite(state[name]).all()},
     }
     lines = [
-        f"{kind} weights: {', '.join(prefix + n for n in sorted(names))}" for kind, names in problems.items() if names
+        f"{kind} weights: {_listed(prefix + name for name in sorted(names))}"
+        for kind, names in problems.items()
+        if names
     ]
     if lines:
         raise InputError(f"{source}: {'; '.join(lines)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return names for a message, of a length that people read."""
+    listed = [name[:80] for name in names]
+    return ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
 
 
 def _take(source: str, state: dict[str, Tensor], prefix: str, name: str, dims: int | None = None) -> Tensor:

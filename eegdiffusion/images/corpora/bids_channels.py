@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
-from weakref import finalize
 
 import mne
 import numpy as np
 
 from eegdiffusion.core.recordings import edf_checks, edf_samples
-from eegdiffusion.core.recordings.brainvision_files import open_brainvision
 from eegdiffusion.core.recordings.continuity import Piece, edf_pieces, raw_pieces
 from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, read_header
+from eegdiffusion.core.recordings.mne_recording import open_raw, require_rate
 from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -81,13 +80,7 @@ def open_channels(path: Path) -> Channels:
     """
     if path.suffix.lower() in (".edf", ".bdf"):
         return EdfChannels(path)
-    try:
-        raw = open_brainvision(path) if path.suffix.lower() == ".vhdr" else _open_eeglab(path)
-    except InputError:
-        raise
-    except Exception as error:  # MNE raises nearly anything on a damaged file
-        raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
-    return MneChannels(raw, path)
+    return MneChannels(open_raw(path), path)
 
 
 class EdfChannels:
@@ -131,7 +124,7 @@ class EdfChannels:
         header, signals = self._header, [self._place[label] for label in labels]
         edf_checks.check_rates(header, signals)
         edf_checks.check_ranges(header, signals)
-        sfreq = header.rates[signals[0]]
+        sfreq = require_rate(header.rates[signals[0]], f"{header.path}: sampling rate")
         pieces, _ = edf_pieces(header, sfreq)
         samples = header.records * header.channels["samples"][signals[0]]
         return Signals(
@@ -185,18 +178,11 @@ class MneChannels:
             float(self._raw.info["sfreq"]),
             int(self._raw.n_times),
             raw_pieces(self._raw, self._path),
-            lambda start, stop: self._raw.get_data(picks, start, stop),
+            partial(self._read, picks),
         )
 
-
-def _open_eeglab(path: Path) -> mne.io.BaseRaw:
-    """Open an EEGLAB file, whose ending and that of its data MNE takes in lower case alone."""
-    if path.suffix == ".set":
-        return mne.io.read_raw_eeglab(path, preload=False, verbose="ERROR")
-    folder = TemporaryDirectory()
-    for file in path.parent.iterdir():
-        if file.stem == path.stem and file.suffix.lower() in (".set", ".fdt"):
-            Path(folder.name, file.stem + file.suffix.lower()).symlink_to(file.resolve())
-    raw = mne.io.read_raw_eeglab(Path(folder.name, f"{path.stem}.set"), preload=False, verbose="ERROR")
-    finalize(raw, folder.cleanup)  # the links serve as long as samples are read
-    return raw
+    def _read(self, picks: list[int], start: int, stop: int) -> np.ndarray:
+        try:
+            return self._raw.get_data(picks, start, stop)
+        except Exception as error:  # MNE raises nearly anything on a damaged file
+            raise InputError(f"{self._path}: samples: cannot be read ({type(error).__name__}: {error})") from error

@@ -4,8 +4,6 @@ No EEG recorded with Kilogram's tangrams is public, so that the project defines 
 """
 
 import glob
-import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +14,9 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.named_files import file_below
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.core.storage.text_encoding import decode_text
+from eegdiffusion.core.storage.text_files import read_json, read_tsv
 from eegdiffusion.images.corpora import event_onsets
 from eegdiffusion.images.corpora.bids_files import (
     entities,
@@ -67,14 +66,7 @@ def read_bids_events(path: Path, needed: tuple[str, ...]) -> pandas.DataFrame:
     Raises:
         InputError: it is missing, is no table, or lacks a column.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    text = decode_text(path.read_bytes())
-    missing_values = ["n/a", "N/A", ""]
-    try:
-        table = pandas.read_csv(io.StringIO(text), sep="\t", dtype=str, na_values=missing_values, keep_default_na=False)
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: must be a table of tab-separated columns ({error})") from error
+    table = read_tsv(path, missing=("n/a", "N/A", ""))
     table.columns = [str(column).strip() for column in table]
     if missing := [name for name in needed if name not in table]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(table)})")
@@ -96,10 +88,7 @@ def declared_unit(recording: Path, root: Path) -> str | None:
     path = find_sidecar(*_described(recording, root), "events", ".json")
     if path is None:
         return None
-    try:
-        document = json.loads(decode_text(path.read_bytes()))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: must be JSON ({error})") from error
+    document = read_json(path)
     onset = document.get("onset") if isinstance(document, dict) else None
     unit = onset.get("Units") if isinstance(onset, dict) else None
     return None if unit in (None, "", "n/a") else event_onsets.parse_unit(str(unit), str(path))
@@ -236,7 +225,11 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
     paths, problems = find_bids_recordings(root)
     for path in paths:
         try:
-            tables[path] = events(_own_events_file(path, paths, root))
+            file = _own_events_file(path, paths, root)
+            table = events(file)
+            for name in table["file"].unique():
+                file_below(folder, name, f"{file}: stimulus")
+            tables[path] = table
         except InputError as error:
             problems.append(Problem(path.relative_to(root).as_posix(), "events", "events.tsv", str(error)))
     for path in tables:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, ClassVar
 LARGE = 1 << 16
 """Bytes from which a value stays in the file; pickle writes such values outside of its frames."""
 
-MOST_STEPS = 3_000_000
+MOST_STEPS = 2_000_000
 """Operations of a pickle: EEGCVPR40, the largest that is published, has 0.7 million."""
 
 MOST_BYTES = 1 << 27
