@@ -9,7 +9,7 @@ import pandas
 
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.images.corpora.image_corpus import IMAGE_FILES
+from eegdiffusion.images.corpora.image_files import KINDS
 
 CLASS_RUNS = 0.5
 """Share of neighbouring trials of one concept above which concepts count as shown in blocks (arXiv:1812.07697)."""
@@ -38,9 +38,7 @@ def check_files(images: pandas.DataFrame) -> list[Problem]:
         problems.append(Problem(row.file, "images", "file", "is in the index of images and not on disk"))
     known = set(images["file"])
     folders = sorted({Path(file).parent.parent for file in known}, key=str)
-    on_disk = {
-        str(path) for folder in folders for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in IMAGE_FILES
-    }
+    on_disk = {str(path) for folder in folders for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in KINDS}
     if extra := sorted(on_disk - known):
         message = f"{len(extra)} images on disk are not in the index, e.g. {Path(extra[0]).name}"
         problems.append(Problem(str(folders[0]), "images", "index", message, "warning"))

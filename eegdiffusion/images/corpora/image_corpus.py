@@ -17,8 +17,6 @@ from eegdiffusion.core.storage.problems import Problem
 PARTITIONS = ("training", "validation", "test")
 """Partitions of images, as the corpora name them."""
 
-IMAGE_FILES = {".jpg", ".jpeg", ".png", ".svg", ".bmp", ".webp"}
-
 
 class Trials(Protocol):
     """The signals of a block's trials."""

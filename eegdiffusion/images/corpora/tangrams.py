@@ -12,6 +12,12 @@ from eegdiffusion.core.runtime.errors import InputError
 
 PIECES = 7
 
+MOST_BYTES, MOST_CORNERS = 1 << 20, 1000
+"""Bytes of a drawing, and corners of a polygon of it."""
+
+LEAST_SIDE, MOST_SIDE, MOST_BOXES = 1e-3, 1e6, 10
+"""Sides of a drawing's box, and how many of them a corner may be away from it."""
+
 OVERSAMPLING = 4
 """Pixels are drawn so many times finer, and averaged."""
 
@@ -40,8 +46,12 @@ def read_tangram(path: Path) -> Tangram:
     Raises:
         InputError: the file is no such drawing.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise InputError(f"{path}: must be a tangram of at most {MOST_BYTES} bytes (found {size})")
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(path.read_bytes())
         polygons = {
             element.get("id"): element for element in root.iter() if element.tag.rpartition("}")[2] == "polygon"
         }
@@ -50,21 +60,30 @@ def read_tangram(path: Path) -> Tangram:
         pieces = [_polygon(polygons[str(k + 1)]) for k in range(PIECES)]
         box = [float(value) for value in _NUMBER.findall(root.get("viewBox", ""))]
         if len(box) != 4 or min(box[2:]) <= 0:
-            raise ValueError(f"viewBox: must be four numbers, of positive size (found {root.get('viewBox')!r})")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (ElementTree.ParseError, ValueError) as error:
+            raise ValueError(f"viewBox: must be four numbers, of positive size (found {root.get('viewBox')!r:.80})")
+        _check_extent(box, pieces)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(f"{path}: must be a tangram: {error}") from error
     left, top, width, height = box
     return Tangram(pieces, (left, top, width, height))
 
 
+def _check_extent(box: list[float], pieces: list[np.ndarray]) -> None:
+    """Check that a drawing lies on the ground that it is drawn on, so that no line is longer than many of its sides."""
+    left, top, width, height = box
+    if not LEAST_SIDE <= min(width, height) <= max(width, height) <= MOST_SIDE or max(abs(left), abs(top)) > MOST_SIDE:
+        raise ValueError(f"viewBox: must have sides from {LEAST_SIDE:g} to {MOST_SIDE:g} (found {box})")
+    for number, corners in enumerate(pieces, start=1):
+        # Comparisons with NaN are false, so that one fails too.
+        if not (np.abs(corners - [left, top]) <= MOST_BOXES * max(width, height)).all():
+            raise ValueError(f"polygon {number}: points: must lie within {MOST_BOXES} sides of the viewBox")
+
+
 def _polygon(element: ElementTree.Element) -> np.ndarray:
     values = [float(value) for value in _NUMBER.findall(element.get("points", ""))]
-    if len(values) < 6 or len(values) % 2:
-        raise ValueError(
-            f"polygon {element.get('id')}: points: must be three or more pairs (found {len(values)} numbers)"
-        )
+    if not 6 <= len(values) <= 2 * MOST_CORNERS or len(values) % 2:
+        rule = f"points: must be three or more pairs, {MOST_CORNERS} at most"
+        raise ValueError(f"polygon {element.get('id')}: {rule} (found {len(values)} numbers)")
     points = np.reshape(values, (-1, 2))
     if transform := element.get("transform"):
         matrix = [float(value) for value in _NUMBER.findall(transform)]
@@ -115,7 +134,7 @@ def draw_image(tangram: Tangram, size: int, margin: float = 0.06) -> Image.Image
     fine = size * OVERSAMPLING
     image = Image.new("L", (fine, fine), BACKGROUND)
     draw = ImageDraw.Draw(image)
-    stroke = max(1, round(fine / max(tangram.box[2:])))
+    stroke = min(fine, max(1, round(fine / max(tangram.box[2:]))))
     for corners in _placed(tangram, fine, margin):
         draw.polygon([tuple(corner) for corner in corners], fill=FILL, outline=STROKE, width=stroke)
     return image.resize((size, size), Image.Resampling.BOX).convert("RGB")

@@ -9,9 +9,8 @@ from PIL import Image
 
 from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.images.corpora.image_files import fitted_image
-
-ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".svg", ".webp")
+from eegdiffusion.core.storage.array_file import load_array
+from eegdiffusion.images.corpora.image_files import KINDS, fitted_image
 
 COLUMNS = 16
 """Epochs in the figure, at most."""
@@ -32,13 +31,10 @@ def read_shown_images(path: Path, count: int, side: int) -> np.ndarray:
         InputError: the path holds no such images, or another number of them.
     """
     if path.is_dir():
-        files = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in ENDINGS)
+        files = sorted(file for file in path.glob("[!.]*") if file.suffix.lower() in KINDS)
         images = [fitted_image(file, side) for file in files]
     else:
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: must be a folder of pictures or a .npy file ({error})") from error
+        array = load_array(path, "must be a folder of pictures or a .npy file")
         if array.ndim != 4 or array.shape[-1] != 3 or array.dtype != np.uint8:
             raise InputError(f"{path}: must be (n, height, width, 3) uint8 (found {array.shape} {array.dtype})")
         size = (side, side)

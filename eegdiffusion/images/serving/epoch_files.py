@@ -6,6 +6,7 @@ import numpy as np
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.storage.array_file import load_array
 
 QUIET, LOUD = 0.02, 5.0
 """Between these the spread of epochs may lie, as a share of that of the training's single trials.
@@ -24,13 +25,9 @@ def read_epochs(path: Path, shape: tuple[int, int], input_: EpochInput) -> np.nd
     Raises:
         InputError: it holds no epochs of this shape and unit, all finite.
     """
-    try:
-        epochs = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: file: must be a .npy file of numbers ({error})") from error
-    if not isinstance(epochs, np.ndarray) or epochs.dtype.kind not in "fiu":
-        kind = getattr(epochs, "dtype", "an archive")
-        raise InputError(f"{path}: file: must be a .npy file of real numbers (found {kind})")
+    epochs = load_array(path, "file: must be a .npy file of numbers")
+    if epochs.dtype.kind not in "fiu":
+        raise InputError(f"{path}: file: must be a .npy file of real numbers (found {epochs.dtype})")
     if epochs.ndim != 3 or epochs.shape[1:] != tuple(shape) or not len(epochs):
         raise InputError(
             f"{path}: shape: must be (epochs, {shape[0]}, {shape[1]}), as in training (found {epochs.shape})"
