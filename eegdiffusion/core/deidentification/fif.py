@@ -8,6 +8,7 @@ import numpy as np
 from eegdiffusion.core.deidentification.changes import Changes
 from eegdiffusion.core.deidentification.kept_texts import KeptTexts
 from eegdiffusion.core.deidentification.subject_key import Subject
+from eegdiffusion.core.recordings.fif_files import open_fif
 from eegdiffusion.core.recordings.patient_identity import Identity
 from eegdiffusion.core.runtime.errors import InputError
 
@@ -19,7 +20,7 @@ _POINTS = mne.io.constants.FIFF.FIFFV_POINT_EXTRA
 
 def _open(path: Path) -> mne.io.BaseRaw:
     try:
-        return mne.io.read_raw_fif(path, allow_maxshield="yes", verbose="error")
+        return open_fif(path, allow_maxshield="yes", verbose="error")
     except Exception as error:  # MNE reads what it is given, and fails in many ways
         raise InputError(f"{path}: file: must be a FIF recording ({' '.join(str(error).split())[:200]})") from error
 
