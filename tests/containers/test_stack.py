@@ -193,7 +193,7 @@ def test_a_second_start_changes_nothing_and_stopping_keeps_the_data(stack):
 
     stack.compose("down", "--timeout", "10")
     assert not stack.containers()
-    stack.compose("up", "--detach", "--wait", "mlflow")
+    stack.compose("up", "--detach", "--wait", "gate")
     run = stack.inside(
         "postgres", "psql", "-U", "mlflow", "-d", "mlflow", "-Atc", "select run_uuid from metrics where key = 'kappa'"
     )
