@@ -1,10 +1,13 @@
 """Two processes that share a global batch train as one process does."""
 
+import contextlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas
+import psutil
 import pytest
 from safetensors.numpy import load_file
 
@@ -15,9 +18,19 @@ AUTHOR = ["-c", "user.name=t", "-c", "user.email=t@t"]
 
 
 def _run(workspace, *words):
-    command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, cwd=workspace, env=environment(warm=False), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+    """Run a command, and return the addresses at which it and its processes listened."""
+    command, log = [sys.executable, "-m", *words], workspace / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=workspace, env=environment(warm=False), stdout=output, stderr=output)
+    heard: set[str] = set()
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            for each in (parent := psutil.Process(process.pid), *parent.children(recursive=True)):
+                sockets = each.net_connections("inet")
+                heard |= {found.laddr.ip for found in sockets if found.status == psutil.CONN_LISTEN}
+        time.sleep(0.05)
+    assert process.returncode == 0, log.read_text()[-4000:]
+    return heard
 
 
 @pytest.mark.timeout(900)
@@ -37,7 +50,9 @@ def test_two_processes_give_the_curves_and_weights_of_one(tmp_path):
     found = {}
     for devices in (1, 2):
         _run(tmp_path, "eegdiffusion.commands", "params", "set", f"hardware.devices={devices}")
-        _run(tmp_path, "components.pretrain_ssmdp", "--backbone", "base")
+        heard = _run(tmp_path, "components.pretrain_ssmdp", "--backbone", "base")
+        assert heard <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+        assert bool(heard) == (devices > 1)  # Gloo's own, between the processes
         out = tmp_path / "models/ssmdp/base"
         weights = load_file(out / "backbone" / "diffusion_pytorch_model.safetensors")
         found[devices] = pandas.read_csv(out / "curves.csv"), weights

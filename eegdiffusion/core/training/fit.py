@@ -17,6 +17,7 @@ from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, 
 from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.device import require_devices
 from eegdiffusion.core.training.ema_module import EMALightningModule
+from eegdiffusion.core.training.local_ddp import LocalDDPStrategy
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.core.training.metric_logger import LightningLogger, MetricLogger
 from eegdiffusion.core.training.settings import Hardware
@@ -129,6 +130,7 @@ def fit(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
         num_nodes=hardware.nodes,
+        strategy=LocalDDPStrategy() if hardware.devices > 1 and hardware.nodes == 1 else "auto",
         precision=hardware.precision,
         max_epochs=optimisation.max_epochs * rounds,
         min_epochs=optimisation.min_epochs * rounds,
