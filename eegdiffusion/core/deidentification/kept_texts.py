@@ -38,7 +38,7 @@ _ANNOTATION = re.compile(
     r"|\d{1,5}|[ST] *\d{1,5}|R *\d{1,5}|Stimulus/S *\d+|Response/R *\d+|New Segment/?"
     r"|BAD(_ACQ_SKIP| boundary)?|EDGE boundary"
     r"|sleep stage (?:W|N?[1-4]|N|R|M|\?)|lights? (?:on|off)|eyes? ?(?:open(?:ed)?|closed?)"
-    r"|(?:rec(?:ording)?) (?:starts?|ends?)|seizure(?: (?:onset|offset|start|end))?"
+    r"|(?:recording|rec) (?:starts?|ends?)|seizure(?: (?:onset|offset|start|end))?"
     r"|spsw|gped|pled|eyem|artf|bckg|seiz|limb movement|arousal|(?:obstructive|central|mixed) apnea|hypopnea"
     r"|(?:hyperventilation|hv|photic)(?: stim\w*)?(?: (?:on|off|start|end))?(?: \d+ ?hz)?"
     r"|impedance(?: check)?|calibration|boundary|sync status",
