@@ -383,3 +383,13 @@ def test_the_schema_is_written_and_compared(params):
         main(["schema", "--check"])
     main(["schema"])
     assert Path("params.schema.json").read_text() == written
+
+
+@pytest.mark.parametrize("name", ["a$(touch x)", "a`b`", "../a", "-a", "a\nb", "a b"])
+def test_an_entry_gets_no_other_name_than_one(params, name):
+    before = Path("params.yaml").read_bytes()
+    entry = "={root: x, layout: tuev}"
+    for assignment in (f"event_corpora.{name}{entry}", f"matrix.backbones=[{name!r}]", f"{name}=1"):
+        with pytest.raises(InputError):
+            main(["set", "--", assignment])
+    assert Path("params.yaml").read_bytes() == before

@@ -216,6 +216,17 @@ def test_all_that_listens_does_so_on_this_machine_alone(server):
     assert {socket.laddr.ip for socket in listening} == {"127.0.0.1"}
 
 
+def test_what_it_writes_is_its_users_alone(server):
+    """Also the logs, whose modes Airflow sets by itself, and the password."""
+    home = server.repository.parent / "home"
+    written = [home, *home.rglob("*"), *(server.repository / "runs").glob("*/data")]
+    assert {"airflow.cfg", "airflow.db", "logs", "data"} <= {path.name for path in written}
+    assert any(path.name.startswith("attempt=") for path in written)
+    for path in written:
+        with suppress(FileNotFoundError):  # of a moment
+            assert path.lstat().st_mode & 0o077 == 0 or path.is_symlink(), path
+
+
 def test_ending_the_server_ends_all_of_its_processes_and_keeps_the_workspace(server):
     conf = {"overrides": {"seconds": 600}}
     server.api("dagRuns", {"dag_run_id": "third", "logical_date": None, "conf": conf})

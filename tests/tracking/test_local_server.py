@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from eegdiffusion.operations.mlflow_server import TOKEN, token_in
+from tests.browser import needs_chromium, open_page
 from tests.mlflow_server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,20 @@ def test_the_address_that_is_printed_lets_a_browser_in(server):
     assert "MLflow" in page.text
     answer = browser.get(f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=9", timeout=60)
     assert [found["name"] for found in answer.json()["experiments"]] == ["Default"]
+
+
+@needs_chromium
+def test_the_pages_work_in_a_browser(server, tmp_path):
+    """The cookie goes with all that the pages ask for, and the token is not in their address."""
+    address, folder, _ = server
+    asked = "fetch('/ajax-api/2.0/mlflow/experiments/search?max_results=9').then((answer) => answer.status)"
+    with open_page(tmp_path) as page:
+        page.open(_printed(folder))
+        page.wait("Experiments")
+        assert TOKEN not in page.evaluate("location.href")
+        assert page.evaluate("document.cookie") == ""  # no script reads it
+        assert page.evaluate(asked) == 200
+    assert requests.get(address, timeout=30).status_code == 401
 
 
 def test_the_token_leads_to_no_other_host(server):
