@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from error_messages import with_messages
+from licences import licences_page
 from mkdocs.structure.files import File
 from settings_reference import settings_page
 from stage_reference import stage_page
@@ -64,6 +65,7 @@ def shown_page(source: str, root: Path = ROOT) -> str:
 def on_files(files, config):
     """Add the pages that are made."""
     pages = {"settings.md": settings_page(ROOT), "stages.md": stage_page(ROOT), "api.md": api_page(ROOT)}
+    pages["licences.md"] = licences_page(ROOT)
     pages |= {page: shown_page(source) for page, source in SHOWN.items()}
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
