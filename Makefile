@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
 # Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help env git-repository demo demo-eeg demo-things demo-pictures repro static check test test-containers up down bench lint lock deps docs airflow mlflow clean-work
+.PHONY: help env git-repository demo demo-eeg demo-things demo-pictures repro static check test test-containers up down bench lint lock deps docs airflow mlflow sbom audit clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -125,6 +125,12 @@ up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in conta
 
 down: ## stop them; data stay in their volumes
 	docker/down.sh
+
+sbom: env ## write bills of materials (CycloneDX) of .venv and of the images that are there into build/sbom
+	docker/sbom.sh
+
+audit: env ## look up known faults of the packages of requirements.lock; asks PyPI
+	.venv/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 mlflow: env ## open the local MLflow server
 	$(EEG) mlflow
