@@ -121,7 +121,7 @@ airflow: env ## open a local Airflow on dags/; AIRFLOW_PORT (8080)
 	$(EEG) airflow
 
 up: env ## start Airflow, PostgreSQL, MLflow and an S3-compatible store in containers (docker/compose.yaml)
-	docker/up.sh
+	set -a; eval "$$($(EEG) key where)"; docker/up.sh
 
 down: ## stop them; data stay in their volumes
 	docker/down.sh

@@ -55,16 +55,18 @@ class Container(DockerOperator):
     Args:
         settings: the installation, what of the host its tasks see, and which GPUs there are to choose from.
         gpus: how many GPUs.
+        keys: files and folders of keys that it reads.
     """
 
     template_fields = (*DockerOperator.template_fields, "working_dir")
 
-    def __init__(self, *, settings: Settings, gpus: int, **arguments):
+    def __init__(self, *, settings: Settings, gpus: int, keys: list[str], **arguments):
         super().__init__(user=settings.docker_user, network_mode=settings.docker_network, **arguments)
         self.installation, self.gpus, self.gpu_ids = settings.installation, gpus, settings.gpu_ids
         self.locks = f"{settings.runs_folder}/.gpus"
         self.repository, self.secrets = settings.repository, settings.task_secrets
         self.own, self.written, self.read = settings.own_folders, settings.written_folders, settings.read_folders
+        self.keys = keys
 
     @cached_property
     def cli(self) -> APIClient:
@@ -95,7 +97,7 @@ class Container(DockerOperator):
         # Docker mounts only folders that are there.
         for folder in (*self.own, f"{self.repository}/.dvc/tmp"):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        self.mounts = task_mounts(self.repository, self.written, self.read, self.secrets)
+        self.mounts = task_mounts(self.repository, self.written, [*self.read, *self.keys], self.secrets)
         try:
             earlier = self._earlier()
             if earlier:

@@ -2,7 +2,7 @@
 
 from _failures import bad_input
 from _plan import BAD_INPUT, Task
-from _settings import STATE, Settings
+from _settings import SIGNING, STATE, TRUSTED, Settings
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.common.compat.sdk import AirflowException
 from kubernetes.client import models as k8s
@@ -44,12 +44,23 @@ def pod_volumes(task: Task, settings: Settings) -> tuple[list[k8s.V1Volume], lis
             volumes.append((_claim("state", settings.state_claim), STATE, False))
     else:
         volumes.append((_claim("work", settings.claim), settings.claim_path, False))
+    for name, secret, folder in _key_secrets(task, settings):
+        source = k8s.V1SecretVolumeSource(secret_name=secret, default_mode=0o440, optional=True)
+        volumes.append((k8s.V1Volume(name=name, secret=source), folder, True))
     for number, (claim, folder) in enumerate(settings.data_volumes):
         volumes.append((_claim(f"data-{number}", claim, read_only=True), folder, True))
     mounts = [
         k8s.V1VolumeMount(name=volume.name, mount_path=path, read_only=read_only) for volume, path, read_only in volumes
     ]
     return [volume for volume, _, _ in volumes], mounts
+
+
+def _key_secrets(task: Task, settings: Settings) -> list[tuple[str, str, str]]:
+    """Return names, secrets and folders of the keys that a task needs, the private one where it signs."""
+    trusted = ("trusted-keys", settings.trusted_secret, TRUSTED)
+    return {"sign": [("signing-key", settings.signing_secret, SIGNING), trusted], "verify": [trusted]}.get(
+        task.keys, []
+    )
 
 
 def _claim(name: str, claim: str, read_only: bool = False) -> k8s.V1Volume:

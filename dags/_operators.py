@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _notify import failed, watch
 from _plan import NOTHING_TO_DO, Task
-from _settings import Settings
+from _settings import SIGNING, TRUSTED, Settings
 
 
 def operator(task: Task, settings: Settings, **options):
@@ -56,6 +56,19 @@ def _cores(task: Task) -> dict[str, str]:
     return {"EEG_TASK_CPUS": str(task.resources.cpus)}
 
 
+NO_KEY = "/none"
+"""Path of a key that was not set: a task says that it is not there, and makes none, which its container would lose."""
+
+
+def _keys(task: Task, signing: str, trusted: str) -> dict[str, str]:
+    """Return the variables by which a task in a container finds the keys that it needs, and no others.
+
+    The private key is named where there is none too: one that the task made would be lost with its container.
+    """
+    named = {"sign": {"EEG_SIGNING_KEY": signing, "EEG_TRUSTED_KEYS": trusted}, "verify": {"EEG_TRUSTED_KEYS": trusted}}
+    return named.get(task.keys, {})
+
+
 def _process(task: Task, settings: Settings, common: dict):
     from _process import Process
 
@@ -78,6 +91,7 @@ def _docker(task: Task, settings: Settings, common: dict):
     resources = task.resources
     secret = {name: value for name, value in settings.environment().items() if name.startswith("AWS_")}
     public = {name: value for name, value in settings.environment().items() if name not in secret}
+    keys = _keys(task, settings.signing_key or NO_KEY, settings.trusted_keys or NO_KEY)
     return Container(
         image=settings.image_of(task.image),
         command=list(task.command),
@@ -85,7 +99,8 @@ def _docker(task: Task, settings: Settings, common: dict):
         # The name and the mounts are set by the operator itself, when it starts.
         settings=settings,
         gpus=resources.gpus,
-        environment=public | _cores(task) | CONTAINER | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        keys=[path for path in keys.values() if path != NO_KEY],
+        environment=public | keys | _cores(task) | CONTAINER | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         private_environment=secret,
         cpus=resources.cpus,
         mem_limit=f"{resources.memory_gb}g",
@@ -119,7 +134,11 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
         cmds=["sh", "-c", CLONE if settings.git_url else 'cd "$0" && exec "$@"', task.folder],
         arguments=list(task.command),
         labels={"eeg-installation": settings.installation},
-        env_vars=public | _cores(task) | CONTAINER | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
+        env_vars=public
+        | _keys(task, f"{SIGNING}/signing.pem", TRUSTED)
+        | _cores(task)
+        | CONTAINER
+        | {"AIRFLOW_CTX_DAG_RUN_ID": "{{ run_id }}"},
         env_from=[k8s.V1EnvFromSource(secret_ref=reference)],
         container_resources=k8s.V1ResourceRequirements(requests=amount | gpus, limits=amount | gpus),
         volumes=volumes,

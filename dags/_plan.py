@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from _dvc_graph import Graph, GraphError, Resources, Stage
@@ -32,6 +33,8 @@ class Task:
     image: str = "data"
     group: str | None = None
     doc: str = ""
+    keys: Literal["", "verify", "sign"] = ""
+    """Whether it verifies signatures of models, or makes them too; no other task is given the site's keys."""
 
     @property
     def path(self) -> str:

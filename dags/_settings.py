@@ -16,6 +16,9 @@ def host_has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
+SIGNING, TRUSTED = "/keys/signing", "/keys/trusted"
+"""Where pods mount the secrets with the site's private key, ``signing.pem``, and with the public keys it trusts."""
+
 STATE = "/state"
 """Where pods with clones of their own mount the claim ``EEG_K8S_STATE``."""
 
@@ -47,6 +50,10 @@ class Settings:
     data_mounts: str = _env("EEG_DATA_MOUNTS", "")
     task_secrets: str = _env("EEG_TASK_SECRETS", "")
     gpus: str | None = field(default_factory=lambda: os.environ.get("EEG_GPUS"))
+    signing_key: str = _env("EEG_SIGNING_KEY", "")
+    trusted_keys: str = _env("EEG_TRUSTED_KEYS", "")
+    signing_secret: str = _env("EEG_K8S_SIGNING_SECRET", "eeg-signing-key")
+    trusted_secret: str = _env("EEG_K8S_TRUSTED_SECRET", "eeg-trusted-keys")
     docker_network: str = _env("EEG_DOCKER_NETWORK", "bridge")
     docker_user: str = _env("EEG_DOCKER_USER", f"{os.getuid()}:{os.getgid()}")
     namespace: str = _env("EEG_K8S_NAMESPACE", "default")

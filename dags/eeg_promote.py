@@ -16,7 +16,8 @@ settings = Settings()
 def _gate(name: str, *options: str):
     home = "" if settings.git_url else settings.repository
     return operator(
-        Task(name, ("python", "-m", "eegdiffusion.commands", "promote", *options), home, image="train"), settings
+        Task(name, ("python", "-m", "eegdiffusion.commands", "promote", *options), home, image="train", keys="verify"),
+        settings,
     )
 
 

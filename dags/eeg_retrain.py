@@ -38,5 +38,7 @@ with DAG(
 ) as dag:
     opened = Task("open_run", workspace.open, workspace.home, doc="Take the revision, set the run's parameters")
     finalize = Task("finalize", workspace.finalize, workspace.run, doc="Check, push, record dvc.lock")
-    register = Task("register", workspace.register, workspace.run, SMALL, "train", doc="Register the models")
+    register = Task(
+        "register", workspace.register, workspace.run, SMALL, "train", doc="Register the models", keys="sign"
+    )
     build_tasks(settings, before=[opened], stages=stages, after=[finalize, register], outlets={"register": [REPORT]})

@@ -72,7 +72,11 @@ class Policy:
             installation=os.environ["EEG_INSTALLATION"],
             repository=repository,
             written=(*(f"{repository}/{name}" for name in WRITTEN), *_list("EEG_MOUNTS", os.pathsep)),
-            read=tuple(_list("EEG_DATA_MOUNTS", os.pathsep)),
+            read=(
+                *_list("EEG_DATA_MOUNTS", os.pathsep),
+                *_list("EEG_SIGNING_KEY", "\n"),
+                *_list("EEG_TRUSTED_KEYS", "\n"),
+            ),
             secrets=os.environ["EEG_TASK_SECRETS"],
             images=(f"{image}-data", f"{image}-train"),
             user=os.environ["EEG_DOCKER_USER"],

@@ -60,10 +60,17 @@ MLFLOW_PORT=${MLFLOW_PORT:-5000}
 EEG_SITE=
 EEG_TLS_CERTIFICATE=
 EEG_TLS_KEY=
+# The site's signing key and the public keys that it trusts, on this host (\`eeg key where\`).
+EEG_SIGNING_KEY=${EEG_SIGNING_KEY:-}
+EEG_TRUSTED_KEYS=${EEG_TRUSTED_KEYS:-}
 ENV
   if [ ! -d secrets ]; then write_secrets; fi
   mv .env.new .env
 fi
+# Settings of a time before there were keys.
+for name in EEG_SIGNING_KEY EEG_TRUSTED_KEYS; do
+  grep -q "^$name=" .env || echo "$name=${!name:-}" >> .env
+done
 check_settings
 check_secrets
 check_port AIRFLOW_PORT

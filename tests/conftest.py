@@ -1,9 +1,12 @@
 """Fixtures of all tests: a fixed number of threads, quiet libraries, and the state that a test may change put back."""
 
+import atexit
 import logging
 import os
 import shutil
+import tempfile
 import warnings
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
@@ -15,6 +18,21 @@ from filelock import FileLock
 from eegdiffusion.core.runtime.threads import set_thread_defaults
 
 set_thread_defaults()  # before anything that computes is loaded
+
+
+def _make_signing_key():
+    """Make the key that models are signed with in all tests, and in the processes that they start; not the user's."""
+    from eegdiffusion.operations.registry import signing_keys
+
+    folder = Path(tempfile.mkdtemp(prefix="keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.pop(signing_keys.SIGNING_VARIABLE, None)
+    os.environ[signing_keys.TRUSTED_VARIABLE] = str(folder / "trusted")
+    os.environ[signing_keys.SIGNING_VARIABLE] = str(signing_keys.create_key("tests", folder).path)
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers have that of the process that started them
+    _make_signing_key()
 
 KINDS = {
     "warm": "service",

@@ -18,6 +18,7 @@ COMMANDS = {
     "ablate": ("ablate", "Run families of ablations."),
     "register": ("register", "Register the models of the last run."),
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
+    "key": ("key", "Make and exchange the keys that registered models are signed with."),
     "reproduce": ("reproduce", "Train a registered model again and compare its metrics."),
     "import-checkpoint": ("import_checkpoint", "Make a published EEGDM checkpoint a model of this project."),
     "mlflow": ("servers:mlflow", "Open the local MLflow server."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
+from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, load_classifier, unsigned_option
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
@@ -59,7 +60,8 @@ def score_table(labels: "np.ndarray", probabilities: "np.ndarray", classes: list
 @click.option("--split", type=Choice(SPLITS), default="test", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Windows in a batch.")
 @click.option("--out", type=PATH, help="Table to write, .csv: metric, class, value.")
-def command(model: str, store: Path, split: str, batch: int, out: Path | None) -> None:
+@unsigned_option
+def command(model: str, store: Path, split: str, batch: int, out: Path | None, unsigned: bool) -> None:
     """Score a registered classifier of events on the windows of a store that have labels.
 
     Prints Cohen's kappa, balanced accuracy and weighted F1, as the report has them, and precision, recall and F1 of
@@ -73,12 +75,11 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
     with loading_modules():
         import numpy as np
 
-        from eegdiffusion.commands.registered_models import load_classifier
         from eegdiffusion.core.runtime.progress import progress
         from eegdiffusion.events.store.window_store import Store
 
         opened = Store(store)
-        loaded, preprocessing = load_classifier(model)
+        loaded, preprocessing = load_classifier(model, unsigned, "eeg evaluate")
     check_fit(preprocessing, opened.preprocessing, model, store)
     windows = opened.event_windows(split)
     first, window_of_row = windows.distinct()
@@ -91,7 +92,8 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None) -
         raise InputError(f"{store}: split: {split} has no windows")
     table = score_table(windows.labels, np.concatenate(probabilities)[window_of_row], opened.classes)
     of_all, of_classes = table[table["class"] == ""], table[table["class"] != ""]
-    say(f"{model}, trained on {preprocessing.corpus} data, on {split} windows of {opened.corpus} data ({store})")
+    name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
+    say(f"{name}, on {split} windows of {opened.corpus} data ({store})")
     say(*(f"{row.metric:<20}{row.value:>10.4g}" for row in of_all.itertuples()))
     by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[opened.classes]
     shown = by_class[["precision", "recall", "f1", "support"]]

@@ -6,19 +6,25 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
-from eegdiffusion.commands.registered_models import address, generator_address, require_registry
+from eegdiffusion.commands.registered_models import (
+    UNSIGNED_NOTE,
+    address,
+    generator_address,
+    require_registry,
+    unsigned_option,
+)
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 
 
-def _load(uri: str):
+def _load(uri: str, unsigned: bool):
     from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
     require_registry(uri)
-    model = load_registered_model(uri)
+    model = load_registered_model(uri, unsigned, "eeg generate")
     python = model.unwrap_python_model()
-    # Of the model's own copy of the code, its class is not the one imported here.
+    # Of the version's own code, its class need not be the one imported here.
     if not {"arms", "input", "structure"} <= set(dir(python)):
         raise InputError(f"--model: {uri}: must make pictures from epochs, as condiffusion does")
     return model, python
@@ -46,6 +52,7 @@ def _arms(wanted: Sequence[str], offered: Sequence[str], epochs: int) -> list[st
 @click.option("--sampler", help="Sampler in place of the model's own.")
 @click.option("--steps", type=int, help="Steps in place of the model's own.")
 @click.option("--guidance", type=float, help="Guidance in place of the model's own.")
+@unsigned_option
 def command(
     epochs: Path,
     model: str | None,
@@ -54,6 +61,7 @@ def command(
     samples: int,
     seen: Path | None,
     arms: tuple[str, ...],
+    unsigned: bool,
     **sampling: str | int | float | None,
 ) -> None:
     """Make pictures from EPOCHS, a .npy of (n, electrodes, samples) as the epoch store has them.
@@ -75,7 +83,7 @@ def command(
         from eegdiffusion.images.serving.image_pyfunc import FULL
 
         uri = address(model) if model else generator_address()
-        loaded, python = _load(uri)
+        loaded, python = _load(uri, unsigned)
     signals = read_epochs(epochs, loaded.metadata.get_input_schema().inputs[0].shape[1:], python.input)
     shown = _arms(arms, python.arms, len(signals))
     side = loaded.metadata.get_output_schema().inputs[0].shape[1]
@@ -95,10 +103,11 @@ def command(
             name = f"{k:04d}.png" if samples == 1 else f"{k:04d}-{s}.png"
             Image.fromarray(picture).save(out / name)
     np.save(out / "pictures.npy", first)
-    title = "\n".join([epochs.name, uri, f"seed {seed}"])
+    title = "\n".join([epochs.name, uri + (UNSIGNED_NOTE if unsigned else ""), f"seed {seed}"])
     generated_figure.draw_generated_images(seen_pictures, structure, pictures, title).savefig(
         out / "figure.png", dpi=110
     )
     kind = "" if shown[0] == FULL else f" of the arm {shown[0]}"
-    say(f"{uri}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
+    note = UNSIGNED_NOTE if unsigned else ""
+    say(f"{uri}{note}: {first.shape[0] * first.shape[1]} pictures{kind} of {side} x {side} pixels")
     say(out / "figure.png")

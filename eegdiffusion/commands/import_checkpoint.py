@@ -21,14 +21,15 @@ def _register(name: str, folder: Path, tags: dict[str, str]) -> None:
     from eegdiffusion.core.observe.tracking import server
     from eegdiffusion.operations.registry import registration
     from eegdiffusion.operations.registry.registry_config import read_registry
+    from eegdiffusion.operations.registry.signing_keys import signing_key
 
-    config = read_registry()[name]
+    config, key = read_registry()[name], signing_key()
     server.experiment("import_checkpoint")
-    with mlflow.start_run(run_name=tags["imported.file"]) as run:
+    with mlflow.start_run(run_name=tags["imported.file"]) as run, tempfile.TemporaryDirectory() as temporary:
         mlflow.set_tags(tags)
-        uri = registration.log_result(config, name, folder, {}).model_uri
+        uri = registration.log_result(config, name, folder, {}, Path(temporary))
         version = registration.add_version(name, config, uri, run.info.run_id, tags)
-        registration.document_version(version, config, folder)
+        registration.document_version(version, config, folder, Path(temporary), tags, key)
     say(f"models:/{name}/{version.version}  (imported from {tags['imported.file']})")
 
 

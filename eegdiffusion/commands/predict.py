@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
-from eegdiffusion.commands.registered_models import address, load_classifier, require_registry
+from eegdiffusion.commands.registered_models import (
+    UNSIGNED_NOTE,
+    address,
+    load_classifier,
+    require_registry,
+    unsigned_option,
+)
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
@@ -49,7 +55,10 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--rename", cls=SeveralOption, metavar="OTHER=ELECTRODE", help="Electrodes called otherwise, e.g. M1=A1 M2=A2."
 )
-def command(recording: Path, model: str, out: Path, threshold: float, batch: int, rename: tuple[str, ...]) -> None:
+@unsigned_option
+def command(
+    recording: Path, model: str, out: Path, threshold: float, batch: int, rename: tuple[str, ...], unsigned: bool
+) -> None:
     """Find the EEG events of RECORDING, a file or a folder of files, with a registered model.
 
     `eeg example recording RECORDING` writes one to try; the demo's lie in data/raw/surrogate-tuev/edf/eval.
@@ -85,8 +94,8 @@ def command(recording: Path, model: str, out: Path, threshold: float, batch: int
         from eegdiffusion.events.prediction.prediction import Classifier, predict
         from eegdiffusion.events.prediction.recordings_folder import predict_all
 
-        loaded, preprocessing = load_classifier(model)
-    name = f"{model}, trained on {preprocessing.corpus} data"
+        loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
+    name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes)
     if whole is None:
         predict_all(recording, out, classifier)

@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from eegdiffusion.commands.command_line import Command
+from eegdiffusion.commands.registered_models import unsigned_option
 from eegdiffusion.core.runtime.printable import say
 
 PAGE = "reports/report.html"
@@ -18,7 +19,10 @@ PAGE = "reports/report.html"
 @click.option("--approved", is_flag=True, help="Promote only what --propose found good.")
 @click.option("--rollback", metavar="MODEL", help="Give the alias back to the former champion.")
 @click.option("--retire", metavar="MODEL", help="Take the alias away: the next challenger meets the floor only.")
-def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: str | None, retire: str | None) -> int:
+@unsigned_option
+def command(
+    models: tuple[str, ...], propose: bool, approved: bool, rollback: str | None, retire: str | None, unsigned: bool
+) -> int:
     """Let the challengers of MODELS (of mlflow/registry.yaml; default: all) that pass the gate become champions."""
     if sum(map(bool, (propose, approved, rollback, retire))) > 1:
         raise click.UsageError("--propose, --approved, --rollback and --retire exclude each other")
@@ -32,21 +36,21 @@ def command(models: tuple[str, ...], propose: bool, approved: bool, rollback: st
 
     if rollback:
         (name,) = select_models([rollback])
-        champion, former = RegisteredModel(name).roll_back()
-        changed = RegisteredModel(name).keep_predictions()
+        champion, former = RegisteredModel(name).roll_back(unsigned)
+        changed = RegisteredModel(name).keep_predictions(unsigned)
         say(f"{name}: version {former.version} is champion again; version {champion.version} was rolled back")
         return _show_champion(changed)
     if retire:
         (name,) = select_models([retire])
         say(f"{name}: version {RegisteredModel(name).retire().version} is champion no more")
-        return _show_champion(RegisteredModel(name).keep_predictions())
+        return _show_champion(RegisteredModel(name).keep_predictions(unsigned))
     mode: Literal["promote", "propose", "approved"] = "propose" if propose else "approved" if approved else "promote"
     verb = "proposed" if propose else "promoted"
     passed, changed = 0, False
     for name, entry in select_models(list(models)).items():
-        decision = RegisteredModel(name).challenge(entry, mode)
+        decision = RegisteredModel(name).challenge(entry, mode, unsigned)
         if not propose:
-            changed |= RegisteredModel(name).keep_predictions()
+            changed |= RegisteredModel(name).keep_predictions(unsigned)
         passed += decision.passed
         say(f"{name}: {verb if decision.passed else 'kept'}: {decision.reason}")
     return EXIT_NOTHING_TO_DO if propose and not passed else _show_champion(changed)

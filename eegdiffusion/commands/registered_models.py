@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
     import mlflow
 
     from eegdiffusion.core.signal.preprocessing import Preprocessing
+
+
+unsigned_option = click.option(
+    "--unsigned",
+    is_flag=True,
+    help="Do not verify who signed the model and that it is unchanged; this is written down.",
+)
+"""Option of the commands that use models."""
+
+UNSIGNED_NOTE = ", NOT verified (--unsigned)"
+"""What results say of a model that was not verified."""
 
 
 def address(name: str) -> str:
@@ -73,14 +86,18 @@ def require_registry(model: str) -> None:
         )
 
 
-def load_classifier(model: str) -> tuple["mlflow.pyfunc.PyFuncModel", "Preprocessing"]:
+def load_classifier(
+    model: str, unsigned: bool = False, purpose: str = "loaded"
+) -> tuple["mlflow.pyfunc.PyFuncModel", "Preprocessing"]:
     """Load a registered classifier of windows with the preprocessing that it carries.
 
     Args:
         model: MLflow's address of it.
+        unsigned: do not verify it, which is written down.
+        purpose: what it is loaded for, for that note.
 
     Raises:
-        InputError: there is no such model, or it carries no preprocessing.
+        InputError: there is no such model, it is refused, or it carries no preprocessing.
         UnavailableError: the server is away for too long.
     """
     model = address(model)
@@ -89,7 +106,7 @@ def load_classifier(model: str) -> tuple["mlflow.pyfunc.PyFuncModel", "Preproces
     from eegdiffusion.core.signal.preprocessing import Preprocessing
     from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
-    loaded = load_registered_model(model)
+    loaded = load_registered_model(model, unsigned, purpose)
     carried = getattr(loaded.unwrap_python_model(), "preprocessing", None)
     if carried is None:
         raise InputError(f"--model: {model}: must carry its preprocessing; it classifies no windows, or is too old")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegdiffusion.commands.command_line import PATH, Command
-from eegdiffusion.commands.registered_models import address
+from eegdiffusion.commands.registered_models import address, unsigned_option
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.operations.registry.registered_names import require_registered
 
@@ -41,7 +41,8 @@ def _note(record: "RecordedVersion", verdict: str) -> None:
 @click.option("--workspace", type=PATH, help="Folder to make (default: runs/reproduce-NAME-VERSION).")
 @click.option("--tolerance", type=float, default=TOLERANCE, show_default=True, help="Allowed difference of a metric.")
 @click.option("--no-training", is_flag=True, help="Get back code, parameters and data, and check them.")
-def command(model: str, workspace: Path | None, tolerance: float, no_training: bool) -> int:
+@unsigned_option
+def command(model: str, workspace: Path | None, tolerance: float, no_training: bool, unsigned: bool) -> int:
     """Train MODEL, models:/NAME/VERSION or models:/NAME@ALIAS, again and compare its metrics.
 
     Code, parameters and data come back as they were (git revision and uncommitted changes, dvc.lock, DVC's cache or
@@ -53,7 +54,7 @@ def command(model: str, workspace: Path | None, tolerance: float, no_training: b
     from eegdiffusion.operations.registry import rebuild
     from eegdiffusion.operations.registry.recorded_version import read_recorded_version
 
-    record = read_recorded_version(model)
+    record = read_recorded_version(model, unsigned)
     repository = Path.cwd()
     workspace = (workspace or Path("runs", f"reproduce-{record.name}-{record.version}")).absolute()
     changes = " with uncommitted changes" if record.patch else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import Command
-from eegdiffusion.commands.registered_models import address, require_registry
+from eegdiffusion.commands.registered_models import address, require_registry, unsigned_option
 from eegdiffusion.core.runtime.ports import LAST, require_free
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import ending_children, foreground
@@ -54,7 +54,8 @@ def airflow(words: tuple[str, ...]) -> None:
 @click.option("--port", type=PORT, default=5001, show_default=True)
 @click.option("--host", default=LOOPBACK, show_default=True, help="0.0.0.0 lets other machines ask; there is no login.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
-def serve(model: str, port: int, host: str, workers: int) -> int:
+@unsigned_option
+def serve(model: str, port: int, host: str, workers: int, unsigned: bool) -> int:
     """Serve MODEL over HTTP until interrupted: lft (its champion), lft/3, lft@ALIAS, or MLflow's address of a model.
 
     POST /invocations {"inputs": [...]} answers {"predictions": [...]}. The environment is this one. Works without a
@@ -66,12 +67,13 @@ def serve(model: str, port: int, host: str, workers: int) -> int:
     require_free(port, host, "--port")
 
     from eegdiffusion.core.observe.tracking import server
-    from eegdiffusion.operations.registry.model_address import require_model
+    from eegdiffusion.operations.registry.verified_version import verified_files
 
-    require_model(uri, "MODEL")
-    say(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)")
-    words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", "local"]
-    words += ["--host", host, "--port", str(port), "--workers", str(workers)]
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     quiet["PYTHONWARNINGS"] = "ignore::UserWarning:mlflow.pyfunc.utils.data_validation"  # advice to developers
-    return foreground(words, env=quiet | os.environ | {"MLFLOW_TRACKING_URI": server.uri()})
+    with verified_files(uri, "eeg serve", unsigned, "MODEL") as files:
+        say(f"{uri}: http://{host}:{port}/invocations (Ctrl-C ends it)")
+        # The files that were verified, in a folder that nobody else writes to; they bring the code that runs.
+        words = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(files.folder)]
+        words += ["--env-manager", "local", "--host", host, "--port", str(port), "--workers", str(workers)]
+        return foreground(words, env=quiet | os.environ | {"MLFLOW_TRACKING_URI": server.uri()})

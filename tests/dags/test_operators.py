@@ -318,3 +318,43 @@ def test_other_kinds_of_stage_have_other_needs():
     many = Resources(gpus=2, cpus=8, memory_gb=64, shm_gb=16, retries=0, timeout_min=10)
     task = Task("wide", ("true",), "/", many)
     assert (task.pool, task.slots) == ("gpu", 2)
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"), [("", []), ("verify", ["EEG_TRUSTED_KEYS"]), ("sign", ["EEG_SIGNING_KEY", "EEG_TRUSTED_KEYS"])]
+)
+def test_a_task_is_given_the_keys_that_it_needs_and_no_others(keys, names, tmp_path):
+    task = Task("t", ("true",), str(tmp_path), keys=keys)
+    (tmp_path / "config").write_text(KUBE_CONFIG)
+    paths = {"EEG_SIGNING_KEY": "/home/me/site.pem", "EEG_TRUSTED_KEYS": "/home/me/trusted"}
+    with DAG("keys", schedule=None):
+        container = operator(
+            task,
+            Settings(runtime="docker", signing_key=paths["EEG_SIGNING_KEY"], trusted_keys=paths["EEG_TRUSTED_KEYS"]),
+        )
+        without = operator(
+            Task("w", ("true",), str(tmp_path), keys=keys), Settings(runtime="docker", signing_key="", trusted_keys="")
+        )
+        kubernetes = Settings(runtime="kubernetes", kube_config=str(tmp_path / "config"))
+        pod = operator(Task("p", ("true",), str(tmp_path), keys=keys), kubernetes).build_pod_request_obj()
+    assert container.keys == [paths[name] for name in names], "mounted read-only when it starts"
+    assert without.keys == []
+    assert {name: value for name, value in container.environment.items() if name in paths} == {
+        n: paths[n] for n in names
+    }
+    assert {name: value for name, value in without.environment.items() if name in paths} == dict.fromkeys(
+        names, "/none"
+    )
+    variables = {entry.name: entry.value for entry in pod.spec.containers[0].env if entry.name in paths}
+    assert sorted(variables) == names
+    secrets = {volume.name: volume.secret.secret_name for volume in pod.spec.volumes if volume.secret}
+    folders = {mount.name: (mount.mount_path, mount.read_only) for mount in pod.spec.containers[0].volume_mounts}
+    wanted = {
+        "EEG_SIGNING_KEY": ("signing-key", "eeg-signing-key"),
+        "EEG_TRUSTED_KEYS": ("trusted-keys", "eeg-trusted-keys"),
+    }
+    assert secrets == dict(wanted[name] for name in names)
+    for name in names:
+        folder, read_only = folders[wanted[name][0]]
+        assert read_only
+        assert variables[name].startswith(folder)

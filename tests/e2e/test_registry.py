@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from functools import partial
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -24,7 +25,7 @@ from eegdiffusion.commands.reproduce import compare
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
-from tests import planted
+from tests import planted, registered_versions
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
 
@@ -174,6 +175,7 @@ def test_metrics_that_differ_are_not_the_same():
     ("tags", "message"),
     [
         ({"git.revision": "0" * 40 + "-dirty"}, "revision: '" + "0" * 40 + "' is not in"),
+        ({"git.revision": "0" * 40}, f"uncommitted.patch: must not be there, as {'0' * 40} was recorded without"),
         ({"dvc.lock": "0" * 64}, "dvc.lock is not the one that the tag 'dvc.lock' has the hash of"),
         ({"result": "models/none"}, "dvc.lock has no stage that makes models/none"),
         ({}, "its artifacts provenance/"),
@@ -186,10 +188,29 @@ def test_what_cannot_be_had_is_named(client, reproduce, tmp_path, tags, message)
     if tags:
         kept = mlflow.artifacts.download_artifacts(artifact_uri="models:/lft/1/provenance/1", dst_path=str(tmp_path))
         client.log_model_artifacts(version.source.removeprefix("models:/"), kept, f"provenance/{broken}")
+    with pytest.raises(InputError, match=rf"models:/lft/{broken}: is refused: its files (are not those that|were) "):
+        reproduce([f"models:/lft/{broken}"])
+    registered_versions.sign(client.get_model_version("lft", broken))
     with pytest.raises(InputError, match=re.escape(message)):
         reproduce([f"models:/lft/{broken}"])
     with pytest.raises(InputError, match="lft has no version 99; it has versions 1"):
         reproduce(["models:/lft/99"])
+
+
+def test_no_patch_is_applied_that_is_not_signed(registered, client, reproduce):
+    version = client.get_model_version("ssmdp", "1")
+    assert version.tags["git.revision"].endswith("-dirty")
+    with pytest.raises(InputError, match=r"uncommitted\.patch: must be signed, as it is code that would run"):
+        reproduce(["models:/ssmdp/1", "--unsigned"])
+    folder = Path(
+        mlflow.get_logged_model(version.source.removeprefix("models:/")).artifact_location.removeprefix("file://")
+    )
+    patch = folder / "provenance/1/uncommitted.patch"
+    kept = patch.read_bytes()
+    patch.write_bytes(kept + b"diff --git a/eegdiffusion/more.py b/eegdiffusion/more.py\n")
+    with pytest.raises(InputError, match=r"is refused: .*altered: provenance/1/uncommitted\.patch"):
+        reproduce(["models:/ssmdp/1"])
+    patch.write_bytes(kept)
 
 
 def test_data_that_are_gone_are_named(workspace, reproduce):

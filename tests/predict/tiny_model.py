@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from eegdiffusion import LFT, SSMDP
-from eegdiffusion.core.observe.tracking import log_model
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.preprocessing import Preprocessing
@@ -18,7 +17,7 @@ from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.signal_transform import SignalTransform
 from eegdiffusion.events.results.window_input import write_window_input
-from eegdiffusion.events.serving import lft_pyfunc
+from tests import registered_versions
 from tests.e2e.workspace import ROOT
 
 EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
@@ -71,10 +70,7 @@ def register(folder: Path) -> tuple[str, str]:
     mlflow.create_experiment("finetune_lft", artifact_location=(folder / "artifacts").as_uri())
     mlflow.set_experiment("finetune_lft")
     with mlflow.start_run():
-        info = log_model.log(lft_pyfunc, "lft", write(folder / "lft"), {})
-    client = mlflow.MlflowClient()
-    client.create_registered_model("lft")
-    version = client.create_model_version("lft", info.model_uri, model_id=info.model_id)
-    client.set_registered_model_alias("lft", "champion", version.version)
+        version = registered_versions.register("lft", write(folder / "lft"), {"corpus": PREPROCESSING.corpus})
+    mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
     mlflow.set_tracking_uri(before)
     return uri, "models:/lft@champion"

@@ -16,6 +16,7 @@ from eegdiffusion.events.results.champion_predictions import read_champion, writ
 from eegdiffusion.operations.registry.champion_record import fetch_predictions
 from eegdiffusion.operations.registry.gate import ROLLED_BACK, Decision, decide_promotion
 from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION, RegisteredModelConfig
+from eegdiffusion.operations.registry.verified_version import record_unsigned_use, require_verified
 
 REPLACED = "champion.replaced"
 PROPOSED = "proposed"
@@ -62,13 +63,18 @@ class RegisteredModel:
         if former:
             self.set_tags(former, {"champion.until": now})
 
-    def challenge(self, config: RegisteredModelConfig, mode: Literal["promote", "propose", "approved"]) -> Decision:
+    def challenge(
+        self, config: RegisteredModelConfig, mode: Literal["promote", "propose", "approved"], unsigned: bool = False
+    ) -> Decision:
         """Put the challenger through the gate; the alias moves to it if it passes.
+
+        Files and tags of challenger and champion are verified first, as the gate decides by the tags.
 
         Args:
             config: settings of the model, in ``mlflow/registry.yaml``.
             mode: ``propose`` gives what passes the alias ``proposed`` only; ``approved`` looks at what bears that
                 alias, whatever has become challenger since.
+            unsigned: believe the tags without verifying them, which is written down.
         """
         alias = PROPOSED if mode == "approved" else CHALLENGER
         challenger, champion = self.version_with_alias(alias), self.version_with_alias(CHAMPION)
@@ -78,7 +84,9 @@ class RegisteredModel:
             return Decision(False, "there is no challenger" if alias == CHALLENGER else "nothing was proposed")
         if champion and champion.version == challenger.version:
             return Decision(False, f"version {champion.version} is the champion already")
-        decision = decide_promotion(config.gate, challenger.tags, champion.tags if champion else None)
+        decision = self._refusal(challenger, champion, mode, unsigned) or decide_promotion(
+            config.gate, challenger.tags, champion.tags if champion else None
+        )
         passed = PROPOSED if mode == "propose" else "promoted"
         self.set_tags(challenger, {"gate": decision.reason, "gate.decision": passed if decision.passed else "refused"})
         if decision.passed and mode == "propose":
@@ -90,15 +98,36 @@ class RegisteredModel:
             self.make_champion(challenger, champion)
         return decision
 
-    def keep_predictions(self) -> bool:
+    def _refusal(
+        self, challenger: ModelVersion, champion: ModelVersion | None, mode: str, unsigned: bool
+    ) -> Decision | None:
+        """Decide against a challenger that does not verify, or a champion of which that is true; None where both do."""
+        for who, version in (("challenger", challenger), ("champion", champion)):
+            if version is None:
+                continue
+            if unsigned:
+                uri = f"models:/{self.name}/{version.version}"
+                record_unsigned_use(uri, version, f"{who} of `eeg promote`, {mode}")
+                continue
+            try:
+                require_verified(version)
+            except InputError as error:
+                way = "; --retire takes it away" if who == "champion" else ""
+                return Decision(False, f"the {who}, version {version.version}, does not verify: {error}{way}")
+        return None
+
+    def keep_predictions(self, unsigned: bool = False) -> bool:
         """Keep the champion's test predictions beside the models for the report, see :mod:`.champion_predictions`.
+
+        Args:
+            unsigned: keep them without verifying them; else those of a champion that does not verify are not kept.
 
         Returns:
             whether the report can have something else to compare with: another champion than before is kept, or none
             any more; and it is not the challenger, whose results are the report's own.
         """
         before, champion = read_champion(self.name), self.version_with_alias(CHAMPION)
-        kept, challenger = champion and fetch_predictions(champion), self.version_with_alias(CHALLENGER)
+        kept, challenger = champion and fetch_predictions(champion, unsigned), self.version_with_alias(CHALLENGER)
         write_champion(self.name, kept)
         own = champion is not None and challenger is not None and champion.version == challenger.version
         return (before and before.version) != (kept and kept.version) and not own
@@ -109,14 +138,17 @@ class RegisteredModel:
             raise InputError(f"{self.name}: there is no champion")
         return champion
 
-    def roll_back(self) -> tuple[ModelVersion, ModelVersion]:
+    def roll_back(self, unsigned: bool = False) -> tuple[ModelVersion, ModelVersion]:
         """Give the alias back to the version that the champion replaced; the gate will not admit the latter again.
+
+        Args:
+            unsigned: do not verify the version that is champion again, which is written down.
 
         Returns:
             the version that was rolled back, and the one that is champion again.
 
         Raises:
-            InputError: there is no champion, or it replaced none, or the former one is gone.
+            InputError: there is no champion, or it replaced none, or the former one is gone or does not verify.
         """
         champion = self._champion()
         if REPLACED not in champion.tags:
@@ -125,6 +157,8 @@ class RegisteredModel:
             former = self._client.get_model_version(self.name, champion.tags[REPLACED])
         except mlflow.MlflowException as error:
             raise InputError(f"{self.name}: version {champion.tags[REPLACED]}, the former champion: {error}") from error
+        if refused := self._refusal(former, None, "rollback", unsigned):
+            raise InputError(f"{self.name}: {refused.reason.replace('challenger', 'former champion', 1)}")
         now = _now()
         self.set_tags(champion, {ROLLED_BACK: f"{now} to version {former.version}"})
         self.set_tags(former, {"restored": f"{now} from version {champion.version}"})

@@ -58,7 +58,7 @@ def find_origin(lock: str, output: str) -> OutputOrigin | None:
     return None
 
 
-def write_provenance(folder: Path, lock: str, result: Path, results: Iterable[Path] = ()) -> None:
+def write_provenance(folder: Path, lock: str, patch: bytes, result: Path, results: Iterable[Path] = ()) -> None:
     """Write what a result came from: ``dvc.lock``, its metrics, and what had not been committed, new code included.
 
     The test predictions of all seeds go with it, so that later models can be compared window by window.
@@ -66,6 +66,7 @@ def write_provenance(folder: Path, lock: str, result: Path, results: Iterable[Pa
     Args:
         folder: folder to write to.
         lock: text of ``dvc.lock``.
+        patch: what had not been committed, see :func:`uncommitted_patch`.
         result: folder of a training stage.
         results: folders of all seeds.
     """
@@ -76,11 +77,11 @@ def write_provenance(folder: Path, lock: str, result: Path, results: Iterable[Pa
     for path in predictions:
         (folder / PREDICTIONS).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / PREDICTIONS / f"{path.parent.name}.parquet")
-    if patch := _uncommitted():
+    if patch:
         (folder / PATCH).write_bytes(patch)
 
 
-def _uncommitted() -> bytes:
+def uncommitted_patch() -> bytes:
     """Return the difference of the working tree from the commit; of the files that git does not track, code only."""
     if not checked_out_revision():
         return b""

@@ -1,15 +1,19 @@
 """Models in MLflow: logged by the stage that trained them, and pointed to by its ``mlflow.json``."""
 
 import json
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 
 import eegdiffusion
+from eegdiffusion.core.runtime import closure
 from eegdiffusion.core.runtime.printable import say
 
 if TYPE_CHECKING:
@@ -19,8 +23,6 @@ IMPORTED = ("torch", "diffusers", "transformers", "peft", "safetensors", "numpy"
 
 REQUIREMENTS = [f"{name}=={version(name)}" for name in IMPORTED]
 """What a loaded model imports; stated, since MLflow's own inference runs the model and takes 15 s."""
-
-CODE = Path(eegdiffusion.__file__).parent
 
 
 def write_reference(path: Path, folder: Path, run_id: str, model: mlflow.models.model.ModelInfo | None) -> None:
@@ -53,18 +55,46 @@ def log(
         metrics: shown beside the model, and metrics of the run by :func:`model_metrics`' names.
         step: step of the metrics, the seed where a run trains several.
     """
-    artifacts, signature, example = serving.package(folder)
-    info = mlflow.pyfunc.log_model(
-        name=name,
-        python_model=serving.__file__,
-        artifacts={key: str(path) for key, path in artifacts.items()},
-        signature=signature,
-        input_example=example,
-        code_paths=[str(CODE)],
-        pip_requirements=REQUIREMENTS,
-    )
+    with _contents(serving, folder) as contents:
+        info = mlflow.pyfunc.log_model(name=name, **contents)
     mlflow.log_metrics(model_metrics(metrics), step=step, model_id=info.model_id)
     return info
+
+
+def save(serving: ModuleType, folder: Path, target: Path) -> None:
+    """Write the files that :func:`log` sends to the server into a folder.
+
+    Args:
+        serving: see :func:`log`.
+        folder: see :func:`log`.
+        target: folder to make.
+    """
+    with _contents(serving, folder) as contents:
+        mlflow.pyfunc.save_model(path=str(target), **contents)
+
+
+@contextmanager
+def _contents(serving: ModuleType, folder: Path) -> Iterator[dict[str, Any]]:
+    artifacts, signature, example = serving.package(folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        yield {
+            "python_model": serving.__file__,
+            "artifacts": {key: str(path) for key, path in artifacts.items()},
+            "signature": signature,
+            "input_example": example,
+            "code_paths": [str(_copy_code(serving, Path(temporary)))],
+            "pip_requirements": REQUIREMENTS,
+        }
+
+
+def _copy_code(serving: ModuleType, folder: Path) -> Path:
+    """Copy what a serving module imports of the library, and no more: that alone runs, and is signed and compared."""
+    modules = closure.closure(Path(str(serving.__file__)).resolve().relative_to(closure.ROOT))
+    packages = {parent / "__init__.py" for module in modules for parent in module.parents if parent.name}
+    for path in modules | packages:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(closure.ROOT / path, folder / path)
+    return folder / eegdiffusion.__name__
 
 
 def publish(
