@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from eegdiffusion.operations.registry.signing_keys import SIGNING_VARIABLE, TRUSTED_VARIABLE
 from tests.e2e.workspace import command, environment
 from tests.warm.fork_server import programs
 
@@ -25,7 +26,12 @@ class Airflow:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in environment().items() if not name.startswith(("AIRFLOW", "EEG_"))}
+        keys = (SIGNING_VARIABLE, TRUSTED_VARIABLE)
+        kept = {
+            name: value
+            for name, value in environment().items()
+            if name in keys or not name.startswith(("AIRFLOW", "EEG_"))
+        }
         return kept | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),

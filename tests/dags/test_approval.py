@@ -16,7 +16,9 @@ import mlflow
 import pytest
 import yaml
 
+from tests import registered_versions
 from tests.dags.airflow_home import ROOT, start, stub
+from tests.predict import tiny_model
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -34,9 +36,11 @@ def airflow(tmp_path_factory, migrated):
 @pytest.fixture(scope="module")
 def client(airflow):
     mlflow.set_tracking_uri(f"sqlite:///{airflow.repository}/mlruns/mlflow.db")
-    client = mlflow.MlflowClient()
-    client.create_registered_model("lft")
-    return client
+    mlflow.create_experiment(
+        "finetune_lft", artifact_location=(airflow.repository / "mlruns" / "finetune_lft").as_uri()
+    )
+    mlflow.set_experiment("finetune_lft")
+    return mlflow.MlflowClient()
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +78,10 @@ def api(airflow):
     process.wait()
 
 
-def test_a_challenger_becomes_champion_when_a_person_approves_and_not_before(airflow, api, client):
+def test_a_challenger_becomes_champion_when_a_person_approves_and_not_before(airflow, api, client, tmp_path):
     tags = {"cohen_kappa.mean": "0.5", "corpus": "surrogate", "split_hash": "s1"}
-    version = client.create_model_version("lft", "file:///none", tags=tags).version
+    with mlflow.start_run():
+        version = registered_versions.register("lft", tiny_model.write(tmp_path / "lft"), tags).version
     client.set_registered_model_alias("lft", "challenger", version)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(airflow.dag, "eeg_promote", EEG_APPROVAL="1")
