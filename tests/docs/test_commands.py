@@ -1,6 +1,7 @@
 """Every command that the documents print is executed, as tests/docs/commands.yaml says."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,8 +11,8 @@ import mlflow
 import pytest
 import yaml
 
-from eegdiffusion.core.observe.tracking import log_model
-from eegdiffusion.events.serving import lft_pyfunc
+from eegdiffusion.operations.registry.signing_keys import SIGNING_VARIABLE, TRUSTED_VARIABLE
+from tests import registered_versions
 from tests.docs.documents import commands
 from tests.e2e import workspace
 from tests.e2e.workspace import ROOT
@@ -97,11 +98,9 @@ def _register(path: Path) -> None:
         mlflow.create_experiment("finetune_lft", artifact_location=(path / "mlruns/artifacts").as_uri())
         mlflow.set_experiment("finetune_lft")
         with mlflow.start_run():
-            info = log_model.log(lft_pyfunc, "lft", tiny_model.write(path / ".work/lft"), {})
-        client = mlflow.MlflowClient()
-        client.create_registered_model("lft")
-        version = client.create_model_version("lft", info.model_uri, model_id=info.model_id)
-        client.set_registered_model_alias("lft", "champion", version.version)
+            folder = tiny_model.write(path / ".work/lft")
+            version = registered_versions.register("lft", folder, {"corpus": tiny_model.PREPROCESSING.corpus})
+        mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
     finally:
         mlflow.set_tracking_uri(before)
 
@@ -110,7 +109,8 @@ def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
     """Run a command in a shell in which nothing is activated."""
     home = clone.parent / "home"
     home.mkdir(exist_ok=True)
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
+    keys = {name: os.environ[name] for name in (SIGNING_VARIABLE, TRUSTED_VARIABLE)}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)} | keys
     return subprocess.run(
         ["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )

@@ -7,6 +7,7 @@ import gzip
 import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -58,11 +59,22 @@ def check_fif(path: Path) -> None:
         seen.append(part)
         _check_part(part)
         try:
-            file, tree, _ = fiff_open(part, verbose="error")
-            with file:
+            named, folder = in_lower_case(part)
+            file, tree, _ = fiff_open(named, verbose="error")
+            with folder or nullcontext(), file:
                 part = _get_next_fname(file, part, tree)
         except Exception as error:  # MNE raises nearly anything on a damaged file
             raise InputError(f"{path}: file: MNE cannot read it ({type(error).__name__}: {error})") from error
+
+
+def in_lower_case(path: Path) -> tuple[Path, tempfile.TemporaryDirectory | None]:
+    """Return a path whose ending is in lower case, as MNE wants it, and the folder of the link that it is, if any."""
+    if path.suffix == path.suffix.lower():
+        return path, None
+    folder = tempfile.TemporaryDirectory()
+    link = Path(folder.name, path.name.lower())
+    link.symlink_to(path.resolve())
+    return link, folder
 
 
 def _check_part(path: Path) -> None:

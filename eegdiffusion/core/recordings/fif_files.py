@@ -2,11 +2,10 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from eegdiffusion.core.recordings.fif_checks import check_fif
+from eegdiffusion.core.recordings.fif_checks import check_fif, in_lower_case
 
 if TYPE_CHECKING:
     import mne
@@ -26,21 +25,11 @@ def open_fif(path: Path, **options: Any) -> "mne.io.BaseRaw":
     import mne
 
     check_fif(path)
-    named, folder = _in_lower_case(path)
+    named, folder = in_lower_case(path)
     raw = mne.io.read_raw_fif(named, **options)
     if folder:
         finalize(raw, folder.cleanup)  # the link serves as long as samples are read
     return raw
-
-
-def _in_lower_case(path: Path) -> tuple[Path, TemporaryDirectory | None]:
-    """Return a path whose ending is in lower case, and the folder of the link that it is, if it is one."""
-    if path.suffix == path.suffix.lower():
-        return path, None
-    folder = TemporaryDirectory()
-    link = Path(folder.name, path.name.lower())
-    link.symlink_to(path.resolve())
-    return link, folder
 
 
 def previous_part(path: Path) -> str | None:
@@ -56,7 +45,7 @@ def previous_part(path: Path) -> str | None:
     from mne._fiff.tree import dir_tree_find
 
     check_fif(path)
-    named, folder = _in_lower_case(path)
+    named, folder = in_lower_case(path)
     file, tree, _ = fiff_open(named)
     with folder or nullcontext(), file:
         for node in dir_tree_find(tree, FIFF.FIFFB_REF):

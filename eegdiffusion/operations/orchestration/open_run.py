@@ -125,7 +125,7 @@ def main() -> None:
     open_run(repository, branches, workspace, options.run, options.revision, options.overrides, options.stages)
     keep, max_days = int(os.environ.get("EEG_KEEP_RUNS") or 10), float(os.environ.get("EEG_KEEP_DAYS") or 0)
     if removed := prune(branches, workspace.parent, workspace, keep, max_days):
-        say("Removed the workspaces of finished runs:", ", ".join(removed))
+        say(f"Removed the workspaces of finished runs: {', '.join(removed)}")
 
 
 if __name__ == "__main__":
