@@ -11,7 +11,6 @@ from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, load_classifi
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
-from eegdiffusion.core.storage.spreadsheet import write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,6 +75,7 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None, u
         import numpy as np
 
         from eegdiffusion.core.runtime.progress import progress
+        from eegdiffusion.core.storage.spreadsheet import write_table
         from eegdiffusion.events.store.window_store import Store
 
         opened = Store(store)

@@ -171,6 +171,7 @@ def edit() -> Iterator[dict]:
     before = load()
     document = copy.deepcopy(before)
     yield document
+    require_names(document, PARAMS)  # before a name becomes a part of the text
     text, touched, lines = PARAMS.read_bytes().decode(), [], []
     for path, value, removed in changes(before, document):
         text = changed(text, path, value, removed)
@@ -179,7 +180,6 @@ def edit() -> Iterator[dict]:
     if yaml.safe_load(text) != document:
         raise InputError(f"{PARAMS}: {', '.join(sorted(set(touched)))}: is written in a way that cannot be edited; "
                          f"write it in block or flow style, without anchors")  # fmt: skip
-    require_names(document, PARAMS)
     for name in dict.fromkeys(touched):
         check(name, document)
     if touched:

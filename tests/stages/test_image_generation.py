@@ -129,7 +129,7 @@ def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_p
         features = np.zeros((len(store.images), 1280), np.float32)
 
     pictures, found = generator_training_images(
-        tmp_path, store.images, Features(), SIDE, ("efficientnet_lite0", None), torch.device("cpu")
+        tmp_path, store.images, Features(), SIDE, ("efficientnet_lite0", None, False), torch.device("cpu")
     )
     assert len(pictures) == len(found) == len(store.images) - len(held) + 1
 
