@@ -20,7 +20,8 @@ def test_advice_of_libraries_to_developers_is_hidden_and_nothing_else(monkeypatc
         ]
         for category, source, words in (*shell.ADVICE, *others):
             warnings.warn_explicit(f"\033[33m{words}", category, f"/lib/{source}", 1)
-    assert [(w.category, w.filename.removeprefix("/lib/"), str(w.message)[5:]) for w in shown] == others
+    words = [(w.category, w.filename.removeprefix("/lib/"), str(w.message).removeprefix(r"\x1b[33m")) for w in shown]
+    assert words == others
 
 
 def test_what_mlflow_tells_while_it_works_is_hidden_unless_it_is_asked_for(monkeypatch):

@@ -321,7 +321,7 @@ def test_sdxl_and_missing_parts_are_refused_by_name(places, tmp_path):
         shutil.rmtree(broken / part)
         with pytest.raises(InputError, match=f"no-{part}/{part}: must be a part of a diffusers pipeline"):
             load_generator(tiny_generator.write_reference(tmp_path / f"reference-{part}", broken))
-    with pytest.raises(InputError, match="nowhere/vae: must be a part"):
+    with pytest.raises(InputError, match="nowhere: must be the folder of a diffusers pipeline"):
         load_generator(tiny_generator.write_reference(tmp_path / "lost", tmp_path / "nowhere"))
     with pytest.raises(InputError, match=r"generator\.json: no such file; prepare_generator writes it"):
         load_generator(tmp_path)

@@ -17,8 +17,12 @@ from eegdiffusion.core.deidentification.tables import deidentify_rec, deidentify
 from eegdiffusion.core.recordings.patient_identity import Identity
 from eegdiffusion.core.recordings.recording_files import ending_of, list_files
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
+from eegdiffusion.core.storage.spreadsheet import write_rows
 
 REPORT = "deidentification.csv"
+
+COLUMNS = ["recording", "field", "action", "count"]
+"""Columns of the report."""
 
 _KEPT_FOLDERS = {"train", "eval", "test", "dev", "edf", "eeg", "ieeg", "meg"}
 """Folders whose names say what lies in them."""
@@ -240,16 +244,17 @@ def _write(source: Path, target: Path, format: _Format, subject: Subject, texts:
 
 def _write_report(path: Path, done: Deidentified) -> None:
     """Add to the report a row for each field of each recording: what was done to it, and not what it was."""
-    rows = {tuple(row[:3]): row for row in _rows(path)} if path.is_file() else {}
+    rows = {tuple(row[name] for name in COLUMNS[:3]): row for row in _rows(path)} if path.is_file() else {}
     for new, changes in done.changes.items():
         rows = {key: row for key, row in rows.items() if key[0] != new.as_posix()}
         for (name, action), count in sorted(changes.counts.items()):
-            rows[new.as_posix(), name, action] = [new.as_posix(), name, action, str(count)]
+            values = (new.as_posix(), name, action, str(count))
+            rows[values[:3]] = dict(zip(COLUMNS, values, strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([["recording", "field", "action", "count"], *rows.values()])
+        write_rows(file, rows.values(), COLUMNS)
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))[1:]
+        return list(csv.DictReader(file))

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import mne
 import numpy as np
 
 from eegdiffusion.core.recordings import edf_checks, edf_samples
@@ -16,6 +15,9 @@ from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, read_header
 from eegdiffusion.core.recordings.mne_recording import open_raw, require_rate
 from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import mne
 
 VOLTS = 1e6
 """Microvolts in what MNE reads where it knows the unit."""
@@ -135,7 +137,7 @@ class EdfChannels:
 class MneChannels:
     """The channels of a file that MNE opened; see :class:`Channels`. EEGLAB's have no unit; microvolts are custom."""
 
-    def __init__(self, raw: mne.io.BaseRaw, path: Path):
+    def __init__(self, raw: "mne.io.BaseRaw", path: Path):
         self._raw, self._path = raw, path
         self._is_eeglab = path.suffix.lower() == ".set"
         self.kinds = dict(zip(raw.ch_names, raw.get_channel_types(), strict=True))
