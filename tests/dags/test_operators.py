@@ -55,9 +55,12 @@ users: [{name: nobody, user: {}}]
 def built(tmp_path_factory):
     config = tmp_path_factory.mktemp("kube") / "config"
     config.write_text(KUBE_CONFIG)
-    return {
-        runtime: operators(runtime, gpus="4,5,6", mounts="/data/tuev", kube_config=str(config)) for runtime in BUILDERS
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # which MLflow sets in a process that asked it
+        return {
+            runtime: operators(runtime, gpus="4,5,6", mounts="/data/tuev", kube_config=str(config))
+            for runtime in BUILDERS
+        }
 
 
 def test_a_runtime_that_is_not_there_is_named():
