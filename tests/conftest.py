@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from eegdiffusion.core.runtime.threads import set_thread_defaults
+from tests.tracking_uri import tracking_uri_restored
 
 set_thread_defaults()  # before anything that computes is loaded
 
@@ -113,3 +114,16 @@ def make_once(tmp_path_factory):
 def _quiet():
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tracking_uri_of_module():
+    """Let no file's fixtures change where the next file's tests log to."""
+    with tracking_uri_restored():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _tracking_uri():
+    with tracking_uri_restored():
+        yield

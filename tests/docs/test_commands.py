@@ -17,6 +17,7 @@ from tests.docs.documents import commands
 from tests.e2e import workspace
 from tests.e2e.workspace import ROOT
 from tests.predict import tiny_model
+from tests.tracking_uri import tracking_uri_restored
 from tests.warm.fork_server import programs
 
 TABLE = yaml.safe_load((ROOT / "tests/docs/commands.yaml").read_text())
@@ -91,18 +92,15 @@ def _write_report(folder: Path) -> None:
 
 
 def _register(path: Path) -> None:
-    before = mlflow.get_tracking_uri()
     (path / "mlruns").mkdir(exist_ok=True)
-    mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
-    try:
+    with tracking_uri_restored():
+        mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
         mlflow.create_experiment("finetune_lft", artifact_location=(path / "mlruns/artifacts").as_uri())
         mlflow.set_experiment("finetune_lft")
         with mlflow.start_run():
             folder = tiny_model.write(path / ".work/lft")
             version = registered_versions.register("lft", folder, {"corpus": tiny_model.PREPROCESSING.corpus})
         mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
-    finally:
-        mlflow.set_tracking_uri(before)
 
 
 def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
@@ -147,22 +145,18 @@ def test_python_examples_run(clone, monkeypatch):
     monkeypatch.chdir(clone)
     examples = blocks("python")
     assert len(examples) >= 4
-    before = mlflow.get_tracking_uri()
     noise = np.random.default_rng(0).standard_normal((2, 22, 1000)).astype(np.float32) * 0.2
-    try:
-        for path, example in examples:
-            namespace = {"signals": torch.from_numpy(noise[:1]), "windows": noise}
-            # Two windows of the recording tell as much as all.
-            example = example.replace("from_numpy(signals)", "from_numpy(signals[:2])")
-            exec(compile(example, str(path), "exec"), namespace)
-            if "probabilities" in namespace:
-                probabilities = np.asarray(namespace["probabilities"])
-                assert probabilities.shape == (2, 6)
-                assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
-            if "tokens" in namespace:
-                assert torch.isfinite(namespace["tokens"]).all()
-    finally:
-        mlflow.set_tracking_uri(before)
+    for path, example in examples:
+        namespace = {"signals": torch.from_numpy(noise[:1]), "windows": noise}
+        # Two windows of the recording tell as much as all.
+        example = example.replace("from_numpy(signals)", "from_numpy(signals[:2])")
+        exec(compile(example, str(path), "exec"), namespace)
+        if "probabilities" in namespace:
+            probabilities = np.asarray(namespace["probabilities"])
+            assert probabilities.shape == (2, 6)
+            assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
+        if "tokens" in namespace:
+            assert torch.isfinite(namespace["tokens"]).all()
 
 
 @pytest.mark.service

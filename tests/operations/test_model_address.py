@@ -20,7 +20,6 @@ from tests.e2e.workspace import ROOT
 def store(tmp_path_factory):
     """A registry with three models: lft has versions 1 and 2, champion and challenger; the others have none."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('registry')}/mlflow.db"
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient()
     for name in ("lft", "ssmdp", "condiffusion", "sgdm-controlnet"):
@@ -28,8 +27,7 @@ def store(tmp_path_factory):
     for alias in ("champion", "challenger"):
         version = client.create_model_version("lft", "file:///none").version
         client.set_registered_model_alias("lft", alias, version)
-    yield uri
-    mlflow.set_tracking_uri(before)
+    return uri
 
 
 @pytest.fixture

@@ -34,10 +34,8 @@ def store(tmp_path_factory):
 @pytest.fixture
 def client(store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(store)
-    yield mlflow.MlflowClient()
-    mlflow.set_tracking_uri(before)
+    return mlflow.MlflowClient()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from eegdiffusion.events.models.signal_transform import SignalTransform
 from eegdiffusion.events.results.window_input import write_window_input
 from tests import registered_versions
 from tests.e2e.workspace import ROOT
+from tests.tracking_uri import tracking_uri_restored
 
 EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
 PREPROCESSING = Preprocessing(
@@ -65,12 +66,11 @@ def write(folder: Path) -> Path:
 def register(folder: Path) -> tuple[str, str]:
     """Write a model and register it, as the champion, in a local store: (tracking URI, model URI)."""
     uri = f"sqlite:///{folder}/mlflow.db"
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    mlflow.create_experiment("finetune_lft", artifact_location=(folder / "artifacts").as_uri())
-    mlflow.set_experiment("finetune_lft")
-    with mlflow.start_run():
-        version = registered_versions.register("lft", write(folder / "lft"), {"corpus": PREPROCESSING.corpus})
-    mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
-    mlflow.set_tracking_uri(before)
+    with tracking_uri_restored():
+        mlflow.set_tracking_uri(uri)
+        mlflow.create_experiment("finetune_lft", artifact_location=(folder / "artifacts").as_uri())
+        mlflow.set_experiment("finetune_lft")
+        with mlflow.start_run():
+            version = registered_versions.register("lft", write(folder / "lft"), {"corpus": PREPROCESSING.corpus})
+        mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
     return uri, "models:/lft@champion"

@@ -29,15 +29,13 @@ def server(tmp_path_factory):
 def client(server, monkeypatch):
     """A client of the server that needs no account; the registry has a signed champion."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(server.uri)
     mlflow.set_experiment("finetune_lft")
     client = mlflow.MlflowClient()
     with mlflow.start_run():
         version = registered_versions.register("lft", tiny_model.write(server.folder / "lft"), TAGS)
     client.set_registered_model_alias("lft", "champion", version.version)
-    yield client
-    mlflow.set_tracking_uri(before)
+    return client
 
 
 def test_a_forged_champion_is_neither_loaded_nor_promoted(server, client, tmp_path, capsys):

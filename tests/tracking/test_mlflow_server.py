@@ -35,9 +35,6 @@ def clean(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
     monkeypatch.setenv("EEG_TRACKING_WAIT_SECONDS", "1")
     monkeypatch.chdir(tmp_path)
-    before = mlflow.get_tracking_uri()
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
