@@ -127,6 +127,53 @@ def test_it_learns_and_keeps_the_best_weights(tmp_path):
     assert metrics["cohen_kappa"] == pytest.approx(outcome.best_score)
 
 
+class Scripted(Classification):
+    """Reports validation scores that are written down, one a round."""
+
+    def __init__(self, scores, **changes):
+        changes = {"max_epochs": len(scores), "learning_rate": 1e-3} | changes
+        super().__init__(nn.Linear(4, 2), optimisation(**changes), seed=0, inputs="signal")
+        self.scores = scores
+
+    def on_validation_epoch_end(self):
+        self._validated.clear()
+        self.log("validation_cohen_kappa", self.scores[self.current_epoch])
+
+
+PLATEAU = [0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7, 0.8, 0.95, 0.95, 0.95, 0.95, 0.95]
+"""Sinks, stays for longer than the patience, rises again, and stays."""
+
+
+@pytest.mark.parametrize(
+    ("scores", "changes", "rounds", "best"),
+    [
+        (PLATEAU, {"min_epochs": 6, "patience": 3}, 13, 10),
+        (PLATEAU, {"min_epochs": 0, "patience": 3}, 4, 1),
+        # Epoch 4 is the first that is watched, and is the best of those that are: three more follow it.
+        ([0.9, *[0.5] * 9], {"min_epochs": 3, "patience": 3}, 7, 1),
+        ([0.9, *[0.5] * 9], {"min_epochs": 3, "patience": 3, "validations_per_epoch": 2, "max_epochs": 5}, 10, 0.5),
+        ([0.9, *[0.5] * 9], {"min_epochs": 2, "patience": 3, "validations_per_epoch": 2, "max_epochs": 5}, 8, 0.5),
+        ([0.1, 0.2, 0.3], {"min_epochs": 20, "patience": 1}, 3, 3),
+        (np.linspace(0, 1, 12).tolist(), {"min_epochs": 4, "patience": 1}, 12, 12),
+    ],
+    ids=["plateau before", "watched from the start", "high before", "half epochs", "half epochs, earlier", "never",
+         "always rising"],
+)  # fmt: skip
+def test_early_stopping_watches_from_min_epochs_on(tmp_path, scores, changes, rounds, best):
+    module = Scripted(scores, **changes)
+    fitted = fit(
+        module,
+        Clouds(32),
+        Clouds(8),
+        monitor="validation_cohen_kappa",
+        mode="max",
+        hardware=HARDWARE,
+        work=tmp_path,
+    )
+    assert [row["validation_cohen_kappa"] for row in fitted.curves] == pytest.approx(scores[:rounds])
+    assert fitted.best_epoch == best, "the best of any epoch is kept"
+
+
 def test_another_seed_gives_other_weights(tmp_path):
     torch.manual_seed(0)
     weights = []

@@ -10,12 +10,13 @@ from typing import Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.batches import BatchesInOrder, ShuffledBatches, loader
 from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.device import require_devices
+from eegdiffusion.core.training.early_stopping import DelayedEarlyStopping
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.local_ddp import LocalDDPStrategy
 from eegdiffusion.core.training.memory import keep_freed_memory
@@ -133,13 +134,12 @@ def fit(
         strategy=LocalDDPStrategy() if hardware.devices > 1 and hardware.nodes == 1 else "auto",
         precision=hardware.precision,
         max_epochs=optimisation.max_epochs * rounds,
-        min_epochs=optimisation.min_epochs * rounds,
         accumulate_grad_batches=optimisation.accumulate_batches,
         gradient_clip_val=optimisation.clip_norm,
         use_distributed_sampler=False,
         callbacks=[
             curves,
-            EarlyStopping(monitor=monitor, mode=mode, patience=optimisation.patience),
+            DelayedEarlyStopping(monitor, mode, optimisation.patience, optimisation.min_epochs * rounds),
             checkpoints,
             TrainingProgress(monitor),
         ],

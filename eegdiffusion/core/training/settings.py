@@ -72,8 +72,8 @@ class Optimisation(Optimiser):
 
     max_epochs: Positive
     """Largest number of epochs."""
-    min_epochs: Positive = 1
-    """Number of epochs before which training does not stop early."""
+    min_epochs: Count = 0
+    """Number of epochs after which early stopping begins to watch; those before are neither best nor use patience."""
     patience: Positive
     """Number of validations without improvement after which training stops."""
 
@@ -84,7 +84,7 @@ def stopping_after(optimiser: Optimiser, *, max_epochs: int, min_epochs: int, pa
     Args:
         optimiser: the optimiser and its schedule.
         max_epochs: largest number of epochs.
-        min_epochs: number of epochs before which training does not stop early.
+        min_epochs: number of epochs after which early stopping begins to watch.
         patience: number of validations without improvement after which training stops.
     """
     own = {entry.name: getattr(optimiser, entry.name) for entry in fields(Optimiser)}
