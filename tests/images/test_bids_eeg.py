@@ -11,9 +11,9 @@ import pandas
 import pytest
 import scipy.io
 
+from eegdiffusion.core.recordings.bids_files import find_sidecar, session_label
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import bids_eeg
-from eegdiffusion.images.corpora.bids_files import find_sidecar, session_label
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, natural_order
 from tests.recording_files import write_stamped
 from tests.things_fixture import CHANNELS, write_brainvision, write_kilogram, write_things_eeg1

@@ -13,18 +13,18 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas
 
-from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.named_files import file_below
-from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.core.storage.text_files import read_json, read_tsv
-from eegdiffusion.images.corpora import event_onsets
-from eegdiffusion.images.corpora.bids_files import (
+from eegdiffusion.core.recordings.bids_files import (
     entities,
     find_bids_recordings,
     find_sidecar,
     session_label,
 )
-from eegdiffusion.images.corpora.bids_recording import open_bids_recording
+from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.named_files import file_below
+from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.core.storage.text_files import read_json, read_tsv
+from eegdiffusion.images.corpora import event_onsets
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, read_blocks, subject_name
 
 DESCRIBING = (("events", ".tsv"), ("events", ".json"), ("channels", ".tsv"))
@@ -291,7 +291,7 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         InputError: the recording cannot be read, is no EEG in its unit, or the onsets do not fit it.
     """
     source, place = path.relative_to(root).as_posix(), _described(path, root)
-    recording = open_bids_recording(path, find_sidecar(*place, "channels", ".tsv"))
+    recording = open_scalp_recording(path, find_sidecar(*place, "channels", ".tsv"))
     sample = events["sample"].to_numpy() if "sample" in events else None
     located = event_onsets.locate_events(
         events["onset"].to_numpy(),

@@ -1,4 +1,4 @@
-"""The channels of a recording of EEG-BIDS as its file has them, whatever its format; samples stay on disk."""
+"""The channels of a recording as its file has them, whatever its format; samples stay on disk."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

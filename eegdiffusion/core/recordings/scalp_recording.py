@@ -1,4 +1,4 @@
-"""One recording of EEG-BIDS: its electrodes in microvolts, bad ones interpolated, its amplitude checked."""
+"""A recording of scalp EEG: its electrodes in microvolts, bad ones interpolated, its amplitude checked."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,16 +10,16 @@ import numpy as np
 from eegdiffusion.core.recordings import amplitude, channel_kinds
 from eegdiffusion.core.recordings.continuity import Piece, require_forward_clock
 from eegdiffusion.core.recordings.electrode_recording import require_finite
+from eegdiffusion.core.recordings.recording_channels import VOLTS, Channels, Signals, open_channels
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.interpolation import interpolation_matrix
-from eegdiffusion.images.corpora.bids_channels import VOLTS, Channels, Signals, open_channels
 
 LONGEST_PAUSE_S = 7 * 86_400.0
 """Seconds that a pause within a recording may last; a longer one is a clock that was set."""
 
 
 @dataclass(frozen=True)
-class BidsRecording:
+class ScalpRecording:
     """A recording whose samples stay on disk.
 
     Attributes:
@@ -37,7 +37,7 @@ class BidsRecording:
     doubts: list[str]
 
 
-def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
+def open_scalp_recording(path: Path, table: Path | None) -> ScalpRecording:
     """Open a recording.
 
     What a channel is, its unit and whether it is bad is what ``channels.tsv`` says; without it, the file and the names
@@ -77,7 +77,7 @@ def open_bids_recording(path: Path, table: Path | None) -> BidsRecording:
         return microvolts if mixing is None else mixing @ microvolts
 
     require_forward_clock(path, signals.pieces, signals.sfreq, LONGEST_PAUSE_S)
-    return BidsRecording(names, signals.sfreq, signals.pieces, cut, doubts + said)
+    return ScalpRecording(names, signals.sfreq, signals.pieces, cut, doubts + said)
 
 
 _NUMBERED = re.compile(r"-\d+$")
