@@ -1,6 +1,7 @@
 """Validate and index a corpus of EEG events: ``python -m components.ingest_events --corpus tuev``."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from components.ingest_events.settings import IngestEvents
@@ -31,13 +32,13 @@ def main(run: Stage) -> None:
     """Check the corpus, write its tables and split, and track the run."""
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
-    layout = run.settings(EventCorpus, f"event_corpora.{name}").layout
+    entry = run.settings(EventCorpus, f"event_corpora.{name}")
     with loading_modules():
         from components.ingest_events.compute import compute
     root, out = run.input("corpus"), run.output("index")
     if name == "tuev":
         check_environment(root)
-    corpus = compute(root, layout, settings, filtering, out, run.shared_work)
+    corpus = compute(replace(entry, root=str(root)), settings, filtering, out, run.shared_work)
     say(f"{corpus.name}: {corpus.usable} of {corpus.recordings} recordings, {int(corpus.events.sum().sum())} events")
     say(f"split {corpus.split_hash[:12]}")
     say(*corpus.events.to_string().split("\n"))

@@ -3,7 +3,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas
@@ -17,9 +16,10 @@ from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
 from eegdiffusion.core.storage.spreadsheet import write_table
-from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
-from eegdiffusion.events.corpora.event_corpus import Layout
-from eegdiffusion.events.corpora.recording_checks import CheckedRecording
+from eegdiffusion.events.corpora import recording_checks
+from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, CorpusReader
+from eegdiffusion.events.corpora.event_corpus import EventCorpus
+from eegdiffusion.events.corpora.layouts import open_corpus
 
 PROBLEMS = list(Problem.__dataclass_fields__)
 
@@ -42,30 +42,26 @@ class IngestedCorpus:
     events: pandas.DataFrame
 
 
-def describe(root: Path) -> dict:
-    """Return what a corpus says of itself in ``corpus.json``; one that says nothing is TUEV."""
+def describe(root: Path, name: str) -> dict:
+    """Return what a corpus says of itself in ``corpus.json``; one that says nothing is called by ``name``."""
     path = root / "corpus.json"
-    return json.loads(path.read_text()) if path.is_file() else {"corpus": "TUEV"}
+    return json.loads(path.read_text()) if path.is_file() else {"corpus": name}
 
 
-def check_recordings(
-    root: Path, paths: list[Path], filtering: Filtering
-) -> tuple[list[CheckedRecording], pandas.DataFrame]:
+def check_recordings(reader: CorpusReader, paths: list[Path]) -> tuple[list[CheckedRecording], pandas.DataFrame]:
     """Check every recording by itself, and those without an error against each other.
 
     Args:
-        root: the corpus.
-        paths: EDF files, relative to the root.
-        filtering: what preprocessing will do to the recordings.
+        reader: the corpus.
+        paths: files of its recordings, relative to the root.
 
     Returns:
         the usable recordings; a row for each problem, with the fields of :class:`.problems.Problem`.
     """
-    check = partial(recording_checks.check_recording, root, filtering=filtering)
     with ThreadPoolExecutor(min(8, 2 * available_cores())) as pool:
-        checked = list(progress(pool.map(check, paths), total=len(paths), desc="checking", unit="recording"))
-    recordings = [recording for recording, _ in checked if recording]
-    across = recording_checks.check_corpus(recordings)
+        checked = list(progress(pool.map(reader.check_file, paths), total=len(paths), desc="checking", unit="file"))
+    recordings = [recording for recordings_of, _ in checked for recording in recordings_of]
+    across = reader.check_corpus(recordings)
     problems = [problem for _, problems_of in checked for problem in problems_of] + across
     unusable = {problem.path for problem in across}
     usable = [recording for recording in recordings if recording.path not in unusable]
@@ -103,31 +99,32 @@ def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int
         )
 
 
-def split_subjects(paths: list[Path], recordings: list[CheckedRecording], settings: IngestEvents) -> dict:
+def split_subjects(
+    reader: CorpusReader, paths: list[Path], recordings: list[CheckedRecording], settings: IngestEvents
+) -> dict:
     """Return the split manifest (see :func:`.splits.manifest`).
 
     Args:
-        paths: paths of all recordings; the validation split is drawn among all subjects, as one whose recordings are
-            unusable must not move the others between the splits.
+        reader: the corpus.
+        paths: files of all recordings; splits are drawn among all subjects, as one whose recordings are unusable must
+            not move the others between the splits.
         recordings: the usable ones.
-        settings: fraction and seed of the draw.
+        settings: fractions and seed of the draws.
     """
-    subjects = [tuev_files.subject_of(path) for path in paths]
-    train, test = ([subject for part, subject in subjects if part == name] for name in ("train", "eval"))
-    everyone = splits.split_subjects(train, test, settings.validation_fraction, settings.split_seed)
+    places = reader.subjects(paths, recordings)
+    given = {split: [place.subject for place in places if place.partition == split] for split in ("", *splits.SPLITS)}
+    rule = splits.RULE if reader.name == "TUEV" else splits.describe_rule(given)
+    everyone = splits.divide_subjects(given, settings.test_fraction, settings.validation_fraction, settings.split_seed)
     usable = splits.having(everyone, {recording.subject for recording in recordings})
     hashes = {recording.recording: recording.sha256 for recording in recordings}
-    return splits.manifest(usable, hashes, settings.validation_fraction, settings.split_seed)
+    return splits.manifest(usable, hashes, settings.validation_fraction, settings.split_seed, rule)
 
 
-def compute(
-    root: Path, layout: Layout, settings: IngestEvents, filtering: Filtering, out: Path, work: Path
-) -> IngestedCorpus:
+def compute(entry: EventCorpus, settings: IngestEvents, filtering: Filtering, out: Path, work: Path) -> IngestedCorpus:
     """Index a corpus.
 
     Args:
-        root: the corpus.
-        layout: layout of its files.
+        entry: where the corpus lies, and how.
         settings: rules by which recordings are accepted and divided.
         filtering: what preprocessing will do to the recordings, which their rates must allow.
         out: folder to write ``recordings.parquet``, ``events.parquet`` (labels 0-based), ``problems.parquet``,
@@ -140,35 +137,30 @@ def compute(
     Raises:
         InputError: the root is not of this layout, too many recordings are unusable, or a split would be empty.
     """
-    paths, unread = tuev_files.find_recordings(root)
-    recordings, problems = check_recordings(root, paths, filtering)
+    root, reader = Path(entry.root), open_corpus(entry, filtering)
+    paths, unread = reader.find_recordings()
+    recordings, problems = check_recordings(reader, paths)
     problems = pandas.concat([pandas.DataFrame(table(unread), columns=PROBLEMS), problems], ignore_index=True)
     total = len(paths) + sum(problem.severity == "error" for problem in unread)
-    bad = total - len(recordings)
+    bad = total - len({recording.path for recording in recordings})
     refuse_too_many(root, problems, bad, total, settings.max_bad_fraction, work)
 
-    manifest = split_subjects(paths, recordings, settings)
+    manifest = split_subjects(reader, paths, recordings, settings)
     split_of = {subject: split for split, members in manifest["subjects"].items() for subject in members}
     index = pandas.DataFrame([asdict(recording) for recording in recordings])
     index["split"] = index["subject"].map(split_of)
-    events = pandas.DataFrame(
-        [
-            {"recording": recording.recording, "row": row, **asdict(event)}
-            for recording in recordings
-            for row, event in recording_checks.read_usable_events(
-                tuev.rec_file(root / recording.path), recording, filtering
-            ).items()
-        ]
-    ).astype({"channel": "int8", "label": "int8"})
+    events = reader.events(recordings)
+    classes = reader.class_names(recordings)
 
     out.mkdir()
     index.to_parquet(out / "recordings.parquet", index=False)
     events.to_parquet(out / "events.parquet", index=False)
     problems.to_parquet(out / "problems.parquet", index=False)
     (out / "split.json").write_text(json.dumps(manifest, indent=2))
-    corpus = describe(root) | {"layout": layout, "files": total, "unusable": bad}
+    corpus = describe(root, reader.name) | {"layout": entry.layout, "files": total, "unusable": bad}
+    corpus |= {"entry": asdict(entry), "classes": classes, "window_s": reader.window_s, "warnings": reader.warnings}
     (out / "corpus.json").write_text(json.dumps(corpus, indent=2))
 
     counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
-    counts.columns = [tuev.CLASSES[label] for label in counts.columns]
-    return IngestedCorpus(corpus["corpus"], total, len(recordings), manifest["hash"], counts.reindex(splits.SPLITS))
+    counts.columns = [classes[label] for label in counts.columns]
+    return IngestedCorpus(corpus["corpus"], total, total - bad, manifest["hash"], counts.reindex(splits.SPLITS))

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import dask
 import mne
+import numpy as np
 import pandas
 from dask.distributed import Client, KilledWorker, LocalCluster, Security, as_completed
 from tqdm import tqdm
@@ -17,9 +20,13 @@ from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.splits import SPLITS
-from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.corpus_reader import CorpusReader
+from eegdiffusion.events.corpora.event_corpus import EventCorpus
+from eegdiffusion.events.corpora.layouts import open_corpus
 from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
 from eegdiffusion.events.store import window_store
 
@@ -93,57 +100,81 @@ def connect(settings: PreprocessEvents, alone: bool = False) -> Client:
     return Client(cluster)
 
 
-def preprocess_recordings(root: Path, targets: dict[str, Path], settings: PreprocessEvents, processing: str) -> None:
+@dataclass(frozen=True)
+class Job:
+    """A recording to preprocess.
+
+    Attributes:
+        path: its file.
+        target: Arrow file to write.
+        derive: (path, filtering, sign) -> its signals.
+    """
+
+    path: Path
+    target: Path
+    derive: Callable[[Path, Filtering, str], np.ndarray]
+
+
+def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, processing: str) -> None:
     """Preprocess the recordings whose files are not there yet, in processes side by side.
 
     Args:
-        root: the corpus.
-        targets: path of an EDF file, relative to the corpus -> Arrow file to write.
+        jobs: the recordings.
         settings: filter, montage and processes.
         processing: fingerprint of filter and montage, kept in the files.
     """
-    missing = [path for path, target in targets.items() if not target.exists()]
-    initial = len(targets) - len(missing)
-    with progress(total=len(targets), initial=initial, desc="preprocessing", unit="recording") as bar:
+    missing = [job for job in jobs if not job.target.exists()]
+    initial = len(jobs) - len(missing)
+    with progress(total=len(jobs), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
-        sources = {root.resolve() / path: targets[path] for path in missing}
-        too_large = _preprocess(connect(settings), sources, settings, processing, bar)
+        too_large = _preprocess(connect(settings), missing, settings, processing, bar)
         if too_large and not settings.scheduler:
             bar.write(f"{len(too_large)} recordings need more memory than a worker's share; now one after another")
             too_large = _preprocess(connect(settings, alone=True), too_large, settings, processing, bar)
-        for path in too_large:
+        for job in too_large:
             raise InputError(
-                f"{path}: size: its preprocessing needs more memory than a worker may have "
+                f"{job.path}: size: its preprocessing needs more memory than a worker may have "
                 f"({available_memory() / 2**30:.1f} GiB for all of this process)"
             )
 
 
-def _preprocess(
-    client: Client, sources: dict[Path, Path], settings: PreprocessEvents, processing: str, bar: tqdm
-) -> dict[Path, Path]:
+def _preprocess(client: Client, jobs: list[Job], settings: PreprocessEvents, processing: str, bar: tqdm) -> list[Job]:
     """Preprocess recordings on a cluster, and return those that took a worker's memory."""
-    too_large = {}
+    too_large = []
     with client:
         futures = client.map(
             preprocess,
-            list(sources),
-            list(sources.values()),
+            [job.path for job in jobs],
+            [job.target for job in jobs],
+            [job.derive for job in jobs],
             filtering=settings.filtering,
             sign=settings.montage_sign,
             processing=processing,
             pure=False,
         )
-        source_of = dict(zip(futures, sources, strict=True))
+        job_of = dict(zip(futures, jobs, strict=True))
         for future in as_completed(futures):
             try:
                 future.result()
                 bar.update()
             except KilledWorker:
-                too_large[source_of[future]] = sources[source_of[future]]
+                too_large.append(job_of[future])
     if client.cluster and not settings.scheduler:
         client.cluster.close()
     return too_large
+
+
+def _open_indexed(index: Path, root: Path, filtering: Filtering) -> tuple[dict, CorpusReader]:
+    """Return what ingestion wrote of a corpus, and the corpus."""
+    path = index / "corpus.json"
+    corpus = json.loads(path.read_text())
+    entry = validate(corpus["entry"] | {"root": str(root.resolve())}, EventCorpus, f"{path}: entry")
+    return corpus, open_corpus(entry, filtering)
+
+
+def _derive(reader: CorpusReader, recording: str, path: Path, filtering: Filtering, sign: str) -> np.ndarray:
+    return reader.derive(path, recording, filtering, sign)
 
 
 def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work: Path) -> PreprocessedCorpus:
@@ -165,35 +196,41 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     """
     recordings = pandas.read_parquet(index / "recordings.parquet")
     events = pandas.read_parquet(index / "events.parquet")
-    corpus = json.loads((index / "corpus.json").read_text())["corpus"]
+    corpus, reader = _open_indexed(index, root, settings.filtering)
     split_hash = json.loads((index / "split.json").read_text())["hash"]
     rate_hz = settings.filtering.rate_hz
     processing = text_hash(asdict(settings.filtering), settings.montage_sign)
     code = text_hash(mne.__version__, code_hash(preprocess.__module__))
     parts = work.resolve() / text_hash(processing, code)[:16]
     parts.mkdir(exist_ok=True)
-    targets = {row.path: parts / f"{row.sha256}.arrow" for row in recordings.itertuples()}
-    preprocess_recordings(root, targets, settings, processing)
+    targets = {row.recording: parts / f"{row.sha256}.arrow" for row in recordings.itertuples()}
+    jobs = [
+        Job(root.resolve() / row.path, targets[row.recording], partial(_derive, reader, row.recording))
+        for row in recordings.itertuples()
+    ]
+    preprocess_recordings(jobs, settings, processing)
 
     # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
     lengths = {
-        row.recording: window_store.MappedRecording(targets[row.path]).samples for row in recordings.itertuples()
+        row.recording: window_store.MappedRecording(targets[row.recording]).samples for row in recordings.itertuples()
     }
-    windows, pretraining = window_tables(recordings, events, lengths, rate_hz)
+    windows, pretraining = window_tables(recordings, events, lengths, rate_hz, corpus["window_s"])
     (out / "recordings").mkdir(parents=True)
     for row in recordings.itertuples():
         # A move across file systems copies: data/ may be a mount.
-        shutil.move(targets[row.path], out / "recordings" / window_store.file_name(row.recording))
+        shutil.move(targets[row.recording], out / "recordings" / window_store.file_name(row.recording))
     description = window_store.StoreDescription(
-        corpus=corpus,
+        corpus=corpus["corpus"],
         sfreq=rate_hz,
-        window=round(tuev.WINDOW_S * rate_hz),
+        window=round(corpus["window_s"] * rate_hz),
         channels=derivations(settings.montage_sign),
-        classes=tuev.CLASSES,
+        classes=corpus["classes"],
         fingerprint=text_hash(split_hash, processing, windows.to_csv()),
         splits={split: hash_split(recordings, windows, split, processing) for split in SPLITS},
         filtering=asdict(settings.filtering),
         montage_sign=settings.montage_sign,
+        layout=corpus["layout"],
+        warnings=corpus["warnings"],
     )
     window_store.write_index(out, windows, pretraining, description)
     return PreprocessedCorpus(len(recordings), recordings["duration_s"].sum() / 3600, len(windows))

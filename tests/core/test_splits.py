@@ -46,3 +46,24 @@ def test_the_hash_depends_on_subjects_and_content():
 
     assert hash_of(["a"], "1") == hash_of(["a"], "1")
     assert len({hash_of(["a"], "1"), hash_of(["b"], "1"), hash_of(["a"], "2")}) == 3
+
+
+def _given(**members):
+    return {"": [], "train": [], "validation": [], "test": []} | members
+
+
+def test_splits_that_a_corpus_gives_are_taken_and_the_others_drawn():
+    drawn = splits.divide_subjects(_given(**{"": SUBJECTS}), 0.2, 0.25, 4523)
+    assert sorted(drawn["train"] + drawn["validation"] + drawn["test"]) == SUBJECTS
+    assert [len(drawn[name]) for name in splits.SPLITS] == [15, 4, 4]
+    tested = splits.divide_subjects(_given(**{"": SUBJECTS, "test": ["t"]}), 0.2, 0.2, 4523)
+    assert tested == splits.split_subjects(SUBJECTS, ["t"], 0.2, 4523), "as TUEV's eval/ is"
+    whole = splits.divide_subjects(_given(train=["b", "a"], validation=["c"], test=["d"]), 0.2, 0.2, 4523)
+    assert whole == {"train": ["a", "b"], "validation": ["c"], "test": ["d"]}
+
+
+def test_a_subject_in_two_given_splits_is_refused():
+    with pytest.raises(InputError, match="split: b must stand in one split only"):
+        splits.divide_subjects(_given(train=["a", "b"], test=["b"]), 0.2, 0.2, 4523)
+    with pytest.raises(InputError, match="split: the train split is empty"):
+        splits.divide_subjects(_given(validation=["a"], test=["b"]), 0.2, 0.2, 4523)

@@ -40,10 +40,59 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
     for name, members in splits.items():
         if not members:
             raise InputError(
-                f"validation_fraction {fraction:g}: the {name} split of {len(subjects)} subjects in train/ and "
-                f"{len(splits['test'])} in eval/ is empty"
+                f"validation_fraction {fraction:g}: the {name} split of {len(subjects)} subjects to train on "
+                f"and {len(splits['test'])} to test on is empty"
             )
     return splits
+
+
+def divide_subjects(
+    given: dict[str, list[str]], test_fraction: float, validation_fraction: float, seed: int
+) -> dict[str, list[str]]:
+    """Divide subjects, as far as the corpus does not say their split.
+
+    Args:
+        given: subjects by the split that the corpus gives; under an empty text those of which it says none.
+        test_fraction: share of the subjects that test, where none is given for the test.
+        validation_fraction: share of the remaining ones that validate, where none is given for the validation.
+        seed: seed of the draws.
+
+    Returns:
+        the subjects of each split, by its name.
+
+    Raises:
+        InputError: a split would be empty, or a subject stands in several.
+    """
+    if shared := leaks({name: sorted(set(members)) for name, members in given.items()}):
+        raise InputError(f"split: {', '.join(shared)} must stand in one split only")
+    train, test = [*given["train"], *given[""]], given["test"]
+    if not test:
+        test = _draw(sorted(set(given[""])), test_fraction, seed)
+        train = [subject for subject in train if subject not in set(test)]
+    if not given["validation"]:
+        return split_subjects(train, test, validation_fraction, seed)
+    splits = {"train": train, "validation": given["validation"], "test": test}
+    for name, members in splits.items():
+        if not members:
+            raise InputError(f"split: the {name} split is empty, as the corpus gives the others")
+    return {name: sorted(set(members)) for name, members in splits.items()}
+
+
+def _draw(subjects: list[str], fraction: float, seed: int) -> list[str]:
+    """Draw at least one of several subjects."""
+    count = max(1, int(fraction * len(subjects))) if len(subjects) > 1 else 0
+    return sorted(np.random.RandomState(seed).choice(subjects, count, replace=False).tolist())
+
+
+def describe_rule(given: dict[str, list[str]]) -> str:
+    """Return the rule by which :func:`divide_subjects` divides."""
+    how = {name: "as the corpus gives it" if given[name] else "" for name in SPLITS}
+    draw = "of the sorted subjects, drawn without replacement by NumPy's legacy RandomState(seed).choice"
+    return (
+        f"test: {how['test'] or f'max(1, int(test_fraction * n)) {draw}'}; "
+        f"validation: {how['validation'] or f'int(fraction * n) of the others, {draw}'}; train: the others; "
+        "then those without a usable recording are left out"
+    )
 
 
 def having(splits: dict[str, list[str]], usable: set[str]) -> dict[str, list[str]]:
@@ -65,7 +114,9 @@ def leaks(splits: dict[str, list[str]]) -> list[str]:
     return sorted({subject for subject in members if members.count(subject) > 1})
 
 
-def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction: float, seed: int) -> dict:
+def manifest(
+    splits: dict[str, list[str]], recordings: dict[str, str], fraction: float, seed: int, rule: str = RULE
+) -> dict:
     """Describe a split so that it can be kept, compared and checked.
 
     Args:
@@ -73,6 +124,7 @@ def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction:
         recordings: content hash of each recording.
         fraction: share of the training subjects that validate.
         seed: seed of their draw.
+        rule: how subjects were divided.
 
     Returns:
         rule, seed, fraction, subjects of each split, and a hash over the subjects and the recordings' content.
@@ -84,7 +136,7 @@ def manifest(splits: dict[str, list[str]], recordings: dict[str, str], fraction:
         raise InputError(f"split: {', '.join(shared)} must stand in one split only")
     content = json.dumps([splits, dict(sorted(recordings.items()))], sort_keys=True)
     return {
-        "rule": RULE,
+        "rule": rule,
         "seed": seed,
         "fraction": fraction,
         "subjects": splits,

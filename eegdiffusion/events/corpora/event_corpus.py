@@ -1,13 +1,37 @@
 """Corpora of EEG with annotated events: where each lies, and by which rules it is taken in."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from eegdiffusion.core.runtime.settings import settings
 
 Layout = Literal["tuev"]
-"""How a corpus lies on disk; ``tuev``: the TUH EEG Events corpus, EDF files with ``.rec`` files beside them."""
+"""How a corpus lies on disk.
+
+``tuev``: the TUH EEG Events corpus, EDF files with ``.rec`` files beside them.
+"""
+
+
+@settings
+class WindowLabels:
+    """What the windows of a corpus are labelled by, and where they lie."""
+
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    """Values of the annotations that make up each class, by its name; `{}`: each value is a class of its own."""
+    background: str | None = None
+    """Class of the windows that no annotation reaches; null: they are left out."""
+    column: str = "trial_type"
+    """Column of the annotations' table that holds the values, in the layout `bids`."""
+    place: Literal["grid", "onset"] = "grid"
+    """Where windows lie: one after another through the recording, or one for each annotation, from its onset on."""
+    stride_s: Annotated[float, Gt(0)] | None = None
+    """Seconds from one window of the grid to the next; null: the length of a window."""
+    offset_s: float = 0.0
+    """Seconds from an annotation's onset to its window, where windows lie at onsets."""
+    least_overlap: Annotated[float, Gt(0), Le(1)] = 0.5
+    """Share of a window, or of an annotation that is shorter than it, that they must have in common on the grid."""
 
 
 @settings
@@ -18,6 +42,10 @@ class EventCorpus:
     """Folder of the corpus; in the layout ``tuev`` the folder ``edf/``, which holds ``train/`` and ``eval/``."""
     layout: Layout
     """Layout of its files, which chooses the reader."""
+    window_s: Annotated[float, Gt(0)] = 5.0
+    """Seconds in a window; in the layout ``tuev`` always 5."""
+    labels: WindowLabels = field(default_factory=WindowLabels)
+    """What windows are labelled by; the layout ``tuev`` has its own classes and windows."""
 
 
 @settings
@@ -26,7 +54,9 @@ class Ingestion:
 
     max_bad_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Largest share of unusable recordings that ingestion leaves out; a larger one stops the run."""
+    test_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2
+    """Share of the subjects whose recordings make up the test split, where the corpus gives none."""
     validation_fraction: Annotated[float, Gt(0), Lt(1)] = 0.2
-    """Share of the training subjects whose recordings make up the validation split."""
+    """Share of the other subjects whose recordings make up the validation split, where the corpus gives none."""
     split_seed: Annotated[int, Ge(0)] = 4523
-    """Seed of the draw of the validation subjects."""
+    """Seed of the draw of subjects."""

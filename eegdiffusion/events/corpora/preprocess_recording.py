@@ -1,5 +1,6 @@
 """One recording from EDF to Arrow, and the windows of all of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +10,27 @@ from threadpoolctl import threadpool_limits
 from eegdiffusion.core.recordings import amplitude
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.signal.montage import BIPOLAR, derivations
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.store import window_store
 
 
-def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, processing: str) -> None:
+def preprocess(
+    path: Path,
+    target: Path,
+    derive: Callable[[Path, Filtering, str], np.ndarray] = tuev.derive,
+    *,
+    filtering: Filtering,
+    sign: str,
+    processing: str,
+) -> None:
     """Filter, resample and derive a recording, and write it to the store's format.
 
     Args:
-        path: EDF file.
+        path: file of the recording.
         target: Arrow file to write.
+        derive: (path, filtering, sign) -> (channels, samples) float64 in units of 100 uV.
         filtering: band, notch and sampling rate.
         sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
         processing: fingerprint of both, kept in the file.
@@ -30,7 +40,7 @@ def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, pro
     """
     # Recordings share the cores; a filter that spreads over all of them would slow the others.
     with threadpool_limits(1):
-        signals = tuev.derive(path, filtering, sign)
+        signals = derive(path, filtering, sign)
 
     def microvolts(start: int, stop: int) -> np.ndarray:
         return signals[:, start:stop] * UNIT_UV
@@ -44,7 +54,7 @@ def preprocess(path: Path, target: Path, *, filtering: Filtering, sign: str, pro
 
 
 def window_tables(
-    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float, window_s: float = 5
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index the event windows and the pretraining windows of preprocessed recordings.
 
@@ -53,11 +63,40 @@ def window_tables(
         events: table of the events, as ingestion writes it.
         samples: length of each preprocessed recording in samples, by its name.
         rate_hz: their sampling rate.
+        window_s: seconds in a window, where the events say where their windows begin.
 
     Returns:
         event windows: recording, split, start_sample, channel, label, row;
-        pretraining windows: recording, split, start_sample, labels (22, 0-based, -1 where a channel has no event).
+        pretraining windows: recording, split, start_sample, labels (channels, 0-based, -1 where a channel has no
+        event).
     """
+    if "start_sample" in events:
+        return _given_windows(recordings, events, samples, round(window_s * rate_hz))
+    return _tuev_windows(recordings, events, samples, rate_hz)
+
+
+def _given_windows(
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], length: int
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Index windows whose first samples the events say; each distinct one is a pretraining window."""
+    beyond = (events["start_sample"] < 0) | (events["start_sample"] + length > events["recording"].map(samples))
+    if beyond.any():
+        row = events[beyond].iloc[0]
+        raise InputError(
+            f"{row['recording']}: start_sample: a window must lie within the {samples[row['recording']]} samples of "
+            f"the preprocessed recording (found {row['start_sample']} to {row['start_sample'] + length})"
+        )
+    windows = events.merge(recordings[["recording", "split"]], on="recording")
+    windows = windows[["recording", "split", "start_sample", "channel", "label", "row"]]
+    pretraining = windows.drop_duplicates(["recording", "start_sample"], keep="last")
+    labels = [np.full(len(BIPOLAR), label, np.int8) for label in pretraining["label"]]
+    return windows, pretraining[["recording", "split", "start_sample"]].assign(labels=labels)
+
+
+def _tuev_windows(
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Index TUEV's windows of five seconds around events of one."""
     windows, pretraining = [], []
     by_recording = dict(list(events.groupby("recording")))
     for recording in recordings.itertuples():

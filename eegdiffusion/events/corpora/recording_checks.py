@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora import tuev
+from eegdiffusion.events.corpora.corpus_reader import CheckedRecording
 from eegdiffusion.events.corpora.tuev_files import place_problem, subject_of
 
 RATE_HZ = 250.0
@@ -27,36 +27,6 @@ LEFT_OUT = "events left out"
 """Name of the check whose findings are rows of a recording that is used without them."""
 
 _SUBJECT = re.compile(r"[a-z]{8}|\d{8}")
-
-
-@dataclass(frozen=True)
-class CheckedRecording:
-    """A recording of the corpus, as far as the checks know it.
-
-    Attributes:
-        recording: path without suffix, relative to the corpus.
-        path: path relative to the corpus.
-        subject: directory in train/; ``eval/NNN`` in eval/.
-        code: subject code in the EDF header, where it is one of TUH's.
-        partition: ``train`` or ``eval``.
-        sha256: of the EDF file.
-        data_sha256: of its samples alone.
-        sfreq: sampling rate in Hz.
-        n_samples, duration_s, n_channels, n_events: counts.
-    """
-
-    recording: str
-    path: str
-    subject: str
-    code: str | None
-    partition: str
-    sha256: str
-    data_sha256: str
-    sfreq: float
-    n_samples: int
-    duration_s: float
-    n_channels: int
-    n_events: int
 
 
 _CHECK_OF = {

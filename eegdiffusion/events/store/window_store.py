@@ -41,6 +41,8 @@ class StoreDescription:
         filtering: fields of the ``Filtering`` that the recordings went through.
         montage_sign: signs of the derivations (see ``eegdiffusion.core.signal.montage``).
         unit: unit of the signals.
+        layout: layout of the files that it was read from.
+        warnings: sentences that must stand beside every number made from the store.
     """
 
     corpus: str
@@ -53,6 +55,8 @@ class StoreDescription:
     filtering: dict[str, Any]
     montage_sign: Literal["eegdm", "tuh"]
     unit: str = UNIT
+    layout: str | None = None
+    warnings: list[str] | None = None
 
 
 def file_name(recording: str) -> str:
@@ -270,6 +274,8 @@ class Store:
             preprocessing=description.fingerprint,
             split=split,
             split_hash=description.splits[split],
+            layout=description.layout,
+            warnings=description.warnings or None,
         )
 
     @cached_property
