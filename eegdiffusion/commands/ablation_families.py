@@ -1,5 +1,6 @@
 """Families of ablations as entries of ``params.yaml``."""
 
+import math
 import re
 from pathlib import Path
 
@@ -18,13 +19,25 @@ def _part(begin: float, end: float, n_layer: int) -> list[int]:
     return list(range(n_layer))[int(begin * n_layer) : int(end * n_layer)]
 
 
-def matched_blocks(encoder_blocks: int, n_layer: int) -> int:
-    """Return the encoder blocks of an LFT without fusion, for as many parameters as one with it.
+def matched_blocks(encoder_blocks: int, left_out: int) -> int:
+    """Return the encoder blocks of an LFT that leaves out decoder blocks, for as many parameters as one with them.
 
-    A decoder block holds two attentions and an MLP, 16 H^2 parameters, an encoder block 12 H^2: 35 blocks match the
-    paper's 20 decoder and 8 encoder blocks.
+    A decoder block holds two attentions and an MLP, 16 H^2 parameters, an encoder block 12 H^2: the paper's LFT of 20
+    decoder and 8 encoder blocks has 22 encoder blocks where 10 decoder blocks are left out, 28 where 15 are, 35 where
+    all are.
+
+    Args:
+        encoder_blocks: those of the LFT that leaves nothing out.
+        left_out: decoder blocks that are left out.
     """
-    return encoder_blocks + round(16 * n_layer / 12)
+    return encoder_blocks + math.ceil(16 * left_out / 12)
+
+
+def _decoder_blocks_left_out(model: dict, n_layer: int) -> int:
+    """Return how many decoder blocks, one for each layer of the backbone, an LFT with these fields does without."""
+    if model.get("fusion", "cross_attention") != "cross_attention":
+        return n_layer
+    return n_layer - len(model.get("layers", range(n_layer)))
 
 
 def entries(family: str, document: dict) -> tuple[dict, dict]:
@@ -57,8 +70,8 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
                     f"params.yaml: pretrain_ssmdp.model.n_layer: must be at least 4 for the family {family} "
                     f"(found {n_layer})"
                 )
-        if change.get("matched"):
-            row["model"]["encoder_blocks"] = matched_blocks(lft.encoder_blocks, n_layer)
+        if left_out := _decoder_blocks_left_out(row["model"], n_layer):
+            row["model"]["encoder_blocks"] = matched_blocks(lft.encoder_blocks, left_out)
         for use, field in (("latents", "latents"), ("test", "test_latents")):
             if use in change:
                 latents[key] = document["latents"][base] | change[use]

@@ -71,7 +71,10 @@ def classification_values(comparison: ClassifierComparison, classes: list[str], 
     lft = comparison.lft
     return {
         "results": classifier_tables.results_table(comparison),
-        "published": classifier_tables.published_table(published),
+        "published": classifier_tables.published_table(published["models"], classifier_tables.METRIC_NAMES),
+        "published_seizures": classifier_tables.published_table(
+            published["chbmit"], classifier_tables.SEIZURE_METRIC_NAMES
+        ),
         "classes": classifier_tables.per_class_table([per_class(lft.labels, seed, classes) for seed in lft.predicted]),
     }
 

@@ -93,16 +93,31 @@ def _quoted(value: float | Sequence[float] | None) -> str:
     return format_number(value, 4) if isinstance(value, float) else " ± ".join(format_number(part, 4) for part in value)
 
 
-def published_table(published: Mapping) -> pandas.DataFrame:
-    """Return a table of the papers' numbers, each with its source; ``published`` is what ``published.yaml`` holds."""
+SEIZURE_METRIC_NAMES = {"balanced_accuracy": "balanced accuracy", "auprc": "AUPRC", "auroc": "AUROC"}
+
+
+def _millions(published: Mapping) -> str:
+    """Write a published number of parameters as it is printed."""
+    return f"{published['parameters_m']:.10g} M" if "parameters_m" in published else "–"
+
+
+def published_table(models: Mapping[str, Mapping], metrics: Mapping[str, str]) -> pandas.DataFrame:
+    """Return a table of the papers' numbers.
+
+    Args:
+        models: model -> metric -> mean and sd over seeds, with ``parameters_m`` and ``frozen`` where the paper says.
+        metrics: metric -> name of its column.
+    """
+    sized = any("parameters_m" in entry for entry in models.values())
     return pandas.DataFrame(
         [
             {
                 "model": model,
-                **{name: _quoted(entry[metric]) for metric, name in METRIC_NAMES.items()},
-                "source": published["sources"][entry["source"]],
+                **({"parameters": _millions(entry)} if sized else {}),
+                **({"backbone": "frozen" if entry.get("frozen") else "trained"} if sized else {}),
+                **{name: _quoted(entry[metric]) for metric, name in metrics.items()},
             }
-            for model, entry in published["models"].items()
+            for model, entry in models.items()
         ]
     )
 
@@ -128,11 +143,13 @@ def ablation_table(rows: Mapping[str, AblationResult], published: Mapping[str, M
         published: variant -> metric -> the paper's number, for the variants and metrics that the paper gives.
     """
     quoted = {metric: name for metric, name in METRIC_NAMES.items() if any(metric in row for row in published.values())}
+    sized = any("parameters_m" in row for row in published.values())
     return pandas.DataFrame(
         [
             {
                 "variant": variant,
                 "parameters": f"{result.parameters:,}",
+                **({"parameters, published": _millions(published.get(variant, {}))} if sized else {}),
                 "seeds": result.metrics["cohen_kappa"].n,
                 **{name: format_spread(result.metrics[metric]) for metric, name in METRIC_NAMES.items()},
                 **{

@@ -8,5 +8,5 @@ PUBLISHED = Path(__file__).with_name("published.yaml")
 
 
 def read_published_results() -> dict:
-    """Read the papers' numbers: ``sources``, ``models``, ``ablations``, ``retrieval``, ``classification``, ..."""
+    """Read the papers' numbers: ``models``, ``chbmit``, ``ablations``, ``retrieval``, ``classification``, ..."""
     return yaml.safe_load(PUBLISHED.read_text())

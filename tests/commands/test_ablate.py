@@ -14,7 +14,6 @@ from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.training.ablation_row import AblationRow
 from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
-from eegdiffusion.report.published_results import PUBLISHED
 
 
 @pytest.fixture
@@ -22,14 +21,6 @@ def document():
     found = load()
     found["pretrain_ssmdp"]["model"]["n_layer"] = 20
     return found
-
-
-def test_every_row_of_the_paper_has_one_here_and_the_same_default():
-    published = yaml.safe_load(PUBLISHED.read_text())["ablations"]
-    assert published.keys() == FAMILIES.keys()
-    for family, rows in published.items():
-        assert set(rows) <= set(FAMILIES[family])
-        assert next(iter(rows)) == next(iter(FAMILIES[family]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -61,12 +52,12 @@ def test_layers_are_the_papers_halves_and_quarters(document):
 
 
 def test_without_fusion_the_parameters_are_matched():
-    assert matched_blocks(8, 20) == 35
+    assert [matched_blocks(8, left_out) for left_out in (20, 15, 10, 0)] == [35, 28, 22, 8]
 
     def size(**options):
         return sum(p.numel() for p in LFT(n_layer=20, **options).parameters())
 
-    assert size(fusion="none", encoder_blocks=35) == pytest.approx(size(), rel=0.06)
+    assert size(fusion="none", encoder_blocks=35) == pytest.approx(size(), rel=0.02)
 
 
 def test_families_are_added_and_removed(document):
@@ -104,4 +95,4 @@ def test_defaults_count_where_the_file_does_not_say(document):
     assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20)), "of the paper's 20"
     matched = [row["model"]["encoder_blocks"] for row in entries("fusion", document)[0].values()
                if "encoder_blocks" in row["model"]]  # fmt: skip
-    assert matched == [35], "of the paper's 8"
+    assert matched == [35, 35], "of the paper's 8"

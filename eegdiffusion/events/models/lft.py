@@ -92,17 +92,39 @@ class LatentFusion(nn.Module):
 
 
 class ClassificationHead(nn.Module):
-    """Position embedding, encoder blocks, mean over tokens, linear head."""
+    """Position embedding, encoder blocks, mean over tokens, linear head.
 
-    def __init__(self, shape: Sequence[int], d_model: int, num_heads: int, encoder_blocks: int, n_class: int):
+    Args:
+        shape: places of the tokens, each of which has an embedding.
+        d_model: width.
+        num_heads: heads of every attention.
+        encoder_blocks: number of encoder blocks.
+        n_class: logits.
+        n_layer: layers that tokens come from as well, where they are not fused; each has an embedding, which is added
+            to that of the place: one for every layer and place would be more parameters than the paper's 7.0 M.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        d_model: int,
+        num_heads: int,
+        encoder_blocks: int,
+        n_class: int,
+        n_layer: int | None = None,
+    ):
         super().__init__()
         self.pos_embed = nn.Parameter(torch.rand(1, 1, *shape, d_model))
+        if n_layer is not None:
+            self.layer_embed = nn.Parameter(torch.rand(n_layer, *[1] * len(shape), d_model))
+        self.with_layers = n_layer is not None
         self.stack = TransformerStack(("self", "ff") * encoder_blocks, d_model, num_heads)
         self.linear = nn.Linear(d_model, n_class)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, *shape, H) -> (B, classes)."""
-        return self.linear(self.stack((x + self.pos_embed[:, 0]).flatten(1, -2)).mean(1))
+        """(B, *shape, H) -> (B, classes); (B, layers, *shape, H) where tokens are not fused."""
+        x = x + (self.pos_embed + self.layer_embed if self.with_layers else self.pos_embed[:, 0])
+        return self.linear(self.stack(x.flatten(1, -2)).mean(1))
 
 
 class LFT(ModelMixin, ConfigMixin):
@@ -149,12 +171,9 @@ class LFT(ModelMixin, ConfigMixin):
         used = n_layer if layers is None else len(layers)
         if fusion == "cross_attention":
             self.decoder = LatentFusion(used, n_pool, n_fusion, d_model, num_heads)
-        shape = {
-            "cross_attention": (n_pool, n_fusion),
-            "mean": (n_pool, n_channel),
-            "none": (used, n_pool, n_channel),
-        }[fusion]
-        self.classifier = ClassificationHead(shape, d_model, num_heads, encoder_blocks, n_class)
+        shape = n_pool, n_fusion if fusion == "cross_attention" else n_channel
+        n_layer_embed = used if fusion == "none" else None
+        self.classifier = ClassificationHead(shape, d_model, num_heads, encoder_blocks, n_class, n_layer_embed)
 
     def forward(self, tokens: Tensor, missing_pools: bool = False) -> Tensor:
         """Classify.
