@@ -49,7 +49,9 @@ def make_tuev(out: Path, cache: Path, **settings: float) -> None:
 @command.command("things")
 @click.option("--stimuli", type=Choice(STIMULI), default="objects", show_default=True, help="What is shown.")
 @click.option(
-    "--out", type=PATH, help="Folder to make (default: data/raw/surrogate-things/corpus, -tangrams, -collection)."
+    "--out",
+    type=PATH,
+    help="Folder to make (default: data/raw/surrogate-things/corpus, -classes, -tangrams, -collection).",
 )
 @click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Folder that keeps the downloads.")
 @_settings_options(SurrogateThings)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from eegdiffusion.commands.app import main
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
+from eegdiffusion.images.epochs.classes import classes_of
 from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
 from eegdiffusion.surrogate.things import scenes, things_demo
 from eegdiffusion.surrogate.things.responses import LENGTH_S, draw_observer
@@ -17,8 +18,9 @@ from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
 
 SMALL = SurrogateThings(
-    subjects=2, concepts=8, exemplars=2, test_concepts=4, test_repetitions=2, tangrams=4, test_tangrams=2, snr=5.0
-)
+    subjects=2, concepts=8, exemplars=2, test_concepts=4, test_repetitions=2, tangrams=4, test_tangrams=2, snr=5.0,
+    classes=3, class_images=4, class_test_images=2,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +152,26 @@ def test_more_concepts_than_there_are_drawings_are_refused(tmp_path, capsys):
         main(["surrogate", "things", "--snr", "0", "--out", str(tmp_path / "corpus")])
     assert stop.value.code == 65
     assert "snr" in capsys.readouterr().err
+
+
+def test_classes_have_training_and_test_images_that_are_shown_in_random_order(root, tmp_path):
+    things_demo.build("classes", tmp_path / "corpus", CACHE, SMALL)
+    corpus = things_eeg2.open_raw(tmp_path / "corpus", None)
+    assert corpus.problems == []
+    counts = corpus.images.groupby(["partition", "concept"]).size()
+    assert counts["training"].tolist() == [4, 4, 4]
+    assert counts["test"].tolist() == [2, 2, 2]
+    assert counts["training"].index.equals(counts["test"].index)
+    blocks = corpus.read("sub-02")
+    seen = pandas.Series(np.concatenate([block.image for block in blocks])).value_counts()
+    assert (seen[seen.index < 12] == 2).all()
+    assert (seen[seen.index >= 12] == 4).all()
+    concept = corpus.images["concept"].to_numpy()[blocks[0].image]
+    assert (concept[1:] != concept[:-1]).sum() > 3
+    # The corpus's own split of images classifies them.
+    stored = corpus.images.assign(split=corpus.images["partition"].replace("training", "train"))
+    assert classes_of(stored, None, 0).rule == "the corpus's own split of images"
+    # Its classes are concepts of the corpus of objects, in other scenes.
+    objects = things_eeg2.open_raw(root, None).images
+    trained = objects.loc[objects["partition"] == "training", "concept"].str.partition("_")[2]
+    assert {name.partition("_")[2] for name in counts["training"].index} <= set(trained)

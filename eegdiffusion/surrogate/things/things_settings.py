@@ -6,8 +6,8 @@ from annotated_types import Ge, Gt
 
 from eegdiffusion.core.runtime.settings import settings
 
-STIMULI = ("objects", "tangrams", "collection")
-"""What the corpora show: objects in scenes, tangrams, or objects of which no EEG is made."""
+STIMULI = ("objects", "classes", "tangrams", "collection")
+"""What the corpora show: objects in scenes, few classes of them, tangrams, or objects of which no EEG is made."""
 
 
 @settings
@@ -26,6 +26,12 @@ class SurrogateThings:
     """Number of test concepts, with one image each."""
     test_repetitions: Annotated[int, Ge(1)] = 20
     """Number of repetitions of a test image in each of the four sessions."""
+    classes: Annotated[int, Ge(2)] = 10
+    """Number of classes of the corpus of classes."""
+    class_images: Annotated[int, Ge(2)] = 120
+    """Number of training images of each class."""
+    class_test_images: Annotated[int, Ge(1)] = 20
+    """Number of test images of each class."""
     tangrams: Annotated[int, Ge(4)] = 60
     """Number of training figures of the tangram corpus."""
     test_tangrams: Annotated[int, Ge(2)] = 20
