@@ -111,21 +111,31 @@ def compute(
 
 
 def split_images(images: pandas.DataFrame, fraction: float, seed: int) -> pandas.Series:
-    """Divide images into ``train``, ``validation`` and ``test``: whole concepts validate.
+    """Divide images into ``train``, ``validation`` and ``test``.
+
+    Whole concepts validate where the test concepts are others than the training concepts, as in THINGS-EEG2. Where
+    they are the same, as in EEGCVPR40, images of every training concept validate.
 
     Args:
         images: concept and partition; a partition ``validation`` of the corpus's own is kept.
-        fraction: fraction of the training concepts that validate.
+        fraction: fraction of the training concepts, or of the training images of each concept, that validate.
         seed: seed of the draw.
 
     Returns:
         the split of each image.
     """
     split = images["partition"].replace({"training": "train"})
-    if "validation" not in set(split):
-        concepts = sorted(images.loc[split == "train", "concept"].unique())
-        validating = np.random.RandomState(seed).choice(concepts, int(fraction * len(concepts)), replace=False)
-        split[(split == "train") & images["concept"].isin(validating)] = "validation"
+    if "validation" in set(split):
+        return split
+    training, random = split == "train", np.random.RandomState(seed)
+    concepts = sorted(images.loc[training, "concept"].unique())
+    if set(images.loc[split == "test", "concept"]) <= set(concepts) and (split == "test").any():
+        rows = [np.flatnonzero(training & (images["concept"] == concept)) for concept in concepts]
+        validating = np.concatenate([random.choice(own, int(fraction * len(own)), replace=False) for own in rows])
+        split.iloc[validating] = "validation"
+    else:
+        validating = random.choice(concepts, int(fraction * len(concepts)), replace=False)
+        split[training & images["concept"].isin(validating)] = "validation"
     return split
 
 

@@ -17,7 +17,8 @@ class IngestImages:
     """Section ``ingest_images``, which holds for every corpus of images and EEG."""
 
     validation_fraction: Annotated[float, Ge(0), Lt(1)] = 0.05
-    """Fraction of the training concepts that validate, where the corpus has no validation split of its own."""
+    """Fraction of the training concepts that validate, where the corpus has no validation split of its own; of the
+    images of each concept where training and test images show the same concepts."""
     seed: Annotated[int, Ge(0)] = 20200220
     """Seed of the draw of validation concepts, and of the repetitions that are kept."""
     repetitions: RepetitionLimits = RepetitionLimits()

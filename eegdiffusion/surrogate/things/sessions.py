@@ -12,7 +12,6 @@ from eegdiffusion.surrogate.things.responses import HIGH_PASS_HZ, simulate_recor
 from eegdiffusion.surrogate.things.simulation import simulate_subjects
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
-STEP_S = 0.2
 MARGIN_S = 1.5
 SEQUENCE = 20
 """Images between two catch trials."""
@@ -26,11 +25,14 @@ class Sessions:
         count: number of sessions of a subject; half of the training images are shown in each, the others in the next.
         training_repetitions: number of times that a session shows each of its training images.
         test_repetitions: number of times that a session shows each test image.
+        step_s: time from an image to the next in seconds; responses, which are longer than 0.2 s, overlap more the
+            shorter it is.
     """
 
     count: int
     training_repetitions: int
     test_repetitions: int
+    step_s: float = 0.2
 
 
 def write_images(root: Path, images: list[tuple[str, Image.Image]], training: int) -> None:
@@ -105,7 +107,7 @@ def write_recordings(
             }
             for part, (rows, repetitions, first) in shown.items():
                 trials = session_trials(rows, repetitions, own)
-                onsets = np.round((MARGIN_S + STEP_S * np.arange(len(trials))) * options.sfreq).astype(int)
+                onsets = np.round((MARGIN_S + sessions.step_s * np.arange(len(trials))) * options.sfreq).astype(int)
                 samples = onsets[-1] + round(MARGIN_S * options.sfreq)
                 signals = np.zeros((64, samples))
                 signals[:63] = 1e-6 * simulate_recording(background, onsets, trials, responses, samples, own)
