@@ -1,6 +1,8 @@
 """Trains EEG-ConDiffusion on cached latents and features, and compares its losses between conditions."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +13,7 @@ from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.condiffusion.adaptation import Adaptation
+from eegdiffusion.images.condiffusion.class_prompts import class_prompts, unknown_prompts
 from eegdiffusion.images.condiffusion.condiffusion import make_condiffusion
 from eegdiffusion.images.condiffusion.condiffusion_previews import condiffusion_previews
 from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, write_sampling
@@ -23,9 +26,11 @@ from eegdiffusion.images.condiffusion.condiffusion_training import (
 from eegdiffusion.images.encoders.trained_classifier import TrainedClassifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.denoising_gain import denoising_gain
-from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.generator import Generator, load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.previews import write_previews
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "validation", "test")
 
@@ -58,6 +63,25 @@ def count_frozen(sizes: dict[str, int], trained: dict[str, int], adaptation: str
     return sizes | {"unet": sizes["unet"] - unfrozen}
 
 
+def begin_prompts(generator: Generator, concepts: Sequence[str], settings: TrainConDiffusion) -> list[str]:
+    """Write the prompts that EEG begins as, one for each concept; none where the settings or the generator have none.
+
+    Args:
+        generator: generator, with its tokenizer where it reads text.
+        concepts: names of the classes.
+        settings: settings of the stage.
+
+    Raises:
+        InputError: the settings name words for a class that there is not.
+    """
+    if settings.prompt is None or generator.tokenizer is None:
+        return []
+    prompts = class_prompts(concepts, settings.prompt, settings.words)
+    for prompt in unknown_prompts(prompts, generator.tokenizer):
+        log.warning("train_condiffusion.words: the tokenizer does not know every word of %r", prompt)
+    return prompts
+
+
 def compute(
     store: EpochStore, latents: ImageLatents, classifier: TrainedClassifier, generator_path: Path,
     settings: TrainConDiffusion, hardware: Hardware, out: Path, work: Path, leader: bool, logger=None,
@@ -84,7 +108,8 @@ def compute(
     networks = {"unet": generator.unet, "vae": generator.vae, "eegconvnet": classifier.encoder}
     sizes = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
     torch.manual_seed(settings.seed)
-    model = make_condiffusion(generator, classifier.encoder, settings.adaptation, settings.rank)
+    prompts = begin_prompts(generator, classifier.facts["concepts"], settings)
+    model = make_condiffusion(generator, classifier.encoder, settings.adaptation, settings.rank, prompts)
     classifier.encoder.requires_grad_(False).to(device)
     data = {
         split: cache_features(
@@ -94,8 +119,9 @@ def compute(
     }
     model.projection.fit_scale(*feature_spread(data["train"].features))
     module = ConDiffusionTraining(
-        model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed
-    )
+        model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed,
+        asdict(settings.rate_factors),
+    )  # fmt: skip
     fitted = fit(
         module, data["train"], data["validation"], monitor="validation_loss", mode="min", hardware=hardware, work=work,
         logger=logger,
@@ -111,6 +137,7 @@ def compute(
         "concepts": classifier.facts["concepts"],
         "repetitions": classifier.facts["repetitions"],
         "epochs": {split: len(part) for split, part in data.items()},
+        "prompts": prompts,
         "adaptation": settings.adaptation,
         "rank": settings.rank if settings.adaptation == "lora" else None,
         "image_size": generator.source.image_size,

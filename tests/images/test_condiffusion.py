@@ -5,12 +5,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.images.condiffusion.adaptation import Adaptation
+from eegdiffusion.images.condiffusion.class_prompts import class_prompts, prompt_embeddings, unknown_prompts
 from eegdiffusion.images.condiffusion.condiffusion import (
     ConDiffusion,
     check_generator,
@@ -31,6 +33,7 @@ from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import load_generator
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
+from eegdiffusion.surrogate.text_to_image.captions import make_tokenizer
 from tests import tiny_generator
 from tests.core.test_fit import HARDWARE, optimisation
 
@@ -93,14 +96,14 @@ class Failing(EEGFeatureDataset):
         return super().__getitems__(indices)
 
 
-def train(generator, work, kind="full", data=None, checkpointing=False, **changes):
+def train(generator, work, kind="full", data=None, checkpointing=False, rate_factors=None, **changes):
     torch.manual_seed(0)
     model = make_condiffusion(generator, classifier(), kind, 4)
     data = data or conditions(32)
     model.projection.fit_scale(*feature_spread(data.features))
     denoising = Denoising(condition_dropout=0.2, min_snr_gamma=5.0, gradient_checkpointing=checkpointing)
     settings = optimisation(**({"max_epochs": 1, "one_cycle": False, "batch_size": 8} | changes))
-    module = ConDiffusionTraining(model, generator.unet, generator.scheduler, denoising, settings, seed=5)
+    module = ConDiffusionTraining(model, generator.unet, generator.scheduler, denoising, settings, 5, rate_factors)
     fit(module, data, conditions(16), monitor="validation_loss", mode="min", hardware=HARDWARE, work=work)
     return module
 
@@ -232,6 +235,79 @@ def test_without_eeg_it_begins_at_the_empty_prompt(places):
         # Features enter at the spread of token embeddings.
         entering = model.projection(torch.randn(4, 77, 768))
         assert entering.std() == pytest.approx(generator.text_encoder.config.initializer_factor * 0.02, rel=0.1)
+
+
+PROMPTS = ["a photo of a cat", "a photo of a dog", "a photo of a fish"]
+
+
+def sure_of(net: EEGConvNet, class_number: int) -> torch.Tensor:
+    """Return features (1, 77, 768) of which the classifier is sure."""
+    weight = net.classifier.weight[class_number]
+    return (1e4 * weight).unflatten(0, (77, 768))[None]
+
+
+def test_an_epoch_of_a_sure_class_begins_as_the_prompt_of_the_class(places):
+    generator, net = load_generator(places["user"]), classifier()
+    ids = generator.tokenizer(PROMPTS, padding="max_length", return_tensors="pt").input_ids
+    with torch.inference_mode():
+        expected = generator.text_encoder(ids).last_hidden_state
+        empty = generator.text_encoder(generator.tokenizer("", padding="max_length", return_tensors="pt").input_ids)
+        model = make_condiffusion(generator, net, "full", 4, PROMPTS)
+        for number in range(3):
+            features = sure_of(net, number)
+            assert net.classifier(features.flatten(1)).argmax() == number
+            assert torch.allclose(model.condition(features)[0], expected[number], atol=1e-5)
+        without = model.condition(features, torch.tensor([True]))
+        assert torch.allclose(without, empty.last_hidden_state, atol=1e-5)
+        # Of an epoch that may show any of them, a mean of their embeddings is given.
+        unsure = model.projection(torch.zeros(1, 77, 768))[0]
+        weights = net.classifier.bias.softmax(0)
+        assert torch.allclose(unsure, torch.einsum("k,klw->lw", weights, model.projection.prompts), atol=1e-6)
+
+
+def test_prompts_outlast_a_shorter_encoder_of_eeg_and_the_disk(places, tmp_path):
+    """EEGConvNet's few tokens are followed by the rest of the prompt, as the UNet has learned with."""
+    generator = load_generator(places["user"])
+    torch.manual_seed(2)
+    net = EEGConvNet(CHANS, TIMES, 3, tokens=8, width=16).eval().requires_grad_(False)
+    model = make_condiffusion(generator, net, "full", 4, PROMPTS)
+    with torch.no_grad():
+        model.projection.norm.weight.fill_(0.02)
+    features = torch.randn(2, 8, 16)
+    assert model.condition(features).shape == (2, 77, tiny_generator.WIDTH)
+    model.save(tmp_path, generator.unet, Adaptation("full", 4, str(places["user"]), "none"))
+    loaded = load_condiffusion(tmp_path, load_generator(places["user"]))
+    with torch.inference_mode():
+        assert torch.equal(loaded.condition(features), model.condition(features))
+    assert "classifier.weight" in load_file(tmp_path / "projection/diffusion_pytorch_model.safetensors")
+
+
+def test_classes_are_named_by_their_words():
+    concepts = ["00012_aircraft_carrier", "n02106662"]
+    words = {"n02106662": "German shepherd"}
+    assert class_prompts(concepts, "a {} here", words) == ["a aircraft carrier here", "a German shepherd here"]
+    with pytest.raises(InputError, match="words: n0: must be a class of the corpus: 00012_aircraft_carrier, n02106662"):
+        class_prompts(concepts, "{}", {"n0": "dog"})
+
+
+def test_what_the_tokenizer_cannot_read_is_said(places):
+    generator = load_generator(places["user"])
+    with pytest.raises(InputError, match=r"prompt: 'dog (dog )+.*': must have at most 77 tokens.*found \d{3}"):
+        prompt_embeddings([("dog " * 40).strip()], generator.tokenizer, generator.text_encoder)
+    words = make_tokenizer(["a", "dog"], 8)
+    assert unknown_prompts(["a dog", "a cat"], words) == ["a cat"]
+
+
+def test_a_part_whose_rate_is_zero_stays_as_it_begins(places, tmp_path):
+    generator = load_generator(places["own"])
+    before = weights(generator)
+    factors = {"text_encoder": 0.0, "cross_attention": 1.0, "projection": 2.0}
+    module = train(generator, tmp_path, rate_factors=factors)
+    after = {f"text_encoder.{name}": value for name, value in module.model.text_encoder.state_dict().items()}
+    assert all(torch.equal(value, before[name]) for name, value in after.items() if "token_emb" not in name)
+    rates = {group["lr"] / module.optimisation.learning_rate for group in module.optimizers().param_groups}
+    assert rates == {0.0, 1.0, 2.0}
+    assert any(not torch.equal(v, before[f"unet.{n}"]) for n, v in generator.unet.state_dict().items())
 
 
 @pytest.fixture(scope="module")

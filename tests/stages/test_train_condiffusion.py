@@ -100,13 +100,15 @@ def test_trained_and_frozen_parameters_are_counted(workspace):
     found = facts("demo")
     assert found["trained"]["cross_attention"] == attention
     assert found["trained"]["text_encoder"] == sum(p.numel() for p in generator.text_encoder.parameters()) - embeddings
-    assert found["trained"]["projection"] == 24 * 32 + 32 + 2 * 32 + 8 * 32
+    assert found["trained"]["projection"] == 24 * 32 + 32 + 2 * 32 + 77 * 32
+    assert found["prompts"] == [], "the generator has never read text"
     assert found["parameters"] == sum(found["trained"].values())
     sizes = {name: sum(p.numel() for p in getattr(generator, name).parameters()) for name in ("unet", "vae")}
     assert found["frozen"]["unet"] == sizes["unet"] - attention
     assert found["frozen"]["vae"] == sizes["vae"]
     light = facts("light")
     assert light["rank"] == 2
+    assert light["prompts"] == [f"a photo of a {name.partition('_')[2].replace('_', ' ')}" for name in light["concepts"]]
     assert light["frozen"]["unet"] == sizes["unet"]
     assert 0 < light["trained"]["cross_attention"] < attention / 2
 

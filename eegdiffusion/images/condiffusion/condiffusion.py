@@ -3,11 +3,10 @@
 What is trained is a module of its own, :class:`ConDiffusion`; the rest of the generator and EEGConvNet stay frozen.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
-from diffusers.configuration_utils import register_to_config
+from diffusers import UNet2DConditionModel
 from diffusers.loaders.lora_base import LORA_WEIGHT_NAME_SAFE
 from peft import LoraConfig
 from safetensors.torch import load_file, save_file
@@ -17,6 +16,8 @@ from transformers.masking_utils import create_causal_mask
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.condiffusion.adaptation import Adaptation, AdaptationKind, read_adaptation
+from eegdiffusion.images.condiffusion.class_prompts import prompt_embeddings
+from eegdiffusion.images.condiffusion.eeg_projection import EEGProjection
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.generation.generator import Generator
@@ -31,65 +32,6 @@ IN_UNET = rf".*\.{LAYER}\.(to_q|to_k|to_v|to_out\.0)"
 
 IN_TEXT_ENCODER = ["q_proj", "k_proj", "v_proj", "out_proj"]
 """Layers of the text encoder that low-rank adapters are added to."""
-
-
-class EEGProjection(ModelMixin, ConfigMixin):
-    """Projects EEGConvNet's features to token embeddings of a text encoder, with learned embeddings for no EEG.
-
-    The paper does not print its layers; standardised features, a linear layer and a layer norm are this project's
-    choice. The norm begins at the spread of the encoder's token embeddings, so that the position embedding, which is
-    added next, weighs as much as it does with text.
-
-    Args:
-        features: width of EEGConvNet's tokens.
-        tokens: number of tokens.
-        width: width of the text encoder.
-    """
-
-    @register_to_config
-    def __init__(self, features: int = 768, tokens: int = 77, width: int = 768):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(tokens, features))
-        self.register_buffer("scale", torch.ones(tokens, features))
-        self.linear = nn.Linear(features, width)
-        self.norm = nn.LayerNorm(width)
-        self.nothing = nn.Parameter(torch.zeros(tokens, width))
-
-    @torch.no_grad()
-    def begin(self, embeddings: Tensor) -> None:
-        """Take spread and empty prompt from token embeddings (vocabulary, width).
-
-        CLIP's vocabulary ends with the tokens for start and end; an empty prompt is a start and ends throughout.
-        """
-        self.norm.weight.fill_(embeddings.std())
-        self.nothing.copy_(embeddings[-1].expand_as(self.nothing))
-        self.nothing[0] = embeddings[-2]
-
-    @torch.no_grad()
-    def fit_scale(self, mean: Tensor, scale: Tensor) -> None:
-        """Take mean and spread (tokens, features) of the training epochs' features."""
-        self.mean.copy_(mean)
-        self.scale.copy_(scale.clamp(min=1e-4))
-
-    def forward(self, features: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """Project features to token embeddings.
-
-        Args:
-            features: (B, tokens, features) features of EEGConvNet.
-            dropped: (B,) bool, which samples get the embeddings for no EEG.
-
-        Returns:
-            (B, tokens, width).
-
-        Raises:
-            InputError: the features do not have this shape.
-        """
-        if features.shape[1:] != self.mean.shape:
-            raise InputError(f"features: must be (batch, *{tuple(self.mean.shape)}) (found {tuple(features.shape)})")
-        projected = self.norm(self.linear((features - self.mean) / self.scale))
-        if dropped is None:
-            return projected
-        return torch.where(dropped[:, None, None], self.nothing.to(projected), projected)
 
 
 class ConDiffusion(nn.Module):
@@ -117,7 +59,8 @@ class ConDiffusion(nn.Module):
         self.cross_attention = nn.ModuleList(unet.get_submodule(name) for name in self.layer_names)
         for name, parameter in self.named_parameters():
             inside = kind == "full" or "lora_" in name or name.startswith("projection.")
-            parameter.requires_grad_(inside and "token_embedding" not in name)
+            fixed = "token_embedding" in name or name.startswith("projection.classifier.")
+            parameter.requires_grad_(inside and not fixed)
 
     def trained(self) -> dict[str, int]:
         """Count the trained parameters of each part."""
@@ -207,7 +150,9 @@ def check_generator(generator: Generator, classifier: EEGEncoder) -> None:
         )
 
 
-def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: AdaptationKind, rank: int) -> ConDiffusion:
+def make_condiffusion(
+    generator: Generator, classifier: EEGEncoder, kind: AdaptationKind, rank: int, prompts: Sequence[str] = ()
+) -> ConDiffusion:
     """Make the parts that are to be trained from those of a generator.
 
     Its text encoder and cross-attention layers are taken, not copied; with ``lora`` adapters are added to them.
@@ -217,14 +162,24 @@ def make_condiffusion(generator: Generator, classifier: EEGEncoder, kind: Adapta
         classifier: EEGConvNet whose features condition.
         kind: whether the layers themselves or adapters of them are trained.
         rank: rank of the adapters.
+        prompts: prompt of each of the classifier's classes, where EEG begins; none leaves the classes to the training.
 
     Raises:
-        InputError: generator and classifier do not fit each other.
+        InputError: generator and classifier do not fit each other, or a prompt is too long.
     """
     check_generator(generator, classifier)
     text = generator.text_encoder
-    projection = EEGProjection(classifier.config.width, classifier.config.tokens, text.config.hidden_size)
+    projection = EEGProjection(
+        classifier.config.width,
+        classifier.config.tokens,
+        text.config.hidden_size,
+        length=text.config.max_position_embeddings,
+        classes=len(prompts),
+    )
     projection.begin(text.embeddings.token_embedding.weight)
+    if prompts:
+        embeddings = prompt_embeddings(prompts, generator.tokenizer, text)
+        projection.begin_with_prompts(embeddings, classifier.classifier)
     _drop_vocabulary(text)
     if kind == "lora":
         generator.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=IN_UNET))

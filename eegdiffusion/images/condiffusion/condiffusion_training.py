@@ -1,6 +1,7 @@
 """Training of EEG-ConDiffusion on cached latents and cached features of EEG."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +33,21 @@ class ConDiffusionTraining(LatentDiffusion):
         settings: settings of the loss.
         optimisation: settings of the optimiser.
         seed: seed of steps, noise and dropped conditions.
+        rate_factors: factors of the learning rate by part, ``text_encoder``, ``cross_attention`` or ``projection``.
     """
 
     def __init__(
         self, model: ConDiffusion, unet: UNet2DConditionModel, scheduler: DDPMScheduler, settings: Denoising,
-        optimisation: Optimisation, seed: int,
+        optimisation: Optimisation, seed: int, rate_factors: Mapping[str, float] | None = None,
     ):  # fmt: skip
         super().__init__(model.train(), [unet], scheduler, settings, optimisation, seed)
+        self.rate_factors = dict(rate_factors or {})
         if settings.gradient_checkpointing:
             model.text_encoder.activation_checkpointing_enable()
+
+    def rate_factor(self, name: str) -> float:
+        """Return the factor of a parameter's learning rate: that of its part, else 1."""
+        return self.rate_factors.get(name.partition(".")[0], 1.0)
 
     def denoise(self, network: ConDiffusion, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
         """Predict (B, c, h, w) from noisy latents under the epochs' features; see :meth:`LatentDiffusion.denoise`."""

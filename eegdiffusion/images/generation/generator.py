@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection, PreTrainedTokenizerBase
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.model_hub import model_folder
@@ -59,6 +59,7 @@ class Generator:
         semantics: network from features to tokens; None where an IP-Adapter does it.
         blank: what the UNet is told where text would be: ``encoder_hidden_states`` and, of SDXL, ``text_embeds``, of
             the empty prompt, each with a batch of one; empty where semantic tokens take the text's place.
+        tokenizer: tokenizer of the text encoder; None where the generator has never read text.
     """
 
     source: Source
@@ -68,6 +69,7 @@ class Generator:
     scheduler: DDPMScheduler
     semantics: SemanticTokens | None
     blank: dict[str, Tensor]
+    tokenizer: PreTrainedTokenizerBase | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -190,7 +192,9 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
 
     vae, unet = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet")
     text_encoder, scheduler = part(CLIPTextModel, "text_encoder", dtype=torch.float32), part(DDPMScheduler, "scheduler")
-    blank, semantics = {}, None
+    blank, semantics, tokenizer = {}, None, None
+    if source.pipeline is not None:
+        tokenizer = part(AutoTokenizer, "tokenizer", trust_remote_code=False)
     if source.pipeline is not None and (source.ip_adapter or unet.config.addition_embed_type):
         blank = _empty_prompt(part, text_encoder, bool(unet.config.addition_embed_type))
     if source.ip_adapter:
@@ -199,7 +203,8 @@ def open_generator(source: Source, folder: Path | None = None, n_features: int =
         semantics = SemanticTokens.from_pretrained(folder / "semantics")
     else:
         semantics = SemanticTokens(n_features=n_features, width=unet.config.cross_attention_dim)
-    return Generator(source, vae, unet, text_encoder, scheduler, semantics, blank).to(torch.device("cpu"))
+    generator = Generator(source, vae, unet, text_encoder, scheduler, semantics, blank, tokenizer)
+    return generator.to(torch.device("cpu"))
 
 
 def load_generator(folder: Path, ip_adapter: bool = True) -> Generator:

@@ -12,7 +12,8 @@ from eegdiffusion.surrogate.things.sessions import Sessions, write_images, write
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 
 SESSIONS = Sessions(count=4, training_repetitions=1, test_repetitions=1, step_s=0.5)
-"""A training image is shown once in each of two sessions, a test image once in each of four; half a second to each, as in EEGCVPR40."""
+"""A training image is shown once in each of two sessions, a test image once in each of four, half a second as in
+EEGCVPR40."""
 
 
 def write_corpus(root: Path, cache: Path, options: SurrogateThings) -> None:
