@@ -15,6 +15,7 @@ import yaml
 from sklearn.discriminant_analysis import _cov
 
 from components.ingest_images.__main__ import main
+from components.ingest_images.compute import split_images
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from tests.e2e.workspace import ROOT, environment
@@ -532,3 +533,19 @@ def test_a_subject_is_never_held_whole(workspace, tmp_path):
     peak = int(done.stdout.rsplit("PEAK ", 1)[1])
     assert peak < 170_000, f"{peak} kB"
     assert len(EpochStore("data/images/one").index) == 12 * 130 + 32
+
+
+def test_images_validate_where_training_and_test_show_the_same_concepts():
+    concepts = np.repeat(["bird", "cat", "dog"], 20)
+    images = pandas.DataFrame({"concept": concepts, "partition": np.tile(["training"] * 16 + ["test"] * 4, 3)})
+    split = split_images(images, 0.25, seed=0)
+    counts = pandas.crosstab(images["concept"], split)
+    assert (counts == [4, 12, 4]).all(axis=None), "test, train, validation of each concept"
+    assert ((split == "test") == (images["partition"] == "test")).all()
+    # Where the test shows others, whole concepts validate.
+    others = images[(images["concept"] != "bird") | (images["partition"] == "test")]
+    others = others[(others["concept"] == "bird") | (others["partition"] == "training")].reset_index(drop=True)
+    split = split_images(others, 0.5, seed=0)
+    assert others.groupby("concept")["partition"].nunique().eq(1).all()
+    assert split.groupby(others["concept"]).nunique().eq(1).all()
+    assert set(split) == {"train", "validation", "test"}

@@ -108,7 +108,8 @@ def test_trained_and_frozen_parameters_are_counted(workspace):
     assert found["frozen"]["vae"] == sizes["vae"]
     light = facts("light")
     assert light["rank"] == 2
-    assert light["prompts"] == [f"a photo of a {name.partition('_')[2].replace('_', ' ')}" for name in light["concepts"]]
+    words = [name.partition("_")[2].replace("_", " ") for name in light["concepts"]]
+    assert light["prompts"] == [f"a photo of a {word}" for word in words]
     assert light["frozen"]["unet"] == sizes["unet"]
     assert 0 < light["trained"]["cross_attention"] < attention / 2
 
