@@ -1,12 +1,12 @@
 """Interpolation of bad electrodes from the others by spherical splines (Perrin et al. 1989), as a matrix."""
 
-import re
 from collections.abc import Sequence
 
 import mne
 import numpy as np
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.electrode_places import montage_places, standard_places
 
 MOST_BAD = 0.25
 """Largest share of electrodes that are interpolated: more leave too few around them."""
@@ -16,9 +16,6 @@ FEWEST_GOOD = 4
 
 FEWEST_PLACES = 10
 """Least number of places of a file's own that tell where the centre of the head is."""
-
-_ADDED = re.compile(r"-(?:REF|LE|AVG?|CAR)$|\.+$")
-"""What recorders add to the name of an electrode: the common reference, and PhysioNet's dots."""
 
 
 def interpolation_matrix(
@@ -69,11 +66,7 @@ def interpolation_matrix(
 
 def _standard_positions(names: Sequence[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the centre of the head that the 10-05 places lie on, and the place of each name that is one of them."""
-    standard = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
-    places = {name.upper(): place for name, place in standard.items()}
-    plain = {name: _ADDED.sub("", name.upper()) for name in names}
-    known = {name: places[place] for name, place in plain.items() if place in places}
-    return _sphere_centre(np.stack(list(standard.values()))), known
+    return _sphere_centre(np.stack(list(montage_places().values()))), standard_places(names)
 
 
 def _sphere_centre(places: np.ndarray) -> np.ndarray:

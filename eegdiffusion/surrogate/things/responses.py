@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from sklearn.decomposition import PCA
 
+from eegdiffusion.core.signal.electrode_places import standard_places
 from eegdiffusion.images.corpora.things_eeg2 import CHANNELS
 from eegdiffusion.surrogate.tuev.tuev_recordings import Source
 
@@ -43,12 +44,6 @@ class Background:
 
     sfreq: float
     parts: list[np.ndarray]
-
-
-def electrode_positions(names: list[str]) -> np.ndarray:
-    """Return the positions of electrodes on the head, (electrodes, 3) in metres, of MNE's montage standard_1005."""
-    positions = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
-    return np.stack([positions[name] for name in names])
 
 
 def resting_background(source: Source, sfreq: float) -> Background:
@@ -175,7 +170,7 @@ def draw_observer(shared: int, subject: int, sfreq: float, deviation: float) -> 
         the subject's patterns.
     """
     common, own = np.random.default_rng(shared), np.random.default_rng([shared, subject])
-    positions = electrode_positions(CHANNELS)
+    positions = np.stack([standard_places(CHANNELS)[name] for name in CHANNELS])
     positions = positions / np.linalg.norm(positions, axis=1, keepdims=True)
     times = np.arange(round(LENGTH_S * sfreq)) / sfreq
     early = [CHANNELS.index(name) for name in ("O1", "Oz", "O2", "PO7", "POz", "PO8", "PO3", "PO4")]
