@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from components.embed_images.settings import EmbedImages
+from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.corpora.image_files import open_image
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.features.image_features import FeaturesDescription, write_features
-from eegdiffusion.images.features.image_networks import load_network
+from eegdiffusion.images.features.image_features import OUTPUT, FeaturesDescription, write_features
+from eegdiffusion.images.features.image_networks import open_network
 from eegdiffusion.images.structure.map_computation import compute_structure_maps
 from eegdiffusion.images.structure.structure_maps import Kind, StructureDescription, write_maps
 
@@ -50,9 +51,10 @@ def compute(store: EpochStore, settings: EmbedImages, out: Path, device: torch.d
     """
     named = store.images["file"].where(store.images["sha256"].notna())
     files = {row: Path(file) for row, file in enumerate(named) if isinstance(file, str)}
-    features, source = _features(len(named), files, settings, device)
+    layers, source = _layers(len(named), files, settings, device)
+    features = layers.pop(OUTPUT)
     width, fingerprint = features.shape[1], store.description.fingerprint
-    write_features(out, features, FeaturesDescription(settings.model, source, width, fingerprint))
+    write_features(out, features, FeaturesDescription(settings.model, source, width, fingerprint, list(layers)), layers)
     maps, kind, maker = compute_structure_maps(
         len(named), files, settings.structure, settings.structure_source, settings.structure_size, device
     )
@@ -60,17 +62,43 @@ def compute(store: EpochStore, settings: EmbedImages, out: Path, device: torch.d
     return EmbeddedImages(len(files), len(named), width, kind)
 
 
-def _features(
+def _layers(
     images: int, files: dict[int, Path], settings: EmbedImages, device: torch.device
-) -> tuple[np.ndarray, str]:
-    """Compute features (images, width), NaN where there is no file; and say where the network's weights came from."""
+) -> tuple[dict[str, np.ndarray], str]:
+    """Compute activations (images, width), NaN where there is no file; and say where the network's weights came from.
+
+    Returns:
+        activations of the layers of the settings, from shallow to deep, then those of ``output``; and the source.
+    """
     if not files:
-        return np.empty((images, 0), np.float32), "none"
-    embed, source = load_network(settings.model, settings.source, settings.download, device)
-    rows, vectors = list(files), []
+        return {OUTPUT: np.empty((images, 0), np.float32)}, "none"
+    network, source = open_network(settings.model, settings.source, settings.download, device)
+    names = [*_chosen_layers(network.layer_names[:-1], settings), OUTPUT]
+    rows, batches = list(files), []
     for k in progress(range(0, len(rows), settings.batch_size), desc=f"{settings.model} features", unit="batch"):
-        vectors.append(embed([open_image(files[row], SIZE) for row in rows[k : k + settings.batch_size]]))
-    embedded = np.concatenate(vectors)
-    features = np.full((images, embedded.shape[1]), np.nan, np.float32)
-    features[rows] = embedded
-    return features, source
+        pictures = [open_image(files[row], SIZE) for row in rows[k : k + settings.batch_size]]
+        batches.append(network.layers(pictures, names))
+    layers = {}
+    for name in names:
+        embedded = np.concatenate([batch[name] for batch in batches])
+        layers[name] = np.full((images, embedded.shape[1]), np.nan, np.float32)
+        layers[name][rows] = embedded
+    return layers, source
+
+
+def _chosen_layers(known: list[str], settings: EmbedImages) -> list[str]:
+    """Return the layers of the settings, from shallow to deep.
+
+    Raises:
+        InputError: the network has no such layer.
+    """
+    if isinstance(settings.layers, int):
+        count = min(settings.layers, len(known))
+        return [known[k] for k in np.linspace(0, len(known) - 1, count).round().astype(int)]
+    for name in settings.layers:
+        if name not in known:
+            raise InputError(
+                f"embed_images.layers: must be among {', '.join(known)} of {settings.model} (found {name})"
+                f"{nearest(name, known)}"
+            )
+    return [name for name in known if name in settings.layers]

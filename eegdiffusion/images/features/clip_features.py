@@ -1,11 +1,14 @@
 """CLIP's image features, of a model that the user has: a folder, or a commit of the hub."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.model_hub import model_folder
+from eegdiffusion.images.features.image_features import OUTPUT
 
 
 class ClipImages:
@@ -38,8 +41,23 @@ class ClipImages:
         except (OSError, ValueError) as error:
             raise InputError(f"{setting}: {source}: must be a CLIP model ({error})") from error
 
+    @property
+    def layer_names(self) -> list[str]:
+        """Names of the layers, from shallow to deep: the blocks of the transformer, and the projected features."""
+        return [*(f"block{number}" for number in range(1, self.model.config.num_hidden_layers + 1)), OUTPUT]
+
     @torch.inference_mode()
+    def layers(self, images: list[Image.Image], names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Compute activations of some layers, (images, width) float32 each, not normalised.
+
+        Those of a block are its class token; those of ``output`` are the projected features.
+        """
+        inputs = self.processor(images=images, return_tensors="pt").to(self.model.device)
+        outputs = self.model(**inputs, output_hidden_states=any(name != OUTPUT for name in names))
+        values = {OUTPUT: outputs.image_embeds}
+        values |= {f"block{k}": state[:, 0] for k, state in enumerate(outputs.hidden_states or ()) if k}
+        return {name: values[name].float().cpu().numpy() for name in names}
+
     def features(self, images: list[Image.Image]) -> np.ndarray:
         """Compute the projected features, not normalised: (images, width) float32."""
-        inputs = self.processor(images=images, return_tensors="pt").to(self.model.device)
-        return self.model(**inputs).image_embeds.float().cpu().numpy()
+        return self.layers(images, [OUTPUT])[OUTPUT]

