@@ -1,5 +1,6 @@
 """The surrogate corpora: made from the real EEG, drawings and network weights that packages bring."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from PIL import Image
 from eegdiffusion.commands.app import main
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
 from eegdiffusion.images.epochs.classes import classes_of
-from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
+from eegdiffusion.images.features.efficientnet_lite import image_features, image_layers, load_efficientnet
 from eegdiffusion.surrogate.things import scenes, things_demo
-from eegdiffusion.surrogate.things.responses import LENGTH_S, draw_observer
+from eegdiffusion.surrogate.things.responses import LENGTH_S, draw_observer, low_level_features, response_strengths
+from eegdiffusion.surrogate.things.simulation import simulate_subjects
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.surrogate_source import CACHE
 
@@ -107,6 +109,23 @@ def test_exemplars_of_a_concept_are_nearest_to_each_other_in_network_features(ro
     assert np.mean(concepts[likeness.argmax(1)] == concepts) > 0.7  # chance 1/15
 
 
+def test_responses_follow_the_layer_that_is_named(root):
+    """Strengths of the later components are those of the layer's principal components, and of no other's."""
+    corpus = things_eeg2.open_raw(root, None)
+    images = [Image.open(file) for file in corpus.images["file"]]
+    fitted = (corpus.images["partition"] == "training").to_numpy()
+    layers = image_layers(load_efficientnet(CACHE), images, ["stage2", "output"])
+    for depth, features in layers.items():
+        options = dataclasses.replace(SMALL, depth=depth)
+        _, responses = next(simulate_subjects(images, fitted, CACHE, options))
+        strength = response_strengths(low_level_features(images), features, fitted)
+        centred = responses - draw_observer(options.seed, 1, options.sfreq, 1.0).evoked
+        design = np.linalg.lstsq(strength, centred.reshape(len(images), -1), rcond=None)[0]
+        unexplained = centred.reshape(len(images), -1) - strength @ design
+        assert np.abs(unexplained).max() < 1e-6 * np.abs(centred).max(), depth
+    assert json.loads((root / "corpus.json").read_text())["settings"].get("depth") is None, "bytes as ever"
+
+
 def test_tangrams_are_seven_pieces_that_do_not_overlap(figures):
     corpus = bids_eeg.open_kilogram(figures, None)
     assert corpus.images["partition"].value_counts().to_dict() == {"training": 4, "test": 2}
@@ -152,6 +171,10 @@ def test_more_concepts_than_there_are_drawings_are_refused(tmp_path, capsys):
         main(["surrogate", "things", "--snr", "0", "--out", str(tmp_path / "corpus")])
     assert stop.value.code == 65
     assert "snr" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["surrogate", "things", "--depth", "stage8", "--out", str(tmp_path / "corpus")])
+    assert stop.value.code == 65
+    assert "depth must be one of stage1" in capsys.readouterr().err
 
 
 def test_classes_have_training_and_test_images_that_are_shown_in_random_order(root, tmp_path):

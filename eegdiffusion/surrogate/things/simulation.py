@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eegdiffusion.images.features.efficientnet_lite import image_features, load_efficientnet
+from eegdiffusion.images.features.efficientnet_lite import image_layers, load_efficientnet
 from eegdiffusion.surrogate.things.responses import (
     Background,
     draw_observer,
@@ -43,7 +43,7 @@ def simulate_subjects(
         background, and responses (images, 63, samples) in microvolts.
     """
     background = load_background(cache, options.sfreq)
-    features = image_features(load_efficientnet(cache), images)
+    features = image_layers(load_efficientnet(cache), images, [options.depth])[options.depth]
     strength = response_strengths(low_level_features(images), features, fitted)
     deviation = options.snr * float(np.mean([part[POSTERIOR].std() for part in background.parts]))
     for number in range(1, options.subjects + 1):

