@@ -3,14 +3,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas
+
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.encoders import protocol_sheet
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.inspect_training import inspect_encoder
 from eegdiffusion.images.encoders.training_folders import training_folder
-from eegdiffusion.images.encoders.training_run import RunSettings, TrainingRun, open_experiment, run_training
+from eegdiffusion.images.encoders.training_run import (
+    ExperimentData,
+    RunSettings,
+    TrainingRun,
+    open_experiment,
+    run_training,
+)
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.features.image_features import ImageFeatures
@@ -75,4 +84,20 @@ def compute(
             best = run
     if best is not None and experiment.objective == "align" and experiment.registered:
         inspect_encoder(best, device).save(best.folder)
+    if experiment.protocol_sheet:
+        write_protocol_sheet(data, features, experiment, settings, out)
     return best
+
+
+def write_protocol_sheet(
+    data: ExperimentData, features: ImageFeatures, experiment: EncoderExperiment, settings: TrainEEGEncoder, out: Path
+) -> None:
+    """Write ``protocol_sheet.parquet``: what the scores of single subjects owe to their protocol."""
+    layers = {name: features.layer(name) for name in features.layer_names}
+    subjects = sorted(data.store.index["subject"].unique())
+    sheets = []
+    for fold in folds("within", subjects, None if "anchor" in experiment.protocols else experiment.subjects):
+        say(f"{out.name}: protocol sheet of {fold.name}")
+        pairs = data.pair_epochs(fold, None, 0)
+        sheets.append(protocol_sheet.sheet_of_subject(pairs, fold.name, layers, settings.align.ridge_alphas))
+    pandas.concat(sheets, ignore_index=True).to_parquet(out / protocol_sheet.FILE, index=False)

@@ -11,9 +11,11 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap, top_k
+from eegdiffusion.images.encoders import protocol_sheet
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, RANKS, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.retrieval_control import over_trainings
+from eegdiffusion.images.features.image_features import OUTPUT
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class EncoderResults:
         protocol: protocol of all runs.
         band: band of all runs, (low, high) in Hz; None: not filtered.
         runs: a training for each fold and seed.
+        sheet: what its scores owe to the protocol, with the results of its first protocol and band alone; None: not
+            asked for.
     """
 
     name: str
@@ -61,6 +65,7 @@ class EncoderResults:
     protocol: str
     band: tuple[float, float] | None
     runs: list[EncoderRun]
+    sheet: pandas.DataFrame | None = None
 
     @property
     def facts(self) -> dict:
@@ -69,8 +74,10 @@ class EncoderResults:
 
     @property
     def label(self) -> str:
-        """The experiment's name, and that it is a control where it is."""
-        return self.name if self.experiment.pairs == "recorded" else f"{self.name} (permuted pairs)"
+        """The experiment's name, its layers where they are not the output, and that it is a control where it is."""
+        notes = [] if self.experiment.layers == [OUTPUT] else [f"layer {' + '.join(self.experiment.layers)}"]
+        notes += ["permuted pairs"] if self.experiment.pairs == "permuted" else []
+        return f"{self.name} ({', '.join(notes)})" if notes else self.name
 
     @property
     def band_name(self) -> str:
@@ -207,4 +214,8 @@ def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds:
             raise InputError(
                 f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"
             )
-    return [EncoderResults(name, experiment, protocol, band, runs[protocol, band]) for protocol, band in wanted]
+    sheet = pandas.read_parquet(require_file(folder / protocol_sheet.FILE)) if experiment.protocol_sheet else None
+    return [
+        EncoderResults(name, experiment, protocol, band, runs[protocol, band], None if k else sheet)
+        for k, (protocol, band) in enumerate(wanted)
+    ]

@@ -9,7 +9,7 @@ import pandas
 from eegdiffusion.core.statistics.retrieval import Score
 from eegdiffusion.images.encoders.retrieval_control import FEWEST, permutation_p
 from eegdiffusion.images.epochs.protocols import MEANING
-from eegdiffusion.report import encoder_tables
+from eegdiffusion.report import encoder_tables, protocol_sheet_tables
 from eegdiffusion.report.encoder_runs import EncoderCorpus, EncoderResults, band_key
 
 
@@ -61,7 +61,8 @@ def same_experiment(first: EncoderResults, second: EncoderResults) -> bool:
 
     def design(result: EncoderResults) -> tuple:
         chosen = result.experiment
-        return chosen.encoder, chosen.options, chosen.subjects, chosen.subject_layers, result.protocol, result.band
+        training = chosen.encoder, chosen.options, chosen.layers, chosen.route_subjects, chosen.subject_layers
+        return *training, chosen.subjects, result.protocol, result.band
 
     return design(first) == design(second)
 
@@ -133,10 +134,19 @@ def _corpus_values(corpus: EncoderCorpus, number: int) -> dict:
         "ways": encoder_tables.ways_table(first_band) if first_band else None,
         "subjects": encoder_tables.subjects_table(first_band) if first_band else None,
         "bands": _unless_empty(encoder_tables.bands_table([*aligned, *classified])),
+        "sheets": [_sheet_values(result.name, result.sheet) for result in aligned if result.sheet is not None],
         "classified": encoder_tables.classification_table(_first_band(classified)) if classified else None,
         "concepts": len(classified[0].facts["concepts"]) if classified else 0,
         "split_rule": classified[0].facts["split_rule"] if classified else "",
         "averaged": classified[0].repetitions if classified else "",
+    }
+
+
+def _sheet_values(name: str, sheet: pandas.DataFrame) -> dict:
+    return {
+        "name": name,
+        "inflation": protocol_sheet_tables.inflation_table(sheet),
+        "combinations": protocol_sheet_tables.combination_table(sheet),
     }
 
 

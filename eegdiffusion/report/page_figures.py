@@ -29,6 +29,8 @@ ENCODER_CAPTIONS = {
     "evoked": "Evoked potential: mean over all test images and repetitions; images follow quickly, and so do the "
     "responses to the next ones",
     "importance": "Importance of electrodes: what the margin of the right image loses without each",
+    "saliency": "Saliency by occlusion: what the margin of the right image loses without a stretch of time or a band, "
+    "all electrodes at once (bars) and each alone (topographies); short epochs hold little of the lowest band",
 }
 """Figure of an encoder -> caption, in the order in which they are shown."""
 

@@ -7,10 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sklearn.linear_model import Ridge
+from torch import nn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, SubjectLayer
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
+from eegdiffusion.images.encoders.encoder_training import electrode_positions
+from eegdiffusion.images.encoders.graph_encoder import neighbour_distances
+from eegdiffusion.images.encoders.layer_weights import mix_layers
 from eegdiffusion.images.encoders.registry import ENCODERS, build_encoder, load_encoder
 from eegdiffusion.images.encoders.ridge import RidgeEpochs, select_ridge
 from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
@@ -22,6 +26,7 @@ VARIANTS = [
     ("spatiotemporal", {"attention": True, "kernels": [5, 25, 63], "hidden": 16, "step": 4}),
     ("spatiotemporal", {"layers": 1, "hidden": 8, "filters": 4, "parts": 3}),
     ("atms", {"unseen": "mean", "n_subjects": 3}),
+    ("graph", {"width": 16, "heads": 2, "layers": 1, "filters": 4, "parts": 5}),
 ]
 
 
@@ -123,6 +128,110 @@ def test_eegconvnet_has_the_shapes_of_its_paper():
     assert counted["projection"] == 7 * 768 + 768
     assert counted["tokens"] == 128 * 77 + 77
     assert sum(p.numel() for p in model.classifier.parameters()) == 77 * 768 * 40 + 40
+
+
+def test_neighbours_are_the_nearest_on_the_head():
+    """Against a plain loop: an edge where either is among the other's nearest, in units of the mean nearest."""
+    names = ["Fz", "Cz", "C3", "C4", "Pz", "P3", "P4", "Oz", "O1"]
+    places = np.array(electrode_positions(names, "graph"))
+    found = neighbour_distances(torch.from_numpy(places), 2).numpy()
+    apart = {(a, b): float(np.linalg.norm(places[a] - places[b])) for a in range(9) for b in range(9) if a != b}
+    nearest = {a: sorted((b for b in range(9) if b != a), key=lambda b, a=a: apart[a, b])[:2] for a in range(9)}
+    unit = np.mean([apart[a, nearest[a][0]] for a in range(9)])
+    for a in range(9):
+        for b in range(9):
+            edge = b in nearest[a] or a in nearest[b]
+            expected = 0.0 if a == b else apart[a, b] / unit if edge else np.inf
+            assert found[a, b] == pytest.approx(expected, rel=1e-5), (names[a], names[b])
+    assert np.isinf(found[names.index("Fz"), names.index("Oz")])
+    assert np.isfinite(found[names.index("O1"), names.index("Oz")])
+
+
+def test_a_graph_passes_signals_along_its_edges_alone():
+    """One layer: an electrode's node changes with those next to it, and with no other; two layers reach their next."""
+    names = ["Fz", "FCz", "Cz", "CPz", "Pz", "POz", "Oz"]
+    positions = electrode_positions(names, "graph")
+    x, changed = torch.randn(1, 7, 100), torch.randn(100)
+    for layers in (1, 2):
+        model = build_encoder(
+            "graph", n_chans=7, n_times=100, n_outputs=4, positions=positions, neighbours=1, layers=layers
+        ).eval()
+        nodes = []
+        model.readout.register_forward_hook(lambda _, inputs, __, nodes=nodes: nodes.append(inputs[0]))
+        other = x.clone()
+        other[0, 0] = changed
+        with torch.inference_mode():
+            model(x), model(other)
+        moved = (nodes[0] - nodes[1]).abs().amax((0, 2)) > 1e-6
+        steps, near = {0}, torch.isfinite(model.distances)
+        for _ in range(layers):
+            steps |= {int(b) for a in steps for b in torch.nonzero(near[a])}
+        assert {k for k in range(7) if moved[k]} == steps
+        assert len(steps) < 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"positions": [[0, 0, 1]] * 4}, r"positions: must be \(5, 3\)"),
+        ({"positions": [[0, 0, float("nan")]] * 5}, "positions: must be .* finite"),
+        ({"positions": [[0, 0, 1]] * 5, "neighbours": 0}, "neighbours: must be 1 or more"),
+        ({"heads": 3}, "heads must divide width 64"),
+        ({"neighbors": 3}, "options: must be among"),
+    ],
+)
+def test_graphs_that_cannot_be_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        build_encoder("graph", n_chans=5, n_times=50, n_outputs=4, **options)
+
+
+def test_electrodes_without_a_place_are_named():
+    with pytest.raises(InputError, match=r"standard_1005.*found E7, EEG1"):
+        electrode_positions(["Cz", "E7", "oz", "EEG1", "Fp1-REF"], "graph")
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "eegconvnet"])
+def test_a_mixture_of_layers_weighs_their_cosines(tmp_path, name):
+    widths = [3, 5, 4]
+    sizes = {"n_chans": 9, "n_times": 160, "n_outputs": 12, "layer_widths": widths}
+    model = build_encoder(name, **sizes, routed_subjects=2).eval()
+    with torch.no_grad():
+        model.layer_mixture.logits += torch.tensor([0.0, 1.0, -1.0])
+        model.layer_mixture.offsets += torch.tensor([[5.0, 0, 0], [0, 0, 5.0]])
+    x, images = torch.randn(2, 9, 160), torch.randn(6, 12)
+    joined = torch.cat([nn.functional.normalize(part, dim=1) for part in images.split(widths, 1)], 1)
+    with torch.inference_mode():
+        embedding = model(x, torch.tensor([0, 1]))
+        assert torch.equal(embedding, model(x)), "in evaluation nobody's own weights are used"
+        weights = torch.tensor([0.0, 1.0, -1.0]).softmax(0)
+        cosines = sum(
+            weight * nn.functional.normalize(part, dim=1) @ unit.T
+            for weight, part, unit in zip(weights, embedding.split(widths, 1), joined.split(widths, 1), strict=True)
+        )
+        assert torch.allclose(embedding @ joined.T, cosines, atol=1e-5)
+    lengths = torch.stack([part.norm(dim=1) for part in embedding.split(widths, 1)], 1)
+    assert torch.allclose(lengths, weights.expand(2, -1), atol=1e-5)
+    model.save_pretrained(tmp_path)
+    with torch.inference_mode():
+        assert torch.equal(load_encoder(tmp_path)(x), embedding)
+    routed = model.train().layer_mixture(torch.randn(3, 12), torch.tensor([0, 1, -1]))
+    strongest = torch.stack([part.norm(dim=1) for part in routed.split(widths, 1)], 1).argmax(1)
+    assert strongest.tolist() == [0, 2, 1]
+    with pytest.raises(InputError, match="layer_widths: must be of sum n_outputs 12"):
+        build_encoder(name, **sizes | {"layer_widths": [3, 5]})
+
+
+def test_a_linear_map_learns_which_layer_its_epochs_tell_of():
+    rng = np.random.default_rng(0)
+    told, other = (rng.standard_normal((80, 6)).astype(np.float32) for _ in range(2))
+    unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (told, other)]
+    eeg = (told + 0.2 * rng.standard_normal(told.shape)).astype(np.float32)[:, None]
+    encoder = build_encoder("ridge", n_chans=1, n_times=6, n_outputs=12).eval()
+    with torch.no_grad():
+        encoder.map.weight.copy_(torch.cat([torch.eye(6), torch.randn(6, 6)]))
+    validation = {"eeg": eeg, "features": np.concatenate(unit, 1), "identity": np.arange(80)}
+    mixed = mix_layers(encoder, validation, [6, 6])
+    assert mixed.layer_mixture.weights[0] > 0.9
 
 
 def test_eegnet_has_the_parameters_of_its_paper():

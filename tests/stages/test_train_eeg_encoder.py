@@ -14,16 +14,21 @@ from PIL import Image
 from components.embed_images.__main__ import main as embed
 from components.ingest_images.__main__ import main as ingest
 from components.train_eeg_encoder.__main__ import main as train
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.statistics.retrieval import top_k
+from eegdiffusion.images.encoders.eeg_semantics import load_aligned
 from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
+from eegdiffusion.images.encoders.protocol_sheet import select
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.features.image_targets import load_layers
 from eegdiffusion.images.figures.encoder_figures import draw_encoder
 from eegdiffusion.report.encoder_runs import read_encoder_corpora
 from eegdiffusion.report.encoder_sections import flat_encoder_metrics, pairing_controls
+from eegdiffusion.report.protocol_sheet_tables import combination_table, inflation_table
 from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
 from tests.e2e.workspace import ROOT
@@ -35,12 +40,17 @@ SIZES = SurrogateThings(subjects=2, concepts=40, exemplars=3, test_concepts=20, 
 ROWS = {
     "ridge": {"objective": "align", "encoder": "ridge", "protocols": ["within", "leave_one_out"],
               "bands": [None, [5.0, 40.0]]},
-    "linear": {"objective": "align", "encoder": "ridge", "protocols": ["joint"]},
+    "linear": {"objective": "align", "encoder": "ridge", "protocols": ["joint"], "protocol_sheet": True},
     "aligned": {"objective": "align", "encoder": "spatiotemporal", "protocols": ["joint"], "subject_layers": True,
                 "options": {"hidden": 16, "layers": 1, "step": 8, "filters": 16, "kernels": [5, 15]}},
     "permuted": {"objective": "align", "encoder": "ridge", "protocols": ["joint"], "pairs": "permuted",
                  "trainings": 8},
     "eegnet": {"objective": "classify", "encoder": "eegnet", "protocols": ["joint"]},
+    "mixed": {"objective": "align", "encoder": "ridge", "protocols": ["joint"], "layer": ["stage5", "output"],
+              "register": False},
+    "routed": {"objective": "align", "encoder": "graph", "protocols": ["joint"], "layer": ["output", "stage5"],
+               "route_subjects": True, "register": False,
+               "options": {"width": 16, "heads": 2, "layers": 1, "filters": 4, "parts": 5}},
 }  # fmt: skip
 
 
@@ -51,6 +61,7 @@ def settings(path: Path, corpora: dict, rows: dict, classes: int | None = 4) -> 
     document["image_corpora"], document["eeg_encoders"] = corpora, rows
     document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
     document["ingest_images"]["validation_fraction"] = 0.15
+    document["embed_images"]["layers"] = ["stage5"]
     study = document["train_eeg_encoder"]
     study["align"]["optimisation"] |= {"max_epochs": 12, "patience": 12, "batch_size": 64}
     study["align"]["optimisation"]["ema"]["beta"] = 0.9
@@ -90,7 +101,7 @@ def test_every_protocol_band_and_fold_is_trained(workspace):
     bands = ["all", "5-40Hz"]
     assert found == {
         *(f"ridge/{p}/{band}/sub-0{k}" for p in ("within", "leave_one_out") for band in bands for k in (1, 2)),
-        "aligned/joint/all/all", "linear/joint/all/all", "permuted/joint/all/all", "eegnet/joint/all/all",
+        *(f"{name}/joint/all/all" for name in ("aligned", "linear", "permuted", "eegnet", "mixed", "routed")),
     }  # fmt: skip
     within, across = (facts(workspace, f"ridge/{p}/all/sub-01") for p in ("within", "leave_one_out"))
     assert within["fold"] == {"name": "sub-01", "train": ["sub-01"], "test": ["sub-01"]}
@@ -105,7 +116,7 @@ def test_every_protocol_band_and_fold_is_trained(workspace):
 def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspace, corpus):
     studies = {(study.name, study.protocol, study.band): study for study in corpus.aligned}
     chance = 1 / 20
-    for key in (("ridge", "within", None), ("aligned", "joint", None)):
+    for key in (("ridge", "within", None), *((name, "joint", None) for name in ("aligned", "mixed", "routed"))):
         score = studies[key].retrieval(20, 1)
         assert score.mean > 3 * chance, (key, score)
         assert score.low > chance, (key, score)
@@ -118,6 +129,43 @@ def test_images_of_unseen_concepts_are_retrieved_and_not_by_the_control(workspac
     train_concepts = set(EpochStore(workspace / "data/images/demo").index.query("split == 'train'")["concept"])
     shown = EpochStore(workspace / "data/images/demo").images.query("split == 'test'")["concept"]
     assert not train_concepts & set(shown)
+
+
+def test_mixtures_are_trained_with_the_layers_that_are_named(workspace, corpus):
+    for name, layers in (("mixed", ["stage5", "output"]), ("routed", ["output", "stage5"])):
+        found = facts(workspace, f"{name}/joint/all/all")
+        assert found["layers"] == layers
+        assert sum(found["layer_weights"]) == pytest.approx(1)
+        assert found["layer_weights"] != pytest.approx([0.5, 0.5], abs=1e-3), "they are learned"
+        folder = workspace / f"models/eeg_encoders/{name}/joint/all/all/seed-0"
+        assert load_layers(folder / "target.safetensors") == layers
+        with pytest.raises(InputError, match="layer: must be output, which generators take"):
+            load_aligned(folder, torch.zeros(4, 448 + 1280))
+    assert load_encoder(folder / "encoder").layer_mixture.offsets.abs().max() > 0, "each subject has learned its own"
+    assert facts(workspace, "aligned/joint/all/all")["layers"] == ["output"]
+    labels = {study.label for study in corpus.aligned}
+    assert {"aligned", "mixed (layer stage5 + output)", "permuted (permuted pairs)"} <= labels
+
+
+def test_the_protocol_sheet_says_what_each_choice_gives(workspace, corpus):
+    (result,) = (study for study in corpus.aligned if study.sheet is not None)
+    sheet = result.sheet
+    assert set(sheet["layer"]) == {"stage5", "output"}
+    assert set(sheet["electrodes"]) == {17}, "all that the entry of epochs keeps are parietal and occipital"
+    assert sorted(set(sheet["repetitions"])) == [1, 4, 12]
+    plain = {"electrodes": 17, "repetitions": 12, "inference": "inductive", "layer": "output"}
+    for subject in ("sub-01", "sub-02"):
+        alpha = facts(workspace, f"ridge/within/all/{subject}")["alpha"]
+        rows = select(sheet[sheet["subject"] == subject], plain)
+        assert rows["hit"].mean() == pytest.approx(facts(workspace, f"ridge/within/all/{subject}")["top1"])
+        assert set(rows["alpha"]) == {alpha}
+    table = inflation_table(sheet)
+    score = table["top-1, % (interval)"].str.split(" ").str[0].astype(float).to_numpy()
+    assert table["protocol"].str.contains("leaky").sum() == 2
+    leaky = table["protocol"].str.contains("chosen on the test images$").to_numpy()
+    assert score[leaky] >= score[0], "the test cannot choose worse by itself than validation does"
+    assert table["protocol"].str.contains("1 repetition averaged").any()
+    assert len(combination_table(sheet)) == 2
 
 
 def test_more_repetitions_retrieve_more(corpus):
@@ -177,12 +225,18 @@ def test_the_model_is_inspected_and_drawn_from_what_is_stored(workspace):
         name.lstrip("0123456789_").replace("_", " ") for name in store.images["concept"]
     }
     assert np.abs(inspection.importance).max() > 0
+    assert inspection.by_window.shape == (len(inspection.windows), store.shape[0] + 1)
+    assert inspection.bands.tolist() == [[1, 4], [4, 8], [8, 13], [13, 30]], "those below half of 125 Hz"
+    assert inspection.by_band.shape == (4, store.shape[0] + 1)
+    middle = inspection.windows.mean(1)
+    answered = (middle > 0.1) & (middle < 0.4)
+    assert inspection.by_window[answered, -1].max() > 2 * np.abs(inspection.by_window[middle > 0.6, -1]).max()
     assert inspection.channels.tolist() == store.description.channels
     sizes = {}
     for name, figure in draw_encoder(path.parent).items():
         figure.savefig(workspace / "figure.png")
         sizes[name] = Image.open(workspace / "figure.png").size
-    assert set(sizes) == {"retrieved", "evoked", "importance"}
+    assert set(sizes) == {"retrieved", "evoked", "importance", "saliency"}
     assert all(min(size) > 300 for size in sizes.values())
     assert not draw_encoder(workspace / "models/eeg_encoders/permuted/joint/all/all/seed-0"), "it is a control"
     run_id = json.loads((workspace / "models/runs/eeg_encoders/aligned/mlflow.json").read_text())["run_id"]
@@ -234,6 +288,12 @@ def test_eegcvpr40_is_classified_without_its_images_and_warns(tmp_path, monkeypa
         ({"bands": [[5.0, 95.0]]}, "half the sampling rate, 62.5 Hz"),
         ({"encoder": "ridge", "objective": "classify"}, "objective must be align"),
         ({"protocols": ["all"]}, "eeg_encoders.bad.protocols.0"),
+        ({"layer": "stage4"}, "layer, of the corpus demo: must be among stage5, output"),
+        ({"layer": ["stage5", "stage5"]}, "several distinct ones"),
+        ({"layer": []}, "layer must be one layer"),
+        ({"protocol_sheet": True}, "protocol_sheet is of the encoder ridge"),
+        ({"route_subjects": True}, "route_subjects needs a mixture of layers"),
+        ({"layer": "stage5", "objective": "classify"}, "which objective classify are not"),
     ],
 )
 def test_bad_rows_are_refused(workspace, capsys, change, rule):

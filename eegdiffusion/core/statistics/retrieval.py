@@ -57,6 +57,25 @@ def ranks_among(similarity: np.ndarray, correct: np.ndarray) -> np.ndarray:
     return (similarity >= similarity[rows, correct][:, None]).sum(1) - 1
 
 
+def csls(similarity: np.ndarray, neighbours: int = 10) -> np.ndarray:
+    """Correct similarities for hubs by cross-domain similarity local scaling (CSLS, Conneau et al., arXiv:1710.04087).
+
+    Twice the similarity, minus the mean of the query's to its nearest images, minus the mean of the image's to its
+    nearest queries. The last of them sees all queries of the test at once: a score with it is transductive.
+
+    Args:
+        similarity: (queries, images).
+        neighbours: number of nearest ones.
+
+    Returns:
+        (queries, images).
+    """
+    queries, images = similarity.shape
+    of_query = np.sort(similarity, axis=1)[:, -min(neighbours, images) :].mean(1, keepdims=True)
+    of_image = np.sort(similarity, axis=0)[-min(neighbours, queries) :].mean(0, keepdims=True)
+    return 2 * similarity - of_query - of_image
+
+
 def top_k(rank: np.ndarray, images: int, ways: int, k: int) -> np.ndarray:
     """Compute the probability that the correct image is among the first k of ``ways`` candidates.
 

@@ -1,6 +1,7 @@
 """Base of all encoders of EEG epochs, from (batch, electrodes, samples) to (batch, outputs)."""
 
 import inspect
+from collections.abc import Sequence
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -62,7 +63,45 @@ def check_subjects(subject: Tensor, known: int) -> Tensor:
     return subject
 
 
-SIZES = ("n_chans", "n_times", "n_outputs", "n_subjects", "unseen")
+class LayerMixture(nn.Module):
+    """Weights the parts of an embedding, one for each layer of the image network that it is aligned with.
+
+    Each part gets the length of its layer's weight. The cosine similarity to the joined unit activations of an image is
+    then the weighted mean of the layers' cosines, but for a factor that all images share. In training each subject may
+    add to the logits of the weights what it learns; in evaluation none does, so that who is tested need not be known.
+
+    Args:
+        widths: widths of the layers.
+        n_subjects: number of training subjects that have weights of their own; 0: all share theirs.
+    """
+
+    def __init__(self, widths: Sequence[int], n_subjects: int = 0):
+        super().__init__()
+        self.widths = list(widths)
+        self.logits = nn.Parameter(torch.zeros(len(self.widths)))
+        self.offsets = nn.Parameter(torch.zeros(n_subjects, len(self.widths))) if n_subjects else None
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights (layers,) of the evaluation, of sum 1."""
+        return self.logits.softmax(0)
+
+    def forward(self, embedding: Tensor, subject: Tensor | None) -> Tensor:
+        """Weight the parts of embeddings; (B, sum of widths) -> the same shape.
+
+        Args:
+            embedding: parts of any length, joined.
+            subject: (B,) numbers of the training subjects, -1 for others; None: all are such.
+        """
+        logits = self.logits.expand(len(embedding), -1)
+        if self.training and self.offsets is not None and subject is not None:
+            none = self.offsets.new_zeros(1, len(self.widths))
+            logits = logits + torch.cat([self.offsets, none])[check_subjects(subject, len(self.offsets))]
+        parts = [nn.functional.normalize(part, dim=1) for part in embedding.split(self.widths, 1)]
+        return torch.cat([weight[:, None] * part for weight, part in zip(logits.softmax(1).T, parts, strict=True)], 1)
+
+
+SIZES = ("n_chans", "n_times", "n_outputs", "n_subjects", "unseen", "layer_widths", "routed_subjects")
 """Arguments that every encoder has, before its own."""
 
 
@@ -79,13 +118,23 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         n_outputs: width of the embedding, or number of classes.
         n_subjects: number of training subjects with an input layer of their own (:class:`SubjectLayer`); 0: none.
         unseen: what subjects that training has not seen get in place of such a layer, ``mean`` or ``identity``.
+        layer_widths: widths of the layers of the image network whose mixture the embedding is aligned with, of sum
+            ``n_outputs`` (:class:`LayerMixture`); none: no mixture.
+        routed_subjects: number of training subjects with weights of the layers of their own; 0: none.
 
     Raises:
-        InputError: ``unseen`` is neither.
+        InputError: ``unseen`` is neither, or the widths have another sum.
     """
 
     def __init__(
-        self, n_chans: int = 63, n_times: int = 250, n_outputs: int = 1024, n_subjects: int = 0, unseen: str = "mean"
+        self,
+        n_chans: int = 63,
+        n_times: int = 250,
+        n_outputs: int = 1024,
+        n_subjects: int = 0,
+        unseen: str = "mean",
+        layer_widths: Sequence[int] = (),
+        routed_subjects: int = 0,
     ):
         raise TypeError("EEGEncoder is a base; build one of eegdiffusion.images.encoders.registry.ENCODERS")
 
@@ -104,6 +153,7 @@ class EEGEncoder(ModelMixin, ConfigMixin):
             arguments.apply_defaults()
             super().__init__()
             self.subject_layer = self._make_subject_layer()
+            self.layer_mixture = self._make_layer_mixture()
             self.build(**{option.name: arguments.arguments[option.name] for option in options})
 
         initialise.__name__, initialise.__signature__ = "__init__", signature  # type: ignore[attr-defined]
@@ -116,6 +166,14 @@ class EEGEncoder(ModelMixin, ConfigMixin):
     def _make_subject_layer(self) -> SubjectLayer | None:
         n_subjects = self.config.n_subjects
         return SubjectLayer(n_subjects, self.config.n_chans, self.config.unseen) if n_subjects else None
+
+    def _make_layer_mixture(self) -> LayerMixture | None:
+        widths, total = list(self.config.layer_widths), self.config.n_outputs
+        if not widths:
+            return None
+        if sum(widths) != total:
+            raise InputError(f"layer_widths: must be of sum n_outputs {total} (found {widths})")
+        return LayerMixture(widths, self.config.routed_subjects)
 
     def encode(self, x: Tensor, subject: Tensor | None) -> Tensor:
         """Encode epochs that have passed the subjects' layer; (B, C, T) -> (B, outputs)."""
@@ -141,7 +199,8 @@ class EEGEncoder(ModelMixin, ConfigMixin):
         Raises:
             InputError: shape or subject do not fit.
         """
-        return self.encode(self._check_and_mix(x, subject), subject)
+        encoded = self.encode(self._check_and_mix(x, subject), subject)
+        return encoded if self.layer_mixture is None else self.layer_mixture(encoded, subject)
 
 
 class ResidualBlock(nn.Module):

@@ -12,8 +12,9 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import FILE as INPUT
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.encoders.registry import load_encoder
+from eegdiffusion.images.features.image_features import OUTPUT
 from eegdiffusion.images.features.image_targets import FILE as TARGET
-from eegdiffusion.images.features.image_targets import load_mean
+from eegdiffusion.images.features.image_targets import load_layers, load_mean
 
 ENCODER, CALIBRATION = "encoder", "calibration"
 
@@ -79,6 +80,10 @@ def load_aligned(folder: Path, features: Tensor) -> EEGSemantics:
     """
     if not (folder / ENCODER).is_dir() or not (folder / INPUT).is_file():
         raise InputError(f"{folder}: must hold {ENCODER}/ and {INPUT} of train_eeg_encoder, protocol joint")
+    if (layers := load_layers(folder / TARGET)) != [OUTPUT]:
+        raise InputError(
+            f"{folder}: layer: must be {OUTPUT}, which generators take as condition (found {', '.join(layers)})"
+        )
     encoder, width = load_encoder(folder / ENCODER), features.shape[1]
     if encoder.config.n_outputs != width:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Inspection of an aligned encoder: retrieved images, the evoked potential, the importance of electrodes."""
+"""Inspection of an aligned encoder: retrieved images, the evoked potential, what retrieval rests on."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,12 @@ class EncoderInspection:
         times: (samples,) seconds from the onset of the image.
         unit: unit of the epochs.
         evoked: (electrodes, samples), mean over test images, repetitions and subjects.
-        importance: (electrodes,), see :func:`eegdiffusion.images.encoders.image_retrieval.electrode_importance`.
+        importance: (electrodes,), what retrieval loses without each; as what follows, see
+            :class:`eegdiffusion.images.encoders.occlusion.Saliency`.
+        windows: (windows, 2) stretches of time.
+        by_window: (windows, electrodes + 1), what retrieval loses without each of them.
+        bands: (bands, 2) bands in Hz.
+        by_band: (bands, electrodes + 1), what retrieval loses without each of them.
     """
 
     concepts: np.ndarray
@@ -33,6 +38,10 @@ class EncoderInspection:
     unit: str
     evoked: np.ndarray
     importance: np.ndarray
+    windows: np.ndarray
+    by_window: np.ndarray
+    bands: np.ndarray
+    by_band: np.ndarray
 
     def save(self, folder: Path) -> None:
         """Write ``inspection.npz`` to a folder that exists."""

@@ -9,6 +9,7 @@ from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Optimisation, Positive
 from eegdiffusion.images.epochs.protocols import Protocol
+from eegdiffusion.images.features.image_features import OUTPUT
 
 LINEAR = "ridge"
 """The encoder that is fitted, not trained."""
@@ -26,6 +27,12 @@ class EncoderExperiment:
     """``align`` with the features of the image seen, or ``classify`` its concept."""
     encoder: Name
     """Name of the encoder in ``eegdiffusion.images.encoders.registry``."""
+    layer: Name | list[Name] = OUTPUT
+    """Layer of the image network that is aligned with, of those that ``embed_images.layers`` keeps, or ``output``; of
+    several, a mixture whose weights are learned."""
+    route_subjects: bool = False
+    """Whether, of a mixture, each training subject learns weights of the layers of its own, beside those that all
+    share, which alone are used in testing."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the encoder's class, beside the sizes that the data give."""
     protocols: list[Protocol]
@@ -41,8 +48,29 @@ class EncoderExperiment:
     ``matrix.seeds`` does. A control draws a pairing for each."""
     register: bool = True
     """Whether the best training is inspected and logged as a model; a control never is."""
+    protocol_sheet: bool = False
+    """Whether the report says what a score owes to its protocol: ridge regressions of single subjects, with each layer
+    that is kept, parietal and occipital electrodes or all, other numbers of repetitions, CSLS, and selection on the
+    test split. Of the encoder ``ridge`` alone."""
     subject_layers: bool = False
     """Whether each training subject has an input layer of its own."""
+
+    def __post_init__(self):
+        if not self.layers or len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"layer must be one layer or several distinct ones (found {self.layer})")
+        if self.layers != [OUTPUT] and self.objective == "classify":
+            raise ValueError(
+                f"layer is of encoders that are aligned, which objective classify are not (found {self.layer})"
+            )
+        if self.protocol_sheet and self.encoder != LINEAR:
+            raise ValueError(f"protocol_sheet is of the encoder {LINEAR} (found {self.encoder})")
+        if self.route_subjects and (len(self.layers) < 2 or self.encoder == LINEAR):
+            raise ValueError(f"route_subjects needs a mixture of layers, and an encoder that is trained, not {LINEAR}")
+
+    @property
+    def layers(self) -> list[str]:
+        """Layers that are aligned with, one or several."""
+        return [self.layer] if isinstance(self.layer, str) else list(self.layer)
 
     @property
     def registered(self) -> bool:

@@ -1,6 +1,6 @@
 """Trains encoders of EEG epochs: aligned with image features, or as classifiers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.electrode_places import standard_places
 from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.ema_module import EMALightningModule
@@ -17,7 +18,8 @@ from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classify, EncoderExperiment
-from eegdiffusion.images.encoders.registry import build_encoder
+from eegdiffusion.images.encoders.layer_weights import mix_layers
+from eegdiffusion.images.encoders.registry import build_encoder, takes_positions
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
@@ -45,10 +47,35 @@ class TrainedEncoder:
         return sum(p.numel() for p in self.encoder.parameters())
 
 
-def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int) -> dict:
+def _sizes(pairs: Pairs, experiment: EncoderExperiment, outputs: int, layer_widths: Sequence[int] = ()) -> dict:
     channels, samples = pairs.store.shape
-    subjects = len(pairs.fold.train) if experiment.subject_layers else 0
-    return {"n_chans": channels, "n_times": samples, "n_outputs": outputs, "n_subjects": subjects} | experiment.options
+    subjects = len(pairs.fold.train)
+    sizes: dict = {
+        "n_chans": channels,
+        "n_times": samples,
+        "n_outputs": outputs,
+        "n_subjects": subjects if experiment.subject_layers else 0,
+    }
+    if layer_widths:
+        sizes |= {"layer_widths": list(layer_widths), "routed_subjects": subjects * experiment.route_subjects}
+    if takes_positions(experiment.encoder):
+        sizes["positions"] = electrode_positions(pairs.store.description.channels, experiment.encoder)
+    return sizes | experiment.options
+
+
+def electrode_positions(channels: list[str], encoder: str) -> list[list[float]]:
+    """Return the place (3,) in metres of each electrode on the head, by its name, for an encoder that asks for them.
+
+    Raises:
+        InputError: the places of some are not known.
+    """
+    places = standard_places(channels)
+    if unknown := [name for name in channels if name not in places]:
+        raise InputError(
+            f"encoder {encoder}: positions: electrodes must have names of MNE's montage standard_1005, or "
+            f"options.positions (found {', '.join(unknown)})"
+        )
+    return [places[name].round(4).tolist() for name in channels]
 
 
 def _fitted(
@@ -63,10 +90,11 @@ def _fitted(
     mode: Literal["min", "max"],
     hardware: Hardware,
     work: Path,
+    layer_widths: Sequence[int] = (),
 ) -> tuple[EMALightningModule, Fitted]:
     """Build an encoder for the epochs of ``pairs`` and train the module that ``build`` makes of it."""
     torch.manual_seed(seed)
-    encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs))
+    encoder = build_encoder(experiment.encoder, **_sizes(pairs, experiment, outputs, layer_widths))
     module = build(encoder)
     if len(train) < module.optimisation.batch_size:
         raise InputError(
@@ -77,7 +105,13 @@ def _fitted(
 
 
 def train_aligned(
-    pairs: Pairs, experiment: EncoderExperiment, settings: Align, seed: int, hardware: Hardware, work: Path
+    pairs: Pairs,
+    experiment: EncoderExperiment,
+    settings: Align,
+    seed: int,
+    hardware: Hardware,
+    work: Path,
+    layer_widths: Sequence[int] = (),
 ) -> TrainedEncoder:
     """Align an encoder with the features in ``pairs.values``.
 
@@ -88,9 +122,10 @@ def train_aligned(
         seed: seed of weights and order.
         hardware: devices to train on.
         work: folder for checkpoints, from which an interrupted training goes on.
+        layer_widths: widths of the layers whose mixture the features are; none: no mixture.
     """
     if experiment.encoder == LINEAR:
-        return _fit_ridge(pairs, settings)
+        return _fit_ridge(pairs, settings, layer_widths)
     train, validation = pairs.part("train", settings.average), pairs.part("validation", ALL)
     width = pairs.values["features"].shape[1]
 
@@ -98,13 +133,18 @@ def train_aligned(
         return Alignment(encoder, settings.optimisation, seed, settings.temperature, settings.mse_weight)
 
     monitor = "validation_rank"
-    module, fitted = _fitted(build, pairs, experiment, width, seed, train, validation, monitor, "min", hardware, work)
+    module, fitted = _fitted(
+        build, pairs, experiment, width, seed, train, validation, monitor, "min", hardware, work, layer_widths
+    )
     score = {monitor: fitted.best_score}
     return TrainedEncoder(module.ema_model.encoder, fitted.curves, fitted.best_epoch, score)
 
 
-def _fit_ridge(pairs: Pairs, settings: Align) -> TrainedEncoder:
-    """Fit a ridge regression on the averages over all repetitions; the penalty is the validation's best."""
+def _fit_ridge(pairs: Pairs, settings: Align, layer_widths: Sequence[int]) -> TrainedEncoder:
+    """Fit a ridge regression on the averages over all repetitions; the penalty is the validation's best.
+
+    So are the weights of the layers of a mixture, which are fitted last.
+    """
     train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
     identity = validation["identity"]
 
@@ -113,7 +153,12 @@ def _fit_ridge(pairs: Pairs, settings: Align) -> TrainedEncoder:
         return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
 
     selected = select_ridge(train["eeg"], train["features"], validation["eeg"], settings.ridge_alphas, mean_rank)
-    return TrainedEncoder(selected.encoder, [], 0.0, {"alpha": selected.alpha, "validation_rank": selected.loss})
+    encoder, loss = selected.encoder, selected.loss
+    if layer_widths:
+        encoder = mix_layers(encoder, validation, layer_widths)
+        with torch.inference_mode():
+            loss = mean_rank(encoder(torch.from_numpy(validation["eeg"])).numpy())
+    return TrainedEncoder(encoder, [], 0.0, {"alpha": selected.alpha, "validation_rank": loss})
 
 
 def train_classifier(

@@ -1,4 +1,4 @@
-"""Tests an aligned encoder: which images its embeddings of test epochs retrieve, and which electrodes that rests on."""
+"""Tests an aligned encoder: which images its embeddings of test epochs retrieve."""
 
 import numpy as np
 import pandas
@@ -77,58 +77,6 @@ def retrieve_images(
                     columns = {"subject": subject, "image": image, "place": position, "retrieved": best[:, position]}
                     shown.append(pandas.DataFrame(columns))
     return pandas.concat(tables, ignore_index=True), pandas.concat(shown, ignore_index=True)
-
-
-class _ArrayEpochs:
-    """Items that are in memory; with one electrode at its mean, where one is named."""
-
-    def __init__(self, values: dict[str, np.ndarray], electrode: int | None = None):
-        self._values = values
-        if electrode is not None:
-            eeg = values["eeg"].copy()
-            eeg[:, electrode] = 0
-            self._values = values | {"eeg": eeg}
-
-    def __len__(self) -> int:
-        return len(self._values["eeg"])
-
-    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        return {name: values[indices] for name, values in self._values.items()}
-
-
-def _margin(
-    encoder: EEGEncoder, data: _ArrayEpochs, position: np.ndarray, gallery: Gallery, device: torch.device
-) -> float:
-    similarity = similarities(embed_epochs(encoder, data, BATCH, device).numpy(), gallery.features)
-    right = similarity[np.arange(len(position)), position]
-    others = (similarity.sum(1) - right) / (similarity.shape[1] - 1)
-    return float((right - others).mean())
-
-
-def electrode_importance(encoder: EEGEncoder, pairs: Pairs, device: torch.device) -> np.ndarray:
-    """Compute how much an aligned encoder needs each electrode.
-
-    The margin is the similarity to the image seen minus the mean similarity to the others; an electrode's importance is
-    what the margin loses, as a share, when its signal is replaced by its mean. Test epochs average all repetitions.
-
-    Args:
-        encoder: aligned encoder.
-        pairs: test epochs, with ``features`` and ``identity`` of each image.
-        device: device to compute on.
-
-    Returns:
-        (electrodes,), averaged over test subjects.
-    """
-    gallery, importances = Gallery(pairs), []
-    for subject in pairs.fold.test:
-        data = pairs.part("test", pairs.repetitions(subject), [subject], draws=1)
-        values = data.__getitems__(list(range(len(data))))
-        position = gallery.positions(values["image"])
-        margin = _margin(encoder, _ArrayEpochs(values), position, gallery, device)
-        electrodes = range(pairs.store.shape[0])
-        without = [_margin(encoder, _ArrayEpochs(values, k), position, gallery, device) for k in electrodes]
-        importances.append((margin - np.array(without)) / (abs(margin) or 1.0))
-    return np.mean(importances, axis=0)
 
 
 def evoked_potential(pairs: Pairs) -> np.ndarray:

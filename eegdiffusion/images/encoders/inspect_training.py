@@ -1,4 +1,4 @@
-"""Inspects an aligned encoder: what it retrieves, the evoked potential, which electrodes it needs."""
+"""Inspects an aligned encoder: what it retrieves, the evoked potential, what its retrieval rests on."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import torch
 from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
 from eegdiffusion.images.encoders.encoder_results import RETRIEVED
-from eegdiffusion.images.encoders.image_retrieval import electrode_importance, evoked_potential
+from eegdiffusion.images.encoders.image_retrieval import evoked_potential
+from eegdiffusion.images.encoders.occlusion import compute_saliency
 from eegdiffusion.images.encoders.training_run import TrainingRun
 
 ROWS = 6
@@ -33,7 +34,7 @@ def inspect_encoder(run: TrainingRun, device: torch.device) -> EncoderInspection
         times=np.array(description.times),
         unit=description.unit,
         evoked=evoked_potential(run.pairs),
-        importance=electrode_importance(run.trained.encoder, run.pairs, device),
+        **vars(compute_saliency(run.trained.encoder, run.pairs, device)),
     )
 
 

@@ -10,6 +10,7 @@ from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.eeg_lstm import EEGLSTM
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.eegnet import EEGNet
+from eegdiffusion.images.encoders.graph_encoder import GraphEncoder
 from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
 from eegdiffusion.images.encoders.spatiotemporal import SpatioTemporal
 
@@ -20,9 +21,15 @@ ENCODERS: dict[str, type[EEGEncoder]] = {
     "lstm": EEGLSTM,
     "eegnet": EEGNet,
     "channelnet": EEGChannelNet,
+    "graph": GraphEncoder,
     "ridge": LinearEncoder,
 }
 """Class of each encoder by its name in params.yaml."""
+
+
+def takes_positions(name: str) -> bool:
+    """Tell whether an encoder asks where its electrodes lie on the head."""
+    return name in ENCODERS and "positions" in inspect.signature(ENCODERS[name].__init__).parameters
 
 
 def build_encoder(name: str, **sizes) -> EEGEncoder:

@@ -22,7 +22,7 @@ from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs
 from eegdiffusion.images.epochs.paired_epochs import identities, permuted
 from eegdiffusion.images.epochs.protocols import Fold, Protocol
-from eegdiffusion.images.features.image_features import ImageFeatures
+from eegdiffusion.images.features.image_features import OUTPUT, ImageFeatures
 from eegdiffusion.images.features.image_targets import Target, make_target
 
 BATCH = 64
@@ -81,13 +81,21 @@ def open_experiment(
         classify: settings of classification.
 
     Raises:
-        InputError: features are to be aligned with, and the corpus's images are not there.
+        InputError: features are to be aligned with, and the corpus's images are not there, or a layer is not kept.
     """
     aligned = experiment.objective == "align"
     if aligned and not features.description.width:
         raise InputError(f"image_corpora.{experiment.corpus}: has no images to align with; set its images, or classify")
     training = (store.images["split"] == "train").to_numpy() & np.isfinite(features.features).all(1)
-    target = make_target(features.features, training, aligned and align.centre_features)
+    chosen = experiment.layers if aligned else [OUTPUT]
+    setting = f"eeg_encoders: layer, of the corpus {experiment.corpus}"
+    layers = {name: features.layer(name, setting) for name in chosen}
+    target = make_target(layers, training, aligned and align.centre_features)
+    if len(chosen) > 1 and align.mse_weight:
+        raise InputError(
+            f"train_eeg_encoder.align.mse_weight: must be 0 where a mixture of layers is aligned with, whose features "
+            f"have length 1 (found {align.mse_weight:g})"
+        )
     classes = None if aligned else classes_of(store.images, classify.classes, seed=0)
     return ExperimentData(experiment, store, features.description.model, target, classes)
 
@@ -155,7 +163,8 @@ def run_training(
     """
     experiment, store = data.experiment, data.store
     if data.classes is None:
-        trained = train_aligned(pairs, experiment, settings.align, seed, settings.hardware, work)
+        widths = data.target.widths if len(data.target.widths) > 1 else []
+        trained = train_aligned(pairs, experiment, settings.align, seed, settings.hardware, work, widths)
     else:
         classes = len(data.classes.names)
         trained = train_classifier(pairs, experiment, settings.classify, classes, seed, settings.hardware, work)
@@ -207,7 +216,14 @@ def _test_retrieval(
     retrieval.write_tables(folder)
     data.target.save(folder)
     most = int(retrieval.ranks["repetitions"].max())
-    facts = {"images": retrieval.images, "features": data.features_model, "repetitions": most}
+    facts = {
+        "images": retrieval.images,
+        "features": data.features_model,
+        "repetitions": most,
+        "layers": data.target.layers,
+    }
+    if trained.encoder.layer_mixture is not None:
+        facts["layer_weights"] = trained.encoder.layer_mixture.weights.tolist()
     return retrieval.metrics, len(retrieval.ranks), facts
 
 

@@ -43,6 +43,7 @@ def draw_encoder(folder: Path) -> dict[str, Figure]:
         figures["importance"] = importance_topography(
             inspection.importance, channels, f"Importance of electrodes, {title}"
         )
+        figures["saliency"] = saliency_topographies(inspection, channels, f"What retrieval rests on, {title}")
     return figures
 
 
@@ -117,6 +118,44 @@ def importance_topography(importance: np.ndarray, channels: Sequence[str], title
     right.set_title("the electrodes that matter most", fontsize=10)
     right.spines[["top", "right"]].set_visible(False)
     right.tick_params(labelsize=9)
+    return figure
+
+
+def saliency_topographies(inspection: EncoderInspection, channels: Sequence[str], title: str) -> Figure:
+    """Draw what retrieval loses without each electrode in stretches of time and in bands, below what all lose at once.
+
+    Args:
+        inspection: what is drawn.
+        channels: electrodes whose positions are known.
+        title: title of the figure.
+    """
+    times = [f"{1000 * start:.0f} to {1000 * stop:.0f} ms" for start, stop in inspection.windows]
+    bands = [f"{low:g} to {high:g} Hz" for low, high in inspection.bands]
+    rows = [(names, values) for names, values in ((times, inspection.by_window), (bands, inspection.by_band)) if names]
+    columns = max(len(names) for names, _ in rows)
+    figure = blank_figure(title, 1.45 * columns + 0.8, 3.6 * len(rows))
+    grid = figure.add_gridspec(
+        2 * len(rows), columns + 1, height_ratios=[0.7, 1] * len(rows), width_ratios=[1] * columns + [0.07]
+    )
+    info = _info(channels)
+    for k, (names, values) in enumerate(rows):
+        together, each = values[:, -1], values[:, :-1]
+        limit, highest = float(np.abs(each).max()) or 1.0, max(0.0, float(together.max())) or 1.0
+        for column, name in enumerate(names):
+            ax = figure.add_subplot(grid[2 * k, column])
+            ax.bar([0], [together[column]], color=COLOURS[0], width=0.6)
+            ax.axhline(0, color="black", linewidth=0.8)
+            ax.set(ylim=(min(0.0, float(together.min())), 1.1 * highest), xlim=(-1, 1), xticks=[])
+            ax.set_title(name, fontsize=8)
+            ax.tick_params(labelsize=7, labelleft=not column)
+            ax.spines[["top", "right"]].set_visible(False)
+            if not column:
+                ax.set_ylabel("all hidden", fontsize=8)
+            panel = figure.add_subplot(grid[2 * k + 1, column])
+            image = _topography(each[column], info, panel, (-limit, limit), "PuOr_r")
+        bar = figure.colorbar(image, cax=figure.add_subplot(grid[2 * k + 1, -1]))
+        bar.set_label("share of the margin lost", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     return figure
 
 

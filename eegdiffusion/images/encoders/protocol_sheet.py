@@ -1,0 +1,135 @@
+"""What retrieval scores owe to their protocol: layer, electrodes, repetitions, inference and selection, by ridge."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.statistics.retrieval import csls, ranks, ranks_among, similarities
+from eegdiffusion.images.encoders.ridge import RidgeEpochs
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+
+FILE = "protocol_sheet.parquet"
+
+REPETITIONS = (1, 4, 20, 80)
+"""Numbers of repetitions of a test image that are averaged; what exceeds a subject's stands for all of them."""
+
+POSTERIOR = re.compile(r"(P|PO|O)(z|\d+)", re.IGNORECASE)
+"""Names of the parietal and occipital electrodes, 17 in THINGS-EEG2, that many papers use alone."""
+
+FEWEST = 4
+"""Least number of posterior electrodes that are tested apart."""
+
+INDUCTIVE, TRANSDUCTIVE = "inductive", "transductive (CSLS)"
+
+
+@dataclass(frozen=True)
+class _Epochs:
+    """Epochs of a subject that ridge regressions are fitted to and tested on, by number of averaged repetitions."""
+
+    train: dict[str, np.ndarray]
+    validation: dict[str, np.ndarray]
+    test: dict[int, dict[str, np.ndarray]]
+
+
+def _read(pairs: Pairs, subject: str) -> _Epochs:
+    available = pairs.repetitions(subject)
+    counts = sorted({min(count, available) for count in REPETITIONS})
+    test = {count: read_all(pairs.part("test", count, [subject], draws=1)) for count in counts}
+    return _Epochs(read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL)), test)
+
+
+def electrode_groups(channels: Sequence[str]) -> dict[int, np.ndarray]:
+    """Return the indices of the posterior electrodes and of all, by their number; of all alone where these are few."""
+    posterior = np.flatnonzero([POSTERIOR.fullmatch(name) is not None for name in channels])
+    groups = {len(channels): np.arange(len(channels))}
+    return ({len(posterior): posterior} if len(posterior) >= FEWEST else {}) | groups
+
+
+def sheet_of_subject(
+    pairs: Pairs, subject: str, layers: Mapping[str, np.ndarray], alphas: Sequence[float]
+) -> pandas.DataFrame:
+    """Test ridge regressions of one subject under all combinations of the protocol's choices.
+
+    Args:
+        pairs: epochs whose training subject is this one, and ``identity`` of each image.
+        subject: name of the subject.
+        layers: (images, width) activations of each layer, of which the training images' mean is taken.
+        alphas: penalties.
+
+    Returns:
+        a row for each combination and test image: ``subject``, ``electrodes`` (number), ``layer``, ``alpha``,
+        ``repetitions``, ``inference``, ``image``, ``hit`` (whether it is the most similar), and ``validation_rank``
+        (mean rank on the validation split, less is better), which is the combination's of the first four.
+    """
+    epochs, rows = _read(pairs, subject), []
+    for count, chosen in electrode_groups(pairs.store.description.channels).items():
+        ridge = RidgeEpochs(epochs.train["eeg"][:, chosen])
+        for alpha in alphas:
+            for layer, features in layers.items():
+                centred = features - features[np.unique(epochs.train["image"])].mean(0)
+                fit = ridge.fit(centred[epochs.train["image"]], alpha)
+                rank = _validation_rank(
+                    ridge.predict(fit, epochs.validation["eeg"][:, chosen]), centred, epochs.validation
+                )
+                for repetitions, test in epochs.test.items():
+                    predicted = ridge.predict(fit, test["eeg"][:, chosen])
+                    for inference, hit in _hits(predicted, centred, test).items():
+                        rows.append(
+                            pandas.DataFrame(
+                                {
+                                    "subject": subject,
+                                    "electrodes": count,
+                                    "layer": layer,
+                                    "alpha": alpha,
+                                    "repetitions": repetitions,
+                                    "inference": inference,
+                                    "image": test["image"],
+                                    "hit": hit,
+                                    "validation_rank": rank,
+                                }
+                            )
+                        )
+    return pandas.concat(rows, ignore_index=True)
+
+
+def _validation_rank(predicted: np.ndarray, features: np.ndarray, validation: Mapping[str, np.ndarray]) -> float:
+    identity = validation["identity"]
+    rank = ranks(predicted, features[validation["image"]], identity)
+    return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
+
+
+def _hits(predicted: np.ndarray, features: np.ndarray, test: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Tell of each test image whether it is the most similar, by inference: inductive or with CSLS."""
+    _, first, column = np.unique(test["identity"], return_index=True, return_inverse=True)
+    similarity = similarities(predicted, features[test["image"][first]])
+    scores = {INDUCTIVE: similarity, TRANSDUCTIVE: csls(similarity)}
+    return {inference: ranks_among(score, column) == 0 for inference, score in scores.items()}
+
+
+COMBINATION = ["electrodes", "layer", "repetitions", "inference"]
+"""Columns that say which protocol a row of the sheet is of."""
+
+
+def select(sheet: pandas.DataFrame, protocol: Mapping[str, object], on_test: bool = False) -> pandas.DataFrame:
+    """Take the rows of a protocol; what it leaves open is chosen for each subject, by validation or by the test itself.
+
+    Args:
+        sheet: rows of :func:`sheet_of_subject`, of any subjects.
+        protocol: values of some of ``COMBINATION``.
+        on_test: whether the test images choose, which leaks: the score is then the best of as many.
+
+    Returns:
+        rows ``subject``, ``image``, ``hit`` and all other columns, one for each subject and image.
+    """
+    for column, value in protocol.items():
+        sheet = sheet[sheet[column] == value]
+    chosen = []
+    for _, rows in sheet.groupby("subject"):
+        groups = rows.groupby([*COMBINATION, "alpha"], sort=True)
+        score = groups["hit"].mean() if on_test else -groups["validation_rank"].first()
+        key = dict(zip([*COMBINATION, "alpha"], score.idxmax(), strict=True))
+        chosen.append(rows[np.logical_and.reduce([rows[column] == value for column, value in key.items()])])
+    return pandas.concat(chosen, ignore_index=True)
