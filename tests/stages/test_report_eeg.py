@@ -1,6 +1,7 @@
 """The report's part on EEG of seen images: its numbers, protocols, marks and warnings."""
 
 import dataclasses
+import itertools
 import json
 import re
 from pathlib import Path
@@ -28,7 +29,8 @@ ROWS = {
                  "pairs": "permuted", "trainings": 12},
     "ridge": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["within", "leave_one_out"],
               "bands": [None, [5, 95]]},
-    "linear": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["joint"]},
+    "linear": {"corpus": "demo", "objective": "align", "encoder": "ridge", "protocols": ["joint"],
+               "protocol_sheet": True},
     "eegnet": {"corpus": "blocks", "objective": "classify", "encoder": "eegnet", "protocols": ["within"]},
 }  # fmt: skip
 SKILL = {"aligned": 0.8, "permuted": 0.0, "ridge": 0.5, "linear": 0.5}
@@ -71,6 +73,22 @@ def _write(folder: Path, facts: dict, row: str, seed: int, test: list[str]) -> N
     (folder / "metrics.json").write_text(json.dumps(facts))
 
 
+def _sheet() -> pandas.DataFrame:
+    """A protocol sheet in which each choice raises top-1 by so much of 40 images; validation prefers layer a."""
+    rows = []
+    for electrodes, layer, repetitions, inference in itertools.product(
+        (17, 63), ("a", "b"), (1, 80), ("inductive", "transductive (CSLS)")
+    ):
+        hits = 10 + 4 * (electrodes == 63) + 2 * (layer == "b") + 8 * (repetitions == 80) + (inference[0] == "t")
+        columns = {"electrodes": electrodes, "layer": layer, "alpha": 1.0, "repetitions": repetitions}
+        columns |= {"inference": inference, "validation_rank": 0.1 + 0.2 * (layer == "b")}
+        for name in SUBJECTS:
+            rows.append(
+                pandas.DataFrame({"subject": name, "image": np.arange(40), "hit": np.arange(40) < hits, **columns})
+            )
+    return pandas.concat(rows)
+
+
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
@@ -83,6 +101,7 @@ def corpora(tmp_path_factory):
                         place = root / name / protocol / ("all" if band is None else "5-95Hz") / fold / f"seed-{seed}"
                         facts = {"protocol": protocol, "band": band, "fold": {"name": fold, "train": [], "test": test}}
                         _write(place, facts, name, seed, test)
+    _sheet().to_parquet(root / "linear" / "protocol_sheet.parquet")
     np.save(root / "aligned/joint/all/all/seed-1/stored.npy", np.arange(6.0))
     return read_encoder_corpora(
         root, {name: validate(row, EncoderExperiment, name) for name, row in ROWS.items()}, [0, 1]
@@ -140,6 +159,25 @@ def test_the_figure_of_repetitions_shows_the_scores_and_chance(drawn, corpora):
             assert np.allclose(ends, curve[[f"{score}_low", f"{score}_high"]])
         (chance,) = [line for line in ax.lines if line.get_label() == "chance"]
         assert np.allclose(chance.get_ydata(), guess)
+
+
+def test_the_protocol_sheet_says_what_each_wrong_choice_inflates(text):
+    lines = text[text.index("Protocol sheet: what a score owes") :].splitlines()[2:]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]][2:]
+    more = {name: (score.split(" ")[0], difference.split(" ")[0]) for name, score, difference in table}
+    (reference,) = (name for name in more if name.startswith("all 63 electrodes, 80 repetitions averaged, inductive"))
+    assert "sub-01: a" in reference
+    assert more.pop(reference) == ("55.0", "–")
+    assert more == {
+        "layer a, whatever the validation says": ("55.0", "0.0"),
+        "layer b, whatever the validation says": ("60.0", "5.0"),
+        "17 parietal and occipital electrodes": ("45.0", "-10.0"),
+        "1 repetition averaged": ("35.0", "-20.0"),
+        "CSLS, which sees all test epochs at once (transductive)": ("57.5", "2.5"),
+        "leaky: layer and penalty chosen on the test images": ("60.0", "5.0"),
+        "leaky: layer, penalty and electrodes chosen on the test images, with CSLS": ("62.5", "7.5"),
+    }
+    assert "17" in text[text.index("Protocol sheet: top-1 in % by layer") :]
 
 
 def test_what_a_stage_stored_is_drawn(drawn):
@@ -209,7 +247,7 @@ def test_a_corpus_that_was_filtered_before_it_was_cut_says_so(corpora):
 
 def test_surrogate_and_published_are_marked(text):
     captions = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(captions) == 9
+    assert len(captions) == 11
     marks = {
         re.search(r"\(([^()]*(?:data|published[^()]*))\)\s*(?:\*\*Warning.*)?$", caption)[1] for caption in captions
     }
