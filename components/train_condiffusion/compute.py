@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -118,9 +118,15 @@ def compute(
         for split in SPLITS
     }
     model.projection.fit_scale(*feature_spread(data["train"].features))
+    factors = settings.rate_factors
+    rate_factors = {
+        "text_encoder": factors.text_encoder,
+        "cross_attention": factors.cross_attention,
+        "projection": factors.projection,
+    }
     module = ConDiffusionTraining(
         model, generator.unet, generator.scheduler, settings.denoising, settings.optimisation, settings.seed,
-        asdict(settings.rate_factors),
+        rate_factors,
     )  # fmt: skip
     fitted = fit(
         module, data["train"], data["validation"], monitor="validation_loss", mode="min", hardware=hardware, work=work,
