@@ -22,7 +22,6 @@ from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.corpora.corpus_reader import CorpusReader
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
@@ -115,11 +114,12 @@ class Job:
     derive: Callable[[Path, Filtering, str], np.ndarray]
 
 
-def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, processing: str) -> None:
+def preprocess_recordings(jobs: list[Job], channels: list[str], settings: PreprocessEvents, processing: str) -> None:
     """Preprocess the recordings whose files are not there yet, in processes side by side.
 
     Args:
         jobs: the recordings.
+        channels: names of the channels that are derived.
         settings: filter, montage and processes.
         processing: fingerprint of filter and montage, kept in the files.
     """
@@ -128,10 +128,10 @@ def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, processin
     with progress(total=len(jobs), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
-        too_large = _preprocess(connect(settings), missing, settings, processing, bar)
+        too_large = _preprocess(connect(settings), missing, channels, settings, processing, bar)
         if too_large and not settings.scheduler:
             bar.write(f"{len(too_large)} recordings need more memory than a worker's share; now one after another")
-            too_large = _preprocess(connect(settings, alone=True), too_large, settings, processing, bar)
+            too_large = _preprocess(connect(settings, alone=True), too_large, channels, settings, processing, bar)
         for job in too_large:
             raise InputError(
                 f"{job.path}: size: its preprocessing needs more memory than a worker may have "
@@ -139,7 +139,9 @@ def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, processin
             )
 
 
-def _preprocess(client: Client, jobs: list[Job], settings: PreprocessEvents, processing: str, bar: tqdm) -> list[Job]:
+def _preprocess(
+    client: Client, jobs: list[Job], channels: list[str], settings: PreprocessEvents, processing: str, bar: tqdm
+) -> list[Job]:
     """Preprocess recordings on a cluster, and return those that took a worker's memory."""
     too_large = []
     with client:
@@ -151,6 +153,7 @@ def _preprocess(client: Client, jobs: list[Job], settings: PreprocessEvents, pro
             filtering=settings.filtering,
             sign=settings.montage_sign,
             processing=processing,
+            channels=channels,
             pure=False,
         )
         job_of = dict(zip(futures, jobs, strict=True))
@@ -199,7 +202,9 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     corpus, reader = _open_indexed(index, root, settings.filtering)
     split_hash = json.loads((index / "split.json").read_text())["hash"]
     rate_hz = settings.filtering.rate_hz
-    processing = text_hash(asdict(settings.filtering), settings.montage_sign)
+    channels = reader.channel_names(settings.montage_sign)
+    montage = [] if corpus["layout"] == "tuev" else [channels]  # of TUEV the signs say it all
+    processing = text_hash(asdict(settings.filtering), settings.montage_sign, *montage)
     code = text_hash(mne.__version__, code_hash(preprocess.__module__))
     parts = work.resolve() / text_hash(processing, code)[:16]
     parts.mkdir(exist_ok=True)
@@ -208,13 +213,13 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         Job(root.resolve() / row.path, targets[row.recording], partial(_derive, reader, row.recording))
         for row in recordings.itertuples()
     ]
-    preprocess_recordings(jobs, settings, processing)
+    preprocess_recordings(jobs, channels, settings, processing)
 
     # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
     lengths = {
         row.recording: window_store.MappedRecording(targets[row.recording]).samples for row in recordings.itertuples()
     }
-    windows, pretraining = window_tables(recordings, events, lengths, rate_hz, corpus["window_s"])
+    windows, pretraining = window_tables(recordings, events, lengths, rate_hz, corpus["window_s"], len(channels))
     (out / "recordings").mkdir(parents=True)
     for row in recordings.itertuples():
         # A move across file systems copies: data/ may be a mount.
@@ -223,7 +228,7 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         corpus=corpus["corpus"],
         sfreq=rate_hz,
         window=round(corpus["window_s"] * rate_hz),
-        channels=derivations(settings.montage_sign),
+        channels=channels,
         classes=corpus["classes"],
         fingerprint=text_hash(split_hash, processing, windows.to_csv()),
         splits={split: hash_split(recordings, windows, split, processing) for split in SPLITS},

@@ -23,8 +23,8 @@ def test_latents_are_of_the_corpus_that_the_lft_names():
 
 
 def test_a_layout_that_no_reader_knows_is_refused():
-    with pytest.raises(InputError, match=r"event_corpora\.own\.layout: Input should be 'tuev'"):
-        validate({"root": "edf", "layout": "chbmit"}, EventCorpus, "params.yaml: event_corpora.own")
+    with pytest.raises(InputError, match=r"event_corpora\.own\.layout: Input should be 'tuev', 'chbmit'"):
+        validate({"root": "edf", "layout": "edf"}, EventCorpus, "params.yaml: event_corpora.own")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Rules of names and of inheritance: Brain Imaging Data Structure 1.10, EEG (Perne
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from eegdiffusion.core.recordings.brainvision_files import companion, data_file
@@ -14,6 +14,8 @@ from eegdiffusion.core.storage.problems import Problem
 
 FORMATS = (".vhdr", ".set", ".edf", ".bdf")
 """Endings of the formats of EEG-BIDS: BrainVision, EEGLAB, EDF, BDF; of a recording in several, the first is read."""
+
+_ORDER = (*FORMATS, ".fif", ".fif.gz")
 
 _DERIVED = ("desc", "proc")
 """Entities of files that are made from a recording, not recorded."""
@@ -35,8 +37,12 @@ def session_label(path: Path) -> str | None:
     return entities(path.name).get("ses") or next(folders, None)
 
 
-def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
+def find_bids_recordings(root: Path, formats: Sequence[str] = FORMATS) -> tuple[list[Path], list[Problem]]:
     """List the recordings of a BIDS tree, each once; EEGLAB derivatives where the raw recordings are not there.
+
+    Args:
+        root: folder of the tree.
+        formats: endings that are read.
 
     Returns:
         paths; what is left out and why: what cannot be opened or is linked to twice, a recording in another format once
@@ -45,7 +51,7 @@ def find_bids_recordings(root: Path) -> tuple[list[Path], list[Problem]]:
     subjects = [path.name for path in root.iterdir() if path.name.startswith("sub-")]
     files, problems = find_files(root, _may_be_recording, subjects)
     problems += [_misspelt(path) for path in sorted(root.iterdir()) if _is_misspelt(path)]
-    named = [path for path in files if _is_recording(path.name)]
+    named = [path for path in files if _is_recording(path.name, formats)]
     problems += [_unread(path) for path in files if path not in set(named) and not _of_other_kind(path)]
     placed = [path for path in named if path.parts[0] == f"sub-{entities(path.name).get('sub')}"]
     problems += [_misplaced(path) for path in named if path not in set(placed)]
@@ -90,8 +96,8 @@ def find_sidecar(recording: Path, root: Path, suffix: str, ending: str) -> Path 
     return None
 
 
-def _is_recording(name: str) -> bool:
-    ending = ending_of(name, FORMATS)
+def _is_recording(name: str, formats: Sequence[str] = FORMATS) -> bool:
+    ending = ending_of(name, formats)
     return ending is not None and name.lower().endswith(f"_eeg{ending}")
 
 
@@ -203,4 +209,4 @@ def _identity(path: Path) -> tuple[tuple[str, str], ...]:
 
 def _preference(path: Path) -> tuple:
     derived = len(entities(path.name).keys() & set(_DERIVED))
-    return derived, FORMATS.index(path.suffix.lower()), len(path.parts), path.as_posix()
+    return derived, _ORDER.index(ending_of(path.name, _ORDER) or _ORDER[-1]), len(path.parts), path.as_posix()

@@ -91,6 +91,9 @@ class CorpusReader(Protocol):
     def class_names(self, recordings: Sequence[CheckedRecording]) -> list[str]:
         """Return the names of the labels 0, 1, ..."""
 
+    def channel_names(self, sign: str) -> list[str]:
+        """Return the names of the channels that :meth:`derive` gives."""
+
     def events(self, recordings: Sequence[CheckedRecording]) -> pandas.DataFrame:
         """Return the events of usable recordings.
 

@@ -5,12 +5,15 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 
-Layout = Literal["tuev"]
+Layout = Literal["tuev", "chbmit", "tuh", "bids", "annotations", "epochs"]
 """How a corpus lies on disk.
 
-``tuev``: the TUH EEG Events corpus, EDF files with ``.rec`` files beside them.
+``tuev``: the TUH EEG Events corpus, EDF files with ``.rec`` files beside them; ``chbmit``: PhysioNet's, with summaries;
+``tuh``: TUSZ and TUAB; ``bids``: EEG-BIDS with ``events.tsv``; ``annotations``: files with annotations of their own;
+``epochs``: windows that are cut already.
 """
 
 
@@ -42,6 +45,10 @@ class EventCorpus:
     """Folder of the corpus; in the layout ``tuev`` the folder ``edf/``, which holds ``train/`` and ``eval/``."""
     layout: Layout
     """Layout of its files, which chooses the reader."""
+    montage: Name = "tcp22"
+    """Montage that recordings are brought to; in the layout ``tuev`` always ``tcp22``."""
+    protocol: Literal["events", "paper"] = "events"
+    """In the layout ``chbmit``: windows and subjects as here, or as in the papers, which mix them."""
     window_s: Annotated[float, Gt(0)] = 5.0
     """Seconds in a window; in the layout ``tuev`` always 5."""
     labels: WindowLabels = field(default_factory=WindowLabels)

@@ -1,6 +1,6 @@
 """One recording from EDF to Arrow, and the windows of all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ def preprocess(
     filtering: Filtering,
     sign: str,
     processing: str,
+    channels: Sequence[str] | None = None,
 ) -> None:
     """Filter, resample and derive a recording, and write it to the store's format.
 
@@ -34,6 +35,7 @@ def preprocess(
         filtering: band, notch and sampling rate.
         sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
         processing: fingerprint of both, kept in the file.
+        channels: names of the channels that ``derive`` gives; None: those of TUEV.
 
     Raises:
         InputError: what would be stored has not the amplitude of EEG.
@@ -50,11 +52,16 @@ def preprocess(
     if fault := amplitude.amplitude_fault(segments):
         raise InputError(f"{path}: preprocessed signals: {fault}")
     metadata = {"sfreq": repr(filtering.rate_hz), "processing": processing}
-    window_store.write_recording(target, signals, derivations(sign), metadata)
+    window_store.write_recording(target, signals, list(channels or derivations(sign)), metadata)
 
 
 def window_tables(
-    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float, window_s: float = 5
+    recordings: pandas.DataFrame,
+    events: pandas.DataFrame,
+    samples: dict[str, int],
+    rate_hz: float,
+    window_s: float = 5,
+    channels: int = len(BIPOLAR),
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index the event windows and the pretraining windows of preprocessed recordings.
 
@@ -64,6 +71,7 @@ def window_tables(
         samples: length of each preprocessed recording in samples, by its name.
         rate_hz: their sampling rate.
         window_s: seconds in a window, where the events say where their windows begin.
+        channels: number of channels, likewise.
 
     Returns:
         event windows: recording, split, start_sample, channel, label, row;
@@ -71,12 +79,12 @@ def window_tables(
         event).
     """
     if "start_sample" in events:
-        return _given_windows(recordings, events, samples, round(window_s * rate_hz))
+        return _given_windows(recordings, events, samples, round(window_s * rate_hz), channels)
     return _tuev_windows(recordings, events, samples, rate_hz)
 
 
 def _given_windows(
-    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], length: int
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], length: int, channels: int
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index windows whose first samples the events say; each distinct one is a pretraining window."""
     beyond = (events["start_sample"] < 0) | (events["start_sample"] + length > events["recording"].map(samples))
@@ -89,7 +97,7 @@ def _given_windows(
     windows = events.merge(recordings[["recording", "split"]], on="recording")
     windows = windows[["recording", "split", "start_sample", "channel", "label", "row"]]
     pretraining = windows.drop_duplicates(["recording", "start_sample"], keep="last")
-    labels = [np.full(len(BIPOLAR), label, np.int8) for label in pretraining["label"]]
+    labels = [np.full(channels, label, np.int8) for label in pretraining["label"]]
     return windows, pretraining[["recording", "split", "start_sample"]].assign(labels=labels)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, SubjectPlace
@@ -46,6 +47,10 @@ class TuevCorpus:
     def class_names(self, recordings: Sequence[CheckedRecording]) -> list[str]:
         """Return TUEV's six classes."""
         return tuev.CLASSES
+
+    def channel_names(self, sign: str) -> list[str]:
+        """Return the names of the 22 derivations."""
+        return derivations(sign)
 
     def events(self, recordings: Sequence[CheckedRecording]) -> pandas.DataFrame:
         """Return the rows of the ``.rec`` files that have a window."""
