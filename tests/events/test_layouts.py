@@ -12,12 +12,15 @@ import pytest
 
 from components.ingest_events.compute import compute
 from components.ingest_events.settings import IngestEvents
+from components.preprocess_events.compute import compute as preprocess_corpus
+from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.events.corpora import chbmit, chbmit_summary
 from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels
 from eegdiffusion.events.corpora.layouts import open_corpus
+from eegdiffusion.events.store.window_store import Store
 from tests.tuev_fixture import signals
 
 PAIRS = choose_montage("double_banana_16").names
@@ -270,3 +273,20 @@ def test_bids_is_ingested_with_the_splits_that_it_gives(tmp_path):
     with pytest.raises(InputError, match="unusable"):
         compute(dataclasses.replace(entry, labels=wrong), settings, EEGDM, tmp_path / "other", tmp_path)
     assert "stimulus" in (tmp_path / "problems.csv").read_text()
+
+
+def test_the_store_of_a_bids_tree_has_its_montage_classes_and_windows(tmp_path):
+    _bids(tmp_path / "tree")
+    labels = WindowLabels(classes={"open": ["eyes_open"], "closed": ["eyes_closed"]})
+    entry = EventCorpus(root=str(tmp_path / "tree"), layout="bids", montage="double_banana_16", labels=labels)
+    compute(entry, IngestEvents(validation_fraction=0.3), EEGDM, tmp_path / "index", tmp_path)
+    settings = PreprocessEvents(filtering=EEGDM, workers=1)
+    preprocess_corpus(tmp_path / "tree", tmp_path / "index", settings, tmp_path / "store", tmp_path)
+    store = Store(tmp_path / "store")
+    assert (store.channels, store.classes) == (PAIRS, ["open", "closed"])
+    windows = store.event_windows("test")
+    assert windows.labels.tolist() == [0, 0, 1, 1] * 2
+    stored = windows[2]["signal"]
+    path = tmp_path / "tree/sub-00/ses-pre/eeg/sub-00_ses-pre_task-rest_eeg.edf"
+    derived = open_corpus(entry, EEGDM).derive(path, path.relative_to(entry.root).with_suffix("").as_posix(), EEGDM, "")
+    assert np.abs(stored - derived[:, 2000:3000]).max() < 1e-3
