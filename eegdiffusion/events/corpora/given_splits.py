@@ -5,9 +5,9 @@ from pathlib import Path
 from eegdiffusion.core.runtime.errors import InputError
 
 _NAMES = {
-    "train": ("train", "training", "tr"),
+    "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "dev", "development"),
-    "test": ("test", "testing", "eval", "evaluation", "te"),
+    "test": ("test", "testing", "eval", "evaluation"),
 }
 
 
