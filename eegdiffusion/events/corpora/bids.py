@@ -18,7 +18,7 @@ from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.given_splits import require_split
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
 from eegdiffusion.events.corpora.recorded_signals import reading_volts
-from eegdiffusion.events.corpora.window_labels import Span
+from eegdiffusion.events.corpora.window_labels import Annotation
 
 _NO_VALUE = ("n/a", "N/A", "")
 
@@ -69,7 +69,7 @@ class BidsLayout:
         ]
 
 
-def read_spans(path: Path, column: str) -> Iterator[Span]:
+def read_spans(path: Path, column: str) -> Iterator[Annotation]:
     """Yield the events of an ``events.tsv`` that have a value in a column.
 
     Raises:
@@ -89,7 +89,7 @@ def read_spans(path: Path, column: str) -> Iterator[Span]:
         seconds = _seconds(duration, f"{path}, line {number}: duration") if isinstance(duration, str) else 0.0
         if seconds < 0:
             raise InputError(f"{path}, line {number}: duration: must not be negative (found {duration})")
-        yield Span(onset, onset + seconds, value.strip())
+        yield Annotation(onset, onset + seconds, value.strip())
 
 
 def _seconds(text: object, where: str) -> float:

@@ -21,7 +21,7 @@ from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
 from eegdiffusion.events.corpora.recorded_signals import RecordedSignals, open_signals
-from eegdiffusion.events.corpora.window_labels import LabelledWindow, Span, preprocessed_offsets
+from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, preprocessed_offsets
 
 BACKGROUND, SEIZURE = "background", "seizure"
 
@@ -93,7 +93,7 @@ class ChbMitLayout:
             raise InputError(f"{summary}: File Name: must have {path.name}, which lies beside it")
         signals = open_signals(root / path)
         doubts = list(_doubts(root / path, entry, signals))
-        spans = [Span(start, end, SEIZURE) for start, end in entry.seizures]
+        spans = [Annotation(start, end, SEIZURE) for start, end in entry.seizures]
         place = self.place(path)
         if self.protocol == "events":
             return [
@@ -165,10 +165,10 @@ def _summary_of(path: Path) -> Path:
 def _without_recording(root: Path, files: list[Path]) -> Iterator[Problem]:
     """Warn of recordings that a summary names and that are not there."""
     for folder in sorted({path.parent for path in files}):
-        there = {path.name for path in files if path.parent == folder}
+        recorded = {path.name for path in files if path.parent == folder}
         for summary in sorted((root / folder).glob("*-[sS]ummary.txt")):
             try:
-                lacking = sorted(set(read_summary(summary)) - there)
+                lacking = sorted(set(read_summary(summary)) - recorded)
             except InputError:  # each recording's reader says why
                 continue
             if lacking:
@@ -193,8 +193,8 @@ def _doubts(path: Path, entry: SummaryEntry, signals: RecordedSignals) -> Iterat
     binary = read_seizure_file(file, signals.sfreq)
     agree = len(binary) == len(entry.seizures) and all(
         abs(a - b) <= SAME_S
-        for one, other in zip(binary, entry.seizures, strict=False)
-        for a, b in zip(one, other, strict=True)
+        for own, other in zip(binary, entry.seizures, strict=False)
+        for a, b in zip(own, other, strict=True)
     )
     if not agree:
         listed = [

@@ -27,7 +27,7 @@ from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 from eegdiffusion.events.corpora.given_splits import require_split, split_of_folder
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
-from eegdiffusion.events.corpora.window_labels import LabelledWindow, Span, preprocessed_offsets
+from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, preprocessed_offsets
 
 MOST_BYTES = 1 << 34
 """Bytes of the arrays of a file once they are unfolded."""
@@ -119,7 +119,7 @@ class EpochsLayout:
         if unknown:
             listed = ", ".join(f"{value!r} ({count})" for value, count in sorted(unknown.items()))
             doubts = [*doubts, Doubt("y", f"of no class are left out: {listed}")]
-        spans = [Span(0.0, 0.0, value) for value in sorted(set(epochs.values))]
+        spans = [Annotation(0.0, 0.0, value) for value in sorted(set(epochs.values))]
         return AnnotatedRecording(
             part=f"{place.subject}-{place.partition}" if place.partition else place.subject,
             place=place,

@@ -21,7 +21,7 @@ from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora.corpus_reader import ALL_CHANNELS, CheckedRecording, SubjectPlace
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
-from eegdiffusion.events.corpora.window_labels import LabelledWindow, Span, label_windows
+from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, label_windows
 
 LEFT_OUT = "events left out"
 """Name of the check whose findings are annotations that no window shows."""
@@ -59,7 +59,7 @@ class AnnotatedRecording:
     sfreq: float
     pieces: list[Piece]
     read: Callable[[Sequence[int], int, int], np.ndarray]
-    spans: list[Span]
+    spans: list[Annotation]
     windows: list[LabelledWindow] | None = None
     doubts: list[Doubt] = field(default_factory=list)
     described_by: str = ""
@@ -294,7 +294,7 @@ def _file_hashes(path: Path) -> list[str]:
     return hashes
 
 
-def _values(spans: Sequence[Span]) -> str:
+def _values(spans: Sequence[Annotation]) -> str:
     values = sorted({span.value for span in spans})
     return ", ".join(map(repr, values[:_LISTED])) or "no annotation"
 

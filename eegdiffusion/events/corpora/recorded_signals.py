@@ -13,7 +13,7 @@ from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.recording_channels import open_channels
 from eegdiffusion.core.recordings.scalp_recording import ScalpRecording
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.events.corpora.window_labels import Span
+from eegdiffusion.events.corpora.window_labels import Annotation
 
 _STRUCTURE = ("bad", "edge", "boundary", "new segment")
 
@@ -27,7 +27,7 @@ def reading_volts(recording: ScalpRecording) -> Callable[[Sequence[int], int, in
     return read
 
 
-def annotations_of(path: Path) -> list[Span]:
+def annotations_of(path: Path) -> list[Annotation]:
     """Return a recording's own annotations, EDF+ or MNE's, in seconds from its first sample.
 
     Boundaries and what MNE calls bad are none.
@@ -42,7 +42,7 @@ def annotations_of(path: Path) -> list[Span]:
     offset_s = raw.first_time if annotations.orig_time is not None else 0.0
     rows = zip(annotations.onset, annotations.duration, annotations.description, strict=True)
     return [
-        Span(float(onset - offset_s), float(onset - offset_s + duration), str(text).strip())
+        Annotation(float(onset - offset_s), float(onset - offset_s + duration), str(text).strip())
         for onset, duration, text in rows
         if not str(text).strip().lower().startswith(_STRUCTURE)
     ]

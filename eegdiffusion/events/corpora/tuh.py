@@ -17,7 +17,7 @@ from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.given_splits import split_named
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording
 from eegdiffusion.events.corpora.recorded_signals import open_signals
-from eegdiffusion.events.corpora.window_labels import Span
+from eegdiffusion.events.corpora.window_labels import Annotation
 
 MOST_BYTES = 1 << 26
 """Bytes of a table of annotations."""
@@ -57,7 +57,7 @@ class TuhLayout:
             AnnotatedRecording("", self.place(path), signals.labels, signals.sfreq, signals.pieces, signals.read, spans)
         ]
 
-    def _spans(self, root: Path, path: Path, end_s: float) -> list[Span]:
+    def _spans(self, root: Path, path: Path, end_s: float) -> list[Annotation]:
         for ending in (".csv_bi", ".csv"):
             table = (root / path).with_suffix(ending)
             if table.is_file():
@@ -69,10 +69,10 @@ class TuhLayout:
                 f"{root / path}: annotations: must be in a file {path.stem}.csv_bi or {path.stem}.csv beside it, or in "
                 f"the name of a folder ({listed})"
             )
-        return [Span(0.0, end_s, folder.lower())]
+        return [Annotation(0.0, end_s, folder.lower())]
 
 
-def read_annotations(path: Path) -> Iterator[Span]:
+def read_annotations(path: Path) -> Iterator[Annotation]:
     """Yield the annotations of a TUH table, one that several channels have once.
 
     Raises:
@@ -84,7 +84,7 @@ def read_annotations(path: Path) -> Iterator[Span]:
     rows.fieldnames = names
     if missing := [name for name in ("start_time", "stop_time", "label") if name not in names]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(names) or 'no column'})")
-    spans: dict[Span, None] = {}
+    spans: dict[Annotation, None] = {}
     for number, row in enumerate(rows, 1):
         where = f"{path}, row {number}: start_time, stop_time"
         try:
@@ -93,5 +93,5 @@ def read_annotations(path: Path) -> Iterator[Span]:
             raise InputError(f"{where}: must be numbers (found {row['start_time']}, {row['stop_time']})") from None
         if not 0 <= start <= stop < float("inf"):
             raise InputError(f"{where}: must satisfy 0 <= start <= stop (found {start:g}, {stop:g})")
-        spans[Span(start, stop, (row["label"] or "").strip().lower())] = None
+        spans[Annotation(start, stop, (row["label"] or "").strip().lower())] = None
     yield from spans

@@ -9,7 +9,7 @@ from eegdiffusion.core.signal.filtering import Filtering, resampled_length
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 
 
-class Span(NamedTuple):
+class Annotation(NamedTuple):
     """An annotation: seconds from the recording's first sample on its clock, and what it says."""
 
     start_s: float
@@ -37,7 +37,7 @@ class LabelledWindows:
     """
 
     windows: list[LabelledWindow]
-    without: list[Span]
+    without: list[Annotation]
     unknown: dict[str, int]
 
 
@@ -62,7 +62,7 @@ def preprocessed_offsets(pieces: Sequence[Piece], sfreq: float, filtering: Filte
 def label_windows(
     pieces: Sequence[Piece],
     sfreq: float,
-    spans: Sequence[Span],
+    spans: Sequence[Annotation],
     rule: WindowLabels,
     window_s: float,
     filtering: Filtering,
@@ -94,7 +94,7 @@ def label_windows(
 
 
 def _at_onsets(
-    parts: Sequence[_Part], spans: Sequence[Span], rule: WindowLabels, window_s: float, rate_hz: float
+    parts: Sequence[_Part], spans: Sequence[Annotation], rule: WindowLabels, window_s: float, rate_hz: float
 ) -> tuple[list[LabelledWindow], set[int]]:
     windows, shown = [], set()
     length = round(window_s * rate_hz)
@@ -110,7 +110,7 @@ def _at_onsets(
 
 
 def _on_grid(
-    parts: Sequence[_Part], spans: Sequence[Span], rule: WindowLabels, window_s: float, rate_hz: float
+    parts: Sequence[_Part], spans: Sequence[Annotation], rule: WindowLabels, window_s: float, rate_hz: float
 ) -> tuple[list[LabelledWindow], set[int]]:
     windows, shown = [], set()
     stride_s = rule.stride_s or window_s
@@ -140,7 +140,7 @@ def _grid(part: _Part, stride_s: float, window_s: float, rate_hz: float) -> Iter
         number += 1
 
 
-def _overlap(span: Span, begin: float, window_s: float, rule: WindowLabels) -> float:
+def _overlap(span: Annotation, begin: float, window_s: float, rule: WindowLabels) -> float:
     """Return the seconds that an annotation and a window share; -1 where they are too few for the window's label."""
     shared = min(span.stop_s, begin + window_s) - max(span.start_s, begin)
     if span.stop_s <= span.start_s:  # a moment
