@@ -6,8 +6,10 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.operations.orchestration import corpus_watch
 from eegdiffusion.operations.orchestration.corpus_watch import confirm, load, look
 from tests.dags.airflow_home import ROOT
 from tests.tuev_fixture import EVENTS, REFERENTIAL, signals, write_corpus, write_edf, write_rec
@@ -140,3 +142,19 @@ def test_a_corpus_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(InputError, match="event_corpora: root: "):
         look(tmp_path / "none", tmp_path / "state.json", 0)
+
+
+def test_corpora_of_other_layouts_are_named_and_left_out(corpus, tmp_path, monkeypatch, capsys):
+    root, state = corpus
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["event_corpora"] = {
+        "tuev": {"root": str(root), "layout": "tuev"},
+        "own": {"root": "none", "layout": "bids"},
+    }
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.setattr("sys.argv", ["corpus_watch", "--state", str(state), "--settle-seconds", "0"])
+    assert corpus_watch.main() == 0
+    printed = capsys.readouterr().out
+    assert "none: not watched, as layout bids is not" in printed
+    assert f"{root}: " in printed

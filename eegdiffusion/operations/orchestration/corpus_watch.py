@@ -1,7 +1,7 @@
 """Look at the corpora of events for new or changed recordings.
 
-``python -m eegdiffusion.operations.orchestration.corpus_watch --state FILE`` looks at every entry of ``event_corpora``,
-and keeps what it saw of each beside FILE, in a file that bears the entry's name.
+``python -m eegdiffusion.operations.orchestration.corpus_watch --state FILE`` looks at every entry of ``event_corpora``
+of the layout ``tuev``, and keeps what it saw of each beside FILE, in a file that bears the entry's name.
 
 Exit status 0: there are some, and they are valid. 99: nothing is new in any of them, files are still arriving, or what
 is new lies within ``--drift-limit``. 65: what is new is not valid; the table of problems is printed, and the corpus
@@ -35,6 +35,9 @@ from eegdiffusion.operations.orchestration import corpus_drift
 
 DRIFT_LIMIT = 0.25
 """Above it a score is marked in the table where no limit is given; the population stability index calls it large."""
+
+WATCHED = "tuev"
+"""Layout whose new recordings are looked for; corpora of others are named and left out."""
 
 
 @dataclass(frozen=True)
@@ -233,10 +236,12 @@ def main() -> int | None:
         for state in states.values():
             confirm(state)
         return None
-    statuses = [
-        look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit)
-        for name, corpus in corpora.items()
-    ]
+    statuses = []
+    for name, corpus in corpora.items():
+        if corpus.layout != WATCHED:
+            say(f"{corpus.root}: not watched, as layout {corpus.layout} is not; `eeg repro` takes up what has changed")
+            continue
+        statuses.append(look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit))
     return min(statuses, default=EXIT_NOTHING_TO_DO)
 
 
