@@ -38,9 +38,9 @@ class Row:
 ROWS = (
     Row("SSMDP + LFT (EEGDM, arXiv:2508.14086)", "kappa", "lft_cohen_kappa_mean",
         ("models", "EEGDM", "cohen_kappa", 0), 1, "TUEV"),
-    Row("SPaRCNet (PyHealth)", "kappa", "sparcnet_cohen_kappa_mean", ("models", "SPaRCNet", "cohen_kappa"), 1,
+    Row("SPaRCNet (PyHealth)", "kappa", "sparcnet_cohen_kappa_mean", ("models", "SPaRCNet", "cohen_kappa", 0), 1,
         "TUEV, 16 channels"),
-    Row("ContraWR (PyHealth)", "kappa", "contrawr_cohen_kappa_mean", ("models", "ContraWR", "cohen_kappa"), 1,
+    Row("ContraWR (PyHealth)", "kappa", "contrawr_cohen_kappa_mean", ("models", "ContraWR", "cohen_kappa", 0), 1,
         "TUEV, 16 channels"),
     Row("control: LFT on shuffled labels", "kappa", "lft_shuffled_labels_cohen_kappa_mean", (), 1, ""),
     Row("EEG encoder aligned with images (NICE, ATM, SGDM)", "top-5 of 20, chance 0.25", "eeg_aligned_joint_top5",
