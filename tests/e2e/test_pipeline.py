@@ -29,7 +29,7 @@ def _metrics(path):
 def test_every_stage_leaves_its_results(workspace):
     page, text = ((workspace / "reports" / f"report.{ending}").read_text() for ending in ("html", "md"))
     assert "surrogate" in text
-    assert page.count("<table>") == len(re.findall(r"^\*\*Table \d+", text, re.M)) == 9
+    assert page.count("<table>") == len(re.findall(r"^\*\*Table \d+", text, re.M)) == 10
     figures = list((workspace / "reports" / "figures").glob("*.png"))
     assert (
         page.count('src="data:image/png;base64,')
@@ -146,6 +146,7 @@ def test_pretraining_that_is_killed_ends_with_the_same_weights(workspace):
     process.wait()
     assert not out.exists()
     done = command(workspace, "python", *words)
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/mlruns/mlflow.db")
     runs = mlflow.search_runs(experiment_names=["pretrain_ssmdp"], filter_string="tags.resumed = 'True'")
     assert len(runs) == 1, done.stderr[-2000:]
     resumed = load_file(out)
