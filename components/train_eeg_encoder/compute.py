@@ -9,7 +9,7 @@ from components.train_eeg_encoder.settings import TrainEEGEncoder
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.encoders import protocol_sheet
+from eegdiffusion.images.encoders import protocol_choices, protocol_sheet
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.inspect_training import inspect_encoder
 from eegdiffusion.images.encoders.training_folders import training_folder
@@ -100,4 +100,4 @@ def write_protocol_sheet(
         say(f"{out.name}: protocol sheet of {fold.name}")
         pairs = data.pair_epochs(fold, None, 0)
         sheets.append(protocol_sheet.sheet_of_subject(pairs, fold.name, layers, settings.align.ridge_alphas))
-    pandas.concat(sheets, ignore_index=True).to_parquet(out / protocol_sheet.FILE, index=False)
+    pandas.concat(sheets, ignore_index=True).to_parquet(out / protocol_choices.FILE, index=False)

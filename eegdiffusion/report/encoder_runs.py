@@ -11,7 +11,7 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap, top_k
-from eegdiffusion.images.encoders import protocol_sheet
+from eegdiffusion.images.encoders import protocol_choices
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, RANKS, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
 from eegdiffusion.images.encoders.retrieval_control import over_trainings
@@ -214,7 +214,7 @@ def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds:
             raise InputError(
                 f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"
             )
-    sheet = pandas.read_parquet(require_file(folder / protocol_sheet.FILE)) if experiment.protocol_sheet else None
+    sheet = pandas.read_parquet(require_file(folder / protocol_choices.FILE)) if experiment.protocol_sheet else None
     return [
         EncoderResults(name, experiment, protocol, band, runs[protocol, band], None if k else sheet)
         for k, (protocol, band) in enumerate(wanted)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap
-from eegdiffusion.images.encoders.protocol_sheet import INDUCTIVE, TRANSDUCTIVE, select
+from eegdiffusion.images.encoders.protocol_choices import INDUCTIVE, TRANSDUCTIVE, select
 from eegdiffusion.report.encoder_tables import format_percent, format_score
 
 
@@ -25,7 +25,7 @@ def inflation_table(sheet: pandas.DataFrame) -> pandas.DataFrame:
     """Make a row for the protocol that chooses nothing by the test images, and one for each departure from it.
 
     Args:
-        sheet: what ``train_eeg_encoder`` wrote; see :func:`eegdiffusion.images.encoders.protocol_sheet.select`.
+        sheet: what ``train_eeg_encoder`` wrote; see :func:`eegdiffusion.images.encoders.protocol_choices.select`.
     """
     most, everything = sheet["repetitions"].max(), sheet["electrodes"].max()
     plain: dict[str, object] = {"electrodes": everything, "repetitions": most, "inference": INDUCTIVE}

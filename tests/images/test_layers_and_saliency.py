@@ -8,7 +8,8 @@ import torch
 from eegdiffusion.core.statistics.retrieval import csls
 from eegdiffusion.images.encoders.layer_sweep import sweep_layers
 from eegdiffusion.images.encoders.occlusion import compute_saliency
-from eegdiffusion.images.encoders.protocol_sheet import electrode_groups, select, sheet_of_subject
+from eegdiffusion.images.encoders.protocol_choices import select
+from eegdiffusion.images.encoders.protocol_sheet import electrode_groups, sheet_of_subject
 from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore, EpochStoreDescription, write_epoch_index, write_epochs
 from eegdiffusion.images.epochs.image_pairs import Pairs

@@ -21,7 +21,7 @@ from eegdiffusion.core.statistics.retrieval import top_k
 from eegdiffusion.images.encoders.eeg_semantics import load_aligned
 from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
-from eegdiffusion.images.encoders.protocol_sheet import select
+from eegdiffusion.images.encoders.protocol_choices import select
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.features.image_targets import load_layers

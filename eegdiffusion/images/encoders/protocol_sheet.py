@@ -8,10 +8,9 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import csls, ranks, ranks_among, similarities
+from eegdiffusion.images.encoders.protocol_choices import INDUCTIVE, TRANSDUCTIVE
 from eegdiffusion.images.encoders.ridge import RidgeEpochs
 from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
-
-FILE = "protocol_sheet.parquet"
 
 REPETITIONS = (1, 4, 20, 80)
 """Numbers of repetitions of a test image that are averaged; what exceeds a subject's stands for all of them."""
@@ -21,8 +20,6 @@ POSTERIOR = re.compile(r"(P|PO|O)(z|\d+)", re.IGNORECASE)
 
 FEWEST = 4
 """Least number of posterior electrodes that are tested apart."""
-
-INDUCTIVE, TRANSDUCTIVE = "inductive", "transductive (CSLS)"
 
 
 @dataclass(frozen=True)
@@ -107,29 +104,3 @@ def _hits(predicted: np.ndarray, features: np.ndarray, test: Mapping[str, np.nda
     similarity = similarities(predicted, features[test["image"][first]])
     scores = {INDUCTIVE: similarity, TRANSDUCTIVE: csls(similarity)}
     return {inference: ranks_among(score, column) == 0 for inference, score in scores.items()}
-
-
-COMBINATION = ["electrodes", "layer", "repetitions", "inference"]
-"""Columns that say which protocol a row of the sheet is of."""
-
-
-def select(sheet: pandas.DataFrame, protocol: Mapping[str, object], on_test: bool = False) -> pandas.DataFrame:
-    """Take the rows of a protocol; what it leaves open is chosen for each subject, by validation or by the test itself.
-
-    Args:
-        sheet: rows of :func:`sheet_of_subject`, of any subjects.
-        protocol: values of some of ``COMBINATION``.
-        on_test: whether the test images choose, which leaks: the score is then the best of as many.
-
-    Returns:
-        rows ``subject``, ``image``, ``hit`` and all other columns, one for each subject and image.
-    """
-    for column, value in protocol.items():
-        sheet = sheet[sheet[column] == value]
-    chosen = []
-    for _, rows in sheet.groupby("subject"):
-        groups = rows.groupby([*COMBINATION, "alpha"], sort=True)
-        score = groups["hit"].mean() if on_test else -groups["validation_rank"].first()
-        key = dict(zip([*COMBINATION, "alpha"], score.idxmax(), strict=True))
-        chosen.append(rows[np.logical_and.reduce([rows[column] == value for column, value in key.items()])])
-    return pandas.concat(chosen, ignore_index=True)
