@@ -50,11 +50,11 @@ def _windows(entry: EventCorpus) -> tuple[dict, list, object]:
         problems += others
     problems += reader.check_corpus(recordings)
     events, names = reader.events(recordings), reader.class_names(recordings)
-    found = {
+    windows = {
         recording: [(row.start_s, names[row.label]) for row in rows.itertuples()]
         for recording, rows in events.groupby("recording")
     }
-    return found, problems, reader
+    return windows, problems, reader
 
 
 def _refusal(problems) -> str:
@@ -188,8 +188,8 @@ def test_chbmit_is_labelled_by_overlap_and_a_person_is_one_subject(chb):
     assert [label for _, label in windows["chb01/chb01_16+"]] == ["background", "seizure", "seizure", "background"]
     assert reader.class_names([]) == ["background", "seizure"]
     assert reader.layout.place(Path("chb21/chb21_01.edf")).subject == "chb01"
-    told = [problem for problem in problems if "chb01_16+.edf.seizures are 11 to 12 s" in problem.message]
-    assert [problem.path for problem in told] == ["chb01/chb01_16+.edf"]
+    disagreements = [problem for problem in problems if "chb01_16+.edf.seizures are 11 to 12 s" in problem.message]
+    assert [problem.path for problem in disagreements] == ["chb01/chb01_16+.edf"]
     assert not any("duration" in problem.field for problem in problems), "24:00:30 is half a minute after midnight"
 
 

@@ -134,7 +134,7 @@ def test_neighbours_are_the_nearest_on_the_head():
     """Against a plain loop: an edge where either is among the other's nearest, in units of the mean nearest."""
     names = ["Fz", "Cz", "C3", "C4", "Pz", "P3", "P4", "Oz", "O1"]
     places = np.array(electrode_positions(names, "graph"))
-    found = neighbour_distances(torch.from_numpy(places), 2).numpy()
+    distances = neighbour_distances(torch.from_numpy(places), 2).numpy()
     apart = {(a, b): float(np.linalg.norm(places[a] - places[b])) for a in range(9) for b in range(9) if a != b}
     nearest = {a: sorted((b for b in range(9) if b != a), key=lambda b, a=a: apart[a, b])[:2] for a in range(9)}
     unit = np.mean([apart[a, nearest[a][0]] for a in range(9)])
@@ -142,9 +142,9 @@ def test_neighbours_are_the_nearest_on_the_head():
         for b in range(9):
             edge = b in nearest[a] or a in nearest[b]
             expected = 0.0 if a == b else apart[a, b] / unit if edge else np.inf
-            assert found[a, b] == pytest.approx(expected, rel=1e-5), (names[a], names[b])
-    assert np.isinf(found[names.index("Fz"), names.index("Oz")])
-    assert np.isfinite(found[names.index("O1"), names.index("Oz")])
+            assert distances[a, b] == pytest.approx(expected, rel=1e-5), (names[a], names[b])
+    assert np.isinf(distances[names.index("Fz"), names.index("Oz")])
+    assert np.isfinite(distances[names.index("O1"), names.index("Oz")])
 
 
 def test_a_graph_passes_signals_along_its_edges_alone():
@@ -223,9 +223,9 @@ def test_a_mixture_of_layers_weighs_their_cosines(tmp_path, name):
 
 def test_a_linear_map_learns_which_layer_its_epochs_tell_of():
     rng = np.random.default_rng(0)
-    told, other = (rng.standard_normal((80, 6)).astype(np.float32) for _ in range(2))
-    unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (told, other)]
-    eeg = (told + 0.2 * rng.standard_normal(told.shape)).astype(np.float32)[:, None]
+    carried, other = (rng.standard_normal((80, 6)).astype(np.float32) for _ in range(2))
+    unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (carried, other)]
+    eeg = (carried + 0.2 * rng.standard_normal(carried.shape)).astype(np.float32)[:, None]
     encoder = build_encoder("ridge", n_chans=1, n_times=6, n_outputs=12).eval()
     with torch.no_grad():
         encoder.map.weight.copy_(torch.cat([torch.eye(6), torch.randn(6, 6)]))

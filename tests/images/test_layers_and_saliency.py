@@ -119,13 +119,13 @@ def test_posterior_electrodes_are_tested_apart():
 
 def test_the_sheet_departs_in_one_choice_at_a_time(tmp_path):
     draw = np.random.default_rng(5)
-    told = draw.standard_normal((IMAGES, 10)).astype(np.float32)
-    layers = {"told": told, "other": draw.standard_normal((IMAGES, 10)).astype(np.float32)}
-    sheet = sheet_of_subject(planted(tmp_path / "store", told), "sub-01", layers, [0.1, 1.0])
+    planted_layer = draw.standard_normal((IMAGES, 10)).astype(np.float32)
+    layers = {"planted_layer": planted_layer, "other": draw.standard_normal((IMAGES, 10)).astype(np.float32)}
+    sheet = sheet_of_subject(planted(tmp_path / "store", planted_layer), "sub-01", layers, [0.1, 1.0])
     assert len(sheet) == 2 * 2 * 2 * 2 * 2 * 30, "electrodes, alphas, layers, repetitions, inference, images"
     plain = {"electrodes": 6, "repetitions": 2, "inference": "inductive"}
     chosen = select(sheet, plain)
-    assert set(chosen["layer"]) == {"told"}
+    assert set(chosen["layer"]) == {"planted_layer"}
     assert len(chosen) == 30
     assert chosen["hit"].mean() > 0.7
     other = plain | {"layer": "other"}
