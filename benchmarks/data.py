@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import Row, compare
 from benchmarks.tuev_scale import EXTRA
 from eegdiffusion.core.signal.filtering import EEGDM
-from eegdiffusion.core.signal.montage import BIPOLAR, derivations
+from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
@@ -57,7 +57,7 @@ def _store(path: Path, rng: np.random.Generator, windows: int) -> window_store.E
     )
     pretraining = table[["recording", "split", "start_sample"]].assign(labels=[np.full(22, -1, np.int8)] * windows)
     described = window_store.StoreDescription(
-        "noise", 200.0, 1000, derivations("eegdm"), tuev.CLASSES, "", {}, asdict(EEGDM), "eegdm"
+        "noise", 200.0, 1000, tuev.TCP22.montage.document(), tuev.CLASSES, "", {}, asdict(EEGDM)
     )
     window_store.write_index(path, table, pretraining, described)
     return window_store.Store(path).event_windows("train")

@@ -6,6 +6,7 @@ import torch
 from benchmarks.measure import Row, compare
 from eegdiffusion import LFT, SSMDP
 from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.events.models.s4d import S4D, s4d_kernel
 from eegdiffusion.events.prediction.classify_windows import classify
@@ -113,7 +114,7 @@ def predict(seconds: int, batch: int, size: str, backbone: SSMDP, lft: LFT) -> R
     """Sliding windows of a recording through backbone and LFT."""
     backbone, lft = backbone.requires_grad_(False), lft.eval()
     preprocessing = Preprocessing(
-        filtering=EEGDM, montage_sign="eegdm", window=1000, unit="100 uV", classes=["a"] * 6, corpus="noise"
+        filtering=EEGDM, channels=BIPOLAR, window=1000, unit="100 uV", classes=["a"] * 6, corpus="noise"
     )
     signals = torch.randn(22, 200 * (seconds + 4)).numpy()
     good = np.ones(seconds, bool)

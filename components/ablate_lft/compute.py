@@ -41,7 +41,7 @@ def open_cache(path: Path, latents: Latents, store: Store, *splits: str) -> list
         store: window store that it is expected to be of.
         *splits: names of splits.
     """
-    recipe = make_recipe(asdict(latents), path / "backbone", store.fingerprint)
+    recipe = make_recipe(asdict(latents), path / "backbone", store.fingerprint, store.montage.ids)
     return [LatentCache(path, split, recipe) for split in splits]
 
 

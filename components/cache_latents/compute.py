@@ -24,6 +24,7 @@ from eegdiffusion.events.store.window_store import EventWindows, Store
 def encode_windows(
     windows: EventWindows,
     rows: np.ndarray,
+    channel_ids: list[int],
     backbone: SSMDP,
     transform: SignalTransform,
     latents: Latents,
@@ -36,6 +37,7 @@ def encode_windows(
     Args:
         windows: event windows of a split.
         rows: (windows,), rows of it.
+        channel_ids: number of each of their channels.
         backbone: frozen backbone, from :func:`.signal_transform.load`.
         transform: what the backbone's signals have to pass first, from the same function.
         latents: which latents, and how they are encoded.
@@ -51,8 +53,8 @@ def encode_windows(
         batch = windows.__getitems__(rows[first : first + batch_size].tolist())
         signals = torch.from_numpy(batch["signal"]).to(backbone.device)
         # Ingestion has reported flat electrodes; a corpus keeps its bad windows.
-        tokens = signal_transform.tokens(backbone, transform, latents, signals, noise, check=False).cpu().numpy()
-        codes.append(latent_cache.encode(tokens, latents.codec))
+        tokens = signal_transform.tokens(backbone, transform, latents, signals, noise, channel_ids, check=False)
+        codes.append(latent_cache.encode(tokens.cpu().numpy(), latents.codec))
         bar.update(len(tokens))
     return np.concatenate(codes)
 
@@ -81,6 +83,7 @@ def compute(
         number of windows of each split, of distinct ones (``distinct_windows``), and size of the cache (``cache_mib``).
     """
     backbone, transform = signal_transform.load(backbone_path)
+    signal_transform.check_channels(transform, store.montage, str(backbone_path))
     backbone.to(device)
     tables, computed = [], 0
     for split in SPLITS:
@@ -94,9 +97,19 @@ def compute(
                 if not path.exists():
                     noise = torch.Generator().manual_seed(number)
                     rows = distinct[members]
-                    codes = encode_windows(windows, rows, backbone, transform, latents, settings.batch_size, noise, bar)
+                    codes = encode_windows(
+                        windows,
+                        rows,
+                        store.montage.ids,
+                        backbone,
+                        transform,
+                        latents,
+                        settings.batch_size,
+                        noise,
+                        bar,
+                    )
                     latent_cache.write_shard(path, codes)
-    recipe = latent_cache.make_recipe(asdict(latents), backbone_path, store.fingerprint)
+    recipe = latent_cache.make_recipe(asdict(latents), backbone_path, store.fingerprint, store.montage.ids)
     latent_cache.write_index(work, recipe, pandas.concat(tables))
     shutil.copytree(backbone_path, work / "backbone", dirs_exist_ok=True)
     os.replace(work, out)

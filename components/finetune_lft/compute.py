@@ -87,7 +87,7 @@ def compute(
         InputError: the labels' kind is unknown, or the latents are of another corpus or recipe.
     """
     check_corpus(settings.latents, latents, settings.corpus)
-    recipe = make_recipe(asdict(latents), cache / "backbone", store.fingerprint)
+    recipe = make_recipe(asdict(latents), cache / "backbone", store.fingerprint, store.montage.ids)
     tokens = {split: LatentCache(cache, split, recipe) for split in ("train", "validation", "test")}
     for split in ("train", "validation"):
         tokens[split] = tokens[split].relabelled(training_labels(tokens[split].labels, kind, seed))

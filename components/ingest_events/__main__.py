@@ -10,7 +10,8 @@ from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.events.corpora.event_corpus import EventCorpus
+from eegdiffusion.core.signal.montages import Montages, ids_sentence
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, channel_recipe
 
 
 def check_environment(root: Path) -> None:
@@ -32,14 +33,16 @@ def main(run: Stage) -> None:
     """Check the corpus, write its tables and split, and track the run."""
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
-    entry = run.settings(EventCorpus, f"event_corpora.{name}")
+    entry, montages = run.settings(EventCorpus, f"event_corpora.{name}"), run.settings(Montages, "montages")
+    recipe = channel_recipe(entry, montages)
     with loading_modules():
         from components.ingest_events.compute import compute
     root, out = run.input("corpus"), run.output("index")
     if name == "tuev":
         check_environment(root)
-    corpus = compute(replace(entry, root=str(root)), settings, filtering, out, run.shared_work)
+    corpus = compute(replace(entry, root=str(root)), settings, filtering, recipe, out, run.shared_work)
     say(f"{corpus.name}: {corpus.usable} of {corpus.recordings} recordings, {int(corpus.events.sum().sum())} events")
+    say(f"montage {recipe.montage.name}: {ids_sentence(recipe.montage)}")
     say(f"split {corpus.split_hash[:12]}")
     say(*corpus.events.to_string().split("\n"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas
 
 from components.ingest_events.settings import IngestEvents
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
@@ -120,13 +121,16 @@ def split_subjects(
     return splits.manifest(usable, hashes, settings.validation_fraction, settings.split_seed, rule)
 
 
-def compute(entry: EventCorpus, settings: IngestEvents, filtering: Filtering, out: Path, work: Path) -> IngestedCorpus:
+def compute(
+    entry: EventCorpus, settings: IngestEvents, filtering: Filtering, recipe: ChannelRecipe, out: Path, work: Path
+) -> IngestedCorpus:
     """Index a corpus.
 
     Args:
         entry: where the corpus lies, and how.
         settings: rules by which recordings are accepted and divided.
         filtering: what preprocessing will do to the recordings, which their rates must allow.
+        recipe: how the channels of the corpus's montage follow from those of its recordings.
         out: folder to write ``recordings.parquet``, ``events.parquet`` (labels 0-based), ``problems.parquet``,
             ``split.json`` and ``corpus.json`` to.
         work: folder where the list of problems is left when there are too many.
@@ -137,7 +141,7 @@ def compute(entry: EventCorpus, settings: IngestEvents, filtering: Filtering, ou
     Raises:
         InputError: the root is not of this layout, too many recordings are unusable, or a split would be empty.
     """
-    root, reader = Path(entry.root), open_corpus(entry, filtering)
+    root, reader = Path(entry.root), open_corpus(entry, filtering, recipe)
     paths, unread = reader.find_recordings()
     recordings, problems = check_recordings(reader, paths)
     problems = pandas.concat([pandas.DataFrame(table(unread), columns=PROBLEMS), problems], ignore_index=True)
@@ -158,6 +162,7 @@ def compute(entry: EventCorpus, settings: IngestEvents, filtering: Filtering, ou
     problems.to_parquet(out / "problems.parquet", index=False)
     (out / "split.json").write_text(json.dumps(manifest, indent=2))
     corpus = describe(root, reader.name) | {"layout": entry.layout, "files": total, "unusable": bad}
+    corpus |= {"channels": recipe.document()}
     corpus |= {"entry": asdict(entry), "classes": classes, "window_s": reader.window_s, "warnings": reader.warnings}
     (out / "corpus.json").write_text(json.dumps(corpus, indent=2))
 

@@ -15,6 +15,7 @@ from dask.distributed import Client, KilledWorker, LocalCluster, Security, as_co
 from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe, read_recipe
 from eegdiffusion.core.runtime.allotment import available_cores, available_memory
 from eegdiffusion.core.runtime.closure import code_hash
 from eegdiffusion.core.runtime.errors import InputError
@@ -106,21 +107,21 @@ class Job:
     Attributes:
         path: its file.
         target: Arrow file to write.
-        derive: (path, filtering, sign) -> its signals.
+        derive: (path, filtering) -> its signals.
     """
 
     path: Path
     target: Path
-    derive: Callable[[Path, Filtering, str], np.ndarray]
+    derive: Callable[[Path, Filtering], np.ndarray]
 
 
-def preprocess_recordings(jobs: list[Job], channels: list[str], settings: PreprocessEvents, processing: str) -> None:
+def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, channels: list[str], processing: str) -> None:
     """Preprocess the recordings whose files are not there yet, in processes side by side.
 
     Args:
         jobs: the recordings.
-        channels: names of the channels that are derived.
-        settings: filter, montage and processes.
+        settings: filter and processes.
+        channels: names of the montage's channels.
         processing: fingerprint of filter and montage, kept in the files.
     """
     missing = [job for job in jobs if not job.target.exists()]
@@ -128,10 +129,10 @@ def preprocess_recordings(jobs: list[Job], channels: list[str], settings: Prepro
     with progress(total=len(jobs), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
-        too_large = _preprocess(connect(settings), missing, channels, settings, processing, bar)
+        too_large = _preprocess(connect(settings), missing, settings, channels, processing, bar)
         if too_large and not settings.scheduler:
             bar.write(f"{len(too_large)} recordings need more memory than a worker's share; now one after another")
-            too_large = _preprocess(connect(settings, alone=True), too_large, channels, settings, processing, bar)
+            too_large = _preprocess(connect(settings, alone=True), too_large, settings, channels, processing, bar)
         for job in too_large:
             raise InputError(
                 f"{job.path}: size: its preprocessing needs more memory than a worker may have "
@@ -140,7 +141,7 @@ def preprocess_recordings(jobs: list[Job], channels: list[str], settings: Prepro
 
 
 def _preprocess(
-    client: Client, jobs: list[Job], channels: list[str], settings: PreprocessEvents, processing: str, bar: tqdm
+    client: Client, jobs: list[Job], settings: PreprocessEvents, channels: list[str], processing: str, bar: tqdm
 ) -> list[Job]:
     """Preprocess recordings on a cluster, and return those that took a worker's memory."""
     too_large = []
@@ -151,9 +152,8 @@ def _preprocess(
             [job.target for job in jobs],
             [job.derive for job in jobs],
             filtering=settings.filtering,
-            sign=settings.montage_sign,
-            processing=processing,
             channels=channels,
+            processing=processing,
             pure=False,
         )
         job_of = dict(zip(futures, jobs, strict=True))
@@ -168,16 +168,17 @@ def _preprocess(
     return too_large
 
 
-def _open_indexed(index: Path, root: Path, filtering: Filtering) -> tuple[dict, CorpusReader]:
-    """Return what ingestion wrote of a corpus, and the corpus."""
+def _open_indexed(index: Path, root: Path, filtering: Filtering) -> tuple[dict, CorpusReader, ChannelRecipe]:
+    """Return what ingestion wrote of a corpus, the corpus, and how its channels are derived."""
     path = index / "corpus.json"
     corpus = json.loads(path.read_text())
     entry = validate(corpus["entry"] | {"root": str(root.resolve())}, EventCorpus, f"{path}: entry")
-    return corpus, open_corpus(entry, filtering)
+    recipe = read_recipe(corpus["channels"])
+    return corpus, open_corpus(entry, filtering, recipe), recipe
 
 
-def _derive(reader: CorpusReader, recording: str, path: Path, filtering: Filtering, sign: str) -> np.ndarray:
-    return reader.derive(path, recording, filtering, sign)
+def _derive(reader: CorpusReader, recording: str, path: Path, filtering: Filtering) -> np.ndarray:
+    return reader.derive(path, recording, filtering)
 
 
 def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work: Path) -> PreprocessedCorpus:
@@ -186,7 +187,7 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     Args:
         root: the corpus.
         index: folder that ingestion wrote.
-        settings: filter, montage and processes.
+        settings: filter and processes.
         out: folder of the store.
         work: folder of finished recordings, from which an interrupted run goes on; they are kept under what they were
             made from and by.
@@ -199,12 +200,11 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     """
     recordings = pandas.read_parquet(index / "recordings.parquet")
     events = pandas.read_parquet(index / "events.parquet")
-    corpus, reader = _open_indexed(index, root, settings.filtering)
+    corpus, reader, recipe = _open_indexed(index, root, settings.filtering)
+    montage = recipe.montage
     split_hash = json.loads((index / "split.json").read_text())["hash"]
     rate_hz = settings.filtering.rate_hz
-    channels = reader.channel_names(settings.montage_sign)
-    montage = [] if corpus["layout"] == "tuev" else [channels]  # of TUEV the signs say it all
-    processing = text_hash(asdict(settings.filtering), settings.montage_sign, *montage)
+    processing = text_hash(asdict(settings.filtering), recipe.document() | {"montage": montage.names})
     code = text_hash(mne.__version__, code_hash(preprocess.__module__))
     parts = work.resolve() / text_hash(processing, code)[:16]
     parts.mkdir(exist_ok=True)
@@ -213,13 +213,13 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         Job(root.resolve() / row.path, targets[row.recording], partial(_derive, reader, row.recording))
         for row in recordings.itertuples()
     ]
-    preprocess_recordings(jobs, channels, settings, processing)
+    preprocess_recordings(jobs, settings, montage.names, processing)
 
     # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
     lengths = {
         row.recording: window_store.MappedRecording(targets[row.recording]).samples for row in recordings.itertuples()
     }
-    windows, pretraining = window_tables(recordings, events, lengths, rate_hz, corpus["window_s"], len(channels))
+    windows, pretraining = window_tables(recordings, events, lengths, rate_hz, corpus["window_s"], montage)
     (out / "recordings").mkdir(parents=True)
     for row in recordings.itertuples():
         # A move across file systems copies: data/ may be a mount.
@@ -228,12 +228,11 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         corpus=corpus["corpus"],
         sfreq=rate_hz,
         window=round(corpus["window_s"] * rate_hz),
-        channels=channels,
+        montage=montage.document(),
         classes=corpus["classes"],
-        fingerprint=text_hash(split_hash, processing, windows.to_csv()),
+        fingerprint=text_hash(split_hash, processing, montage.ids, montage.id_names, windows.to_csv()),
         splits={split: hash_split(recordings, windows, split, processing) for split in SPLITS},
         filtering=asdict(settings.filtering),
-        montage_sign=settings.montage_sign,
         layout=corpus["layout"],
         warnings=corpus["warnings"],
     )

@@ -1,6 +1,6 @@
 """Settings of preprocessing."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge
 
@@ -10,12 +10,10 @@ from eegdiffusion.core.signal.filtering import Filtering
 
 @settings
 class PreprocessEvents:
-    """Section ``preprocess_events``: how the recordings of every corpus of EEG events are filtered and derived."""
+    """Section ``preprocess_events``: how the recordings of every corpus of EEG events are filtered."""
 
     filtering: Filtering
     """Filters and sampling rate, which ingestion checks recordings against as well."""
-    montage_sign: Literal["eegdm", "tuh"] = "eegdm"
-    """Signs of derivations 11 to 13 (see ``eegdiffusion.core.signal.montage``)."""
     workers: Annotated[int, Ge(0)] = 0
     """Number of worker processes; 0 takes one for each core that may be used, if each has a GiB of memory."""
     scheduler: str | None = None

@@ -21,7 +21,7 @@ from eegdiffusion.events.models.diffusion import noise_scheduler
 from eegdiffusion.events.models.signal_transform import SignalTransform
 from eegdiffusion.events.models.ssmdp import SSMDP
 from eegdiffusion.events.store.window_store import Store
-from eegdiffusion.events.training.eeg_sampling import draw_real_eeg, generate_eeg, write_signals
+from eegdiffusion.events.training.eeg_sampling import chosen_channels, draw_real_eeg, generate_eeg, write_signals
 from eegdiffusion.events.training.pretraining import Pretraining
 from eegdiffusion.events.training.pretraining_settings import BackboneVariant
 
@@ -67,10 +67,13 @@ def compute(
     Returns:
         what was trained; None in the followers of a distributed run, which write nothing.
     """
+    sampling = settings.generation
+    chosen_channels(sampling, len(store.channels))  # refused before a training, not after it
     training, validation = store.pretraining_samples("train"), store.pretraining_samples("validation")
     validation = Subset(validation, spread(len(validation), settings.validation_samples))
     torch.manual_seed(settings.seed)
-    backbone = SSMDP(**asdict(settings.model), beta_schedule=variant.schedule)
+    montage = store.montage
+    backbone = SSMDP(**asdict(settings.model), n_class=len(montage.id_names), beta_schedule=variant.schedule)
     scheduler = noise_scheduler(variant.schedule)
     module = Pretraining(backbone, scheduler, variant.mu_law, settings.optimisation, settings.seed)
     fitted = fit(
@@ -86,13 +89,13 @@ def compute(
     if not is_rank_zero():
         return None
     backbone = module.ema_model.to(device_of(hardware.accelerator))
-    transform = SignalTransform(variant.mu_law, store.sfreq, store.description.unit, store.channels)
+    transform = SignalTransform(variant.mu_law, store.sfreq, store.description.unit, montage.id_names)
     signal_transform.save(out / "backbone", backbone, transform)
 
-    sampling = settings.generation
-    channels = [store.channels[k] for k in sampling.channels]
-    generated = generate_eeg(backbone, variant.mu_law, sampling, store.sfreq, settings.seed)
-    real = draw_real_eeg(training, sampling, generated.shape[-1], settings.seed)
+    generated_channels = chosen_channels(sampling, len(montage.channels))
+    channels, ids = ([values[k] for k in generated_channels] for values in (montage.names, montage.ids))
+    generated = generate_eeg(backbone, variant.mu_law, sampling, ids, store.sfreq, settings.seed)
+    real = draw_real_eeg(training, sampling, generated_channels, generated.shape[-1], settings.seed)
     (out / "generated").mkdir()
     write_signals(out / "generated" / "generated_raw.fif", generated, channels, store.sfreq)
     write_signals(out / "generated" / "real_raw.fif", real, channels, store.sfreq)

@@ -29,7 +29,10 @@ def check_fit(carried: "Preprocessing", stored: "Preprocessing", model: str, sto
     """
     trained_on, offered = asdict(carried), asdict(stored)
     for field in trained_on.keys() - {"corpus"}:
-        expected, given = (list(v[field]) if field == "classes" else v[field] for v in (trained_on, offered))
+        expected, given = (
+            list(fields[field]) if field in ("classes", "channels") else fields[field]
+            for fields in (trained_on, offered)
+        )
         if expected != given:
             raise InputError(f"{store}: {field}: must be {expected}, as {model} was trained (found {given})")
 

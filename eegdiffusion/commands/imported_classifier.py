@@ -10,6 +10,7 @@ import numpy as np
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT
 from eegdiffusion.events.corpora import tuev
@@ -59,7 +60,7 @@ def write_classifier(folder: Path, classifier: PublishedClassifier, backbone: Pa
     n_class = classifier.lft.config.n_class
     preprocessing = Preprocessing(
         filtering=EEGDM,
-        montage_sign="eegdm",
+        channels=list(BIPOLAR),
         window=samples,
         unit=UNIT,
         classes=tuev.CLASSES if n_class == len(tuev.CLASSES) else [f"class {k}" for k in range(n_class)],

@@ -102,12 +102,11 @@ def load_classifier(
     """
     model = address(model)
     require_registry(model)
-    from eegdiffusion.core.runtime.settings import validate
-    from eegdiffusion.core.signal.preprocessing import Preprocessing
+    from eegdiffusion.core.signal.preprocessing import read_preprocessing_fields
     from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
     loaded = load_registered_model(model, unsigned, purpose)
     carried = getattr(loaded.unwrap_python_model(), "preprocessing", None)
     if carried is None:
         raise InputError(f"--model: {model}: must carry its preprocessing; it classifies no windows, or is too old")
-    return loaded, validate(carried, Preprocessing, f"{model}: preprocessing")
+    return loaded, read_preprocessing_fields(carried, f"{model}: preprocessing")

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 
+from eegdiffusion.core.recordings.channel_derivation import derive_channels
 from eegdiffusion.core.signal.filtering import EEGDM, filtered
-from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar, derivations
+from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
+from eegdiffusion.core.signal.montages import choose_montage
 
 
 def test_the_montage_is_tcps():
@@ -20,12 +24,14 @@ def test_bipolar_subtracts_by_name_whatever_the_order():
 
 
 def test_tuhs_signs_differ_in_three_derivations():
-    assert [n for n in derivations("tuh") if n not in BIPOLAR] == ["CZ-C4", "C4-T4", "T4-A2"]
+    ours, theirs = (choose_montage(name).names for name in ("tcp22", "tcp22_tuh"))
+    assert [n for n in theirs if n not in BIPOLAR] == ["CZ-C4", "C4-T4", "T4-A2"]
     data = np.random.default_rng(0).standard_normal((19, 4))
-    ours, theirs = (bipolar(data, ELECTRODES, sign) for sign in ("eegdm", "tuh"))
     signs = np.ones(22)
     signs[11:14] = -1
-    assert np.allclose(ours, signs[:, None] * theirs)
+    derived = [derive_channels(Path("r.edf"), ELECTRODES, names).derive(data) for names in (ours, theirs)]
+    assert np.allclose(derived[0], signs[:, None] * derived[1])
+    assert (derived[0] == bipolar(data, ELECTRODES)).all()
 
 
 def test_filters_pass_ten_hertz_and_stop_drift_and_mains():

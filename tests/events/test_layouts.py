@@ -18,7 +18,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.events.corpora import chbmit, chbmit_summary
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, channel_recipe
 from eegdiffusion.events.corpora.layouts import open_corpus
 from eegdiffusion.events.store.window_store import Store
 from tests.tuev_fixture import signals
@@ -40,8 +40,16 @@ def _edf(path: Path, labels, seconds=40, rate=256, annotations=(), seed=0, data=
     edfio.Edf(parts, annotations=notes or None).write(path)
 
 
+def _open(entry: EventCorpus):
+    return open_corpus(entry, EEGDM, channel_recipe(entry, {}))
+
+
+def _ingest(entry: EventCorpus, settings: IngestEvents, out: Path, work: Path):
+    return compute(entry, settings, EEGDM, channel_recipe(entry, {}), out, work)
+
+
 def _windows(entry: EventCorpus) -> tuple[dict, list, object]:
-    reader = open_corpus(entry, EEGDM)
+    reader = _open(entry)
     paths, problems = reader.find_recordings()
     recordings = []
     for path in paths:
@@ -76,7 +84,7 @@ def test_annotated_files_are_labelled_by_their_annotations(tmp_path):
     assert windows["bob_raw"] == [(0.0, "other"), (5.0, "closed")]
     assert any("'cough' (1)" in problem.message for problem in problems)
     assert {reader.layout.place(Path(name)).subject for name in ("ann_1.edf", "bob_raw.fif")} == {"ann", "bob"}
-    derived = reader.derive(tmp_path / "ann_1.edf", "ann_1", EEGDM, "eegdm")
+    derived = reader.derive(tmp_path / "ann_1.edf", "ann_1", EEGDM)
     assert derived.shape == (16, 8000)
 
 
@@ -105,7 +113,7 @@ def test_epochs_of_unknown_subjects_need_a_split(tmp_path, unit):
     windows, problems, reader = _windows(entry)
     assert [len(windows[f"all/unknown ({split})-{split}"]) for split in ("train", "validation", "test")] == [12, 3, 5]
     assert [label for _, label in windows["all/unknown (test)-test"]] == ["long", "short", "long", "short", "long"]
-    derived = reader.derive(tmp_path / "all.npz", "all/unknown (test)-test", EEGDM, "eegdm")
+    derived = reader.derive(tmp_path / "all.npz", "all/unknown (test)-test", EEGDM)
     assert derived.shape == (16, 5 * 400)
     np.savez(tmp_path / "all.npz", **arrays, subject=["a"] * 10 + ["b"] * 10)
     assert {name: len(rows) for name, rows in _windows(entry)[0].items()} == {"all/a": 10, "all/b": 10}
@@ -114,7 +122,7 @@ def test_epochs_of_unknown_subjects_need_a_split(tmp_path, unit):
 
 
 def _windows_or_refusals(entry):
-    reader = open_corpus(entry, EEGDM)
+    reader = _open(entry)
     paths, problems = reader.find_recordings()
     for path in paths:
         problems += reader.check_file(path)[1]
@@ -205,7 +213,7 @@ def test_chbmit_by_the_papers_protocol_warns_and_keeps_its_rule(chb):
     assert reader.layout.place(Path("chb21/chb21_01.edf")) == ("validation", "chb21")
     assert "chb21" in reader.warnings[0]
     assert "paper" in reader.name
-    derived = reader.derive(chb / "chb01/chb01_03.edf", "chb01/chb01_03", EEGDM, "eegdm")
+    derived = reader.derive(chb / "chb01/chb01_03.edf", "chb01/chb01_03", EEGDM)
     assert derived.shape == (16, 10 * 2000)
 
 
@@ -263,7 +271,7 @@ def test_bids_is_ingested_with_the_splits_that_it_gives(tmp_path):
     labels = WindowLabels(classes={"open": ["eyes_open"], "closed": ["eyes_closed"]})
     entry = EventCorpus(root=str(tmp_path / "tree"), layout="bids", montage="double_banana_16", labels=labels)
     settings = IngestEvents(validation_fraction=0.3)
-    corpus = compute(entry, settings, EEGDM, tmp_path / "index", tmp_path)
+    corpus = _ingest(entry, settings, tmp_path / "index", tmp_path)
     assert corpus.events.loc["test"].to_dict() == {"open": 4, "closed": 4}
     recordings = pandas.read_parquet(tmp_path / "index/recordings.parquet")
     assert set(recordings.loc[recordings["split"] == "test", "subject"]) == {"sub-00", "sub-01"}
@@ -271,7 +279,7 @@ def test_bids_is_ingested_with_the_splits_that_it_gives(tmp_path):
     assert problems["message"].str.contains("are bad, and are interpolated from the others: O2").sum() == 6
     wrong = dataclasses.replace(labels, column="stimulus")
     with pytest.raises(InputError, match="unusable"):
-        compute(dataclasses.replace(entry, labels=wrong), settings, EEGDM, tmp_path / "other", tmp_path)
+        _ingest(dataclasses.replace(entry, labels=wrong), settings, tmp_path / "other", tmp_path)
     assert "stimulus" in (tmp_path / "problems.csv").read_text()
 
 
@@ -279,7 +287,7 @@ def test_the_store_of_a_bids_tree_has_its_montage_classes_and_windows(tmp_path):
     _bids(tmp_path / "tree")
     labels = WindowLabels(classes={"open": ["eyes_open"], "closed": ["eyes_closed"]})
     entry = EventCorpus(root=str(tmp_path / "tree"), layout="bids", montage="double_banana_16", labels=labels)
-    compute(entry, IngestEvents(validation_fraction=0.3), EEGDM, tmp_path / "index", tmp_path)
+    _ingest(entry, IngestEvents(validation_fraction=0.3), tmp_path / "index", tmp_path)
     settings = PreprocessEvents(filtering=EEGDM, workers=1)
     preprocess_corpus(tmp_path / "tree", tmp_path / "index", settings, tmp_path / "store", tmp_path)
     store = Store(tmp_path / "store")
@@ -288,5 +296,5 @@ def test_the_store_of_a_bids_tree_has_its_montage_classes_and_windows(tmp_path):
     assert windows.labels.tolist() == [0, 0, 1, 1] * 2
     stored = windows[2]["signal"]
     path = tmp_path / "tree/sub-00/ses-pre/eeg/sub-00_ses-pre_task-rest_eeg.edf"
-    derived = open_corpus(entry, EEGDM).derive(path, path.relative_to(entry.root).with_suffix("").as_posix(), EEGDM, "")
+    derived = _open(entry).derive(path, path.relative_to(entry.root).with_suffix("").as_posix(), EEGDM)
     assert np.abs(stored - derived[:, 2000:3000]).max() < 1e-3

@@ -6,9 +6,11 @@ import pytest
 from torch.utils.data import DataLoader
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.events.store import window_store
 
 CHANNELS = [f"c{k}" for k in range(4)]
+MONTAGE = choose_montage("four", {"four": CHANNELS}, "own").document()
 WINDOW = 50
 
 
@@ -37,7 +39,7 @@ def made(tmp_path, recordings):
     )
     labels = [np.array(row, np.int8) for row in ([0, 1, -1, -1], [-1, -1, 5, -1], [-1, -1, -1, 2])]
     pretraining = windows.iloc[[0, 2, 3]][["recording", "split", "start_sample"]].assign(labels=labels)
-    description = window_store.StoreDescription("surrogate", 200.0, WINDOW, CHANNELS, ["spsw"], "abc", {}, {}, "eegdm")
+    description = window_store.StoreDescription("surrogate", 200.0, WINDOW, MONTAGE, ["spsw"], "abc", {}, {})
     window_store.write_index(tmp_path, windows, pretraining, description)
     return window_store.Store(tmp_path)
 

@@ -10,7 +10,7 @@ import pytest
 from eegdiffusion.commands.evaluate import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
-from eegdiffusion.core.signal.montage import BIPOLAR
+from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess
@@ -22,7 +22,7 @@ from tests.predict.tiny_model import EDF
 def _write_store(path, **changes):
     """A store of one recording; two rows of three show the same window, and every class occurs."""
     (path / "recordings").mkdir(parents=True)
-    preprocess(EDF, path / "recordings" / window_store.file_name("a"), filtering=EEGDM, sign="eegdm", processing="")
+    preprocess(EDF, path / "recordings" / window_store.file_name("a"), filtering=EEGDM, processing="")
     starts = [200 * (k // 2) for k in range(24)]
     columns = {"recording": "a", "split": "test", "start_sample": starts, "channel": 0, "label": np.arange(24) % 6}
     windows = pandas.DataFrame(columns).assign(row=np.arange(24))
@@ -30,12 +30,11 @@ def _write_store(path, **changes):
         "corpus": "surrogate",
         "sfreq": 200.0,
         "window": 1000,
-        "channels": list(BIPOLAR),
+        "montage": choose_montage("tcp22").document(),
         "classes": list(tuev.CLASSES),
         "fingerprint": "f",
         "splits": {},
         "filtering": vars(EEGDM),
-        "montage_sign": "eegdm",
     }
     pretraining = pandas.DataFrame({"recording": ["a"], "split": ["test"], "start_sample": [0], "labels": [[-1] * 22]})
     window_store.write_index(path, windows, pretraining, window_store.StoreDescription(**(fields | changes)))
@@ -73,7 +72,11 @@ def test_the_scores_are_those_of_the_models_predictions(registered, store, tmp_p
     ("words", "changes", "message"),
     [
         (["--split", "train"], {}, "split: train has no windows"),
-        ([], {"montage_sign": "tuh"}, "montage_sign: must be eegdm, as models:/lft@champion was trained .found tuh"),
+        (
+            [],
+            {"montage": choose_montage("tcp22_tuh").document()},
+            "channels: must be .*'C4-CZ'.*, as models:/lft@champion was trained .found .*'CZ-C4'",
+        ),
         ([], {"classes": list(tuev.CLASSES)[::-1]}, "classes: must be .*spsw"),
         (["--out", "scores.json"], {}, "--out: must end with .csv"),
     ],

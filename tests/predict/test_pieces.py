@@ -10,7 +10,9 @@ import pytest
 
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montage import ELECTRODES
+from eegdiffusion.core.signal.filtering import filtered
+from eegdiffusion.core.signal.montage import ELECTRODES, bipolar
+from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.prediction import prediction
 from tests.predict.tiny_model import PREPROCESSING
@@ -37,7 +39,7 @@ def _predict(path, out):
 
 
 def _derived(data):
-    return tuev.bipolar_signals(data * 1e-6, 250.0, PREPROCESSING.filtering, "eegdm") * 1e-4
+    return bipolar(filtered(data * 1e-6, 250.0, PREPROCESSING.filtering), ELECTRODES) * UNITS_PER_VOLT * 1e-4
 
 
 def test_each_piece_is_filtered_and_classified_for_itself_on_the_clock(tmp_path):

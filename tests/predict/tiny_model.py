@@ -23,7 +23,7 @@ from tests.tracking_uri import tracking_uri_restored
 
 EDF = ROOT / "tests/golden/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf"
 PREPROCESSING = Preprocessing(
-    filtering=EEGDM, montage_sign="eegdm", window=1000, unit="100 uV", classes=tuev.CLASSES, corpus="surrogate"
+    filtering=EEGDM, channels=BIPOLAR, window=1000, unit="100 uV", classes=tuev.CLASSES, corpus="surrogate"
 )
 
 

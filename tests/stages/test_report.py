@@ -13,6 +13,7 @@ import sklearn.metrics
 
 from components.report.__main__ import main
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
+from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
 from eegdiffusion.events.results.classifier_io import write_classifier_result
@@ -24,6 +25,7 @@ from tests.e2e.workspace import ROOT
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
 CHANNELS = ["FP1-F7", "A1-T3"]
+MONTAGE = choose_montage("two", {"two": CHANNELS}).document()
 RATE = 200.0
 SEEDS = (0, 1, 2)
 PARAMS = """
@@ -68,7 +70,7 @@ def _write_data(corpus: str) -> pandas.DataFrame:
     manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
     (index / "split.json").write_text(json.dumps(manifest))
     windows = pandas.DataFrame(windows)
-    described = window_store.StoreDescription(corpus, RATE, 1000, CHANNELS, CLASSES, "f", {}, {}, "eegdm")
+    described = window_store.StoreDescription(corpus, RATE, 1000, MONTAGE, CLASSES, "f", {}, {})
     window_store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
     return windows
 

@@ -10,7 +10,6 @@ import pandas
 
 from components.pretrain_ssmdp.__main__ import main
 from eegdiffusion.core.signal.filtering import EEGDM
-from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
 from eegdiffusion.events.store import window_store
@@ -27,7 +26,7 @@ def make(path: Path, *assignments: str) -> Path:
     rows, events, samples = [], [], {}
     for split, name in SPLITS.items():
         edf, target = MINI / f"{name}.edf", folder / "recordings" / window_store.file_name(name)
-        preprocess(edf, target, filtering=EEGDM, sign="eegdm", processing="")
+        preprocess(edf, target, filtering=EEGDM, processing="")
         samples[name] = window_store.MappedRecording(target).samples
         rows.append({"recording": name, "split": split})
         for row, event in enumerate(tuev.read_rec(edf.with_suffix(".rec"))):
@@ -37,12 +36,11 @@ def make(path: Path, *assignments: str) -> Path:
         "surrogate",
         200.0,
         1000,
-        derivations("eegdm"),
+        tuev.TCP22.montage.document(),
         tuev.CLASSES,
         "",
         dict.fromkeys(SPLITS, ""),
         asdict(EEGDM),
-        "eegdm",
     )
     window_store.write_index(folder, *tables, described)
     for name in ("dvc.yaml", "params.yaml"):

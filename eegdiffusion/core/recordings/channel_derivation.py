@@ -8,7 +8,7 @@ Electrodes with references that nothing connects are never subtracted.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from eegdiffusion.core.recordings.electrode_labels import MASTOIDS, RecordedChannel, read_channels, read_label
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montages import canonical, electrodes_of
+from eegdiffusion.core.signal.montages import Montage, canonical, electrodes_of, read_montage
 
 
 class Term(NamedTuple):
@@ -55,6 +55,41 @@ class DerivedChannels:
             for other, other_sign in others:
                 (np.add if other_sign > 0 else np.subtract)(out, signals[other], out=out)
         return derived
+
+
+@dataclass(frozen=True)
+class ChannelRecipe:
+    """How the channels of a corpus's recordings become those of its montage.
+
+    Attributes:
+        montage: the montage.
+        rename: labels or electrodes that are called otherwise, and what they are.
+        references: electrodes whose signal is against another reference than their label says, and that one.
+    """
+
+    montage: Montage
+    rename: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict:
+        """Return the recipe as plain data, which :func:`read_recipe` reads."""
+        return {
+            "montage": self.montage.document(),
+            "rename": dict(self.rename),
+            "references": dict(self.references),
+        }
+
+    def derive(
+        self, path: Path, labels: Sequence[str | None], same: Callable[[Sequence[int]], bool] | None = None
+    ) -> DerivedChannels:
+        """Find out how the montage's channels follow from those of a recording; see :func:`derive_channels`."""
+        names = self.montage.names
+        return derive_channels(path, labels, names, rename=self.rename, references=self.references, same=same)
+
+
+def read_recipe(document: Mapping) -> ChannelRecipe:
+    """Return the recipe that :meth:`ChannelRecipe.document` wrote."""
+    return ChannelRecipe(read_montage(document["montage"]), document["rename"], document["references"])
 
 
 def derive_channels(

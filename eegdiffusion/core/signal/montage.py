@@ -10,22 +10,12 @@ BIPOLAR = [
 # fmt: on
 """The 22 derivations in the order of TUEV's channel index, with the signs of EEGDM (arXiv:2508.14086)."""
 
-REVERSED_IN_TUH = (11, 12, 13)
-"""Derivations that TUH defines the other way round: CZ-C4, C4-T4, T4-A2."""
-
 ELECTRODES = sorted({electrode for pair in BIPOLAR for electrode in pair.split("-")})
 """The 19 electrodes that the derivations need."""
 
 
-def derivations(sign: str) -> list[str]:
-    """Return the names of the derivations: ``eegdm``, or ``tuh`` with derivations 11 to 13 reversed."""
-    if sign == "eegdm":
-        return list(BIPOLAR)
-    return ["-".join(reversed(name.split("-"))) if k in REVERSED_IN_TUH else name for k, name in enumerate(BIPOLAR)]
-
-
-def bipolar(signals: np.ndarray, electrodes: list[str], sign: str = "eegdm") -> np.ndarray:
+def bipolar(signals: np.ndarray, electrodes: list[str]) -> np.ndarray:
     """Subtract referential signals: (electrodes, samples), in the order of ``electrodes`` -> (22, samples)."""
     row = {name: k for k, name in enumerate(electrodes)}
-    pairs = [name.split("-") for name in derivations(sign)]
+    pairs = [name.split("-") for name in BIPOLAR]
     return signals[[row[anode] for anode, _ in pairs]] - signals[[row[cathode] for _, cathode in pairs]]

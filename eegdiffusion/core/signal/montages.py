@@ -165,12 +165,11 @@ def number(channel: MontageChannel, where: str) -> NumberedChannel:
             f"{where}: {channel.channel}: id: must be from 0 to {len(BIPOLAR) - 1}, a derivation of TUEV (found "
             f"{channel.id})"
         )
-    pair = electrodes_of(channel.channel)
-    known = [electrodes_of(name) for name in BIPOLAR]
-    for basis, electrodes in (("same", pair), ("reversed", pair[::-1])):
-        if electrodes in known and channel.id in (None, known.index(electrodes)):
-            return NumberedChannel(channel.channel, known.index(electrodes), basis, 0.0)  # type: ignore[arg-type]
-    distances = distances_mm(pair)
+    known = tcp_index(channel.channel)
+    if known is not None and channel.id in (None, known):
+        same = electrodes_of(channel.channel) == electrodes_of(BIPOLAR[known])
+        return NumberedChannel(channel.channel, known, "same" if same else "reversed", 0.0)
+    distances = distances_mm(electrodes_of(channel.channel))
     if channel.id is not None:
         apart = None if distances is None else round(float(distances[channel.id]), 1)
         return NumberedChannel(channel.channel, channel.id, "stated", apart)
@@ -181,6 +180,13 @@ def number(channel: MontageChannel, where: str) -> NumberedChannel:
         )
     best = int(distances.argmin())
     return NumberedChannel(channel.channel, best, "nearest", round(float(distances[best]), 1))
+
+
+def tcp_index(name: str) -> int | None:
+    """Return which of TUEV's 22 derivations a channel is, whatever its sign; None for none of them."""
+    pair = electrodes_of(name)
+    known = [electrodes_of(derivation) for derivation in BIPOLAR]
+    return next((known.index(electrodes) for electrodes in (pair, pair[::-1]) if electrodes in known), None)
 
 
 def distances_mm(electrodes: Sequence[str]) -> np.ndarray | None:

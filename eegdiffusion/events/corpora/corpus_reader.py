@@ -58,7 +58,7 @@ class SubjectPlace(NamedTuple):
 
 
 class CorpusReader(Protocol):
-    """Reader of a layout."""
+    """Reader of a layout; the recipe that it is opened with says how recordings become channels of the montage."""
 
     @property
     def name(self) -> str:
@@ -91,9 +91,6 @@ class CorpusReader(Protocol):
     def class_names(self, recordings: Sequence[CheckedRecording]) -> list[str]:
         """Return the names of the labels 0, 1, ..."""
 
-    def channel_names(self, sign: str) -> list[str]:
-        """Return the names of the channels that :meth:`derive` gives."""
-
     def events(self, recordings: Sequence[CheckedRecording]) -> pandas.DataFrame:
         """Return the events of usable recordings.
 
@@ -103,5 +100,5 @@ class CorpusReader(Protocol):
             whose rule of windows is its own.
         """
 
-    def derive(self, path: Path, recording: str, filtering: Filtering, sign: str) -> np.ndarray:
+    def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
         """Filter, resample and derive a recording: (channels, samples) float64 in units of 100 uV."""

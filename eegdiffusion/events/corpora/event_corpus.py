@@ -1,12 +1,15 @@
 """Corpora of EEG with annotated events: where each lies, and by which rules it is taken in."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.signal.montages import ChannelIds, MontageChannel, choose_montage
 
 Layout = Literal["tuev", "chbmit", "tuh", "bids", "annotations", "epochs"]
 """How a corpus lies on disk.
@@ -46,13 +49,35 @@ class EventCorpus:
     layout: Layout
     """Layout of its files, which chooses the reader."""
     montage: Name = "tcp22"
-    """Montage that recordings are brought to; in the layout ``tuev`` always ``tcp22``."""
+    """Channels of its windows: a montage of the package (`tcp22`, `tcp22_tuh`, `tcp20`, `double_banana_16`,
+    `referential19`) or of the section ``montages``."""
+    channel_ids: ChannelIds = "tcp22"
+    """Numbers of its channels for the backbone: those of TUEV's 22 derivations, the nearest where a channel is none of
+    them, or `own`, for a backbone that is pretrained on this corpus."""
+    rename: dict[str, str] = field(default_factory=dict)
+    """Labels or electrodes that the recordings call otherwise, e.g. `{X1: A1}`."""
+    references: dict[str, str] = field(default_factory=dict)
+    """Electrodes whose signal is against another reference than their label says, and that one, e.g. `{C3: A2}`."""
     protocol: Literal["events", "paper"] = "events"
     """In the layout ``chbmit``: windows and subjects as here, or as in the papers, which mix them."""
     window_s: Annotated[float, Gt(0)] = 5.0
     """Seconds in a window; in the layout ``tuev`` always 5."""
     labels: WindowLabels = field(default_factory=WindowLabels)
     """What windows are labelled by; the layout ``tuev`` has its own classes and windows."""
+
+
+def channel_recipe(corpus: EventCorpus, montages: Mapping[str, Sequence[str | MontageChannel]]) -> ChannelRecipe:
+    """Return how the recordings of a corpus become channels of its montage.
+
+    Args:
+        corpus: entry of ``event_corpora``.
+        montages: the section ``montages``.
+
+    Raises:
+        InputError: there is no such montage, or its channels cannot be numbered.
+    """
+    montage = choose_montage(corpus.montage, montages, corpus.channel_ids)
+    return ChannelRecipe(montage, corpus.rename, corpus.references)
 
 
 @settings

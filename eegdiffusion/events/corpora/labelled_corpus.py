@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.recordings import amplitude
-from eegdiffusion.core.recordings.channel_derivation import DerivedChannels, derive_channels
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe, DerivedChannels
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_recording import require_finite
 from eegdiffusion.core.recordings.sample_digest import sample_digest
@@ -97,7 +97,7 @@ class LabelledCorpus:
     Attributes:
         root: folder of the corpus.
         layout: the layout.
-        channels: derivations or electrodes that recordings are brought to.
+        recipe: how the channels of the corpus's montage follow from those of its recordings.
         labels: classes, and where windows lie.
         window_s: seconds in a window.
         filtering: what preprocessing will do.
@@ -105,7 +105,7 @@ class LabelledCorpus:
 
     root: Path
     layout: AnnotatedLayout
-    channels: list[str]
+    recipe: ChannelRecipe
     labels: WindowLabels
     window_s: float
     filtering: Filtering
@@ -113,7 +113,7 @@ class LabelledCorpus:
 
     def __reduce__(self) -> tuple:
         """Travel to other processes without the windows."""
-        return type(self), (self.root, self.layout, self.channels, self.labels, self.window_s, self.filtering)
+        return type(self), (self.root, self.layout, self.recipe, self.labels, self.window_s, self.filtering)
 
     @property
     def name(self) -> str:
@@ -210,7 +210,7 @@ class LabelledCorpus:
             values = opened.read(list(positions), 0, min(last, round(amplitude.SEGMENT_S * opened.sfreq)))
             return bool((values == values[0]).all())
 
-        return derive_channels(path, opened.labels, self.channels, same=same)
+        return self.recipe.derive(path, opened.labels, same)
 
     def check_corpus(self, recordings: Sequence[CheckedRecording]) -> list[Problem]:
         """Check recordings against each other: names and samples that occur twice, subjects in several splits."""
@@ -249,10 +249,6 @@ class LabelledCorpus:
         background = self.labels.background
         return [*names, background] if background and background not in names else names
 
-    def channel_names(self, sign: str) -> list[str]:
-        """Return the names of the channels that :meth:`derive` gives."""
-        return self.channels
-
     def events(self, recordings: Sequence[CheckedRecording]) -> pandas.DataFrame:
         """Return the windows of usable recordings as events of all channels."""
         label_of = {name: k for k, name in enumerate(self.class_names(recordings))}
@@ -271,7 +267,7 @@ class LabelledCorpus:
         ]
         return pandas.DataFrame(rows).astype({"channel": "int8", "label": "int8"})
 
-    def derive(self, path: Path, recording: str, filtering: Filtering, sign: str) -> np.ndarray:
+    def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
         """Filter, resample and derive each piece of a recording by itself."""
         relative = path.relative_to(self.root)
         part = recording.removeprefix(relative.with_suffix("").as_posix()).lstrip("/")

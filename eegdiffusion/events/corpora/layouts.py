@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.events.corpora import bids, chbmit
 from eegdiffusion.events.corpora.annotations import AnnotationsLayout
 from eegdiffusion.events.corpora.corpus_reader import CorpusReader
@@ -16,25 +16,23 @@ from eegdiffusion.events.corpora.tuev_corpus import TuevCorpus
 from eegdiffusion.events.corpora.tuh import FOLDERS, TuhLayout
 
 
-def open_corpus(entry: EventCorpus, filtering: Filtering) -> CorpusReader:
+def open_corpus(entry: EventCorpus, filtering: Filtering, recipe: ChannelRecipe) -> CorpusReader:
     """Open a corpus by the reader of its layout.
 
     Args:
         entry: entry of ``event_corpora``.
         filtering: what preprocessing will do to the recordings, which their rates must allow.
+        recipe: how the channels of the corpus's montage follow from those of its recordings.
 
     Raises:
         InputError: a setting does not fit the layout.
     """
     root = Path(entry.root)
     if entry.layout == "tuev":
-        if entry.montage != "tcp22":
-            raise InputError(f"params.yaml: event_corpora: montage: must be tcp22 in the layout tuev ({entry.montage})")
-        return TuevCorpus(root, filtering)
+        return TuevCorpus(root, filtering, recipe)
     entry = _with_labels_of_layout(entry)
     layout = _annotated_layout(entry, filtering)
-    channels = choose_montage(entry.montage).names
-    return LabelledCorpus(root, layout, channels, entry.labels, entry.window_s, filtering)
+    return LabelledCorpus(root, layout, recipe, entry.labels, entry.window_s, filtering)
 
 
 def _with_labels_of_layout(entry: EventCorpus) -> EventCorpus:

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 from eegdiffusion.core.recordings import amplitude
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.core.signal.montage import BIPOLAR, derivations
+from eegdiffusion.core.signal.montage import BIPOLAR
+from eegdiffusion.core.signal.montages import Montage, tcp_index
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.store import window_store
@@ -19,30 +20,28 @@ from eegdiffusion.events.store import window_store
 def preprocess(
     path: Path,
     target: Path,
-    derive: Callable[[Path, Filtering, str], np.ndarray] = tuev.derive,
+    derive: Callable[[Path, Filtering], np.ndarray] = tuev.derive,
     *,
     filtering: Filtering,
-    sign: str,
     processing: str,
-    channels: Sequence[str] | None = None,
+    channels: Sequence[str] = tuple(BIPOLAR),
 ) -> None:
     """Filter, resample and derive a recording, and write it to the store's format.
 
     Args:
         path: file of the recording.
         target: Arrow file to write.
-        derive: (path, filtering, sign) -> (channels, samples) float64 in units of 100 uV.
+        derive: (path, filtering) -> (channels, samples) float64 in units of 100 uV.
         filtering: band, notch and sampling rate.
-        sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
-        processing: fingerprint of both, kept in the file.
-        channels: names of the channels that ``derive`` gives; None: those of TUEV.
+        processing: fingerprint of filters and montage, kept in the file.
+        channels: names of the channels.
 
     Raises:
         InputError: what would be stored has not the amplitude of EEG.
     """
     # Recordings share the cores; a filter that spreads over all of them would slow the others.
     with threadpool_limits(1):
-        signals = derive(path, filtering, sign)
+        signals = derive(path, filtering)
 
     def microvolts(start: int, stop: int) -> np.ndarray:
         return signals[:, start:stop] * UNIT_UV
@@ -52,7 +51,7 @@ def preprocess(
     if fault := amplitude.amplitude_fault(segments):
         raise InputError(f"{path}: preprocessed signals: {fault}")
     metadata = {"sfreq": repr(filtering.rate_hz), "processing": processing}
-    window_store.write_recording(target, signals, list(channels or derivations(sign)), metadata)
+    window_store.write_recording(target, signals, list(channels), metadata)
 
 
 def window_tables(
@@ -61,7 +60,7 @@ def window_tables(
     samples: dict[str, int],
     rate_hz: float,
     window_s: float = 5,
-    channels: int = len(BIPOLAR),
+    montage: Montage = tuev.TCP22.montage,
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index the event windows and the pretraining windows of preprocessed recordings.
 
@@ -71,7 +70,7 @@ def window_tables(
         samples: length of each preprocessed recording in samples, by its name.
         rate_hz: their sampling rate.
         window_s: seconds in a window, where the events say where their windows begin.
-        channels: number of channels, likewise.
+        montage: channels of the recordings.
 
     Returns:
         event windows: recording, split, start_sample, channel, label, row;
@@ -79,8 +78,8 @@ def window_tables(
         event).
     """
     if "start_sample" in events:
-        return _given_windows(recordings, events, samples, round(window_s * rate_hz), channels)
-    return _tuev_windows(recordings, events, samples, rate_hz)
+        return _given_windows(recordings, events, samples, round(window_s * rate_hz), len(montage.channels))
+    return _tuev_windows(recordings, events, samples, rate_hz, montage)
 
 
 def _given_windows(
@@ -102,9 +101,10 @@ def _given_windows(
 
 
 def _tuev_windows(
-    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float
+    recordings: pandas.DataFrame, events: pandas.DataFrame, samples: dict[str, int], rate_hz: float, montage: Montage
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
     """Index TUEV's windows of five seconds around events of one."""
+    derivation_of = [tcp_index(name) for name in montage.names]
     windows, pretraining = [], []
     by_recording = dict(list(events.groupby("recording")))
     for recording in recordings.itertuples():
@@ -118,5 +118,10 @@ def _tuev_windows(
         distinct = tuev.distinct_windows(events_of)
         starts = tuev.window_starts(list(distinct), length, rate_hz, f"{recording.recording}.rec")
         for labels, start in zip(distinct.values(), starts, strict=True):
-            pretraining.append(common | {"start_sample": start, "labels": labels.astype(np.int8)})
+            pretraining.append(common | {"start_sample": start, "labels": _labels_of(derivation_of, labels)})
     return pandas.DataFrame(windows), pandas.DataFrame(pretraining)
+
+
+def _labels_of(derivations: Sequence[int | None], labels: np.ndarray) -> np.ndarray:
+    """Return the label of each channel of a montage, of which some may be none of TUEV's derivations."""
+    return np.array([tuev.NO_EVENT if k is None else labels[k] for k in derivations], np.int8)

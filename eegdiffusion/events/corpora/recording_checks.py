@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from eegdiffusion.core.recordings import amplitude, continuity, edf_checks, edf_header, edf_samples
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.recordings.patient_identity import patient_identity
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering, resampled_length
@@ -53,31 +54,33 @@ def _findings(
     return []
 
 
-def check_header(header: edf_header.Header) -> Iterable[tuple[str, str, str, str]]:
+def check_header(header: edf_header.Header, recipe: ChannelRecipe = tuev.TCP22) -> Iterable[tuple[str, str, str, str]]:
     """Check channels, rates, units and length: (check, field, message, severity) of each finding.
 
     Args:
         header: header of the EDF file.
+        recipe: how the corpus's channels follow from those of the recording.
     """
     extent = _findings(edf_checks.check_extent, header)
     yield from extent or _findings(continuity.require_continuous, header)
     try:
-        signals = tuev.needed_signals(header)
+        channels = tuev.derived_channels(header, recipe)
     except InputError as error:
         yield "electrodes", "channels", str(error).partition("channels: ")[2], "error"
         return
-    yield from _findings(edf_checks.check_signals, header, signals)
-    rate = header.rates[signals[0]]
+    yield from _findings(edf_checks.check_signals, header, channels.rows)
+    rate = header.rates[channels.rows[0]]
     if rate != RATE_HZ:
         yield "rate", "sampling rate", f"is {RATE_HZ:g} Hz in TUEV (found {rate:g})", "warning"
     for field in patient_identity(header.patient).named_fields:
         rule = f"has the patient's {field}; `eeg deidentify` writes recordings without"
         yield "identity", "patient identification", rule, "warning"
     names = [tuev.electrode(label) or label for label in header.labels]
-    extra = sorted(set(names) - set(ELECTRODES) - {"FZ", "PZ", "T1", "T2"})
+    used = {header.labels[k] for k in channels.rows} | {*channels.recorded, *ELECTRODES, "FZ", "PZ", "T1", "T2"}
+    extra = sorted(set(names) - used)
     if extra:
         yield "channels", "channels", f"not used: {', '.join(extra)}", "warning"
-    twice = sorted({name for name in names if names.count(name) > 1} - set(ELECTRODES))
+    twice = sorted({name for name in names if names.count(name) > 1} - used)
     if twice:
         yield "channels", "channels", f"there more than once, and not used: {', '.join(twice)}", "warning"
 
@@ -159,13 +162,15 @@ def _check_labels(events: Iterable[tuev.Event]) -> Iterable[tuple[str, str, str,
             yield "events", "label", f"{window}: labels {numbers}; pretraining takes the last", "warning"
 
 
-def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]:
-    """Check the amplitude of (segments, electrodes, samples) in microvolts, electrodes as in ``ELECTRODES``.
+def check_amplitude(
+    segments: np.ndarray, electrodes: Sequence[str] = tuple(ELECTRODES)
+) -> Iterable[tuple[str, str, str, str]]:
+    """Check the amplitude of (segments, electrodes, samples) in microvolts.
 
     As a whole it must be that of EEG, and of each electrode near the others'; one that is flat was off, and is kept.
     """
-    flat = [name for name, value in zip(ELECTRODES, segments.std(axis=-1).max(0), strict=True) if value < FLAT_UV]
-    outliers = {name: ratio for name, ratio in amplitude.other_scale(segments, ELECTRODES).items() if name not in flat}
+    flat = [name for name, value in zip(electrodes, segments.std(axis=-1).max(0), strict=True) if value < FLAT_UV]
+    outliers = {name: ratio for name, ratio in amplitude.other_scale(segments, electrodes).items() if name not in flat}
     if fault := amplitude.amplitude_fault(segments):
         yield "amplitude", "unit", fault, "error"
     elif outliers:
@@ -176,11 +181,10 @@ def check_amplitude(segments: np.ndarray) -> Iterable[tuple[str, str, str, str]]
         yield "amplitude", "signal", f"flat: {', '.join(flat)}", "warning"
 
 
-def sample_segments(header: edf_header.Header) -> np.ndarray:
-    """Read segments spread over a recording: (segments, 19, samples) in microvolts."""
+def sample_segments(header: edf_header.Header, signals: Sequence[int]) -> np.ndarray:
+    """Read segments of some signals spread over a recording: (segments, signals, samples) in microvolts."""
     length = min(header.records, max(1, round(amplitude.SEGMENT_S / header.record_s)))
     firsts = np.unique(np.linspace(0, header.records - length, amplitude.SEGMENTS).astype(int))
-    signals = tuev.needed_signals(header)
     return np.stack([edf_samples.read_records(header, int(first), length, signals) * 1e6 for first in firsts])
 
 
@@ -195,23 +199,28 @@ def _hashes(path: Path, header_bytes: int) -> tuple[str, str]:
     return file_hash.hexdigest(), data_hash.hexdigest()
 
 
-def check_recording(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedRecording | None, list[Problem]]:
+def check_recording(
+    root: Path, path: Path, filtering: Filtering, recipe: ChannelRecipe = tuev.TCP22
+) -> tuple[CheckedRecording | None, list[Problem]]:
     """Check one recording by itself.
 
     Args:
         root: the corpus.
         path: path of the EDF file, relative to the root.
         filtering: what preprocessing will do to it.
+        recipe: how the corpus's channels follow from those of the recording.
 
     Returns:
         the recording, or None where it has an error; all findings.
     """
     if misplaced := place_problem(path):
         return None, [misplaced]
-    return _check_files(root, path, filtering)
+    return _check_files(root, path, filtering, recipe)
 
 
-def _check_files(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedRecording | None, list[Problem]]:
+def _check_files(
+    root: Path, path: Path, filtering: Filtering, recipe: ChannelRecipe
+) -> tuple[CheckedRecording | None, list[Problem]]:
     problems: list[Problem] = []
 
     def note(findings: Iterable[tuple[str, str, str, str]], file: Path = path) -> None:
@@ -224,7 +233,7 @@ def _check_files(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedR
     header, rec_rows, events = None, None, None
     try:
         header = edf_header.read_header(root / path)
-        note(check_header(header))
+        note(check_header(header, recipe))
     except InputError as error:
         note([("header", "header", str(error).partition(": ")[2], "error")])
     except OSError as error:
@@ -237,10 +246,11 @@ def _check_files(root: Path, path: Path, filtering: Filtering) -> tuple[CheckedR
     except OSError as error:
         note([("events", "file", f"cannot be read ({error.strerror})", "error")], rec)
     if header is not None and usable:
-        rate = header.rates[tuev.needed_signals(header)[0]]
+        channels = tuev.derived_channels(header, recipe)
+        rate = header.rates[channels.rows[0]]
         samples = round(header.duration_s * rate)
         note(check_rate(rate, filtering.high_hz))
-        note(check_amplitude(sample_segments(header)))
+        note(check_amplitude(sample_segments(header, channels.rows), channels.recorded))
         if rec_rows is not None:
             resampled = resampled_length(samples, rate, filtering)
             events, findings = usable_events(rec_rows, header.duration_s, resampled, filtering.rate_hz)

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from eegdiffusion.core.recordings import continuity, edf_checks, edf_header, edf_samples
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe, DerivedChannels
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
-from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
+from eegdiffusion.core.signal.montage import BIPOLAR
+from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.core.storage.text_files import read_text
 
@@ -46,6 +48,9 @@ MILLISECONDS = 1000.0
 
 _NEAR_A_SECOND = 0.02
 """Share by which the length of an event may differ from one second for its unit to be recognised."""
+
+TCP22 = ChannelRecipe(choose_montage("tcp22"))
+"""TUEV's own montage."""
 
 _ELECTRODE = re.compile(r"EEG ([A-Z0-9]+)-(REF|LE)")
 
@@ -203,41 +208,35 @@ def read_rec(path: Path) -> list[Event]:
     return [row.event for row in file.rows]
 
 
-def needed_signals(header: edf_header.Header) -> list[int]:
-    """Return the positions in the file of the 19 electrodes, in the order of ``ELECTRODES``.
+def derived_channels(header: edf_header.Header, recipe: ChannelRecipe = TCP22) -> DerivedChannels:
+    """Return which signals of a file a montage needs, and how its channels follow from them.
 
     Raises:
-        InputError: an electrode is missing, or there twice, or they have several references.
+        InputError: an electrode is missing, or there twice, or electrodes that are subtracted have several references.
     """
-    names = [electrode(label) for label in header.labels]
-    missing = [name for name in ELECTRODES if name not in names]
-    if missing:
-        raise InputError(f"{header.path}: channels: the montage needs {', '.join(missing)}")
-    twice = [name for name in ELECTRODES if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{header.path}: channels: {', '.join(twice)} must occur once")
-    signals = [names.index(name) for name in ELECTRODES]
-    references = {header.labels[k].strip().upper().rpartition("-")[2] for k in signals}
-    if len(references) > 1:
-        raise InputError(
-            f"{header.path}: channels: must have one reference, which cancels in a derivation (found "
-            f"{', '.join(sorted(references))})"
-        )
-    return signals
+
+    def same(positions: Sequence[int]) -> bool:
+        if len({header.channels["samples"][k] for k in positions}) > 1:
+            return False
+        values = edf_samples.read_records(header, 0, header.whole_records, positions)
+        return bool((values == values[0]).all())
+
+    return recipe.derive(header.path, header.labels, same)
 
 
-def read_signals(path: Path) -> tuple[np.ndarray, float]:
-    """Read the 19 electrodes of a recording that was checked, and nothing else of it.
+def read_signals(path: Path, recipe: ChannelRecipe = TCP22) -> tuple[np.ndarray, float, DerivedChannels]:
+    """Read the signals that a montage needs of a recording that was checked, and nothing else of it.
 
     Returns:
-        (19, samples) float64 in volts, in the order of ``ELECTRODES``; sampling rate in Hz.
+        (signals, samples) float64 in volts; sampling rate in Hz; how the montage's channels follow from them.
 
     Raises:
         InputError: an electrode is missing, there twice, or in no unit of voltage.
     """
     header = edf_header.read_header(Path(path))
-    signals = needed_signals(header)
-    return edf_samples.read_records(header, 0, header.whole_records, signals), header.rates[signals[0]]
+    channels = derived_channels(header, recipe)
+    signals = edf_samples.read_records(header, 0, header.whole_records, channels.rows)
+    return signals, header.rates[channels.rows[0]], channels
 
 
 def check_signals(path: Path) -> None:
@@ -247,28 +246,14 @@ def check_signals(path: Path) -> None:
         InputError: it has not; the message names file, field and rule.
     """
     header = edf_header.read_header(path)
-    edf_checks.check_signals(header, needed_signals(header))
+    edf_checks.check_signals(header, derived_channels(header).rows)
     continuity.require_continuous(header)
 
 
-def bipolar_signals(signals: np.ndarray, rate_hz: float, filtering: Filtering, sign: str) -> np.ndarray:
-    """Filter, resample and derive the bipolar montage.
-
-    Args:
-        signals: (19, samples) float64 in volts, in the order of ``ELECTRODES``.
-        rate_hz: their sampling rate.
-        filtering: band, notch and the rate to resample to.
-        sign: signs of the derivations (see :mod:`eegdiffusion.core.signal.montage`).
-
-    Returns:
-        (22, samples) float64 in units of 100 uV.
-    """
-    return bipolar(filtered(signals, rate_hz, filtering), ELECTRODES, sign) * UNITS_PER_VOLT
-
-
-def derive(path: Path, filtering: Filtering = EEGDM, sign: str = "eegdm") -> np.ndarray:
-    """Filter, resample and derive the bipolar montage of a file that was checked: (22, samples) float64 in 100 uV."""
-    return bipolar_signals(*read_signals(path), filtering, sign)
+def derive(path: Path, filtering: Filtering = EEGDM, recipe: ChannelRecipe = TCP22) -> np.ndarray:
+    """Filter, resample and derive the channels of a file that was checked: (channels, samples) float64 in 100 uV."""
+    signals, rate_hz, channels = read_signals(path, recipe)
+    return channels.derive(filtered(signals, rate_hz, filtering)) * UNITS_PER_VOLT
 
 
 def sample_at(seconds: float, samples: int, rate_hz: float) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.signal.filtering import Filtering
-from eegdiffusion.core.signal.montage import derivations
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, SubjectPlace
@@ -22,6 +22,7 @@ class TuevCorpus:
 
     root: Path
     filtering: Filtering
+    recipe: ChannelRecipe = tuev.TCP22
     name: str = "TUEV"
     window_s: float = tuev.WINDOW_S
     warnings: list[str] = field(default_factory=list)
@@ -32,7 +33,7 @@ class TuevCorpus:
 
     def check_file(self, path: Path) -> tuple[list[CheckedRecording], list[Problem]]:
         """Check an EDF file and its ``.rec`` file."""
-        recording, problems = recording_checks.check_recording(self.root, path, self.filtering)
+        recording, problems = recording_checks.check_recording(self.root, path, self.filtering, self.recipe)
         return [recording] if recording else [], problems
 
     def check_corpus(self, recordings: Sequence[CheckedRecording]) -> list[Problem]:
@@ -48,10 +49,6 @@ class TuevCorpus:
         """Return TUEV's six classes."""
         return tuev.CLASSES
 
-    def channel_names(self, sign: str) -> list[str]:
-        """Return the names of the 22 derivations."""
-        return derivations(sign)
-
     def events(self, recordings: Sequence[CheckedRecording]) -> pandas.DataFrame:
         """Return the rows of the ``.rec`` files that have a window."""
         rows = [
@@ -63,6 +60,6 @@ class TuevCorpus:
         ]
         return pandas.DataFrame(rows).astype({"channel": "int8", "label": "int8"})
 
-    def derive(self, path: Path, recording: str, filtering: Filtering, sign: str) -> np.ndarray:
-        """Derive the bipolar montage of an EDF file."""
-        return tuev.derive(path, filtering, sign)
+    def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
+        """Derive the montage's channels of an EDF file."""
+        return tuev.derive(path, filtering, self.recipe)

@@ -1,6 +1,7 @@
 """A frozen backbone on disk, with what signals have to pass before they enter it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.montages import Montage, electrodes_of
 from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
 from eegdiffusion.events.models.latent_settings import Latents
@@ -25,7 +27,7 @@ class SignalTransform:
         mu_law: whether they pass the staged mu-law.
         rate_hz: their sampling rate.
         unit: their unit before the mu-law.
-        channels: montage, in the order of the channel ids.
+        channels: derivations or electrodes that the numbers of channels count, in order.
     """
 
     mu_law: bool
@@ -48,12 +50,33 @@ def load(path: Path) -> tuple[SSMDP, SignalTransform]:
     return backbone, SignalTransform(**json.loads((path / TRANSFORM).read_text()))
 
 
+def check_channels(transform: SignalTransform, montage: Montage, where: str) -> None:
+    """Check that the numbers of a corpus's channels are those that a backbone learned.
+
+    Args:
+        transform: what the backbone expects.
+        montage: channels of the corpus.
+        where: what names the backbone, for the error.
+
+    Raises:
+        InputError: they count other derivations or electrodes.
+    """
+    learned, counted = ([sorted(electrodes_of(name)) for name in n] for n in (transform.channels, montage.id_names))
+    if learned != counted:
+        raise InputError(
+            f"{where}: channel_ids: the backbone must know the numbers of montage {montage.name}, which count "
+            f"{', '.join(montage.id_names)} (found one that was pretrained on {', '.join(transform.channels)}); "
+            "pretrain it on a corpus of the same numbers, or let the corpus have `channel_ids: tcp22`"
+        )
+
+
 def tokens(
     backbone: SSMDP,
     transform: SignalTransform,
     latents: Latents,
     signals: Tensor,
     generator: torch.Generator,
+    channels: Sequence[int] | None = None,
     check: bool = True,
 ) -> Tensor:
     """Transform signals, take them through the forward process that ``latents`` names, and pool the latents.
@@ -64,6 +87,7 @@ def tokens(
         latents: which latents to take, and what enters the backbone.
         signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: source of the noise where ``latents.noise`` is ``random``.
+        channels: number of each channel; None: all that the backbone knows, in order.
         check: refuse constant and clipped channels.
 
     Returns:
@@ -83,6 +107,7 @@ def tokens(
         statistic=latents.statistic,
         kind=latents.kind,
         step=latents.step,
+        channels=channels,
         rate=latents.rate,
         rate_convention=latents.rate_convention,
         check=check,

@@ -85,7 +85,7 @@ def classify(
         signals: the derivations.
         good: which windows to ask about, from :func:`usable`.
         preprocessing: preprocessing of the model's training data.
-        predict: (n, 22, window) float32 -> (n, classes).
+        predict: (n, channels, window) float32 -> (n, classes).
         batch: windows in a call.
 
     Returns:

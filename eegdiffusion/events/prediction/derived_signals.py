@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from eegdiffusion.core.recordings.channel_derivation import DerivedChannels, derive_channels
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import filtered_in_blocks, resampled_length
-from eegdiffusion.core.signal.montage import ELECTRODES, bipolar, derivations
+from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.prediction.electrode_files import ElectrodeFiles
@@ -56,14 +57,20 @@ class DerivedSignals:
         clock_samples: samples from the recording's first to its last on the clock, pauses included.
     """
 
-    def __init__(self, folder: Path | None, pieces: Sequence[DerivedPiece], preprocessing: Preprocessing):
+    def __init__(
+        self,
+        folder: Path | None,
+        pieces: Sequence[DerivedPiece],
+        preprocessing: Preprocessing,
+        channels: DerivedChannels,
+    ):
         """Make the file in ``folder``; None takes the system's folder of temporary files."""
         self.pieces = list(pieces)
-        self.channels = derivations(preprocessing.montage_sign)
+        self.channels = list(preprocessing.channels)
         self.rate_hz = preprocessing.filtering.rate_hz
         self.samples = sum(piece.samples for piece in self.pieces)
         self.clock_samples = max(self._on_clock(piece) + piece.samples for piece in self.pieces)
-        self._sign = preprocessing.montage_sign
+        self._derived = channels
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it is read as long as the object lives)
 
     def _on_clock(self, piece: DerivedPiece) -> int:
@@ -86,19 +93,19 @@ class DerivedSignals:
             ) from error
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Read the derivations: (22, stop - start) float64 in units of 100 uV. Threads may read side by side."""
+        """Read the derivations: (channels, stop - start) float64 in units of 100 uV. Threads may read side by side."""
         length = (stop - start) * _ITEM
         rows = [
             np.frombuffer(os.pread(self._file.fileno(), length, (row * self.samples + start) * _ITEM))
-            for row in range(len(ELECTRODES))
+            for row in self._derived.rows
         ]
-        return bipolar(np.stack(rows), ELECTRODES, self._sign) * UNITS_PER_VOLT
+        return self._derived.derive(np.stack(rows)) * UNITS_PER_VOLT
 
     def read_clock(self, start: int, stop: int, pause: float) -> np.ndarray:
         """Read the derivations between two samples on the clock, with ``pause`` for what was not recorded.
 
         Returns:
-            (22, stop - start) float64 in units of 100 uV.
+            (channels, stop - start) float64 in units of 100 uV.
         """
         values = np.full((len(self.channels), stop - start), pause)
         for piece in self.pieces:
@@ -147,6 +154,8 @@ def derive(
     if recording.rate_hz <= 2 * filtering.high_hz:
         rule = f"must exceed {2 * filtering.high_hz:g} Hz for the band-pass"
         raise InputError(f"{recording.path}: sampling rate: {rule} (found {recording.rate_hz:g})")
+    # Before the filters, which take a while: the model's channels must follow from the electrodes.
+    channels = derive_channels(recording.path, ELECTRODES, preprocessing.channels)
     pieces = _lay_out(recording, preprocessing)
     if not any(len(piece.starts) for piece in pieces):
         longest = max(piece.recorded.stop_sample - piece.recorded.first_sample for piece in pieces)
@@ -155,7 +164,7 @@ def derive(
             f"{recording.path}: duration: must be {preprocessing.window / filtering.rate_hz:g} s or more "
             f"(found {longest / recording.rate_hz:g} s{pieces_text})"
         )
-    signals = DerivedSignals(folder, pieces, preprocessing)
+    signals = DerivedSignals(folder, pieces, preprocessing, channels)
     electrodes = ElectrodeFiles(recording, folder)
     length = round(preprocessing.window / filtering.rate_hz * recording.rate_hz)
     faults: list[np.ndarray] = []

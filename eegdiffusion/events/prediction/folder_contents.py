@@ -11,7 +11,7 @@ from eegdiffusion.core.recordings.edf_header import read_header
 from eegdiffusion.core.recordings.electrode_recording import ENDINGS
 from eegdiffusion.core.recordings.recording_files import ARCHIVES, OTHER_FORMATS, ending_of, list_files
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montage import derivations
+from eegdiffusion.core.signal.montages import choose_montage, packaged
 
 
 class Copy(NamedTuple):
@@ -119,4 +119,4 @@ def _is_result(path: Path) -> bool:
         labels = [label for label in read_header(path).labels if not label.startswith("EDF Annotations")]
     except Exception:  # its reader says what is wrong with it
         return False
-    return labels in [derivations(sign) for sign in ("eegdm", "tuh")]
+    return labels in [choose_montage(name).names for name in packaged()]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.core.signal.preprocessing import Preprocessing
+from eegdiffusion.core.signal.preprocessing import Preprocessing, read_preprocessing_fields
 from eegdiffusion.core.storage.input_example import write_input_example
 
 PREPROCESSING = "preprocessing.json"
@@ -32,4 +31,4 @@ def read_preprocessing(path: Path) -> Preprocessing:
     Raises:
         InputError: a field is missing, unknown or breaks its rule; the message names file, field and rule.
     """
-    return validate(json.loads(path.read_text()), Preprocessing, str(path))
+    return read_preprocessing_fields(json.loads(path.read_text()), str(path))

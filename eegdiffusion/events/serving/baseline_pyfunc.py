@@ -1,4 +1,4 @@
-"""A registered baseline as an MLflow model: five-second windows -> class probabilities."""
+"""A registered baseline as an MLflow model: windows -> class probabilities."""
 
 import json
 from dataclasses import asdict
@@ -24,7 +24,7 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 
 
 class BaselineClassifier(mlflow.pyfunc.PythonModel):
-    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+    """Classifies windows (n, channels, samples) in 100 uV; returns probabilities (n, classes).
 
     Attributes:
         preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
@@ -40,7 +40,7 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
-        """Return the probabilities of windows (n, 22, 1000) in 100 uV: (n, classes) float32."""
+        """Return the probabilities of windows (n, channels, samples) in 100 uV: (n, classes) float32."""
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         return self.model(signals).softmax(-1).numpy()
 

@@ -1,4 +1,4 @@
-"""A registered LFT with its frozen backbone as an MLflow model: five-second windows -> class probabilities."""
+"""A registered LFT with its frozen backbone as an MLflow model: windows -> class probabilities."""
 
 import json
 from dataclasses import asdict, fields
@@ -27,7 +27,7 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 
 
 class EventClassifier(mlflow.pyfunc.PythonModel):
-    """Classifies windows (n, 22, 1000) in 100 uV; returns probabilities (n, classes).
+    """Classifies windows (n, channels, samples) in 100 uV; returns probabilities (n, classes).
 
     Attributes:
         preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
@@ -41,13 +41,14 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
+        self.channel_ids = recipe.get("channel_ids")  # an imported classifier's are those of its backbone
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
-        """Return the probabilities of windows (n, 22, 1000) in 100 uV: (n, classes) float32."""
+        """Return the probabilities of windows (n, channels, samples) in 100 uV: (n, classes) float32."""
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         tokens = signal_transform.tokens(
-            self.backbone, self.transform, self.latents, signals, torch.Generator().manual_seed(0)
+            self.backbone, self.transform, self.latents, signals, torch.Generator().manual_seed(0), self.channel_ids
         )
         return self.lft(tokens).softmax(-1).numpy()
 

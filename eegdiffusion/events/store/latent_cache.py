@@ -10,7 +10,7 @@ cache was made by another.
 import copy
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -80,15 +80,16 @@ def shards(windows: int) -> Iterator[tuple[int, list[int]]]:
         yield number, list(range(first, min(first + SHARD, windows)))
 
 
-def make_recipe(latents: dict, backbone: Path, windows: str) -> dict:
+def make_recipe(latents: dict, backbone: Path, windows: str, channel_ids: Sequence[int]) -> dict:
     """State what tokens depend on.
 
     Args:
         latents: settings of the latents.
         backbone: folder of the frozen backbone, whose content counts, not its place.
         windows: fingerprint of the window store.
+        channel_ids: number of each channel of the windows, which conditions the backbone.
     """
-    return {**latents, "backbone": content_hash(backbone), "windows": windows}
+    return {**latents, "backbone": content_hash(backbone), "windows": windows, "channel_ids": list(channel_ids)}
 
 
 def write_index(path: Path, recipe: dict, rows: pandas.DataFrame) -> None:

@@ -8,10 +8,11 @@ pretraining samples are (row of ``pretraining.parquet``, channel) pairs. Nothing
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.signal.montages import Montage, read_montage
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT
 from eegdiffusion.core.storage.quantise import quantise
@@ -34,12 +36,11 @@ class StoreDescription:
         corpus: name of the corpus, ``surrogate`` where it is one.
         sfreq: sampling rate in Hz.
         window: samples in a window.
-        channels: derivations, in order.
+        montage: the channels in order, with their numbers for the backbone (:class:`.montages.Montage` as plain data).
         classes: names of the labels 0, 1, ...
         fingerprint: fingerprint of the split manifest and the preprocessing.
         splits: a hash of each split's windows and of what they were made from and how; equal where scores compare.
         filtering: fields of the ``Filtering`` that the recordings went through.
-        montage_sign: signs of the derivations (see ``eegdiffusion.core.signal.montage``).
         unit: unit of the signals.
         layout: layout of the files that it was read from.
         warnings: sentences that must stand beside every number made from the store.
@@ -48,12 +49,11 @@ class StoreDescription:
     corpus: str
     sfreq: float
     window: int
-    channels: list[str]
+    montage: dict[str, Any]
     classes: list[str]
     fingerprint: str
     splits: dict[str, str]
     filtering: dict[str, Any]
-    montage_sign: Literal["eegdm", "tuh"]
     unit: str = UNIT
     layout: str | None = None
     warnings: list[str] | None = None
@@ -96,10 +96,9 @@ class MappedRecording:
         batch = pa.ipc.open_file(mapped).get_batch(0)
         self.samples = batch.num_rows
         # Columns of one length lie at even distances: one array (channels, samples) over the map, read without a loop.
-        first, second = (batch.column(k).buffers()[1].address for k in (0, 1))
-        self._codes = np.ndarray(
-            (batch.num_columns, self.samples), "<i2", mapped, first - mapped.address, (second - first, 2)
-        )
+        first, last = (batch.column(k).buffers()[1].address for k in (0, batch.num_columns - 1))
+        apart = (last - first) // max(batch.num_columns - 1, 1)
+        self._codes = np.ndarray((batch.num_columns, self.samples), "<i2", mapped, first - mapped.address, (apart, 2))
         self._scale = np.array([float(field.metadata[b"scale"]) for field in batch.schema], np.float32)
         self._gain = np.empty((0, 0), np.float32)
 
@@ -189,18 +188,20 @@ class PretrainingSamples:
     """Single-channel samples of one split, as a dataset: channel k of window w is sample w * channels + k.
 
     Attributes:
-        channels: (samples,) montage index of each sample.
+        positions: (samples,) position of each sample's channel in the montage.
+        channels: (samples,) number of each sample's channel, which conditions the backbone.
         labels: (samples,) int64, 0-based, or -1 where the channel has no event.
     """
 
-    def __init__(self, table: pandas.DataFrame, folder: Path, channels: int, window: int):
-        self._count, self._window = channels, window
+    def __init__(self, table: pandas.DataFrame, folder: Path, channel_ids: Sequence[int], window: int):
+        self._count, self._window = len(channel_ids), window
         names = sorted(table["recording"].unique())
         self._codes = table["recording"].map({name: k for k, name in enumerate(names)}).to_numpy()
         self._starts = table["start_sample"].to_numpy()
         self._recordings = _Recordings(folder, names)
         self.labels = np.stack(table["labels"].to_list()).astype(np.int64).ravel() if len(table) else np.empty(0, int)
-        self.channels = np.tile(np.arange(channels), len(table))
+        self.positions = np.tile(np.arange(len(channel_ids)), len(table))
+        self.channels = np.tile(np.asarray(channel_ids, np.int64), len(table))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -246,10 +247,15 @@ class Store:
         """Sampling rate in Hz."""
         return self.description.sfreq
 
+    @cached_property
+    def montage(self) -> Montage:
+        """Channels of the windows, and their numbers for the backbone."""
+        return read_montage(self.description.montage)
+
     @property
     def channels(self) -> list[str]:
-        """Derivations, in the order of the channel index."""
-        return self.description.channels
+        """Names of the channels of the windows, in order."""
+        return self.montage.names
 
     @property
     def classes(self) -> list[str]:
@@ -288,7 +294,7 @@ class Store:
         description = self.description
         return Preprocessing(
             filtering=Filtering(**description.filtering),
-            montage_sign=description.montage_sign,
+            channels=self.channels,
             window=description.window,
             unit=description.unit,
             classes=description.classes,
@@ -313,7 +319,7 @@ class Store:
         """
         _check_split(split)
         table = pandas.read_parquet(self.path / "pretraining.parquet", filters=[("split", "==", split)])
-        return PretrainingSamples(table, self.path / "recordings", len(self.channels), self.description.window)
+        return PretrainingSamples(table, self.path / "recordings", self.montage.ids, self.description.window)
 
 
 def write_index(
@@ -324,7 +330,8 @@ def write_index(
     Args:
         folder: folder of the store.
         windows: recording, split, start_sample, channel, label (0-based) and row of the ``.rec`` of each event window.
-        pretraining: recording, split, start_sample and labels (22, 0-based, -1 for no event) of each distinct window.
+        pretraining: recording, split, start_sample and labels (channels, 0-based, -1 for no event) of each
+            distinct window.
         description: description of the store.
     """
     windows.to_parquet(folder / "windows.parquet", index=False)

@@ -1,9 +1,8 @@
 """Settings of the backbone, of its pretraining and of the EEG that it generates."""
 
-from dataclasses import field
 from typing import Annotated, Literal
 
-from annotated_types import Gt
+from annotated_types import Gt, MinLen
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import Count, Positive
@@ -31,8 +30,8 @@ class EEGSampling:
 
     seconds: Annotated[float, Gt(0)] = 5.0
     """Length of each signal in seconds."""
-    channels: list[Count] = field(default_factory=lambda: [0, 8, 16])
-    """Montage indices of the channels that are generated."""
+    channels: Annotated[list[Count], MinLen(1)] | None = None
+    """Channels that are generated, by their position in the corpus's montage; null: three of them, spread over it."""
     samples: Positive = 8
     """Signals for each channel."""
     sampler: Literal["ddpm", "ddim"] = "ddpm"

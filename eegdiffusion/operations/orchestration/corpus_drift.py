@@ -7,9 +7,9 @@ import pandas
 
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.recordings import edf_header
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.runtime.printable import printable
 from eegdiffusion.core.runtime.progress import progress
-from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
 from eegdiffusion.operations.orchestration.permutation_drift import Profile, compare, profile
 
@@ -17,15 +17,18 @@ EXPERIMENT = "eeg_ingest"
 TABLE = "drift.json"
 
 
-def _profile(root: Path, path: Path) -> Profile:
+def _profile(root: Path, path: Path, recipe: ChannelRecipe) -> Profile:
     header = edf_header.read_header(root / path)
-    rate_hz = header.rates[tuev.needed_signals(header)[0]]
+    used = tuev.derived_channels(header, recipe)
+    rate_hz = header.rates[used.rows[0]]
     channels = [tuev.electrode(label) or label for label in header.labels]
     _, subject = tuev_files.subject_of(path)
-    return profile(recording_checks.sample_segments(header), rate_hz, subject, ELECTRODES, channels)
+    return profile(recording_checks.sample_segments(header, used.rows), rate_hz, subject, used.recorded, channels)
 
 
-def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pandas.DataFrame:
+def measure(
+    root: Path, known: list[Path], new: list[Path], limit: float, recipe: ChannelRecipe = tuev.TCP22
+) -> pandas.DataFrame:
     """Compare new recordings of a corpus with the known ones (see :func:`.permutation_drift.compare`).
 
     Args:
@@ -33,11 +36,12 @@ def measure(root: Path, known: list[Path], new: list[Path], limit: float) -> pan
         known: valid EDF files of the corpus, relative to it.
         new: valid EDF files that arrived, relative to it.
         limit: scores above it count as drift.
+        recipe: how the corpus's channels follow from those of its recordings.
 
     Returns:
         a row for each feature, see :func:`.permutation_drift.compare`.
     """
-    profiles = {path: _profile(root, path) for path in progress([*known, *new], desc="drift", unit="recording")}
+    profiles = {path: _profile(root, path, recipe) for path in progress([*known, *new], desc="drift", unit="recording")}
     return compare([profiles[path] for path in known], [profiles[path] for path in new], limit)
 
 

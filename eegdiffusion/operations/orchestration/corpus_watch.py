@@ -22,15 +22,18 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.recordings.recording_files import list_files
 from eegdiffusion.core.runtime import shell
 from eegdiffusion.core.runtime.errors import EXIT_NOTHING_TO_DO, InputError
 from eegdiffusion.core.runtime.printable import printable, say
 from eegdiffusion.core.runtime.settings import read
 from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.signal.montages import Montages
 from eegdiffusion.core.storage.problems import table
 from eegdiffusion.events.corpora import recording_checks, tuev_files
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion, channel_recipe
+from eegdiffusion.events.corpora.tuev import TCP22
 from eegdiffusion.operations.orchestration import corpus_drift
 
 DRIFT_LIMIT = 0.25
@@ -113,7 +116,14 @@ def _table(rows: list[dict]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Filtering, baseline: bool) -> list[Path]:
+def check(
+    root: Path,
+    changed: set[str],
+    max_bad_fraction: float,
+    filtering: Filtering,
+    baseline: bool,
+    recipe: ChannelRecipe = TCP22,
+) -> list[Path]:
     """Validate a corpus as ingestion does, and return its usable recordings.
 
     Args:
@@ -122,12 +132,13 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
         max_bad_fraction: the share of unusable recordings that ingestion leaves out without stopping.
         filtering: needed to tell whether a recording's rate suffices.
         baseline: nothing has been found valid yet; the share alone decides then.
+        recipe: how the corpus's channels follow from those of its recordings.
 
     Raises:
         InputError: too many recordings are unusable, or one that is new or has changed is.
     """
     paths, unread = tuev_files.find_recordings(root)
-    checked = [recording_checks.check_recording(root, path, filtering) for path in paths]
+    checked = [recording_checks.check_recording(root, path, filtering, recipe) for path in paths]
     recordings = [recording for recording, _ in checked if recording]
     problems = unread + [problem for _, problems in checked for problem in problems]
     problems += recording_checks.check_corpus(recordings)
@@ -143,7 +154,9 @@ def check(root: Path, changed: set[str], max_bad_fraction: float, filtering: Fil
     return [path for path in paths if path.with_suffix("").as_posix() not in unusable]
 
 
-def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: float) -> bool:
+def drifted(
+    root: Path, recordings: list[Path], unchanged: set[str], limit: float, recipe: ChannelRecipe = TCP22
+) -> bool:
     """Compare the recordings that are new with the others, print the table and keep it in MLflow.
 
     Args:
@@ -151,12 +164,13 @@ def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: floa
         recordings: the usable ones.
         unchanged: files that are as they were when the others were last announced.
         limit: scores above it count as drift.
+        recipe: how the corpus's channels follow from those of its recordings.
     """
     known = [path for path in recordings if path.as_posix() in unchanged]
     new = [path for path in recordings if path.as_posix() not in unchanged]
     if not known or not new:
         return False
-    scores = corpus_drift.measure(root, known, new, limit)
+    scores = corpus_drift.measure(root, known, new, limit, recipe)
     run_id = corpus_drift.log(scores, known, new, limit)
     rows = scores.assign(drifted=scores["drifted"].map({True: "yes", False: ""})).round(3)
     say(*_table(rows.to_dict("records")))
@@ -166,7 +180,13 @@ def drifted(root: Path, recordings: list[Path], unchanged: set[str], limit: floa
     return bool(scores["drifted"].any())
 
 
-def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float | None = None) -> int:
+def look(
+    root: Path,
+    state_path: Path,
+    settle_seconds: float,
+    drift_limit: float | None = None,
+    recipe: ChannelRecipe = TCP22,
+) -> int:
     """Look at a corpus once.
 
     Args:
@@ -174,6 +194,7 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
         state_path: where the state is kept.
         settle_seconds: a file that changed less than this ago may still be arriving.
         drift_limit: if given, new recordings are announced only if one of their scores is above it.
+        recipe: how the corpus's channels follow from those of its recordings.
 
     Returns:
         0 or 99, the exit status.
@@ -200,9 +221,9 @@ def look(root: Path, state_path: Path, settle_seconds: float, drift_limit: float
         return 0
     fraction = read("ingest_events", Ingestion).max_bad_fraction
     filtering = read("preprocess_events.filtering", Filtering)
-    recordings = check(root, changed, fraction, filtering, baseline=not state.valid)
+    recordings = check(root, changed, fraction, filtering, baseline=not state.valid, recipe=recipe)
     unchanged = {name for name, digest in content.items() if state.announced.get(name) == digest}
-    far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit)
+    far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit, recipe)
     announce = drift_limit is None or far or not state.announced
     save(state_path, replace(state, seen=seen, pending=content) if announce else State(seen, content, state.announced))
     say(f"{root}: {len(changed)} files are new, changed or gone, and the corpus is valid")
@@ -231,6 +252,7 @@ def main() -> int | None:
     parser.add_argument("--drift-limit", type=float, help="exit with 0 only if new recordings drift further than this")
     options = parser.parse_args()
     corpora = read("event_corpora", dict[str, EventCorpus])
+    montages = read("montages", Montages)
     states = {name: state_of(options.state, name) for name in corpora}
     if options.confirm:
         for state in states.values():
@@ -241,7 +263,8 @@ def main() -> int | None:
         if corpus.layout != WATCHED:
             say(f"{corpus.root}: not watched, as layout {corpus.layout} is not; `eeg repro` takes up what has changed")
             continue
-        statuses.append(look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit))
+        recipe = channel_recipe(corpus, montages)
+        statuses.append(look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit, recipe))
     return min(statuses, default=EXIT_NOTHING_TO_DO)
 
 
