@@ -19,6 +19,7 @@ from tests.e2e.workspace import ROOT
 
 DEFAULT_IN_PAPER = {
     "event_corpora": "corpora are the user's",
+    "montages": "montages of the package are the papers'",
     "image_corpora": "corpora are the user's",
     "backbones": "the demo's variants are the paper's",
     "latents": "the class's defaults are the paper's",
