@@ -9,6 +9,7 @@ import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
+from eegdiffusion.core.signal.montages import ids_sentence
 from eegdiffusion.core.statistics.classification_metrics import (
     METRICS,
     Interval,
@@ -116,6 +117,7 @@ class EventData:
         name: ``TUEV`` or ``surrogate``.
         classes: names of the labels, in their order.
         channels: names of the channels of a window.
+        channel_ids: a sentence on how they came by their numbers for the backbone.
         rate_hz: their sampling rate.
         window_s: length of a window in seconds.
         recordings: one a row: recording, subject, split, duration_s, and more.
@@ -128,6 +130,7 @@ class EventData:
     name: str
     classes: list[str]
     channels: list[str]
+    channel_ids: str
     rate_hz: float
     window_s: float
     recordings: pandas.DataFrame
@@ -149,6 +152,7 @@ def read_event_data(index: Path, store: Path) -> EventData:
         name=window_store.corpus,
         classes=[name.upper() for name in window_store.classes],
         channels=window_store.channels,
+        channel_ids=ids_sentence(window_store.montage),
         rate_hz=window_store.sfreq,
         window_s=window_store.description.window / window_store.sfreq,
         recordings=pandas.read_parquet(index / "recordings.parquet"),

@@ -89,6 +89,7 @@ def reader_values(events: EventResults) -> dict:
         "glossary": readers.glossary_table(events.data.classes),
         "largest_band": readers.largest_band_difference(events),
         "channels": len(events.data.channels),
+        "channel_ids": events.data.channel_ids,
         "window_s": events.data.window_s,
         "rate_hz": events.data.rate_hz,
     }
