@@ -109,7 +109,7 @@ def _filter_everything(path: Path) -> np.ndarray:
 
 
 def _ours(path: Path) -> None:
-    preprocess(path, path.with_suffix(".arrow"), filtering=EEGDM, sign="eegdm", processing="")
+    preprocess(path, path.with_suffix(".arrow"), filtering=EEGDM, processing="")
 
 
 def preprocessing(workers: int) -> Row:

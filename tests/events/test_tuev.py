@@ -212,7 +212,7 @@ def test_missing_and_duplicate_electrodes_are_named(tmp_path):
 def test_signals_that_have_not_the_amplitude_of_eeg_are_not_stored(tmp_path, scale):
     path = _recording(tmp_path, data=scale * signals(REFERENTIAL, 14, 250))
     with pytest.raises(InputError, match=r"preprocessed signals: .* must lie in 0.5 to 2000 uV"):
-        preprocess(path, tmp_path / "a.arrow", filtering=EEGDM, sign="eegdm", processing="")
+        preprocess(path, tmp_path / "a.arrow", filtering=EEGDM, processing="")
     assert not (tmp_path / "a.arrow").exists()
 
 

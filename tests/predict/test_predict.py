@@ -63,7 +63,7 @@ def predicted(registered, tmp_path_factory):
 
 
 def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
-    preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, sign="eegdm", processing="")
+    preprocess(EDF, tmp_path / "r.arrow", filtering=EEGDM, processing="")
     mapped = window_store.MappedRecording(tmp_path / "r.arrow")
     stored, good = _prepared(EDF)
     assert good.all()

@@ -214,10 +214,9 @@ def _middle(electrodes: Sequence[str]) -> np.ndarray:
 @cache
 def _places() -> dict[str, np.ndarray]:
     """Return the places of electrodes in MNE's standard_1005 in metres, by their canonical names."""
-    import mne
+    from eegdiffusion.core.signal.electrode_places import montage_places  # imports MNE, which takes seconds
 
-    standard = mne.channels.make_standard_montage("standard_1005").get_positions()["ch_pos"]
-    return {canonical(name): place for name, place in standard.items()}
+    return {canonical(name): place for name, place in montage_places().items()}
 
 
 def ids_sentence(montage: Montage) -> str:
