@@ -10,6 +10,7 @@ from components.finetune_lft.settings import FinetuneLFT
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.core.storage.input_example import first_inputs
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.metric_logger import MetricLogger
@@ -103,5 +104,5 @@ def compute(
     trained.lft.cpu().save_pretrained(out / "lft")
     shutil.copy(cache / "cache.json", out / "latents.json")
     shutil.copytree(cache / "backbone", out / "backbone")
-    write_window_input(out, windows.__getitems__([0, 1])["signal"], store.preprocessing)
+    write_window_input(out, first_inputs(windows, "signal"), store.preprocessing)
     return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes))

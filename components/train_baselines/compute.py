@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.storage.input_example import first_inputs
 from eegdiffusion.core.storage.result_facts import ResultFacts
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.device import device_of
@@ -58,7 +59,7 @@ def compute(
         how all seeds were tested, and which is best; None in the followers of a distributed run, which write nothing.
     """
     train, validation, test = (store.event_windows(split) for split in ("train", "validation", "test"))
-    example = test.__getitems__([0, 1])["signal"]
+    example = first_inputs(test, "signal")
     sizes = {"name": name, "channels": example.shape[1], "samples": example.shape[2], "classes": len(store.classes)}
     sizes["rate_hz"] = store.sfreq
     best: tuple[Path, int] | None = None

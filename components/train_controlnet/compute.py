@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from components.train_controlnet.settings import TrainControlNet
-from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.input_example import first_inputs, write_input_example
 from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
@@ -199,7 +199,7 @@ def compute(
         more=more,
     )
     write_result(out, facts, metrics, fitted.curves)
-    write_input_example(out, epochs["test"].__getitems__([0, 1])["eeg"])
+    write_input_example(out, first_inputs(epochs["test"], "eeg"))
     previews = sgdm_previews(
         sgdm, epochs["test"], inputs.latents.images, inputs.structure, settings.sampling, settings.control,
         settings.shown, settings.seed,

@@ -8,7 +8,7 @@ import pandas
 
 from components.train_structural_vae.settings import TrainStructuralVAE
 from eegdiffusion.core.runtime.hashing import text_hash
-from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.input_example import first_inputs, write_input_example
 from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.training.device import device_of
@@ -70,7 +70,7 @@ def compute(
     predictor.save(out / PREDICTOR)
     evaluation, pairs = evaluate_structure(predictor, data, latents, device), data.pairs()
     example = pairs.part("test", pairs.repetitions(pairs.fold.test[0]), pairs.fold.test[:1], draws=1, as_stored=True)
-    write_input_example(out, example.__getitems__([0, 1])["eeg"])
+    write_input_example(out, first_inputs(example, "eeg"))
     more = {
         "structure": maps.kind,
         "score": vae.kind.score_name,

@@ -8,7 +8,7 @@ import pandas
 import torch
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.input_example import first_inputs, write_input_example
 from eegdiffusion.core.storage.result_facts import ResultFacts, write_result
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.settings import Hardware
@@ -202,7 +202,7 @@ def run_training(
         pairs.input.save(folder)
         first = pairs.fold.test[:1]
         stored = pairs.part("test", pairs.repetitions(first[0]), first, draws=1, as_stored=True)
-        write_input_example(folder, stored.__getitems__([0, 1])["eeg"])
+        write_input_example(folder, first_inputs(stored, "eeg"))
     return TrainingRun(folder, trained, pairs, metrics, validation)
 
 
