@@ -16,9 +16,7 @@ def main(run: Stage) -> None:
     row = run.settings(AblationRow, f"ablations.{key}")
     settings, hardware = run.settings(LFTTraining, "finetune_lft"), run.settings(Hardware, "hardware")
     seeds = run.settings(list[int], "matrix.seeds")
-    latents = test_latents = run.settings(Latents, f"latents.{row.latents}")
-    if row.test_latents != row.latents:
-        test_latents = run.settings(Latents, f"latents.{row.test_latents}")
+    latents = run.settings(Latents, f"latents.{row.latents}")
     with loading_modules():
         import mlflow
 
@@ -27,16 +25,14 @@ def main(run: Stage) -> None:
         from eegdiffusion.core.observe.tracking.tracked_run import tracked
         from eegdiffusion.events.store.window_store import Store
     check_corpus(row.latents, latents, settings.corpus)
-    check_corpus(row.test_latents, test_latents, settings.corpus)
     settings = replace(settings, latents=row.latents, model=architecture(key, row, settings.model))
-    cache, test_cache, store = run.input("cache"), run.input("test_cache"), Store(run.input("store"))
+    cache, store = run.input("cache"), Store(run.input("store"))
     out = run.output("row")
-    data = [Data(f"{store.corpus} latent tokens", *use) for use in ((cache, "training"), (test_cache, "testing"))]
+    data = [Data(f"{store.corpus} latent tokens", cache, use) for use in ("training", "testing")]
     with tracked(run, settings, latents, hardware, title="LFT ablation", corpus=store.corpus, data=data) as logger:
         if run.is_rank_zero:
             mlflow.set_tags({"ablation.family": row.family, "ablation.row": row.name})
-        both = (cache, test_cache), (latents, test_latents)
-        compute(store, *both, key, settings, seeds, hardware, out, run.work, logger)
+        compute(store, cache, latents, key, settings, seeds, hardware, out, run.work, logger)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ def encode_windows(
     transform: SignalTransform,
     latents: Latents,
     batch_size: int,
-    noise: torch.Generator,
     bar: tqdm,
 ) -> np.ndarray:
     """Compute and encode the tokens of some windows.
@@ -42,7 +41,6 @@ def encode_windows(
         transform: what the backbone's signals have to pass first, from the same function.
         latents: which latents, and how they are encoded.
         batch_size: windows that go through the backbone at once.
-        noise: source of the noise where ``latents.noise`` is ``random``.
         bar: progress bar of windows.
 
     Returns:
@@ -53,7 +51,7 @@ def encode_windows(
         batch = windows.__getitems__(rows[first : first + batch_size].tolist())
         signals = torch.from_numpy(batch["signal"]).to(backbone.device)
         # Ingestion has reported flat electrodes; a corpus keeps its bad windows.
-        tokens = signal_transform.tokens(backbone, transform, latents, signals, noise, channel_ids, check=False)
+        tokens = signal_transform.tokens(backbone, transform, latents, signals, channels=channel_ids, check=False)
         codes.append(latent_cache.encode(tokens.cpu().numpy(), latents.codec))
         bar.update(len(tokens))
     return np.concatenate(codes)
@@ -69,6 +67,8 @@ def compute(
     work: Path,
 ) -> dict[str, float]:
     """Write the latent cache of a corpus.
+
+    Latents with the noise ``random`` are drawn anew at every pass: their cache holds the backbone and the index alone.
 
     Args:
         store: window store of the corpus.
@@ -89,24 +89,17 @@ def compute(
     for split in SPLITS:
         windows = store.event_windows(split)
         distinct, window = windows.distinct()
-        computed += len(distinct)
         tables.append(pandas.DataFrame({"split": split, "window": window, "label": windows.labels}))
+        if latents.noise == "random":
+            continue
+        computed += len(distinct)
         with progress(total=len(distinct), desc=f"{split} latents", unit="window") as bar:
             for number, members in latent_cache.shards(len(distinct)):
                 path = work / latent_cache.shard_name(split, number)
                 if not path.exists():
-                    noise = torch.Generator().manual_seed(number)
                     rows = distinct[members]
                     codes = encode_windows(
-                        windows,
-                        rows,
-                        store.montage.ids,
-                        backbone,
-                        transform,
-                        latents,
-                        settings.batch_size,
-                        noise,
-                        bar,
+                        windows, rows, store.montage.ids, backbone, transform, latents, settings.batch_size, bar
                     )
                     latent_cache.write_shard(path, codes)
     recipe = latent_cache.make_recipe(asdict(latents), backbone_path, store.fingerprint, store.montage.ids)

@@ -1,7 +1,7 @@
 """Trains an LFT on cached latents and tests it."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,14 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.core.storage.input_example import first_inputs
-from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.results.window_input import write_window_input
-from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.finetuning import train_lft
 
 KINDS = ("recorded", "shuffled")
@@ -88,17 +87,15 @@ def compute(
         InputError: the labels' kind is unknown, or the latents are of another corpus or recipe.
     """
     check_corpus(settings.latents, latents, settings.corpus)
-    recipe = make_recipe(asdict(latents), cache / "backbone", store.fingerprint, store.montage.ids)
-    tokens = {split: LatentCache(cache, split, recipe) for split in ("train", "validation", "test")}
-    for split in ("train", "validation"):
-        tokens[split] = tokens[split].relabelled(training_labels(tokens[split].labels, kind, seed))
+    *learned, test = open_tokens(cache, latents, store, "train", "validation", "test")
+    train, validation = (tokens.relabelled(training_labels(tokens.labels, kind, seed)) for tokens in learned)
     classes = len(store.classes)
-    trained = train_lft(tokens["train"], tokens["validation"], settings, classes, seed, hardware, work / "fit", logger)
+    trained = train_lft(train, validation, settings, classes, seed, hardware, work / "fit", logger)
     if not is_rank_zero():
         return None
     batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
-    predicted = probabilities(trained.lft, tokens["test"], "tokens", batch_size, device).numpy()
-    windows, labels = store.event_windows("test"), tokens["test"].labels
+    predicted = classify_tokens(trained.lft, test, batch_size, device, seed).numpy()
+    windows, labels = store.event_windows("test"), test.labels
     facts = trained.facts(store.facts("test"), labels=kind)
     metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts)
     trained.lft.cpu().save_pretrained(out / "lft")

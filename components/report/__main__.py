@@ -1,6 +1,6 @@
 """Write the report: ``python -m components.report``."""
 
-from components.report.settings import Ablations, EncoderExperiments, Generations, ReportSettings
+from components.report.settings import Ablations, EncoderExperiments, Generations, LFTTests, ReportSettings
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.stage import Stage, stage
@@ -16,6 +16,7 @@ def main(run: Stage) -> None:
         seeds=run.settings(list[int], "matrix.seeds"),
         baselines=run.settings(list[str], "matrix.baselines"),
         ablations=run.settings(Ablations, "ablations"),
+        lft_tests=run.settings(LFTTests, "lft_tests"),
         eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
         image_generation=run.settings(Generations, "image_generation"),
     )

@@ -31,7 +31,7 @@ class ReportInputs:
     Attributes:
         event_corpora: a folder for each corpus of EEG events, and in it ``index`` and ``store``.
         backbones: a folder for each pretrained backbone.
-        classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``; a folder for each seed.
+        classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``, ``tests``; a folder for each seed.
         baselines: a folder for each baseline, and in it one for each seed.
         encoders: a folder for each entry of ``eeg_encoders``.
         models: model that makes images -> a folder for each entry of ``image_generation``.
@@ -94,6 +94,7 @@ def shown_stages(settings: ReportSettings) -> list[str]:
     if settings.labels:
         stages += ["ingest_events", "preprocess_events", "pretrain_ssmdp", "cache_latents", "finetune_lft"]
         stages += ["ablate_lft"] if settings.ablations else []
+        stages += ["test_lft"] if settings.lft_tests else []
         stages += ["train_baselines"] if settings.baselines else []
     if settings.eeg_encoders:
         stages += ["ingest_images", "embed_images", "train_eeg_encoder"]
@@ -120,6 +121,7 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
         folders[CONTROL] = inputs.classifiers / "shuffled"
     comparison = compare_classifiers(read_classifiers(folders, settings.seeds), data.subjects)
     ablation_folders = {key: inputs.classifiers / "ablations" / key for key in settings.ablations}
+    ablation_folders |= {key: inputs.classifiers / "tests" / key for key in settings.lft_tests}
     ablated = read_classifiers({LFT: folders[LFT]} | ablation_folders, settings.seeds)
     backbones = read_backbones(inputs.backbones, settings.backbones)
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
@@ -132,7 +134,9 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
         **classifier_sections.summary_values(events.comparison),
         **classifier_sections.data_values(events.data),
         **classifier_sections.classification_values(events.comparison, events.data.classes, published),
-        "ablations": classifier_sections.ablation_values(events.ablated, settings.ablations, published["ablations"]),
+        "ablations": classifier_sections.ablation_values(
+            events.ablated, {**settings.ablations, **settings.lft_tests}, published["ablations"]
+        ),
         **classifier_sections.pretraining_values(events.backbones, events.spectra),
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from eegdiffusion.events.training.ablation_row import AblationRow
+from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.generation_config import GenerationConfig
 
 Ablations = dict[str, AblationRow]
+LFTTests = dict[str, LFTTest]
 EncoderExperiments = dict[str, EncoderExperiment]
 Generations = dict[str, GenerationConfig]
 
@@ -22,6 +23,7 @@ class ReportSettings:
         seeds: training seeds.
         baselines: names of the baselines.
         ablations: entries of the section ``ablations``.
+        lft_tests: entries of the section ``lft_tests``.
         eeg_encoders: entries of the section ``eeg_encoders``.
         image_generation: entries of the section ``image_generation``.
     """
@@ -32,5 +34,6 @@ class ReportSettings:
     seeds: list[int]
     baselines: list[str]
     ablations: Ablations
+    lft_tests: LFTTests
     eeg_encoders: EncoderExperiments
     image_generation: Generations

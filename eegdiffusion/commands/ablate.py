@@ -9,13 +9,13 @@ from eegdiffusion.commands.command_line import Choice, Command
 def change(document: dict, families: list[str], remove: bool) -> None:
     """Add the rows of families to a parsed ``params.yaml``, or remove them."""
     for family in families:
-        rows, latents = entries(family, document)
-        for section, added in (("ablations", rows), ("latents", latents)):
-            for key, value in added.items():
-                document[section].pop(key, None)
+        added = entries(family, document)
+        for section, values in added.items():
+            for key, value in values.items():
+                document.setdefault(section, {}).pop(key, None)
                 if not remove:
                     document[section][key] = value
-        for backbone in [] if remove else sorted({value["backbone"] for value in latents.values()}):
+        for backbone in [] if remove else sorted({value["backbone"] for value in added["latents"].values()}):
             if backbone in document["backbones"] and backbone not in document["matrix"]["backbones"]:
                 document["matrix"]["backbones"].append(backbone)
 
@@ -27,8 +27,8 @@ def change(document: dict, families: list[str], remove: bool) -> None:
 def command(families: tuple[str, ...], remove: bool, no_run: bool) -> int:
     """Run families of ablations: pretraining, noise, step, latents, codec, layers, fusion, rate, or all.
 
-    Puts the rows of the families into params.yaml (sections ablations and latents), and runs `dvc repro`, which trains
-    what is new and adds a table for each family to the report.
+    Puts the rows of the families into params.yaml (sections ablations, lft_tests and latents), and runs `dvc repro`,
+    which trains or tests what is new and adds a table for each family to the report.
     """
     from eegdiffusion.commands.params_file import edit
 

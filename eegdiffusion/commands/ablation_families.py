@@ -40,15 +40,15 @@ def _decoder_blocks_left_out(model: dict, n_layer: int) -> int:
     return n_layer - len(model.get("layers", range(n_layer)))
 
 
-def entries(family: str, document: dict) -> tuple[dict, dict]:
-    """Turn a family into entries of the sections ``ablations`` and ``latents``.
+def entries(family: str, document: dict) -> dict[str, dict]:
+    """Turn a family into entries of the sections ``ablations``, ``lft_tests`` and ``latents``.
 
     Args:
         family: a key of ``FAMILIES``.
         document: the parsed ``params.yaml``, whose settings are the default.
 
     Returns:
-        rows, and the latents that they need, by name.
+        section -> entries by name: rows that are trained, rows that are tested only, and the latents that they need.
 
     Raises:
         InputError: the backbone has too few layers to take a part of them.
@@ -57,11 +57,19 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
     backbone = document["pretrain_ssmdp"].get("model", {})
     n_layer = validate(backbone, BackboneArchitecture, "params.yaml: pretrain_ssmdp.model").n_layer
     lft = validate(document["finetune_lft"].get("model", {}), LFTArchitecture, "params.yaml: finetune_lft.model")
-    rows, latents = {}, {}
+    rows: dict[str, dict] = {}
+    tests: dict[str, dict] = {}
+    latents: dict[str, dict] = {}
     for name, change in list(FAMILIES[family].items())[1:]:
         key = f"{family}_{re.sub(r'\W+', '_', name)}"
-        row = {"family": family, "name": name, "latents": base, "test_latents": base, "model": {}}
-        row["model"] |= change.get("model", {})
+        row = {"family": family, "name": name, "latents": base}
+        if differs := change.get("latents") or change.get("test"):
+            latents[key] = document["latents"][base] | differs
+            row["latents"] = key
+        if "test" in change:
+            tests[key] = row
+            continue
+        row["model"] = dict(change.get("model", {}))
         if "part" in change:
             begin, end = change["part"]
             row["model"]["layers"] = _part(begin, end, n_layer)
@@ -72,11 +80,5 @@ def entries(family: str, document: dict) -> tuple[dict, dict]:
                 )
         if left_out := _decoder_blocks_left_out(row["model"], n_layer):
             row["model"]["encoder_blocks"] = matched_blocks(lft.encoder_blocks, left_out)
-        for use, field in (("latents", "latents"), ("test", "test_latents")):
-            if use in change:
-                latents[key] = document["latents"][base] | change[use]
-                row[field] = key
-        if "latents" in change:
-            row["test_latents"] = key
         rows[key] = row
-    return rows, latents
+    return {"ablations": rows, "lft_tests": tests, "latents": latents}

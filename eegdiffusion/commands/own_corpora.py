@@ -114,4 +114,4 @@ def _take_out_events(document: dict) -> None:
         del corpora[name]
     if document["finetune_lft"]["corpus"] not in corpora:
         document["matrix"] |= {name: [] for name in EVENTS_MATRIX}
-        document["latents"], document["ablations"] = {}, {}
+        document |= {"latents": {}, "ablations": {}, "lft_tests": {}}

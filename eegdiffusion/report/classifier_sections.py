@@ -18,7 +18,7 @@ PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn"
 
 
 class Ablation(Protocol):
-    """What the report needs of an entry of the section ``ablations``: its table, and its name in it."""
+    """What the report needs of an entry of ``ablations`` or ``lft_tests``: its table, and its name in it."""
 
     family: str
     name: str
@@ -104,7 +104,7 @@ def ablation_values(
 
     Args:
         ablated: the LFT, and the classifier of each ablation by its entry.
-        ablations: entries of the section ``ablations``.
+        ablations: entries of the sections ``ablations`` and ``lft_tests``.
         published: family -> variant -> the paper's numbers; its first variant is the default.
 
     Returns:

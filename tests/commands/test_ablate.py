@@ -12,7 +12,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
-from eegdiffusion.events.training.ablation_row import AblationRow
+from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
 from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 
 
@@ -25,25 +25,27 @@ def document():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rows_are_valid_settings_that_differ_from_the_default(document, family):
-    rows, latents = entries(family, document)
-    assert len(rows) == len(FAMILIES[family]) - 1
+    sections = entries(family, document)
+    rows, tests, latents = sections["ablations"], sections["lft_tests"], sections["latents"]
+    assert len(rows) + len(tests) == len(FAMILIES[family]) - 1
+    assert bool(tests) == (family == "rate"), "rows of rates test what is trained, and train nothing"
     base = document["latents"]["base"]
     seen = []
-    for key, values in rows.items():
-        row = validate(values, AblationRow, key)
-        model = validate(document["finetune_lft"]["model"] | row.model, LFTArchitecture, key)
-        used = [validate(latents.get(name, base), Latents, name) for name in (row.latents, row.test_latents)]
+    for key, values in (rows | tests).items():
+        row = validate(values, LFTTest if key in tests else AblationRow, key)
+        model = validate(document["finetune_lft"]["model"] | values.get("model", {}), LFTArchitecture, key)
+        used = validate(latents.get(row.latents, base), Latents, row.latents)
         assert key.isidentifier()
         assert (model, used) not in seen
         seen.append((model, used))
     assert (
         validate(document["finetune_lft"]["model"], LFTArchitecture, ""),
-        [validate(base, Latents, "")] * 2,
+        validate(base, Latents, ""),
     ) not in seen
 
 
 def test_layers_are_the_papers_halves_and_quarters(document):
-    rows, _ = entries("layers", document)
+    rows = entries("layers", document)["ablations"]
     assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20))
     assert rows["layers_third_quarter"]["model"]["layers"] == list(range(10, 15))
     document["pretrain_ssmdp"]["model"]["n_layer"] = 3
@@ -67,11 +69,11 @@ def test_families_are_added_and_removed(document):
     assert document["ablations"]["pretraining_linear"]["latents"] == "pretraining_linear"
     assert document["latents"]["pretraining_linear"]["backbone"] == "linear"
     assert set(document["matrix"]["backbones"]) == {"base", "linear", "nolaw"}
-    row = document["ablations"]["rate_190_Hz_reference_convention"]
-    assert row["latents"] == "base"
-    assert document["latents"][row["test_latents"]]["rate"] == 0.95
+    row = document["lft_tests"]["rate_190_Hz_reference_convention"]
+    assert document["latents"][row["latents"]]["rate"] == 0.95
+    assert "rate_190_Hz_reference_convention" not in document["ablations"]
     change(document, ["pretraining", "rate"], remove=True)
-    assert document["ablations"] == {}
+    assert document["ablations"] == document["lft_tests"] == {}
     assert document["latents"] == before["latents"]
     document["matrix"]["backbones"] = ["base"]
     change(document, ["pretraining"], remove=True)
@@ -91,8 +93,7 @@ def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypat
 
 def test_defaults_count_where_the_file_does_not_say(document):
     del document["pretrain_ssmdp"]["model"], document["finetune_lft"]["model"]
-    rows, _ = entries("layers", document)
+    rows = entries("layers", document)["ablations"]
     assert rows["layers_second_half"]["model"]["layers"] == list(range(10, 20)), "of the paper's 20"
-    matched = [row["model"]["encoder_blocks"] for row in entries("fusion", document)[0].values()
-               if "encoder_blocks" in row["model"]]  # fmt: skip
+    matched = [row["model"]["encoder_blocks"] for row in entries("fusion", document)["ablations"].values()]
     assert matched == [35, 35], "of the paper's 8"

@@ -32,7 +32,9 @@ PARAMS = """
 finetune_lft: {corpus: tuev}
 matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
 ablations:
-  fusion_mean: {family: fusion, name: mean, latents: base, test_latents: base, model: {fusion: mean}}
+  fusion_mean: {family: fusion, name: mean, latents: base, model: {fusion: mean}}
+lft_tests:
+  rate_190: {family: rate, name: "190 Hz, reference convention", latents: rate_190}
 eeg_encoders: {}
 image_generation: {}
 """
@@ -143,6 +145,7 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
         _write_classifier(Path("models/lft/recorded"), test, 0.6, seed)
         _write_classifier(Path("models/lft/shuffled"), test, 0.0, seed)
         _write_classifier(Path("models/lft/ablations/fusion_mean"), test, 0.5, seed)
+        _write_classifier(Path("models/lft/tests/rate_190"), test, 0.55, seed)
         _write_classifier(Path("models/baselines/sparcnet"), test, 0.4, seed)
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
     _write_backbone("base", 0.8, 0.9)
@@ -257,7 +260,7 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 18
+    assert len(titles) == 19
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
         "Published results of classifiers of events, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
@@ -383,3 +386,7 @@ def test_ablation_families_have_a_table_that_begins_with_the_lft(report):
     assert table["parameters, published"].tolist() == ["–", "7 M"]
     kappas = _scores(report, "models/lft/ablations/fusion_mean", sklearn.metrics.cohen_kappa_score)
     assert table.loc["mean", "Cohen's kappa"].startswith(f"{np.mean(kappas):.3f} ± ")
+    tested = _table(text, "Ablation: rate")
+    assert tested.index.tolist() == ["200 Hz", "190 Hz, reference convention"]
+    kappas = _scores(report, "models/lft/tests/rate_190", sklearn.metrics.cohen_kappa_score)
+    assert tested["Cohen's kappa"].iloc[1].startswith(f"{np.mean(kappas):.3f} ± ")

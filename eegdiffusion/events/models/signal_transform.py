@@ -75,7 +75,7 @@ def tokens(
     transform: SignalTransform,
     latents: Latents,
     signals: Tensor,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     channels: Sequence[int] | None = None,
     check: bool = True,
 ) -> Tensor:
@@ -86,7 +86,7 @@ def tokens(
         transform: what its signals have to pass first.
         latents: which latents to take, and what enters the backbone.
         signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
-        generator: source of the noise where ``latents.noise`` is ``random``.
+        generator: source of the noise where ``latents.noise`` is ``random``, which needs one.
         channels: number of each channel; None: all that the backbone knows, in order.
         check: refuse constant and clipped channels.
 

@@ -1,4 +1,4 @@
-"""One row of an ablation of the LFT."""
+"""One row of an ablation of the LFT, trained anew or tested only."""
 
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
@@ -13,8 +13,18 @@ class AblationRow:
     name: str
     """Name of the row in that table."""
     latents: Name
-    """Entry of the section ``latents`` that the LFT is trained on."""
-    test_latents: Name
-    """Entry of the section ``latents`` that the LFT is tested on."""
+    """Entry of the section ``latents`` that the LFT is trained and tested on."""
     model: dict
     """Fields of ``finetune_lft.model`` that differ."""
+
+
+@settings
+class LFTTest:
+    """An entry of the section ``lft_tests``: other latents that the trained LFTs are tested on."""
+
+    family: Name
+    """Table of the report that the row stands in."""
+    name: str
+    """Name of the row in that table."""
+    latents: Name
+    """Entry of the section ``latents`` that the LFTs are tested on, made by the backbone that they were trained on."""

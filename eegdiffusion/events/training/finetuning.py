@@ -12,6 +12,7 @@ from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.store.latent_cache import LatentCache
+from eegdiffusion.events.training.drawn_tokens import DrawnTokens, DrawnTokensClassification
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
 
 
@@ -46,8 +47,8 @@ class TrainedLFT:
 
 
 def train_lft(
-    train: LatentCache,
-    validation: LatentCache,
+    train: LatentCache | DrawnTokens,
+    validation: LatentCache | DrawnTokens,
     settings: LFTTraining,
     classes: int,
     seed: int,
@@ -74,7 +75,11 @@ def train_lft(
     torch.manual_seed(seed)
     sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel}
     lft = LFT(**sizes, n_class=classes, **asdict(settings.model))
-    module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
+    module: Classification
+    if isinstance(train, DrawnTokens):
+        module = DrawnTokensClassification(lft, settings.optimisation, seed, train, settings.label_smoothing)
+    else:
+        module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
     fitted = fit(
         module,
         train,
