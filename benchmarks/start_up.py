@@ -28,6 +28,7 @@ STAGES = {
     "pretrain_ssmdp": ("--backbone", "base"),
     "finetune_lft": ("--labels", "recorded", "--seed", "0"),
     "ablate_lft": ("--row", "fusion_mean"),
+    "probe_latents": ("--latents", "base"),
     "test_lft": ("--row", "rate_190_Hz_physical_convention"),
     "train_baselines": ("--baseline", "sparcnet"),
     "train_eeg_encoder": ("--encoder", "aligned"),

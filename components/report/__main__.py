@@ -15,6 +15,7 @@ def main(run: Stage) -> None:
         labels=run.settings(list[str], "matrix.labels"),
         seeds=run.settings(list[int], "matrix.seeds"),
         baselines=run.settings(list[str], "matrix.baselines"),
+        probes=run.settings(list[str], "matrix.probes"),
         ablations=run.settings(Ablations, "ablations"),
         lft_tests=run.settings(LFTTests, "lft_tests"),
         eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
@@ -28,6 +29,7 @@ def main(run: Stage) -> None:
         backbones=run.input("backbones"),
         classifiers=run.input("classifiers"),
         baselines=run.input("baselines"),
+        probes=run.input("probes"),
         encoders=run.input("encoders"),
         models={
             "structural VAE": run.input("structural_vae"),

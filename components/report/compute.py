@@ -7,7 +7,8 @@ from components.report.settings import ReportSettings
 from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.events.results.champion_predictions import read_champion
-from eegdiffusion.report import classifier_sections, encoder_sections, exports, reconstruction_sections
+from eegdiffusion.events.results.probes import read_probes
+from eegdiffusion.report import classifier_sections, encoder_sections, exports, probe_sections, reconstruction_sections
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
 from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
 from eegdiffusion.report.encoder_headlines import encoder_headlines
@@ -33,6 +34,7 @@ class ReportInputs:
         backbones: a folder for each pretrained backbone.
         classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``, ``tests``; a folder for each seed.
         baselines: a folder for each baseline, and in it one for each seed.
+        probes: a folder for each entry of ``latents`` that was probed.
         encoders: a folder for each entry of ``eeg_encoders``.
         models: model that makes images -> a folder for each entry of ``image_generation``.
         reconstructions: the same, and in it a folder for each system.
@@ -42,6 +44,7 @@ class ReportInputs:
     backbones: Path
     classifiers: Path
     baselines: Path
+    probes: Path
     encoders: Path
     models: dict[str, Path]
     reconstructions: Path
@@ -93,6 +96,7 @@ def shown_stages(settings: ReportSettings) -> list[str]:
     stages = []
     if settings.labels:
         stages += ["ingest_events", "preprocess_events", "pretrain_ssmdp", "cache_latents", "finetune_lft"]
+        stages += ["probe_latents"] if settings.probes else []
         stages += ["ablate_lft"] if settings.ablations else []
         stages += ["test_lft"] if settings.lft_tests else []
         stages += ["train_baselines"] if settings.baselines else []
@@ -125,19 +129,23 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
     ablated = read_classifiers({LFT: folders[LFT]} | ablation_folders, settings.seeds)
     backbones = read_backbones(inputs.backbones, settings.backbones)
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
-    return EventResults(data, comparison, backbones, spectra, ablated)
+    probes = {name: read_probes(inputs.probes / name) for name in settings.probes}
+    return EventResults(data, comparison, backbones, spectra, ablated, probes)
 
 
 def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
     """Make the tables and numbers of the report's part on EEG events, by the names of its template's variables."""
+    rows: dict[str, classifier_sections.Ablation] = {**settings.ablations, **settings.lft_tests}
     return {
         **classifier_sections.summary_values(events.comparison),
         **classifier_sections.data_values(events.data),
         **classifier_sections.classification_values(events.comparison, events.data.classes, published),
-        "ablations": classifier_sections.ablation_values(
-            events.ablated, {**settings.ablations, **settings.lft_tests}, published["ablations"]
-        ),
+        "ablations": classifier_sections.ablation_values(events.ablated, rows, published["ablations"]),
         **classifier_sections.pretraining_values(events.backbones, events.spectra),
+        "probes": {
+            name: (probe_sections.probe_sentence(results), probe_sections.probes_table(results))
+            for name, results in events.probes.items()
+        },
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,
     }

@@ -22,6 +22,7 @@ class ReportSettings:
         labels: labels that classifiers are trained on; without any the report leaves EEG events out.
         seeds: training seeds.
         baselines: names of the baselines.
+        probes: entries of the section ``latents`` that were probed.
         ablations: entries of the section ``ablations``.
         lft_tests: entries of the section ``lft_tests``.
         eeg_encoders: entries of the section ``eeg_encoders``.
@@ -33,6 +34,7 @@ class ReportSettings:
     labels: list[str]
     seeds: list[int]
     baselines: list[str]
+    probes: list[str]
     ablations: Ablations
     lft_tests: LFTTests
     eeg_encoders: EncoderExperiments

@@ -21,6 +21,7 @@ PARTITIONS = ("train", "eval")
 EVENTS_MATRIX = {
     "backbones": ("base", "linear", "nolaw"),
     "labels": ("recorded", "shuffled"),
+    "probes": ("base",),
     "baselines": ("sparcnet", "contrawr", "band_power"),
 }
 """Items of the branch of events; all are empty where there is no corpus for it."""

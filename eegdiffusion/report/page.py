@@ -14,6 +14,7 @@ def draw_report(results: ReportResults) -> dict:
         corpus = events.data.name
         figures |= page_figures.draw_classifiers(events.comparison, events.data.classes, corpus)
         figures |= page_figures.draw_backbones(events.backbones, events.spectra, corpus)
+        figures["probes"] = page_figures.draw_probes(events.probes, events.comparison, corpus)
     return figures | {
         "encoders": [page_figures.draw_encoders(part, k) for k, part in enumerate(results.encoders, start=1)],
         "generations": [page_figures.draw_generation(part, k) for k, part in enumerate(results.generations, start=1)],

@@ -10,12 +10,14 @@ from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.figures import eeg_figures
+from eegdiffusion.events.figures.probe_figures import probe_curves
 from eegdiffusion.events.results.backbones import Backbone
+from eegdiffusion.events.results.probes import ProbeResults
 from eegdiffusion.images.figures.encoder_figures import repetition_curves
 from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, draw_reconstructions, drawn_items
 from eegdiffusion.images.figures.structure_figures import draw_maps
-from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
+from eegdiffusion.report.classifier_comparison import LFT, ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_tables import METRIC_NAMES
 from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.encoder_sections import averaged_results, chance_of
@@ -83,6 +85,13 @@ def draw_classifiers(comparison: ClassifierComparison, classes: Sequence[str], c
             f"Learning curves of the classifiers ({corpus} data)",
         ),
     }
+
+
+def draw_probes(probes: Mapping[str, ProbeResults], comparison: ClassifierComparison, corpus: str) -> dict[str, Figure]:
+    """Draw the curves of probes of each entry of latents, beside the LFT and a classifier that knows nothing."""
+    levels = {"LFT": comparison.summaries[LFT]["balanced_accuracy"].mean, "chance": comparison.chance}
+    title = f"Probes of frozen features ({corpus} data)"
+    return {name: probe_curves(results.table, title, levels) for name, results in probes.items()}
 
 
 def draw_backbones(

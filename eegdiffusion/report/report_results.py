@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eegdiffusion.events.results.backbones import Backbone
+from eegdiffusion.events.results.probes import ProbeResults
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
@@ -21,6 +22,7 @@ class EventResults:
         backbones: pretrained backbones, by name.
         spectra: power spectra of the EEG that each backbone generated.
         ablated: the LFT, and the classifier of each ablation by its entry.
+        probes: probes of latents, by their entry.
     """
 
     data: EventData
@@ -28,6 +30,7 @@ class EventResults:
     backbones: Mapping[str, Backbone]
     spectra: Mapping[str, GeneratedSpectra]
     ablated: Mapping[str, ClassifierResults]
+    probes: Mapping[str, ProbeResults]
 
 
 @dataclass(frozen=True)

@@ -344,7 +344,7 @@ def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_b
     main(["corpora", "--things", str(tmp_path / "things")])
     alone = yaml.safe_load(params.read_text())
     assert alone["event_corpora"] == alone["latents"] == {}
-    assert alone["matrix"] == {"backbones": [], "labels": [], "baselines": [], "seeds": [0, 1]}
+    assert alone["matrix"] == {"backbones": [], "labels": [], "probes": [], "baselines": [], "seeds": [0, 1]}
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     with Repo.init(str(tmp_path), no_scm=True) as repo:
         stages = {stage.addressing.partition("@")[0] for stage in repo.index.stages}

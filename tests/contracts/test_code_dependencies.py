@@ -38,7 +38,7 @@ def test_a_file_that_decides_reruns_what_it_decides():
     assert reruns("eegdiffusion/core/runtime/settings.py") == set(BODIES)
     assert reruns("components/finetune_lft/settings.py") == {"finetune_lft"}
     trained_alike = "eegdiffusion/events/training/finetuning_settings.py"
-    assert reruns(trained_alike) == {"pretrain_ssmdp", "finetune_lft", "ablate_lft", "report"}
+    assert reruns(trained_alike) == {"pretrain_ssmdp", "finetune_lft", "ablate_lft", "test_lft", "report"}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_no_stage_watches_what_a_run_costs():
 
 def test_a_person_can_read_the_graph():
     lines = Path("dvc.yaml").read_text().splitlines()
-    assert len(lines) <= 450
+    assert len(lines) <= 500
     assert sum("timeout_min" in line for line in lines) <= len(BODIES) / 2, (
         "name what tasks take: meta: {airflow: *gpu_day}"
     )

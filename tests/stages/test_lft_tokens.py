@@ -1,5 +1,6 @@
-"""What LFTs are trained and tested on: cached tokens, those of a resampled test split, and ones drawn anew."""
+"""What is made of latent tokens: LFTs on cached, resampled and drawn ones, and probes."""
 
+import itertools
 import json
 import os
 from dataclasses import replace
@@ -14,9 +15,12 @@ from components.cache_latents import compute as cache_latents
 from components.cache_latents.settings import CacheLatents
 from components.finetune_lft import compute as finetune_lft
 from components.finetune_lft.settings import FinetuneLFT
+from components.probe_latents import compute as probe_latents
+from components.probe_latents.settings import ProbeLatents
 from components.test_lft import compute as test_lft
 from eegdiffusion import LFT, SSMDP
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.montages import Montage, NumberedChannel
 from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisation
 from eegdiffusion.events.models import signal_transform
@@ -64,16 +68,16 @@ def _write_backbone(folder, seed: int):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A store of three recordings, one a split, and a cache of each kind of latents."""
+    """A store of six recordings, two a split, and a cache of each kind of latents."""
     path = tmp_path_factory.mktemp("tokens")
     (path / "store/recordings").mkdir(parents=True)
     draw, rows = np.random.default_rng(0), []
-    for split in ("train", "validation", "test"):
-        name = f"{split}/a/x"
+    for split, subject in itertools.product(("train", "validation", "test"), "ab"):
+        name = f"{split}/{subject}/x"
         signals = draw.standard_normal((3, 3000)) / 4
         target = path / "store/recordings" / window_store.file_name(name)
         window_store.write_recording(target, signals, CHANNELS, {})
-        for k in range(8):
+        for k in range(4):
             place = {"recording": name, "split": split, "start_sample": 200 * k, "channel": 0, "row": k}
             rows.append(place | {"label": k % 2})
     windows = pandas.DataFrame(rows)
@@ -203,3 +207,84 @@ def test_latents_of_another_backbone_are_refused(folder, store, trained, tmp_pat
 def test_an_lft_that_is_missing_is_named(folder, store, trained, tmp_path):
     with pytest.raises(InputError, match=r"seed-7/metrics.json"):
         test_lft.compute(store, folder / "base", _latents("base"), "row", trained, [0, 7], 4, CPU, tmp_path)
+
+
+SUBJECTS = {f"{split}/{name}/x": f"{split} {name}" for split in ("train", "validation", "test") for name in "ab"}
+
+
+def _probe(folder, store, out, **changes):
+    settings = ProbeLatents(probes=["ridge", "knn"], fractions=[0.5], draws=2, **changes)
+    return probe_latents.compute(store, folder / "base", SUBJECTS, settings, _latents("base"), CPU, out)
+
+
+def test_latents_are_probed_beside_an_untrained_backbone_and_band_powers(folder, store, tmp_path):
+    table = _probe(folder, store, tmp_path / "first", channels={"two": ["c0", "c2"]})
+    rows = [
+        (name, kind, fraction, channels)
+        for name, kinds in (("pretrained backbone", ["ridge", "knn"]), ("untrained backbone", ["ridge", "knn"]),
+                            ("band powers", ["lda"]))
+        for kind, fraction, channels in
+        [*((kind, 1.0, "all") for kind in kinds), (kinds[0], 0.5, "all"), (kinds[0], 1.0, "two")]
+    ]  # fmt: skip
+    assert [tuple(row) for row in table[["features", "probe", "fraction", "channels"]].to_numpy()] == rows
+    pandas.testing.assert_frame_equal(pandas.read_csv(tmp_path / "first/probes.csv"), table)
+    worth = json.loads((tmp_path / "first/worth.json").read_text())
+    scores = table[table["channels"] == "all"].drop_duplicates(["features", "fraction"])
+    scores = scores.set_index(["features", "fraction"])["balanced_accuracy"]
+    assert [(row["fraction"], row["against"]) for row in worth] == [
+        (fraction, other) for fraction in (0.5, 1.0) for other in ("untrained backbone", "band powers")
+    ]
+    for row in worth:
+        own, other = (scores[name, row["fraction"]] for name in ("pretrained backbone", row["against"]))
+        assert row["mean"] == pytest.approx(own - other)
+        assert row["low"] <= row["mean"] <= row["high"]
+    _probe(folder, store, tmp_path / "again", channels={"two": ["c0", "c2"]})
+    for name in ("probes.csv", "worth.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+
+
+def test_the_untrained_backbone_has_the_sizes_and_other_weights(folder):
+    trained, _ = signal_transform.load(folder / "backbone")
+    before = torch.get_rng_state()
+    first, same, other = (probe_latents.untrained_backbone(trained, seed) for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [{name: each for name, each in net.state_dict().items()} for net in (trained, first, same, other)]
+    assert all(each.shape == weights[1][name].shape for name, each in weights[0].items())
+    assert all(torch.equal(each, weights[2][name]) for name, each in weights[1].items())
+    for them in (weights[0], weights[3]):
+        assert not torch.equal(them["layers.0.layer.kernel.inv_dt"], weights[1]["layers.0.layer.kernel.inv_dt"])
+
+
+def test_features_of_an_untrained_backbone_are_of_each_window(folder, store):
+    latents, settings = replace(_latents("base"), codec="float32"), ProbeLatents(batch_size=3)
+    found = probe_latents.untrained_features(
+        store, "test", folder / "backbone", settings, latents, {"all": None, "one": [1]}, CPU
+    )
+    trained, transform = signal_transform.load(folder / "backbone")
+    network = probe_latents.untrained_backbone(trained, 0)
+    for row in range(8):
+        signals = torch.from_numpy(store.event_windows("test")[row]["signal"])[None]
+        tokens = signal_transform.tokens(network, transform, latents, signals, check=False).numpy()
+        expected = np.concatenate([tokens[0].mean(2).ravel(), tokens[0].max(2).ravel()])
+        assert np.allclose(found["all"][row], expected, atol=1e-5)
+        assert np.allclose(found["one"][row], np.tile(tokens[0][:, :, 1].ravel(), 2), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("random", {}, "must be of cached latents .found noise 'random'"),
+        ("base", {"channels": {"own": ["c0", "T3-T5"]}}, "channels.own: must be derivations of the corpus, c0, c1, c2 "
+         ".found T3-T5"),
+        ("base", {"batch_size": 0}, "batch_size"),
+        ("base", {"fractions": [0.0]}, "fractions"),
+        ("base", {"probes": []}, "probes"),
+    ],
+)  # fmt: skip
+def test_probes_of_what_is_not_there_are_refused(folder, store, tmp_path, name, changes, message):
+    def read_and_probe():
+        settings = validate({"channels": {}} | changes, ProbeLatents, "params.yaml: probe_latents")
+        return probe_latents.compute(store, folder / name, SUBJECTS, settings, _latents(name), CPU, tmp_path / "out")
+
+    with pytest.raises(InputError, match=message):
+        read_and_probe()

@@ -17,10 +17,12 @@ from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
 from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.probes import ProbeResults
 from eegdiffusion.events.store import window_store
 from eegdiffusion.report import classifier_tables
 from eegdiffusion.report.classifier_results import read_classifiers
 from eegdiffusion.report.document import Document
+from eegdiffusion.report.probe_sections import probe_sentence
 from tests.e2e.workspace import ROOT
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
@@ -30,7 +32,8 @@ RATE = 200.0
 SEEDS = (0, 1, 2)
 PARAMS = """
 finetune_lft: {corpus: tuev}
-matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 2], baselines: [sparcnet, contrawr]}
+matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 2], baselines: [sparcnet, contrawr],
+  probes: [base]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, model: {fusion: mean}}
 lft_tests:
@@ -130,6 +133,25 @@ def _write_backbone(name: str, gain: float, slope: float) -> None:
     (folder / "metrics.json").write_text(json.dumps(facts))
 
 
+def _write_probes(folder: Path) -> None:
+    """Probes of pretrained, untrained and band features whose worth is in the tables."""
+    folder.mkdir(parents=True)
+    rows = [
+        {"features": name, "probe": kind, "fraction": fraction, "channels": channels, "draws": 2, "cohen_kappa": 0.4,
+         "balanced_accuracy": level * fraction**0.1, "f1_weighted": 0.5, "low": level - 0.3, "high": level + 0.1}
+        for name, kind, level in (("pretrained backbone", "ridge", 0.6), ("untrained backbone", "ridge", 0.55),
+                                  ("band powers", "lda", 0.7))
+        for fraction, channels in ((1.0, "all"), (0.1, "all"), (1.0, "2 temporal"))
+    ]  # fmt: skip
+    pandas.DataFrame(rows).to_csv(folder / "probes.csv", index=False)
+    worth = [
+        {"fraction": 1.0, "against": "untrained backbone", "mean": 0.05, "low": -0.012, "high": 0.11},
+        {"fraction": 1.0, "against": "band powers", "mean": -0.1, "low": -0.15, "high": -0.05},
+        {"fraction": 0.1, "against": "untrained backbone", "mean": 0.2, "low": 0.1, "high": 0.3},
+    ]
+    (folder / "worth.json").write_text(json.dumps(worth))
+
+
 def _write_repository(folder: Path) -> None:
     (folder / "params.yaml").write_text(PARAMS)
     for package in ("components", "eegdiffusion"):
@@ -148,6 +170,7 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
         _write_classifier(Path("models/lft/tests/rate_190"), test, 0.55, seed)
         _write_classifier(Path("models/baselines/sparcnet"), test, 0.4, seed)
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
+    _write_probes(Path("models/probes/base"))
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
     for name in ("eeg_encoders", "structural_vae", "generator", "condiffusion", "controlnet"):
@@ -260,7 +283,7 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 19
+    assert len(titles) == 21
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
         "Published results of classifiers of events, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
@@ -285,7 +308,7 @@ def test_html_needs_nothing_else(report):
     page = (report / "report.html").read_text()
     Links().feed(page)
     pictures = [link for link in links if link.startswith("data:image/png;base64,")]
-    assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 7
+    assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 8
     assert all(f'id="{link[1:]}"' in page for link in links if link not in pictures)
     assert not re.search(r"url\(|@import|https?://", page)
     assert page.count("<table>") == len(re.findall(r"^\*\*Table", (report / "report.md").read_text(), re.M))
@@ -323,6 +346,7 @@ def test_without_either_branch_the_report_says_so_and_has_no_number(tmp_path, mo
         "ssmdp",
         "lft",
         "baselines",
+        "probes",
         "eeg_encoders",
         "structural_vae",
         "generator",
@@ -376,6 +400,29 @@ def test_ablations_stand_beside_the_published_numbers(tmp_path):
     assert "balanced accuracy, published (TUEV)" not in table  # the paper gives none for this family
     shown = Document(tmp_path / "out", "surrogate").table(table, "Ablation: pretraining")
     assert shown.startswith("**Table 1.** Ablation: pretraining (surrogate data)")
+
+
+def test_what_pretraining_is_worth_is_said_also_when_it_is_nothing(report):
+    text = (report / "report.md").read_text()
+    assert (
+        "Pretraining is worth nothing that shows here: +0.050 balanced accuracy (95 % interval -0.012 to +0.110) "
+        "over the same backbone untrained, by a ridge probe of all labels. It is 0.100 below band powers with LDA "
+        "(difference -0.150 to -0.050)."
+    ) in text
+    table = _table(text, "Probes of frozen features")
+    assert table.loc["band powers", "balanced accuracy"].tolist() == ["0.700", "0.556", "0.700"]
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [((0.05, 0.01, 0.09), "is worth +0.050"), ((-0.05, -0.09, -0.01), "costs -0.050"),
+     ((0.0, 0.0, 0.1), "nothing that"), ((-0.01, -0.1, 0.0), "nothing that")],
+)  # fmt: skip
+def test_a_worth_is_named_by_its_interval(difference, words):
+    worth = [dict(zip(("mean", "low", "high"), difference, strict=True)) | {"fraction": 1.0, "against": against}
+             for against in ("untrained backbone", "band powers")]  # fmt: skip
+    results = ProbeResults(pandas.DataFrame([{"probe": "ridge"}]), pandas.DataFrame(worth))
+    assert words in probe_sentence(results)
 
 
 def test_ablation_families_have_a_table_that_begins_with_the_lft(report):

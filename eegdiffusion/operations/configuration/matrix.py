@@ -17,6 +17,8 @@ class Matrix:
     labels: list[Literal["recorded", "shuffled"]]
     """Labels that classifiers of EEG events are trained on; ``shuffled`` is a control that must score at chance.
     Without any, no classifier is trained, and the report leaves EEG events out."""
+    probes: list[Name]
+    """Entries of the section ``latents`` that are probed, each one run of ``probe_latents``."""
     seeds: Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
     """Seeds of the trainings, at least one; tables show mean and standard deviation over them."""
     baselines: list[Literal["sparcnet", "contrawr", "band_power"]]
