@@ -24,6 +24,8 @@ DEFAULT_IN_PAPER = {
     "backbones": "the demo's variants are the paper's",
     "latents": "the class's defaults are the paper's",
     "ablations": "`eeg ablate` adds the rows",
+    "lft_tests": "`eeg ablate` adds the rows",
+    "probe_latents": "the paper has no probes",
     "cache_latents": "what the cache costs, not what it holds",
     "epochs": "entries are named after their papers",
     "ingest_images": "the class's defaults are THINGS-EEG2's",
@@ -163,7 +165,7 @@ def test_a_profile_and_a_family_say_what_they_change(params, capsys):
     assert all(line.endswith(" (added)") for line in added)
     ablate.main(["fusion", "--no-run", "--remove"], standalone_mode=False)
     assert capsys.readouterr().out == "params.yaml: ablations: takes out fusion_none, fusion_mean\n"
-    ablate.main(["fusion", "rate", "--no-run"], standalone_mode=False)
+    ablate.main(["fusion", "step", "--no-run"], standalone_mode=False)
     capsys.readouterr()
     ablate.main(["fusion", "--no-run", "--remove"], standalone_mode=False)
     assert sorted(line.partition(" (was {")[0] for line in capsys.readouterr().out.splitlines()) == [
@@ -209,8 +211,9 @@ def test_families_come_and_go_and_leave_the_file_as_it_was(params):
     before = params.read_text()
     ablate.main(["fusion", "rate", "--no-run"], standalone_mode=False)
     added = _difference(before, params.read_text())
-    assert [line for line in added if line[0] == "-"] == ["- ablations: {}"]
-    assert len(load()["ablations"]) == len(added) - 2 - (len(load()["latents"]) - 1) > 4
+    assert [line for line in added if line[0] == "-"] == ["- ablations: {}", "- lft_tests: {}"]
+    rows = len(load()["ablations"]) + len(load()["lft_tests"])
+    assert rows == len(added) - 4 - (len(load()["latents"]) - 1) > 4
     ablate.main(["fusion", "rate", "--remove", "--no-run"], standalone_mode=False)
     assert params.read_text() == before
 
