@@ -55,8 +55,18 @@ def sections_of(schema: dict) -> dict[str, dict]:
         if "$ref" in node:
             sections[name] = _followed(node, schema)
         else:
-            sections[f"{name}{ENTRY}"] = _followed(node["additionalProperties"], schema)
+            (entry,) = (
+                [node["additionalProperties"]] if "additionalProperties" in node else node["patternProperties"].values()
+            )
+            sections[f"{name}{ENTRY}"] = _class_of(entry, schema)
     return sections
+
+
+def _class_of(entry: dict, schema: dict) -> dict:
+    """Return the settings class that an entry is of, or that the elements of its list may be of."""
+    if entry.get("type") == "array":
+        entry = next(part for part in entry["items"].get("anyOf", [entry["items"]]) if "$ref" in part)
+    return _followed(entry, schema)
 
 
 def _kind(node: dict, schema: dict) -> str:
