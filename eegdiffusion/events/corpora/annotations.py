@@ -12,8 +12,8 @@ from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.given_splits import split_of_folder
-from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
-from eegdiffusion.events.corpora.recorded_signals import annotations_of, reading_volts
+from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording
+from eegdiffusion.events.corpora.recorded_signals import annotated_recording, annotations_of
 
 ENDINGS = (".edf", ".bdf", ".vhdr", ".set", ".fif", ".fif.gz")
 """Endings of the files that are read."""
@@ -44,15 +44,4 @@ class AnnotationsLayout:
     def open(self, root: Path, path: Path) -> list[AnnotatedRecording]:
         """Open a recording with its annotations."""
         recording = open_scalp_recording(root / path, None)
-        return [
-            AnnotatedRecording(
-                part="",
-                place=self.place(path),
-                labels=recording.channels,
-                sfreq=recording.sfreq,
-                pieces=recording.pieces,
-                read=reading_volts(recording),
-                spans=annotations_of(root / path),
-                doubts=[Doubt("channels", doubt) for doubt in recording.doubts],
-            )
-        ]
+        return [annotated_recording(recording, self.place(path), annotations_of(root / path))]

@@ -16,8 +16,8 @@ from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.core.storage.text_files import read_tsv
 from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.given_splits import require_split
-from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
-from eegdiffusion.events.corpora.recorded_signals import reading_volts
+from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording
+from eegdiffusion.events.corpora.recorded_signals import annotated_recording
 from eegdiffusion.events.corpora.window_labels import Annotation
 
 _NO_VALUE = ("n/a", "N/A", "")
@@ -54,19 +54,9 @@ class BidsLayout:
             raise InputError(f"{root / path}: events: there is no events.tsv for the recording")
         table = find_sidecar(root / path, root, "channels", ".tsv")
         recording = open_scalp_recording(root / path, table)
-        return [
-            AnnotatedRecording(
-                part="",
-                place=self.place(path),
-                labels=recording.channels,
-                sfreq=recording.sfreq,
-                pieces=recording.pieces,
-                read=reading_volts(recording),
-                spans=list(read_spans(events, self.column)),
-                doubts=[Doubt("channels", doubt) for doubt in recording.doubts],
-                described_by=text_hash(table.read_bytes().hex()) if table else "",
-            )
-        ]
+        spans = list(read_spans(events, self.column))
+        described_by = text_hash(table.read_bytes().hex()) if table else ""
+        return [annotated_recording(recording, self.place(path), spans, described_by)]
 
 
 def read_spans(path: Path, column: str) -> Iterator[Annotation]:

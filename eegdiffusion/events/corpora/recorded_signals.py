@@ -13,18 +13,39 @@ from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.recording_channels import open_channels
 from eegdiffusion.core.recordings.scalp_recording import ScalpRecording
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
+from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
 from eegdiffusion.events.corpora.window_labels import Annotation
 
 _STRUCTURE = ("bad", "edge", "boundary", "new segment")
 
 
-def reading_volts(recording: ScalpRecording) -> Callable[[Sequence[int], int, int], np.ndarray]:
-    """Return the reader (rows, first, stop) -> (rows, samples) float64 in volts of an opened recording."""
+def annotated_recording(
+    recording: ScalpRecording, place: SubjectPlace, spans: list[Annotation], described_by: str = ""
+) -> AnnotatedRecording:
+    """Put an opened recording and its annotations together.
+
+    Args:
+        recording: the recording, which is the whole of its file.
+        place: its subject and the split that the corpus gives.
+        spans: its annotations.
+        described_by: fingerprint of what decides its signals beside its file.
+    """
 
     def read(rows: Sequence[int], first: int, stop: int) -> np.ndarray:
         return recording.cut(first, stop)[list(rows)] / 1e6
 
-    return read
+    return AnnotatedRecording(
+        part="",
+        place=place,
+        labels=recording.channels,
+        sfreq=recording.sfreq,
+        pieces=recording.pieces,
+        read=read,
+        spans=spans,
+        doubts=[Doubt("channels", doubt) for doubt in recording.doubts],
+        described_by=described_by,
+    )
 
 
 def annotations_of(path: Path) -> list[Annotation]:
