@@ -31,6 +31,17 @@ def test_the_numbers_are_those_of_mne(rate, method):
     assert np.array_equal(filtered(signals.copy(), rate, settings), _by_mne(signals, rate, settings))
 
 
+@pytest.mark.parametrize(("rate", "samples"), [(256.0, 1280), (200.0, 400)])
+def test_short_signals_that_are_filtered_together_are_each_what_it_is_alone(rate, samples, monkeypatch):
+    signals = _noise(samples, 7)
+    monkeypatch.setattr(filtering, "TOGETHER", 3 * samples)  # two full runs and a rest
+    together = filtered(signals.copy(), rate, EEGDM)
+    assert all(np.array_equal(row, filtered(signal[None].copy(), rate, EEGDM)[0])
+               for row, signal in zip(together, signals, strict=True))  # fmt: skip
+    monkeypatch.setattr(filtering, "TOGETHER", 1)
+    assert np.array_equal(together, filtered(signals.copy(), rate, EEGDM))
+
+
 @pytest.mark.parametrize("rate", [250.0, 256.0, 1000.0])
 def test_blocks_of_a_long_signal_are_what_the_whole_is(rate):
     (signal,) = _noise(round(900 * rate) + 11, 1)

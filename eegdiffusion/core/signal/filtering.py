@@ -37,6 +37,9 @@ def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
     return max(round(samples * filtering.rate_hz / rate_hz), 1)
 
 
+TOGETHER = 2**18
+"""Samples of short signals that are filtered together, as designing the filters costs more than applying them."""
+
 LONGEST = 2**24 - 200
 """Samples of a channel that are filtered at once: as many as the padding makes 2**24, whose transform takes 0.6 GiB."""
 
@@ -44,7 +47,7 @@ _PAD = 100
 
 
 def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
-    """Band-pass, notch and resample signals, one after the other, so that memory is that of a few copies of one.
+    """Band-pass, notch and resample signals, few at a time, so that memory is that of a few copies of one.
 
     Args:
         signals: (channels, samples) float64, in any unit; they are filtered in place.
@@ -55,8 +58,11 @@ def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.nd
         (channels, resampled_length(samples, rate_hz, filtering)) float64.
     """
     resampled = np.empty((len(signals), resampled_length(signals.shape[1], rate_hz, filtering)))
-    for row, signal in enumerate(signals):
-        resampled[row] = _filtered_channel(signal, rate_hz, filtering)
+    rows = max(TOGETHER // max(signals.shape[1], 1), 1)
+    for first in range(0, len(signals), rows):
+        together = _filter_in_place(signals[first : first + rows], rate_hz, filtering)
+        for row, signal in enumerate(together, first):
+            resampled[row] = _resampled(signal, rate_hz, filtering)
     return resampled
 
 
@@ -98,7 +104,19 @@ def filtered_in_blocks(
 
 
 def _filtered_channel(signal: np.ndarray, rate_hz: float, filtering: Filtering, unit: int = 0) -> np.ndarray:
-    """Filter a channel in place, and resample it.
+    """Filter a channel in place, and resample it; see :func:`_resampled`."""
+    return _resampled(_filter_in_place(signal, rate_hz, filtering), rate_hz, filtering, unit)
+
+
+def _filter_in_place(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
+    """Band-pass and notch signals (..., samples) float64 in place, each as by itself."""
+    with mne.utils.use_log_level("error"):
+        signals = mne.filter.filter_data(signals, rate_hz, filtering.low_hz, filtering.high_hz, copy=False)
+        return mne.filter.notch_filter(signals, rate_hz, filtering.notch_hz, copy=False)
+
+
+def _resampled(signal: np.ndarray, rate_hz: float, filtering: Filtering, unit: int = 0) -> np.ndarray:
+    """Resample a channel.
 
     The resampling by Fourier transform is MNE's, to the bit, without the several more copies of the signal that MNE
     holds in memory.
@@ -106,19 +124,17 @@ def _filtered_channel(signal: np.ndarray, rate_hz: float, filtering: Filtering, 
     Args:
         signal: (samples,) float64.
         rate_hz: its sampling rate.
-        filtering: edges of the band, frequency of the notch, and the rate to resample to.
+        filtering: the rate to resample to, and how.
         unit: 0 to pad to a power of two, as MNE does, which moves the new samples by up to half of one; else a number
             of samples that is a whole number at the new rate, by multiples of which is padded, which moves none.
 
     Returns:
         (resampled_length(samples, rate_hz, filtering),) float64.
     """
-    with mne.utils.use_log_level("error"):
-        signal = mne.filter.filter_data(signal, rate_hz, filtering.low_hz, filtering.high_hz, copy=False)
-        signal = mne.filter.notch_filter(signal, rate_hz, filtering.notch_hz, copy=False)
-        if filtering.rate_hz == rate_hz:
-            return signal
-        if filtering.resample_method != "fft":
+    if filtering.rate_hz == rate_hz:
+        return signal
+    if filtering.resample_method != "fft":
+        with mne.utils.use_log_level("error"):
             return mne.filter.resample(signal, filtering.rate_hz, rate_hz, method=filtering.resample_method)
     ratio = filtering.rate_hz / rate_hz
     padded, left = _padded(signal, unit)
