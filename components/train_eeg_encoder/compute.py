@@ -1,6 +1,7 @@
 """Trains and tests an encoder under all its protocols, bands, folds and seeds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas
@@ -59,7 +60,10 @@ def compute(
     """
     data = open_experiment(store, features, experiment, settings.align, settings.classify)
     device = device_of(hardware.accelerator)
-    run_settings = RunSettings(settings.align, settings.classify, settings.test, hardware, device)
+    align, classify = settings.align, settings.classify
+    if experiment.average is not None:
+        align, classify = (replace(part, average=experiment.average) for part in (align, classify))
+    run_settings = RunSettings(align, classify, settings.test, hardware, device)
     subjects = sorted(store.index["subject"].unique())
     trainings = [
         (protocol, band, fold, seed)

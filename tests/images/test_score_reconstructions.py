@@ -10,8 +10,10 @@ import torch
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, draw_reconstructions, drawn_items
 from eegdiffusion.images.figures.structure_figures import draw_maps
+from eegdiffusion.images.metrics.concept_judge import train_judge
 from eegdiffusion.images.metrics.metric_networks import load_networks
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics, Weights
+from eegdiffusion.images.metrics.picture_gain import picture_gain
 from eegdiffusion.images.metrics.reconstruction_scores import Context, read_scores
 from eegdiffusion.images.metrics.score_reconstructions import score_reconstructions
 from tests.scenes import scenes
@@ -181,3 +183,35 @@ def test_the_grid_shows_the_arrays(arms):
     assert [ax.get_title() for ax in figure.axes[:6]] == ["seen", "structure", *(a.replace("_", "\n") for a in found)]
     assert np.array_equal(figure.axes[2].images[0].get_array(), seen[0])
     assert figure.axes[6].get_ylabel() == "gate, 1"
+
+
+def test_what_eeg_contributes_is_the_full_arm_less_each_control(scores):
+    gain = picture_gain(scores)
+    assert gain["two_way"] == scores.score("full", "lite0").mean == 1
+    assert not [name for name in gain if name.startswith("concept")], "no judge was there"
+    for control, arm in (("shuffled", "shuffled_eeg"), ("zeroed", "zeroed_eeg")):
+        difference, name = scores.difference("full", arm, "lite0"), f"two_way_gain_{control}"
+        assert gain[f"two_way_{control}"] == scores.score(arm, "lite0").mean < 0.7
+        assert gain[name] == pytest.approx(1 - gain[f"two_way_{control}"])
+        assert (gain[f"{name}_low"], gain[f"{name}_high"]) == (difference.low, difference.high)
+        assert gain[f"{name}_low"] > 0
+
+
+def test_a_judge_of_true_pictures_names_concepts(arms, items, networks):
+    """It learns from the same scenes with noise."""
+    seen, made = arms
+    concepts = np.array([f"concept {image}" for image in items["image"]])
+    noise = np.random.default_rng(0).integers(-8, 9, (3 * IMAGES, *seen.shape[1:]))
+    training = np.clip(np.tile(seen[:IMAGES], (3, 1, 1, 1)) + noise, 0, 255).astype(np.uint8)
+    judge = train_judge(networks[0], training, np.tile(concepts[:IMAGES], 3))
+    table = items.assign(concept=concepts)
+    found = score_reconstructions(seen, made, table, networks, CONTEXT, ways=50, top=1, judge=judge)
+    metric = found.metrics["concept"]
+    assert (metric.chance, metric.kind, metric.network) == (1 / IMAGES, "concept", "EfficientNet-lite0")
+    assert found.score("full", "concept").mean > 0.8
+    assert found.score("shuffled_eeg", "concept").mean < 0.2
+    assert found.score("zeroed_eeg", "concept").mean <= 1 / IMAGES, "the same picture for all"
+    assert set(found.values.query("metric == 'concept'")["value"]) == {0.0, 1.0}
+    gain = picture_gain(found)
+    assert gain["concept"] == found.score("full", "concept").mean
+    assert gain["concept_gain_shuffled_low"] > 0

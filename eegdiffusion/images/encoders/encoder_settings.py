@@ -46,6 +46,9 @@ class EncoderExperiment:
     trainings: Positive | dict[Protocol, Positive] | None = None
     """Number of trainings of each fold, or of each fold of a protocol, with seeds 0, 1, ...; where it does not say,
     ``matrix.seeds`` does. A control draws a pairing for each."""
+    average: Positive | None = None
+    """Number of repetitions of an image that are averaged into a training epoch and, of a classifier, a test epoch;
+    null: that of ``train_eeg_encoder``."""
     register: bool = True
     """Whether the best training is inspected and logged as a model; a control never is."""
     protocol_sheet: bool = False

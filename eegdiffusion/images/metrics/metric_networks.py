@@ -43,7 +43,7 @@ from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
 LOGITS = "logits"
 """Output of a network that classifies ImageNet."""
 
-WEIGHTS_SECTION = "params.yaml: reconstruct.metrics.weights"
+WEIGHTS_SECTION = "params.yaml: reconstruct_sgdm, reconstruct_condiffusion: metrics.weights"
 """Where the files of weights are named, for errors."""
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

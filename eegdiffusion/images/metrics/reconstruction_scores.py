@@ -18,6 +18,9 @@ from eegdiffusion.core.statistics.retrieval import Score, bootstrap
 VALUES, SETS, FACTS = "scores.parquet", "sets.parquet", "scores.json"
 
 
+Kind = Literal["pixcorr", "ssim", "two_way", "correlation_distance", "n_way", "concept", "inception_score", "frechet"]
+
+
 @dataclass(frozen=True)
 class Metric:
     """What is measured, and with what.
@@ -25,7 +28,8 @@ class Metric:
     Attributes:
         key: name of the metric in tables.
         title: name of the metric in words.
-        kind: how it is computed; ``inception_score`` and ``frechet`` are of all images of an arm at once.
+        kind: how it is computed; ``concept`` is the share that a classifier of true pictures names by their concept;
+            ``inception_score`` and ``frechet`` are of all images of an arm at once.
         higher_is_better: whether larger values are better.
         chance: value by chance; None where that depends on the images, and the controls tell.
         side: side in pixels that images are scaled to.
@@ -37,7 +41,7 @@ class Metric:
 
     key: str
     title: str
-    kind: Literal["pixcorr", "ssim", "two_way", "correlation_distance", "n_way", "inception_score", "frechet"]
+    kind: Kind
     higher_is_better: bool
     chance: float | None
     side: int

@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.images.metrics.concept_judge import ConceptJudge
 from eegdiffusion.images.metrics.frechet import frechet_distance
 from eegdiffusion.images.metrics.identification import correlation_distance, two_way
 from eegdiffusion.images.metrics.image_arrays import check_images, resize_images
@@ -18,6 +19,9 @@ from eegdiffusion.images.metrics.low_level import SIDE, low_level
 from eegdiffusion.images.metrics.metric_networks import LOGITS, FeatureNetwork
 from eegdiffusion.images.metrics.reconstruction_scores import Context, Metric, Scores
 from eegdiffusion.images.metrics.semantic_accuracy import n_way_top_k
+
+CONCEPT = "concept"
+"""Key of the metric of concepts that a judge names."""
 
 PIXELS = 16
 """Side in pixels of the images whose pixels are the baseline of every number of a network."""
@@ -36,13 +40,16 @@ _PIXEL_METRICS = {
 """Metric of pixels by the name of its measure; of features it is the same but for network, layer and weights."""
 
 
-def describe_metrics(networks: Sequence[FeatureNetwork], ways: int, top: int) -> list[Metric]:
+def describe_metrics(
+    networks: Sequence[FeatureNetwork], ways: int, top: int, judge: ConceptJudge | None = None
+) -> list[Metric]:
     """Describe what is measured.
 
     Args:
         networks: networks whose features compare images.
         ways: number of classes of N-way accuracy.
         top: number of first ranks that count in it.
+        judge: classifier of true pictures; None: concepts are not named.
 
     Returns:
         the metrics, those of pixels first.
@@ -57,6 +64,10 @@ def describe_metrics(networks: Sequence[FeatureNetwork], ways: int, top: int) ->
             replace(metric, network=network.name, weights=network.weights, side=network.side)
             for metric in _network_metrics(network, ways, top)
         ]
+        if judge and judge.network == network.key:
+            title = f"concept named by a classifier of true pictures, of {judge.classes}"
+            metric = Metric(CONCEPT, title, "concept", True, 1 / judge.classes, network.side, layer=judge.output)
+            metrics.append(replace(metric, network=network.name, weights=network.weights))
     return metrics
 
 
@@ -84,6 +95,7 @@ def score_reconstructions(
     ways: int = 50,
     top: int = 1,
     device: torch.device | str = "cpu",
+    judge: ConceptJudge | None = None,
 ) -> Scores:
     """Score reconstructions.
 
@@ -95,16 +107,18 @@ def score_reconstructions(
     Args:
         seen: (items, height, width, 3) uint8, the image that each item shows.
         arms: (items, samples, height, width, 3) uint8 by name of the arm; numbers of samples may differ.
-        items: table of ``subject`` and ``image``, a row for each item.
+        items: table of ``subject`` and ``image``, and ``concept`` where there is a judge; a row for each item.
         networks: networks of ``eegdiffusion.images.metrics.metric_networks.load_networks``.
         context: how the images were made.
         ways: number of classes of N-way accuracy.
         top: number of first ranks that count in it.
         device: device on which pixels are compared.
+        judge: classifier of true pictures, of the features of one of the networks; None: concepts are not named.
 
     Raises:
         InputError: shapes that do not fit, an item that is there twice, or a subject with fewer than two test images.
     """
+    concepts = items["concept"].to_numpy(str) if judge else np.empty(0, str)
     items = items[["subject", "image"]].reset_index(drop=True)
     _check(seen, arms, items)
     rounds = [
@@ -135,6 +149,8 @@ def score_reconstructions(
                 if network.classifies:
                     values = n_way_top_k(gallery[LOGITS][position[rows]], outputs[LOGITS], ways, top)
                     take(arm, sample, rows, f"n_way_{network.key}", values)
+                if judge and judge.network == network.key:
+                    take(arm, sample, rows, CONCEPT, judge.names(outputs, concepts[rows]))
                 kept = (name for name in (LOGITS, network.pooled) if name in outputs)
                 by_arm[arm].append({name: outputs[name] for name in kept})
                 bar.update()
@@ -142,7 +158,7 @@ def score_reconstructions(
     columns = ["arm", "metric", "subject", "image", "sample", "value"]
     return Scores(
         context=context,
-        metrics={metric.key: metric for metric in describe_metrics(networks, ways, top)},
+        metrics={metric.key: metric for metric in describe_metrics(networks, ways, top, judge)},
         values=pandas.concat(tables, ignore_index=True)[columns],
         sets=pandas.DataFrame(sets, columns=["arm", "metric", "pictures", "value"]),
         picture=seen.shape[1:3],
