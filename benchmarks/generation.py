@@ -19,12 +19,12 @@ from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.image_networks import load_network
 from eegdiffusion.images.generation.denoising_settings import Denoising
-from eegdiffusion.images.generation.generator import Generator, Source
-from eegdiffusion.images.generation.generator_training import make_generator
+from eegdiffusion.images.generation.generator import Generator, Source, open_generator
 from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
 from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet
+from eegdiffusion.surrogate.text_to_image.captions import make_tokenizer
 
 PIXELS = 512
 
@@ -36,9 +36,15 @@ OPTIMISATION = Optimisation(
 
 
 def _demo() -> Generator:
-    """The demo's generator with weights as they are drawn."""
-    generator = make_generator(read("prepare_generator", PrepareGenerator), efficientnet_lite.WIDTH)
-    return generator.to(torch.device("cpu"))
+    """The demo's generator."""
+    settings = read("prepare_generator", PrepareGenerator)
+    return open_generator(Source(settings.pipeline, settings.ip_adapter, settings.image_size))
+
+
+def _tokens(generator: Generator) -> SemanticTokens:
+    """Semantic tokens with weights as they are drawn, frozen."""
+    width = generator.unet.config.cross_attention_dim
+    return SemanticTokens(efficientnet_lite.WIDTH, 4, width).eval().requires_grad_(False)
 
 
 def cached(batch: int = 32) -> Row:
@@ -50,13 +56,14 @@ def cached(batch: int = 32) -> Row:
     network, _ = load_network("efficientnet_lite0", None, False, torch.device("cpu"))
     opened = [Image.fromarray(picture) for picture in pictures]
     kept = generator.encode(pictures).clone(), torch.from_numpy(network(opened))
-    controlnet = make_controlnet(generator, 1)
+    controlnet, tokens = make_controlnet(generator, 1), _tokens(generator)
     optimiser = torch.optim.AdamW(controlnet.parameters())
     structure, steps = torch.rand(batch, 1, side, side), torch.randint(1000, (batch,))
 
     def step(latents: torch.Tensor, features: torch.Tensor) -> None:
         optimiser.zero_grad()
-        predicted = guided_prediction(generator, controlnet, latents, steps, generator.condition(features), structure)
+        condition = generator.condition(features, tokens=tokens)
+        predicted = guided_prediction(generator, controlnet, latents, steps, condition, structure)
         predicted.square().mean().backward()
         optimiser.step()
 
@@ -73,7 +80,7 @@ def cached(batch: int = 32) -> Row:
 def sampling(pictures: int = 64, steps: int = 10) -> Row:
     """Pictures of EEG's conditions: in batches, and one at a time."""
     generator = _demo()
-    controlnet = make_controlnet(generator, 1).eval().requires_grad_(False)
+    controlnet, tokens = make_controlnet(generator, 1).eval().requires_grad_(False), _tokens(generator)
     side = generator.source.image_size
     features, structure = torch.randn(pictures, efficientnet_lite.WIDTH), torch.rand(pictures, 1, side, side)
     seeds = seeds_for(pictures, 1, 0)
@@ -81,7 +88,7 @@ def sampling(pictures: int = 64, steps: int = 10) -> Row:
     def run(batch_size: int) -> None:
         def denoise(noisy: torch.Tensor, now: torch.Tensor, items: slice, without: bool) -> torch.Tensor:
             dropped = torch.full((len(noisy),), without)
-            condition = generator.condition(features[items], dropped)
+            condition = generator.condition(features[items], dropped, tokens)
             return guided_prediction(generator, controlnet, noisy, now, condition, structure[items])
 
         request = SamplingRequest(generator.latent_shape, seeds, steps=steps, guidance=2.0, batch_size=batch_size)
@@ -109,15 +116,17 @@ def stable_diffusion() -> Generator:
         CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
     )
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
-    parts = vae, unet, text, scheduler, SemanticTokens(1280, 4, 768)
-    return Generator(Source(None, False, None, PIXELS, True), *parts, {}).to(torch.device("cpu"))
+    tokenizer = make_tokenizer([], text.config.max_position_embeddings)
+    return Generator(Source("in memory", None, PIXELS), vae, unet, text, scheduler, tokenizer, {}).to(
+        torch.device("cpu")
+    )
 
 
 def sd15_step(checkpointing: bool) -> dict[str, float]:
     """Take two training steps of a ControlNet at Stable Diffusion 1.5's size; seconds of the second, peak GiB."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = stable_diffusion().to(device)
-    guide = Guide(make_controlnet(generator, 3), None, None)
+    guide = Guide(make_controlnet(generator, 3), SemanticTokens(1280, 4, 768), None)
     settings = Denoising(condition_dropout=0.1, min_snr_gamma=None, gradient_checkpointing=checkpointing)
     module = ControlNetTraining(guide, generator, 0.5, 1.0, settings, OPTIMISATION, 0).to(device)
     optimiser = torch.optim.AdamW(guide.parameters(), lr=1e-5)

@@ -32,11 +32,12 @@ STAGES = {
     "test_lft": ("--row", "rate_190_Hz_physical_convention"),
     "train_baselines": ("--baseline", "sparcnet"),
     "train_eeg_encoder": ("--encoder", "aligned"),
-    "prepare_generator": ("--generation", "things"),
-    "train_structural_vae": ("--generation", "things"),
-    "train_condiffusion": ("--generation", "things"),
-    "train_controlnet": ("--generation", "things"),
-    "reconstruct": ("--generation", "things"),
+    "prepare_generator": ("--corpus", "things"),
+    "train_structural_vae": ("--study", "things"),
+    "train_condiffusion": ("--study", "classes"),
+    "train_controlnet": ("--study", "things"),
+    "reconstruct_sgdm": ("--study", "things"),
+    "reconstruct_condiffusion": ("--study", "classes"),
     "report": (),
 }
 """Stages and arguments of one of their items."""

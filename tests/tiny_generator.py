@@ -1,4 +1,4 @@
-"""Tiny image generators with random weights: one as ``prepare_generator`` leaves it, one as the user's pipeline."""
+"""Tiny image generators with random weights."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,7 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from eegdiffusion.images.generation.generator import Generator, Source
-from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
+from eegdiffusion.images.generation.generator import Generator, Source, open_generator
 
 SIDE = 16
 """Of the pictures; latents are 4 x 4."""
@@ -64,13 +63,6 @@ def scheduler() -> DDPMScheduler:
     )
 
 
-def make() -> Generator:
-    """Make a generator as prepare_generator does, with weights that are always the same."""
-    torch.manual_seed(0)
-    parts = autoencoder(), unet(), text_encoder(), scheduler(), SemanticTokens(12, 4, WIDTH)
-    return Generator(Source(None, False, None, SIDE, True), *parts, {}).to(torch.device("cpu"))
-
-
 def tokenizer(folder: Path) -> CLIPTokenizer:
     """Make CLIP's tokenizer with the bytes alone as its vocabulary."""
     folder.mkdir(parents=True)
@@ -92,9 +84,12 @@ def write_stable_diffusion(folder: Path) -> Path:
     return folder
 
 
-def write_reference(folder: Path, pipeline: Path, side: int = SIDE) -> Path:
-    """Write ``generator.json`` that refers to a pipeline of the user's."""
-    folder.mkdir(parents=True)
-    source = {"pipeline": str(pipeline), "download": False, "ip_adapter": None, "image_size": side, "trained": False}
-    (folder / "generator.json").write_text(json.dumps(source))
+def make(folder: Path) -> Generator:
+    """Write a pipeline and open it."""
+    return open_generator(Source(str(write_stable_diffusion(folder)), None, SIDE))
+
+
+def write_generator(folder: Path, pipeline: Path, side: int = SIDE) -> Path:
+    """Write ``generator.json`` of a pipeline, as prepare_generator does."""
+    Source(str(pipeline), None, side).write(folder)
     return folder

@@ -1,95 +1,89 @@
-"""Takes an image generator or trains a small one, and encodes the images of a corpus to its latents, once."""
+"""Opens an image generator, and encodes the images of a corpus to its latents, once."""
 
 import json
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas
+import torch
 
 from components.prepare_generator.settings import PrepareGenerator
-from eegdiffusion.core.storage.spreadsheet import write_table
-from eegdiffusion.core.training.device import device_of
-from eegdiffusion.core.training.fit import Fitted
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.memory import keep_freed_memory
-from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.features.image_features import ImageFeatures, NetworkName
 from eegdiffusion.images.generation.generator import Generator, Source, open_generator, weights_digest
-from eegdiffusion.images.generation.generator_images import generator_training_images, image_pixels, latent_parts
+from eegdiffusion.images.generation.generator_images import image_pixels, images_with_files, latent_parts
 from eegdiffusion.images.generation.generator_previews import PREVIEWED, generator_previews
-from eegdiffusion.images.generation.generator_training import make_generator, train_generator
 from eegdiffusion.images.generation.image_latents import Encoding, write_latents
 from eegdiffusion.images.generation.previews import write_previews
+from eegdiffusion.images.generation.prompts import class_prompts
 
-
-@dataclass(frozen=True)
-class PreparedGenerator:
-    """A prepared generator.
-
-    Attributes:
-        facts: what ``metrics.json`` says.
-        losses: validation losses of the trainings, by name.
-    """
-
-    facts: dict
-    losses: dict[str, float]
+CAPTION_SCORES, CAPTION_SHEET = "scores.json", "held_out_captions.png"
+"""What the miniature's folder has of pictures of captions that were held out of its training."""
 
 
 def compute(
-    store: EpochStore, known: np.ndarray, features: ImageFeatures, folder: Path, settings: PrepareGenerator,
-    network: tuple[NetworkName, str | None, bool], hardware: Hardware, out: Path, latents_path: Path, work: Path,
-    leader: bool,
-) -> PreparedGenerator | None:  # fmt: skip
-    """Take or train a generator; write it, its previews, and the latents of the store's images.
+    store: EpochStore, pipeline: Path, settings: PrepareGenerator, device: torch.device, out: Path, latents_path: Path
+) -> None:
+    """Open a generator; write where it lies, its previews, and the latents of the store's images.
 
     Args:
         store: epoch store whose images are encoded.
-        known: (images,) bool, which of them have a file; see ``images_with_files``.
-        features: frozen features of these images.
-        folder: folder of further images that a small generator learns from.
+        pipeline: folder of a pipeline of diffusers.
         settings: settings of the stage.
-        network: name and source of the network that made the features, and whether the hub may be asked for it.
-        hardware: devices to train on.
-        out: folder to make for generator, previews, curves and ``metrics.json``.
+        device: device to compute on.
+        out: folder to make for ``generator.json``, previews and ``metrics.json``.
         latents_path: folder to make for images and latents.
-        work: folder for checkpoints.
-        leader: whether this process writes; the others of a distributed training return None.
 
     Raises:
-        InputError: the generator cannot be opened, or there are no images to train it on.
+        InputError: the pipeline cannot be opened, its images have another size, or the store has no images.
     """
     keep_freed_memory()
-    device, corpus = device_of(hardware.accelerator), store.description.corpus
-    facts: dict = {"corpus": corpus, "surrogate": settings.pipeline is None, "image_size": settings.image_size}
-    fits: dict[str, Fitted] = {}
-    if settings.pipeline is None:
-        generator = make_generator(settings, features.description.width)
-        images, image_features = generator_training_images(
-            folder, store.images, features, settings.image_size, network, device
-        )
-        held_out = np.random.default_rng(settings.seed).random(len(images)) < settings.validation_fraction
-        fitted = train_generator(generator, images, image_features, held_out, settings, hardware, work, device)
-        fits = {"autoencoder": fitted.autoencoder, "network": fitted.network}
-        facts |= {"pictures": int((~held_out).sum()), "held_out": int(held_out.sum())}
-    else:
-        source = Source(settings.pipeline, settings.download, settings.ip_adapter, settings.image_size, False)
-        generator = open_generator(source, n_features=features.description.width).to(device)
-    if not leader:
-        return None
-    losses = {f"{name}_validation_loss": fitted.best_score for name, fitted in fits.items()}
-    facts |= losses
-    facts["parameters"] = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}
-    generator.save(out)
+    known = images_with_files(store)
+    source = Source(pipeline.as_posix(), settings.ip_adapter, settings.image_size)
+    generator = open_generator(source).to(device)
+    require_size(generator)
+    source.write(out)
     encode_images(generator, store, known, latents_path)
-    # Images that the generator was not trained on: the last that are not of the corpus's training.
     rows = np.flatnonzero(known & (store.images["split"] != "train").to_numpy())[-PREVIEWED:]
     images = image_pixels(store.images, rows, settings.image_size)
-    write_previews(out, **generator_previews(generator, images, features.features[rows], settings.seed))
-    for name, fitted in fits.items():
-        write_table(out / f"{name}_curves.csv", pandas.DataFrame(fitted.curves))
-    (out / "metrics.json").write_text(json.dumps(facts, indent=2))
-    return PreparedGenerator(facts, losses)
+    prompts = class_prompts(store.images["concept"].iloc[rows].tolist(), settings.prompt, {})
+    write_previews(out, **generator_previews(generator, images, prompts, settings.sampling, settings.seed))
+    facts = {"corpus": store.description.corpus, "pipeline": pipeline.as_posix(), "image_size": settings.image_size}
+    facts["prompts"] = prompts
+    facts["parameters"] = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}
+    (out / "metrics.json").write_text(json.dumps(facts | caption_scores(pipeline), indent=2))
+    if (pipeline / CAPTION_SHEET).is_file():
+        shutil.copyfile(pipeline / CAPTION_SHEET, out / CAPTION_SHEET)
+
+
+def caption_scores(pipeline: Path) -> dict[str, float]:
+    """Read what a judge saw in pictures of captions that were held out, with intervals; of other pipelines nothing.
+
+    Returns:
+        ``caption_<what>`` of generated pictures, ``true_caption_<what>`` of true ones, and their ``_low``, ``_high``,
+        where ``what`` is ``concept`` or ``colour``.
+    """
+    path, scores = pipeline / CAPTION_SCORES, {}
+    if path.is_file():
+        for kind, shares in json.loads(path.read_text()).items():
+            for what, share in shares.items():
+                name = f"caption_{what}" if kind == "generated" else f"true_caption_{what}"
+                scores |= {name: share["share"], f"{name}_low": share["low"], f"{name}_high": share["high"]}
+    return scores
+
+
+def require_size(generator: Generator) -> None:
+    """Check that images have a whole number of latent steps, and the size that the UNet was trained for.
+
+    Raises:
+        InputError: they have not.
+    """
+    side, factor = generator.source.image_size, generator.downscale
+    trained = generator.unet.config.sample_size
+    if side % factor or (trained and side != trained * factor):
+        wanted = f"{trained * factor}, as {generator.source.pipeline}" if trained else f"a multiple of {factor}"
+        raise InputError(f"prepare_generator.image_size: must be {wanted} (found {side})")
 
 
 def encode_images(generator: Generator, store: EpochStore, known: np.ndarray, path: Path) -> None:

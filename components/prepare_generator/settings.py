@@ -2,32 +2,31 @@
 
 from typing import Annotated
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge
 
 from eegdiffusion.core.runtime.settings import settings
-from eegdiffusion.core.storage.model_hub import require_pinned
-from eegdiffusion.images.generation.generator_settings import SmallGeneratorSettings
+from eegdiffusion.core.training.settings import Count
+from eegdiffusion.images.generation.sampling_settings import Sampling
 
 
 @settings
-class PrepareGenerator(SmallGeneratorSettings):
+class PrepareGenerator:
     """Section ``prepare_generator``: which image generator EEG conditions."""
 
-    pipeline: str | None = None
-    """Folder of Stable Diffusion (1.5, 2.1, SDXL-Turbo), or ``owner/name@commit`` of the hub; null trains one."""
-    download: bool = False
-    """Whether the hub may be asked for what is not on the disk."""
+    pipeline: str
+    """Folder of a pipeline of diffusers: Stable Diffusion (1.5, 2.1, SDXL-Turbo), or the demo's miniature of it,
+    ``eegdiffusion/surrogate/generator``."""
     ip_adapter: str | None = None
     """File of IP-Adapter's weights (safetensors), which belong to the features of ``embed_images``."""
-    validation_fraction: Annotated[float, Gt(0), Lt(1)] = 0.05
-    """Share of the small generator's training images that choose its weights and are not trained on."""
+    image_size: Annotated[int, Ge(8)] = 512
+    """Side of the generated images in pixels: what the pipeline was trained for."""
+    prompt: str = "a photo of a {}"
+    """Prompt of the previews, with ``{}`` where the concept of an image is named."""
+    sampling: Sampling = Sampling(steps=20, guidance=7.5)
+    """How the previews are sampled."""
+    seed: Count = 0
+    """Seed of the previews' noise."""
 
     def __post_init__(self):
-        if self.ip_adapter is not None and self.pipeline is None:
-            raise ValueError(
-                "ip_adapter: belongs to a pipeline that the user gives; pipeline must name it (found null)"
-            )
-        require_pinned(self.pipeline, self.download)
-        factor = 2 ** (len(self.autoencoder.widths) + len(self.network.widths) - 2)
-        if self.pipeline is None and self.image_size % factor:
-            raise ValueError(f"image_size: must be a multiple of {factor} with these levels (found {self.image_size})")
+        if self.prompt.count("{}") != 1:
+            raise ValueError(f"prompt: must have {{}} once, where the concept is named (found {self.prompt!r})")

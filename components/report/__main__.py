@@ -1,6 +1,13 @@
 """Write the report: ``python -m components.report``."""
 
-from components.report.settings import Ablations, EncoderExperiments, Generations, LFTTests, ReportSettings
+from components.report.settings import (
+    Ablations,
+    ConDiffusionStudies,
+    EncoderExperiments,
+    LFTTests,
+    ReportSettings,
+    SGDMStudies,
+)
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.stage import Stage, stage
@@ -19,7 +26,8 @@ def main(run: Stage) -> None:
         ablations=run.settings(Ablations, "ablations"),
         lft_tests=run.settings(LFTTests, "lft_tests"),
         eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
-        image_generation=run.settings(Generations, "image_generation"),
+        sgdm=run.settings(SGDMStudies, "sgdm"),
+        condiffusion=run.settings(ConDiffusionStudies, "condiffusion"),
     )
     with loading_modules():
         from components.report.compute import ReportInputs, compute

@@ -18,7 +18,7 @@ from eegdiffusion.report.headline import write_headline_metrics
 from eegdiffusion.report.image_headlines import image_headlines
 from eegdiffusion.report.origin import describe_origin
 from eegdiffusion.report.published_results import read_published_results
-from eegdiffusion.report.reconstruction_results import STAGES, read_generation_results
+from eegdiffusion.report.reconstruction_results import read_generation_results
 from eegdiffusion.report.report_results import EventResults, ReportResults
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR", "band_power": "band-power regression"}
@@ -36,8 +36,8 @@ class ReportInputs:
         baselines: a folder for each baseline, and in it one for each seed.
         probes: a folder for each entry of ``latents`` that was probed.
         encoders: a folder for each entry of ``eeg_encoders``.
-        models: model that makes images -> a folder for each entry of ``image_generation``.
-        reconstructions: the same, and in it a folder for each system.
+        models: model that makes images -> a folder for each study, of the generator for each corpus.
+        reconstructions: ``sgdm`` and ``condiffusion``, a folder for each study.
     """
 
     event_corpora: Path
@@ -67,7 +67,9 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     published = read_published_results()
     events = read_events(inputs, settings) if settings.labels else None
     encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
-    generations = read_generation_results(inputs.reconstructions, inputs.models, settings.image_generation)
+    studies = [("sgdm", name, study.corpus) for name, study in settings.sgdm.items()]
+    studies += [("condiffusion", name, study.corpus) for name, study in settings.condiffusion.items()]
+    generations = read_generation_results(inputs.reconstructions, inputs.models, studies)
     headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
     if events:
         headlines.insert(0, event_headline(events.comparison, events.data, read_champion("lft")))
@@ -102,12 +104,9 @@ def shown_stages(settings: ReportSettings) -> list[str]:
         stages += ["train_baselines"] if settings.baselines else []
     if settings.eeg_encoders:
         stages += ["ingest_images", "embed_images", "train_eeg_encoder"]
-    if settings.image_generation:
-        stages += [
-            "prepare_generator",
-            *(name for name in STAGES.values() if name != "prepare_generator"),
-            "reconstruct",
-        ]
+    stages += ["prepare_generator"] if settings.sgdm or settings.condiffusion else []
+    stages += ["train_structural_vae", "train_controlnet", "reconstruct_sgdm"] if settings.sgdm else []
+    stages += ["train_condiffusion", "reconstruct_condiffusion"] if settings.condiffusion else []
     return stages
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
-from eegdiffusion.images.generation.generation_config import GenerationConfig
+from eegdiffusion.images.generation.studies import ConDiffusionStudy, SGDMStudy
 
 Ablations = dict[str, AblationRow]
 LFTTests = dict[str, LFTTest]
 EncoderExperiments = dict[str, EncoderExperiment]
-Generations = dict[str, GenerationConfig]
+SGDMStudies = dict[str, SGDMStudy]
+ConDiffusionStudies = dict[str, ConDiffusionStudy]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class ReportSettings:
         ablations: entries of the section ``ablations``.
         lft_tests: entries of the section ``lft_tests``.
         eeg_encoders: entries of the section ``eeg_encoders``.
-        image_generation: entries of the section ``image_generation``.
+        sgdm: entries of the section ``sgdm``.
+        condiffusion: entries of the section ``condiffusion``.
     """
 
     corpus: str
@@ -38,4 +40,5 @@ class ReportSettings:
     ablations: Ablations
     lft_tests: LFTTests
     eeg_encoders: EncoderExperiments
-    image_generation: Generations
+    sgdm: SGDMStudies
+    condiffusion: ConDiffusionStudies

@@ -1,9 +1,10 @@
-"""Train EEG-ConDiffusion: ``python -m components.train_condiffusion --generation NAME``."""
+"""Train EEG-ConDiffusion: ``python -m components.train_condiffusion --study NAME``."""
 
 from components.train_condiffusion.settings import TrainConDiffusion
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.images.generation.studies import ConDiffusionStudy
 
 
 @stage("train_condiffusion")
@@ -19,11 +20,11 @@ def main(run: Stage) -> None:
         from eegdiffusion.images.encoders.trained_classifier import open_classifier
         from eegdiffusion.images.epochs.epoch_store import EpochStore
         from eegdiffusion.images.figures.condiffusion_figures import draw_condiffusion
-        from eegdiffusion.images.generation.generation_config import encoder_folder
         from eegdiffusion.images.generation.image_latents import ImageLatents
         from eegdiffusion.images.serving import condiffusion_pyfunc
+    study = run.settings(ConDiffusionStudy, f"condiffusion.{run.item['study']}")
     store, latents_path, generator = EpochStore(run.input("store")), run.input("latents"), run.input("generator")
-    folder = encoder_folder(run.input("classifier"), seed)
+    folder = study.training(run.input("classifier"), seed)
     out, reference = run.output("model"), run.output("reference")
     latents = ImageLatents(latents_path, store.description.fingerprint)
     classifier = open_classifier(folder, store, latents.known)

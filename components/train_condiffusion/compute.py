@@ -13,7 +13,6 @@ from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.condiffusion.adaptation import Adaptation
-from eegdiffusion.images.condiffusion.class_prompts import class_prompts, unknown_prompts
 from eegdiffusion.images.condiffusion.condiffusion import make_condiffusion
 from eegdiffusion.images.condiffusion.condiffusion_previews import condiffusion_previews
 from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, write_sampling
@@ -29,6 +28,7 @@ from eegdiffusion.images.generation.denoising_gain import denoising_gain
 from eegdiffusion.images.generation.generator import Generator, load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.previews import write_previews
+from eegdiffusion.images.generation.prompts import class_prompts, unknown_prompts
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +64,17 @@ def count_frozen(sizes: dict[str, int], trained: dict[str, int], adaptation: str
 
 
 def begin_prompts(generator: Generator, concepts: Sequence[str], settings: TrainConDiffusion) -> list[str]:
-    """Write the prompts that EEG begins as, one for each concept; none where the settings or the generator have none.
+    """Write the prompts that EEG begins as, one for each concept; none where the settings have none.
 
     Args:
-        generator: generator, with its tokenizer where it reads text.
+        generator: generator with its tokenizer.
         concepts: names of the classes.
         settings: settings of the stage.
 
     Raises:
         InputError: the settings name words for a class that there is not.
     """
-    if settings.prompt is None or generator.tokenizer is None:
+    if settings.prompt is None:
         return []
     prompts = class_prompts(concepts, settings.prompt, settings.words)
     for prompt in unknown_prompts(prompts, generator.tokenizer):
@@ -142,6 +142,7 @@ def compute(
         "split_rule": classifier.facts["split_rule"],
         "concepts": classifier.facts["concepts"],
         "repetitions": classifier.facts["repetitions"],
+        "subjects": {split: classifier.facts["fold"][split] for split in ("train", "test")},
         "epochs": {split: len(part) for split, part in data.items()},
         "prompts": prompts,
         "adaptation": settings.adaptation,

@@ -38,7 +38,7 @@ class TrainConDiffusion:
     """Rank of the LoRA adapters."""
     prompt: str | None = "a photo of a {}"
     """Prompt that EEG begins as where EEGConvNet is sure of a class, with ``{}`` where the class is named; null: the
-    projection begins at random, and the training must find the classes. Needs a generator that reads text."""
+    projection begins at random, and the training must find the classes."""
     words: dict[str, str] = field(default_factory=dict)
     """Words for classes whose names are none, such as ``n02106662: dog``; others go by their names."""
     rate_factors: RateFactors = RateFactors()

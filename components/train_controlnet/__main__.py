@@ -1,4 +1,4 @@
-"""Train the ControlNet of SGDM: ``python -m components.train_controlnet --generation NAME``."""
+"""Train the ControlNet of SGDM: ``python -m components.train_controlnet --study NAME``."""
 
 from components.train_controlnet.settings import TrainControlNet
 from eegdiffusion.core.runtime.loading import loading_modules
@@ -16,10 +16,10 @@ def main(run: Stage) -> None:
         from eegdiffusion.core.observe.tracking import log_model
         from eegdiffusion.core.observe.tracking.datasets import Data
         from eegdiffusion.core.observe.tracking.tracked_run import tracked
+        from eegdiffusion.images.encoders.training_folders import joint_training_folder
         from eegdiffusion.images.epochs.epoch_store import EpochStore
         from eegdiffusion.images.features.image_features import ImageFeatures
         from eegdiffusion.images.figures.sgdm_figures import draw_sgdm
-        from eegdiffusion.images.generation.generation_config import encoder_folder
         from eegdiffusion.images.generation.image_latents import ImageLatents
         from eegdiffusion.images.serving import sgdm_pyfunc
         from eegdiffusion.images.structure.structure_maps import StructureMaps
@@ -30,7 +30,7 @@ def main(run: Stage) -> None:
         ImageFeatures(features_path, fingerprint).features,
         StructureMaps(features_path, fingerprint),
         ImageLatents(latents_path, fingerprint),
-        encoder=encoder_folder(run.input("encoders"), seed),
+        encoder=joint_training_folder(run.input("encoders"), seed),
         generator=run.input("generator"),
         predictor=run.input("structure"),
     )

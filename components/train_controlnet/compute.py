@@ -22,10 +22,10 @@ from eegdiffusion.images.generation.generator import Generator, load_generator
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.latent_diffusion import losses_by_condition
 from eegdiffusion.images.generation.previews import write_previews
-from eegdiffusion.images.generation.semantic_tokens import new_semantic_tokens
+from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_dataset import ControlNetDataset
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.image_conditions import fit_baseline, mean_cosine, predict_conditions
+from eegdiffusion.images.sgdm.image_conditions import fit_baseline, mean_cosine, predict_conditions, predict_features
 from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
@@ -81,6 +81,31 @@ class TrainedControlNet:
     warnings: list[str]
 
 
+def choose_condition(
+    wanted: str, aligned: EEGSemantics, ridge: EEGSemantics, validation: PairedEpochs, features: np.ndarray,
+    device: torch.device,
+) -> tuple[str, dict[str, float]]:  # fmt: skip
+    """Choose what predicts features from EEG: ``aligned``, ``ridge``, or the ``better`` of them on validation images.
+
+    Args:
+        wanted: setting ``condition``.
+        aligned: encoder aligned with the features.
+        ridge: linear baseline.
+        validation: validation epochs.
+        features: (images, width) features of the store's images.
+        device: device to compute on.
+
+    Returns:
+        ``aligned`` or ``ridge``, and the mean cosine of both to the features of the validation images.
+    """
+    truth, mean = features[validation.table["image"]], aligned.calibration.mean.cpu().numpy()
+    cosines = {
+        name: mean_cosine(predict_features(semantics, validation, device).numpy(), truth, mean)
+        for name, semantics in (("aligned", aligned), ("ridge", ridge))
+    }
+    return max(cosines, key=cosines.__getitem__) if wanted == "better" else wanted, cosines
+
+
 def predict_datasets(
     inputs: ControlNetInputs, epochs: dict[str, PairedEpochs], semantics: EEGSemantics, predictor: StructureFromEEG,
     end_to_end: bool, device: torch.device,
@@ -124,8 +149,10 @@ def make_guide(
     """
     torch.manual_seed(settings.seed)
     tokens = None
-    if generator.semantics is not None and not generator.source.trained:
-        tokens = new_semantic_tokens(generator.semantics, torch.from_numpy(inputs.features[inputs.split("train")]))
+    if generator.source.ip_adapter is None:
+        width = generator.unet.config.cross_attention_dim
+        tokens = SemanticTokens(inputs.features.shape[1], settings.tokens, width)
+        tokens.fit_scale(torch.from_numpy(inputs.features[inputs.split("train")]))
     trained_predictor = predictor.requires_grad_(True) if settings.end_to_end else None
     return Guide(make_controlnet(generator, inputs.structure.channels), tokens, trained_predictor)
 
@@ -159,6 +186,10 @@ def compute(
     }
     semantics = load_aligned(inputs.encoder, torch.from_numpy(inputs.features[inputs.split("train")]))
     ridge, ridge_facts = fit_baseline(semantics, epochs, inputs.features, settings.ridge_alphas)
+    condition, cosines = choose_condition(
+        settings.condition, semantics, ridge, epochs["validation"], inputs.features, device
+    )
+    semantics = ridge if condition == "ridge" else semantics
     datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, settings.end_to_end, device)
     guide = make_guide(inputs, generator, predictor, settings)
     module = ControlNetTraining(
@@ -184,6 +215,8 @@ def compute(
     sgdm.save(out, inputs.generator, settings.sampling, settings.control)
     more = cosine_facts | {
         "ridge": ridge_facts,
+        "condition": condition,
+        "condition_validation_cosine": cosines,
         "repetitions": int(store.index["repetition"].max()) + 1,
         "structure": inputs.structure.kind,
         "end_to_end": settings.end_to_end,

@@ -1,7 +1,7 @@
 """Settings of the ControlNet."""
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
@@ -20,6 +20,11 @@ class TrainControlNet:
     """Seed of new weights, of the order of epochs and of all noise in training."""
     average: Positive = 1
     """Number of repetitions of an image that are averaged into a training epoch."""
+    condition: Literal["aligned", "ridge", "better"] = "better"
+    """What predicts the features from EEG: the aligned encoder, the linear baseline, or the better of the two on the
+    validation images (mean cosine to their features)."""
+    tokens: Positive = 4
+    """Number of tokens that stand for the image features in the text's place, where there is no IP-Adapter."""
     ridge_alphas: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.01, 0.1, 1.0, 10.0, 100.0])
     """Penalties that the linear baseline chooses from, by the validation images."""
     teacher_forcing_fraction: Annotated[float, Ge(0), Le(1)] = 0.5

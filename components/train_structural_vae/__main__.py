@@ -23,7 +23,7 @@ def main(run: Stage) -> None:
     store, features_path = EpochStore(run.input("store")), run.input("features")
     out, reference = run.output("structure"), run.output("reference")
     maps = StructureMaps(features_path, store.description.fingerprint)
-    split = image_splits(store, f"image_generation.{run.item['generation']}.corpus")
+    split = image_splits(store, f"sgdm.{run.item['study']}.corpus")
     corpus = store.description.corpus
     data = [Data(f"{corpus} epochs", store.path, context) for context in ("training", "testing")]
     data.append(Data(f"{corpus} structure maps", features_path, "training"))

@@ -47,8 +47,10 @@ ROWS = (
         ("retrieval", "ATM", "within", 1), 0.01, "ATM, THINGS-EEG2, top-5 of 200, chance 0.025"),
     Row("EEGConvNet (Brain Sciences 2024, 14, 478)", "accuracy, 10 classes", "eeg_eegconvnet_joint_accuracy",
         ("classification", "5–95 Hz", "EEGConvNet", 6, 0), 0.01, "EEGCVPR40, 40 classes shown in blocks"),
-    Row("EEG-ConDiffusion, which is conditioned on it", "PixCorr", "images_things_condiffusion_pixcorr", (), 1,
-        "prints no PixCorr"),
+    Row("EEG-ConDiffusion, which is conditioned on it", "two-way identification, chance 0.5",
+        "images_classes_condiffusion_lite0", (), 1, "prints none"),
+    Row("control: EEG-ConDiffusion with the EEG of another image", "two-way identification, chance 0.5",
+        "images_classes_condiffusion_shuffled_lite0", (), 1, ""),
     Row("SGDM (arXiv:2604.22649)", "PixCorr", "images_things_full_pixcorr", (), 1, "no table was found"),
     Row("control: SGDM with EEG of zeros", "PixCorr", "images_things_zeroed_eeg_pixcorr", (), 1, ""),
 )  # fmt: skip

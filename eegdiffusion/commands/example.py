@@ -60,7 +60,7 @@ def write_recording(out: Path, seconds: int, seed: int, cache: Path | None) -> N
 @command.command("epochs", clone=False)
 @click.argument("out", type=PATH)
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="Epochs, each of another image.")
-@click.option("--store", type=PATH, help="Epoch store to take them from (default: that of image_generation).")
+@click.option("--store", type=PATH, help="Epoch store to take them from (default: that of sgdm or condiffusion).")
 @click.option("--model", help="MLflow's address of a model whose input example is taken, where there is no store.")
 def write_epochs(out: Path, count: int, store: Path | None, model: str | None) -> None:
     """Write epochs OUT.npy that `eeg generate` takes.
@@ -95,7 +95,9 @@ def _store_of_the_clone() -> Path | None:
         return None
     from eegdiffusion.core.runtime.settings import load
 
-    corpora = [config["corpus"] for config in load().get("image_generation", {}).values()]
+    document = load()
+    studies = [*document.get("sgdm", {}).values(), *document.get("condiffusion", {}).values()]
+    corpora = [study["corpus"] for study in studies]
     return next((path for name in corpora if (path := STORES / name).joinpath("store.json").is_file()), None)
 
 

@@ -28,7 +28,7 @@ EVENTS_MATRIX = {
 
 EVENTS_LATENTS = {"base": {"backbone": "base", "corpus": EVENTS}}
 
-BY_CORPUS = ("eeg_encoders", "image_generation")
+BY_CORPUS = ("eeg_encoders", "sgdm", "condiffusion")
 """Sections whose entries name a corpus of images."""
 
 
@@ -96,16 +96,14 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
     corpora = document["image_corpora"]
     if things is not None:
         corpora[IMAGES] = {"root": str(things), "layout": layout_of(things), "epochs": "nice"}
-        for config in document.get("image_generation", {}).values():
-            if config["corpus"] == IMAGES:
-                config["pictures"] = str(things)
-        return
     for name in [name for name, corpus in corpora.items() if _is_surrogate(corpus)]:
         del corpora[name]
     for section in BY_CORPUS:
         rows = document.get(section, {})
         for name in [name for name, row in rows.items() if row["corpus"] not in corpora]:
             del rows[name]
+    generated = document["matrix"].get("generated", [])
+    document["matrix"]["generated"] = [name for name in generated if name in corpora]
 
 
 def _take_out_events(document: dict) -> None:

@@ -105,8 +105,7 @@ def _corpora() -> list[Path]:
     """Return the folders of corpora that params.yaml names."""
     document = _params()
     corpora = [*(document.get("event_corpora") or {}).values(), *(document.get("image_corpora") or {}).values()]
-    pictures = [config.get("pictures") for config in (document.get("image_generation") or {}).values()]
-    return [Path(path) for path in [*(corpus["root"] for corpus in corpora), *pictures] if path]
+    return [Path(corpus["root"]) for corpus in corpora if corpus["root"]]
 
 
 @click.command("repro", cls=Command)

@@ -51,7 +51,7 @@ def make_tuev(out: Path, cache: Path, **settings: float) -> None:
 @click.option(
     "--out",
     type=PATH,
-    help="Folder to make (default: data/raw/surrogate-things/corpus, -classes, -tangrams, -collection).",
+    help="Folder to make (default: data/raw/surrogate-things/corpus, -classes, -tangrams).",
 )
 @click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Folder that keeps the downloads.")
 @_settings_options(SurrogateThings)

@@ -1,5 +1,6 @@
 """Headlines of images made from EEG: of each system the full arm beside those in which the EEG says less."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from eegdiffusion.images.metrics.reconstruction_scores import Metric, Scores
@@ -35,10 +36,10 @@ def headline_metric(scores: Scores) -> Metric | None:
 
 
 def image_headlines(generations: Sequence[GenerationResults]) -> list[Headline]:
-    """Make a headline of each system of each entry of ``image_generation`` on which images were identified."""
-    several = len(generations) > 1
+    """Make a headline of each study in which images were identified; it names the study where a system has several."""
+    studies = Counter(results.system.name for generation in generations for results in generation.systems)
     return [
-        _headline(results, metric, f"_{generation.name}" if several else "")
+        _headline(results, metric, f"_{generation.name}" if studies[results.system.name] > 1 else "")
         for generation in generations
         for results in generation.systems
         if (metric := headline_metric(results.scores)) is not None

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 MEASURED = {
-    "autoencoder_validation_loss": "validation loss of the autoencoder",
-    "network_validation_loss": "validation loss of the denoising network",
+    "caption_concept": "pictures of held-out captions whose concept a judge names, share",
+    "caption_colour": "pictures of held-out captions whose colour a judge names, share",
+    "true_caption_concept": "true pictures of these captions whose concept the judge names, share",
+    "true_caption_colour": "true pictures of these captions whose colour the judge names, share",
     "validation_loss": "validation loss",
     "validation_loss_shuffled": "validation loss with shuffled EEG",
     "validation_loss_null": "validation loss without EEG",

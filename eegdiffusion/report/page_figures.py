@@ -41,7 +41,9 @@ MODEL_CAPTIONS = {
     "structure": "Structure predicted from EEG beside that of the picture seen",
     "traversals": "Latent traversals of the structural VAE",
     "curves": "Learning curves: losses of the training and of the validation split by epoch",
-    "generator": "Pictures that the generator was not trained on, and what it makes of their features",
+    "generator": "Held-out pictures, what the autoencoder keeps of them, and what the generator makes of prompts for "
+    "their concepts",
+    "held_out_captions": "What the generator makes of captions that were held out of its training, drawn at random",
     "samples": "Test pictures seen, and samples from their EEG, from zeros and from the EEG of another image",
     "pictures": "Test pictures seen, their structure, and what is made of the structure predicted from EEG",
 }
@@ -171,7 +173,7 @@ def draw_generation(generation: GenerationResults, number: int) -> dict[str, dic
     """Draw reconstructions of each system, and what the stages of the models stored to be drawn.
 
     Args:
-        generation: results of one entry of ``image_generation``.
+        generation: results of one study.
         number: number of the entry in the report, for the names of files.
 
     Returns:

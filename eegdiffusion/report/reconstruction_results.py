@@ -18,6 +18,13 @@ STAGES = {
 }
 """Model and the stage that trains it."""
 
+GENERATOR = "generator"
+MODELS = {
+    "sgdm": ("structural VAE", GENERATOR, "ControlNet"),
+    "condiffusion": (GENERATOR, "EEG-ConDiffusion"),
+}
+"""Models of each system."""
+
 
 @dataclass(frozen=True)
 class ModelResults:
@@ -53,11 +60,11 @@ class SystemResults:
 
 @dataclass(frozen=True)
 class GenerationResults:
-    """Images made from EEG of one entry of ``image_generation``.
+    """Images made from EEG in one study: an entry of ``sgdm`` or ``condiffusion``.
 
     Attributes:
         name: name of the entry.
-        systems: results of each system, one or more.
+        systems: results of its system.
         models: models that were trained for it.
     """
 
@@ -67,17 +74,17 @@ class GenerationResults:
 
 
 def read_generation_results(
-    reconstructions: Path, models: Mapping[str, Path], generations: Iterable[str]
+    reconstructions: Path, models: Mapping[str, Path], studies: Iterable[tuple[str, str, str]]
 ) -> list[GenerationResults]:
-    """Read what the stages wrote of each entry of ``image_generation``.
+    """Read what the stages wrote of each study.
 
     Args:
-        reconstructions: folder with a folder for each entry, and in it one for each system.
-        models: model, one of :data:`STAGES` -> folder with a folder for each entry.
-        generations: names of the entries.
+        reconstructions: folder with a folder for each system, and in it one for each study.
+        models: model, one of :data:`STAGES` -> folder with a folder for each study, of the generator for each corpus.
+        studies: system (``sgdm`` or ``condiffusion``), name of the study, and its corpus.
 
     Returns:
-        the results, in the order of the entries.
+        the results, in the order of the studies.
 
     Raises:
         InputError: an entry has no reconstructions, or a file of scores is missing.
@@ -85,22 +92,24 @@ def read_generation_results(
     return [
         GenerationResults(
             name=name,
-            systems=list(_system_results(reconstructions / name)),
-            models=list(_model_results((model, folder / name) for model, folder in models.items())),
+            systems=list(_system_results(reconstructions / system / name, f"reconstruct_{system}")),
+            models=list(
+                _model_results(
+                    (model, models[model] / (corpus if model == GENERATOR else name)) for model in MODELS[system]
+                )
+            ),
         )
-        for name in generations
+        for system, name, corpus in studies
     ]
 
 
-def _system_results(folder: Path) -> Iterable[SystemResults]:
-    folders = sorted((path for path in folder.glob("*") if path.is_dir()), reverse=True)
-    if not folders:
-        raise InputError(f"{folder}: holds no reconstructions; run `dvc repro reconstruct`")
-    for path in folders:
-        scores = read_scores(path)
-        for system in SYSTEMS:
-            if system.full in scores.arms:
-                yield SystemResults(system.of(scores.arms), read_reconstructions(path), scores)
+def _system_results(folder: Path, stage: str) -> Iterable[SystemResults]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: holds no reconstructions; run `dvc repro {stage}`")
+    scores = read_scores(folder)
+    for system in SYSTEMS:
+        if system.full in scores.arms:
+            yield SystemResults(system.of(scores.arms), read_reconstructions(folder), scores)
 
 
 def _model_results(folders: Iterable[tuple[str, Path]]) -> Iterable[ModelResults]:

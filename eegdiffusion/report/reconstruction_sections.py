@@ -92,7 +92,7 @@ def reconstruction_values(generations: list[GenerationResults], published: Mappi
     """Make the values of the part on images made from EEG; an empty list where there is none.
 
     Args:
-        generations: results of each entry of ``image_generation``.
+        generations: results of each study.
         published: the papers' numbers.
 
     Returns:

@@ -12,7 +12,7 @@ from eegdiffusion.report import model_facts
 from eegdiffusion.report.classifier_tables import format_number
 from eegdiffusion.report.reconstruction_results import ModelResults
 
-ITEMWISE_KINDS = ("pixcorr", "ssim", "two_way", "correlation_distance", "n_way")
+ITEMWISE_KINDS = ("pixcorr", "ssim", "two_way", "correlation_distance", "n_way", "concept")
 """Kinds of metrics that each item has."""
 
 PUBLISHED = {
@@ -28,7 +28,7 @@ def metric_label(metric: Metric) -> str:
     where = f"{metric.side} × {metric.side} pixels" if metric.network is None else f"{metric.network}, {metric.layer}"
     if metric.kind in ("pixcorr", "ssim"):
         where = f"at {metric.side} px"
-    if metric.kind in ("n_way", "inception_score"):
+    if metric.kind in ("n_way", "concept", "inception_score"):
         where = str(metric.network)
     return f"{metric.title}, {where} {'↑' if metric.higher_is_better else '↓'}"
 

@@ -40,7 +40,7 @@ class ReportResults:
     Attributes:
         events: the branch of EEG events; None where nothing of it is trained.
         encoders: encoders of EEG of seen images, corpus by corpus.
-        generations: images made from EEG, by entry of ``image_generation``.
+        generations: images made from EEG, by study.
         headlines: main score of each task, with its paired differences.
         values: variables of the templates: tables, numbers, words.
         metrics: main numbers by flat names, as in ``metrics.json``.

@@ -8,6 +8,7 @@ import yaml
 
 from components.pretrain_ssmdp.settings import PretrainSSMDP
 from components.train_eeg_encoder.settings import TrainEEGEncoder
+from eegdiffusion.commands.own_corpora import BY_CORPUS
 from eegdiffusion.commands.params import PROFILES, command, profiles
 from eegdiffusion.commands.params_file import changed, edit
 from eegdiffusion.core.runtime.errors import InputError
@@ -31,12 +32,14 @@ DEFAULT_IN_PAPER = {
     "ingest_images": "the class's defaults are THINGS-EEG2's",
     "embed_images": "the model of CLIP is the user's",
     "eeg_encoders": "entries are the user's",
-    "image_generation": "entries are the user's",
+    "sgdm": "entries are the user's",
+    "condiffusion": "entries are the user's",
     "prepare_generator": "the pipeline of Stable Diffusion is the user's",
     "train_structural_vae": "no profile of the image generators yet",
     "train_condiffusion": "no profile of the image generators yet",
     "train_controlnet": "no profile of the image generators yet",
-    "reconstruct": "no profile of the image generators yet",
+    "reconstruct_sgdm": "no profile of the image generators yet",
+    "reconstruct_condiffusion": "no profile of the image generators yet",
 }
 """Sections that the profile ``paper`` leaves as they are, and why."""
 
@@ -259,7 +262,7 @@ def test_a_file_with_anchors_is_refused_where_an_edit_would_change_two_places(pa
     text = text.replace("control: {strength: 0.4}", "control: *c", 1)
     params.write_text(text)
     with pytest.raises(InputError, match="is written in a way that cannot be edited"), edit() as document:
-        document["reconstruct"]["control"] = {"strength": 0.5}
+        document["reconstruct_sgdm"]["control"] = {"strength": 0.5}
     assert params.read_text() == text
 
 
@@ -300,7 +303,7 @@ def test_what_is_not_there_is_refused_and_nothing_changes(params, words, rule):
 
 def _corpora(params) -> dict:
     document = yaml.safe_load(params.read_text())
-    return {name: document[name] for name in ("image_corpora", "eeg_encoders", "image_generation", "event_corpora")}
+    return {name: document[name] for name in (*BY_CORPUS, "image_corpora", "event_corpora")}
 
 
 @pytest.fixture
@@ -316,7 +319,8 @@ def test_the_demos_images_do_not_stand_beside_a_real_tuev(params, edf):
     main(["corpora", "--tuev", edf])
     found = _corpora(params)
     assert found["event_corpora"] == {"tuev": {"root": edf, "layout": "tuev"}}
-    assert all(found[name] == {} for name in ("image_corpora", "eeg_encoders", "image_generation"))
+    assert all(found[name] == {} for name in (*BY_CORPUS, "image_corpora"))
+    assert yaml.safe_load(params.read_text())["matrix"]["generated"] == []
 
 
 @pytest.mark.parametrize(
@@ -347,7 +351,8 @@ def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_b
     main(["corpora", "--things", str(tmp_path / "things")])
     alone = yaml.safe_load(params.read_text())
     assert alone["event_corpora"] == alone["latents"] == {}
-    assert alone["matrix"] == {"backbones": [], "labels": [], "probes": [], "baselines": [], "seeds": [0, 1]}
+    empty = {name: [] for name in ("backbones", "labels", "probes", "baselines")}
+    assert alone["matrix"] == empty | {"seeds": [0, 1], "generated": ["things"]}
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     with Repo.init(str(tmp_path), no_scm=True) as repo:
         stages = {stage.addressing.partition("@")[0] for stage in repo.index.stages}
@@ -355,7 +360,7 @@ def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_b
     assert not stages & {"ingest_events", "pretrain_ssmdp", "cache_latents", "finetune_lft", "train_baselines"}
     main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
     after = yaml.safe_load(params.read_text())
-    assert after["matrix"] == before["matrix"]
+    assert after["matrix"] == before["matrix"] | {"generated": ["things"]}
     assert after["latents"] == before["latents"]
     assert after["event_corpora"] == {"tuev": {"root": edf, "layout": "tuev"}}
 
@@ -369,8 +374,8 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, edf, tm
     before["event_corpora"]["tuev"]["root"] = edf
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}
-    study = before["image_generation"]["things"] | {"pictures": str(tmp_path / "things")}
-    assert found == before | {"image_corpora": {"things": wanted}, "image_generation": {"things": study}}
+    others = {name: {k: row for k, row in before[name].items() if row["corpus"] == "things"} for name in BY_CORPUS}
+    assert found == before | others | {"image_corpora": {"things": wanted}}
     main(["corpora", "--tuev", edf])
     assert _corpora(params)["image_corpora"] == {"things": wanted}, "it is no surrogate and stays"
     (folder / "raw_eeg_training.npy").unlink()

@@ -36,8 +36,9 @@ def document():
     }
     row = {"objective": "align", "encoder": "ridge", "protocols": ["joint"]}
     params["eeg_encoders"] = {"first": row | {"corpus": "one"}, "second": row | {"corpus": "two"}}
-    config = {"corpus": "one", "semantics": "first", "classifier": "second", "pictures": "data/raw/pictures"}
-    params["image_generation"] = {"config": config}
+    params["sgdm"] = {"config": {"corpus": "one", "semantics": "first"}}
+    params["condiffusion"] = {"config": {"corpus": "two", "classifier": "second"}}
+    params["matrix"]["generated"] = ["one", "two"]
     return params
 
 

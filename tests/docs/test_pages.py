@@ -29,7 +29,7 @@ def test_the_graph_has_every_stage_and_no_shortcut():
     assert {stage for pair in drawn for stage in pair} == STAGES == set(read_stages(ROOT / "dvc.yaml"))
     assert drawn < pairs
     assert ("preprocess_events", "pretrain_ssmdp") in drawn
-    assert ("reconstruct", "report") in drawn
+    assert ("reconstruct_sgdm", "report") in drawn
     assert reduced({("a", "b"), ("b", "c"), ("a", "c")}) == {("a", "b"), ("b", "c")}
 
 

@@ -28,7 +28,9 @@ TINY = [
     "finetune_lft.optimisation.batch_size=8",
     "image_corpora={}",
     "eeg_encoders={}",
-    "image_generation={}",
+    "sgdm={}",
+    "condiffusion={}",
+    "matrix.generated=[]",
     "train_baselines.optimisation.batch_size=8",
 ]
 

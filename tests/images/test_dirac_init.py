@@ -13,9 +13,9 @@ from eegdiffusion.images.generation.dirac_init import (
     narrow_posterior_init_,
     zero_init_,
 )
-from eegdiffusion.images.generation.generator_settings import AutoencoderSettings
-from eegdiffusion.images.generation.generator_training import make_autoencoder
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
+from eegdiffusion.surrogate.text_to_image.miniature_networks import make_autoencoder
+from eegdiffusion.surrogate.text_to_image.network_settings import AutoencoderSettings
 
 OPTIMISATION = Optimisation(
     batch_size=4, max_epochs=1, patience=1, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.0, clip_norm=1.0,

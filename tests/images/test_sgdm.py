@@ -23,6 +23,7 @@ from eegdiffusion.images.generation.image_sampling import (
 )
 from eegdiffusion.images.generation.latent_diffusion import target_of, weights_of
 from eegdiffusion.images.generation.pixels import to_images, to_pixels
+from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
 from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet
 from tests import tiny_generator
@@ -35,9 +36,20 @@ WIDTH = 12
 """Of the tiny generator's image features."""
 
 
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    return tiny_generator.write_stable_diffusion(tmp_path_factory.mktemp("generator") / "pipeline")
+
+
 @pytest.fixture
-def generator():
-    return tiny_generator.make()
+def generator(pipeline):
+    return open_generator(Source(str(pipeline), None, tiny_generator.SIDE))
+
+
+def tokens_for(generator):
+    """Make semantic tokens for a generator without an IP-Adapter."""
+    torch.manual_seed(3)
+    return SemanticTokens(WIDTH, 4, generator.unet.config.cross_attention_dim)
 
 
 def batch(generator, items=4, channels=1):
@@ -52,7 +64,8 @@ def batch(generator, items=4, channels=1):
 
 
 def trained(generator, teacher_forcing_fraction=0.5, **denoising):
-    guide = Guide(make_controlnet(generator, 1), None, None)
+    tokens = None if generator.source.ip_adapter else tokens_for(generator)
+    guide = Guide(make_controlnet(generator, 1), tokens, None)
     settings = Denoising(**{"condition_dropout": 0.1, "min_snr_gamma": None} | denoising)
     return ControlNetTraining(guide, generator, teacher_forcing_fraction, 5.0, settings, OPTIMISATION, 0)
 
@@ -67,7 +80,10 @@ def step(module, items):
 
 def test_a_new_controlnet_changes_nothing_and_a_trained_one_does(generator):
     items, module = batch(generator), trained(generator)
-    steps, condition = torch.tensor([10, 200, 500, 900]), generator.condition(items["features"])
+    steps, condition = (
+        torch.tensor([10, 200, 500, 900]),
+        generator.condition(items["features"], tokens=tokens_for(generator)),
+    )
     arguments = items["latent"], steps, condition, items["structure"]
     plain = guided_prediction(generator, None, *arguments)
     assert torch.equal(guided_prediction(generator, module.model.controlnet, *arguments), plain)
@@ -122,12 +138,14 @@ def test_prediction_target_and_weights_are_those_of_the_scheduler():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_picture_depends_on_its_own_seed_alone(generator, sampler):
+    tokens = tokens_for(generator)
+
     def run(seeds, size, guidance=1.0):
         features = torch.arange(len(seeds))[:, None].float().expand(-1, WIDTH) * 0 + 1
 
         def denoise(noisy, steps, items, without):
             dropped = torch.full((len(noisy),), without)
-            return generator.unet(noisy, steps, **generator.condition(features[items], dropped)).sample
+            return generator.unet(noisy, steps, **generator.condition(features[items], dropped, tokens)).sample
 
         request = SamplingRequest(generator.latent_shape, seeds, sampler, 4, guidance, batch_size=size)
         return sample_latents(denoise, generator.scheduler, request, torch.device("cpu"))
@@ -218,11 +236,10 @@ def adapter(path, unet, width):
 
 def test_an_ip_adapter_carries_the_features(tmp_path):
     tiny_generator.write_stable_diffusion(tmp_path / "pipeline")
-    plain = open_generator(Source(str(tmp_path / "pipeline"), False, None, tiny_generator.SIDE, False), None, WIDTH)
+    plain = open_generator(Source(str(tmp_path / "pipeline"), None, tiny_generator.SIDE))
     adapter(tmp_path / "ip.safetensors", plain.unet, WIDTH)
-    source = Source(str(tmp_path / "pipeline"), False, str(tmp_path / "ip.safetensors"), tiny_generator.SIDE, False)
+    source = Source(str(tmp_path / "pipeline"), str(tmp_path / "ip.safetensors"), tiny_generator.SIDE)
     generator = open_generator(source)
-    assert generator.semantics is None
     items, steps = batch(generator), torch.full((4,), 300)
     module = trained(generator)
 
@@ -238,7 +255,7 @@ def test_an_ip_adapter_carries_the_features(tmp_path):
     assert torch.equal(predict(items["features"], every), predict(items["features"] + 1, every))
     step(module, items)
     with pytest.raises(InputError, match="ip_adapter: must be a safetensors file"):
-        open_generator(Source(source.pipeline, False, str(tmp_path / "none"), tiny_generator.SIDE, False))
+        open_generator(Source(source.pipeline, str(tmp_path / "none"), tiny_generator.SIDE))
 
 
 def write_sdxl(folder):
@@ -260,10 +277,10 @@ def write_sdxl(folder):
 
 def test_sdxl_gets_pooled_text_and_sizes(tmp_path):
     write_sdxl(tmp_path / "xl")
-    generator = open_generator(Source(str(tmp_path / "xl"), False, None, tiny_generator.SIDE, False), None, WIDTH)
+    generator = open_generator(Source(str(tmp_path / "xl"), None, tiny_generator.SIDE))
     assert generator.blank["text_embeds"].shape == (1, 16)
     items, module = batch(generator), trained(generator)
-    found = generator.condition(items["features"])["added_cond_kwargs"]
+    found = generator.condition(items["features"], tokens=tokens_for(generator))["added_cond_kwargs"]
     assert found["text_embeds"].shape == (4, 16)
     assert found["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
     before = weights_digest(module.model.controlnet)
@@ -275,4 +292,4 @@ def test_a_pipeline_that_lacks_a_part_is_refused_by_its_name(tmp_path):
     tiny_generator.write_stable_diffusion(tmp_path / "pipeline")
     shutil.rmtree(tmp_path / "pipeline/scheduler")
     with pytest.raises(InputError, match="pipeline/scheduler: must be a part of a diffusers pipeline"):
-        open_generator(Source(str(tmp_path / "pipeline"), False, None, tiny_generator.SIDE, False), None, WIDTH)
+        open_generator(Source(str(tmp_path / "pipeline"), None, tiny_generator.SIDE))

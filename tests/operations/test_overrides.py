@@ -32,15 +32,13 @@ REFUSED = {
     "event_corpora.tuev": {"root": "x", "layout": "tuev"},
     "image_corpora.things.images": "pictures",
     "image_corpora.things.eegcvpr40.signals": "x",
-    "image_generation.things.pictures": "x",
     "embed_images.source": "somebody/model",
     "embed_images.structure_source": "x",
     "prepare_generator.pipeline": "x",
     "prepare_generator.ip_adapter": "x",
-    "prepare_generator.download": True,
-    "prepare_generator": {"download": False},
-    "reconstruct.metrics.weights.clip": "x",
-    "reconstruct.metrics.weights": {},
+    "prepare_generator": {"pipeline": None},
+    "reconstruct_sgdm.metrics.weights.clip": "x",
+    "reconstruct_condiffusion.metrics.weights": {},
     "epochs.demo.channels": "(a+)+$",
     "finetune_lft.latents": "../../etc",
     "latents.base.backbone": "/etc",
@@ -74,7 +72,7 @@ def test_anything_but_a_mapping_is_refused(overrides):
         require_overridable(overrides)
 
 
-WORDS = ("root", "path", "folder", "file", "address", "url", "host", "uri", "source", "weights", "pictures", "signals")
+WORDS = ("root", "path", "folder", "file", "address", "url", "host", "uri", "source", "weights", "signals")
 
 
 def test_no_field_that_is_called_after_a_path_or_an_address_is_taken():

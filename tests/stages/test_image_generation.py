@@ -2,32 +2,34 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas
 import pytest
-import torch
 import yaml
 
 from components.embed_images.__main__ import main as embed
 from components.ingest_images.__main__ import main as ingest
 from components.prepare_generator.__main__ import main as prepare
-from components.reconstruct.__main__ import main as reconstruct
+from components.prepare_generator.compute import require_size
+from components.reconstruct_condiffusion.__main__ import main as reconstruct_condiffusion
+from components.reconstruct_sgdm.__main__ import main as reconstruct_sgdm
 from components.train_condiffusion.__main__ import main as train_condiffusion
 from components.train_controlnet.__main__ import main as train_controlnet
 from components.train_eeg_encoder.__main__ import main as train_encoder
 from components.train_structural_vae.__main__ import main as train_vae
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora.image_files import fitted_image
-from eegdiffusion.images.encoders.trained_classifier import open_classifier
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.figures.model_figures import draw_model
-from eegdiffusion.images.generation.generator import load_generator, weights_digest
-from eegdiffusion.images.generation.generator_images import generator_training_images, held_out_images, image_file
+from eegdiffusion.images.generation.generator import Source, load_generator, open_generator, weights_digest
+from eegdiffusion.images.generation.generator_images import image_file
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.previews import read_previews
+from eegdiffusion.images.metrics.picture_gain import picture_gain
 from eegdiffusion.images.metrics.reconstruction_scores import read_scores
 from eegdiffusion.images.metrics.reconstructions import read_reconstructions
 from eegdiffusion.images.sgdm.sgdm import load_sgdm
@@ -35,50 +37,44 @@ from eegdiffusion.operations.registry import registry_config
 from eegdiffusion.operations.registry.registration import register_model
 from eegdiffusion.surrogate.things import things_demo
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
+from tests import tiny_generator
 from tests.e2e.workspace import module
 from tests.image_workspace import entered
 from tests.stages.test_train_eeg_encoder import settings
 from tests.surrogate_source import CACHE
 
-SIZES = SurrogateThings(
-    subjects=2, concepts=8, exemplars=4, test_concepts=4, test_repetitions=2, snr=1.5, pictures=12
-)  # fmt: skip
+SIZES = SurrogateThings(subjects=2, concepts=8, exemplars=4, test_concepts=4, test_repetitions=2, snr=1.5)
 ROWS = {
     "aligned": {"objective": "align", "encoder": "ridge", "protocols": ["joint"]},
     "eegconvnet": {"objective": "classify", "encoder": "eegconvnet", "protocols": ["joint"],
                    "options": {"width": 24, "tokens": 8}},
 }  # fmt: skip
-GENERATION = {"corpus": "things", "semantics": "aligned", "classifier": "eegconvnet", "pictures": "collection"}
-SIDE = 16
+SIDE = tiny_generator.SIDE
 QUICK = {"sampler": "unipc", "steps": 2, "guidance": 2.0}
 
 
 def small(document: dict) -> None:
     """Make every stage of the branch tiny."""
-    document["image_generation"] = {"things": GENERATION}
+    document["sgdm"] = {"things": {"corpus": "things", "semantics": "aligned"}}
+    document["condiffusion"] = {"things": {"corpus": "things", "classifier": "eegconvnet"}}
+    document["matrix"]["generated"] = ["things"]
     document["embed_images"]["structure_size"] = SIDE
-    generator = document["prepare_generator"]
-    generator["image_size"] = SIDE
-    generator["autoencoder"] |= {"widths": [8, 8], "groups": 4}
-    generator["network"] |= {"widths": [16, 16], "groups": 4, "head_width": 8}
-    generator["text_encoder"] = {"layers": 1, "heads": 2, "width": 16, "tokens": 8}
+    document["prepare_generator"] |= {"pipeline": "sd15", "image_size": SIDE, "sampling": QUICK}
     vae = document["train_structural_vae"]
     vae["vae"]["network"] = {"latent_size": 4, "widths": [8, 8]}
     document["train_condiffusion"] |= {"draws": 1, "shown": 2, "sampling": QUICK}
     document["train_controlnet"] |= {"draws": 1, "shown": 2, "sampling": QUICK}
-    document["reconstruct"] |= {"samples": 2, "sampling": QUICK}
-    for stage in (
-        generator["autoencoder"], generator["network"], vae["vae"], document["train_condiffusion"],
-        document["train_controlnet"],
-    ):  # fmt: skip
+    for stage in ("reconstruct_sgdm", "reconstruct_condiffusion"):
+        document[stage] |= {"samples": 2, "repetitions": None, "sampling": QUICK}
+    for stage in (vae["vae"], document["train_condiffusion"], document["train_controlnet"]):
         stage["optimisation"] |= {"max_epochs": 2, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     with entered(tmp_path_factory.mktemp("images"), registry=True) as path:
-        for stimuli, folder in (("objects", "corpus"), ("collection", "collection")):
-            things_demo.build(stimuli, path / folder, CACHE, SIZES)
+        things_demo.build("objects", path / "corpus", CACHE, SIZES)
+        tiny_generator.write_stable_diffusion(path / "sd15")
         corpora = {"things": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {name: row | {"corpus": "things"} for name, row in ROWS.items()})
         document = yaml.safe_load(Path("params.yaml").read_text())
@@ -88,8 +84,9 @@ def workspace(tmp_path_factory):
         embed(["--corpus", "things"])
         for row in ROWS:
             train_encoder(["--encoder", row])
-        for stage in (prepare, train_vae, train_controlnet, train_condiffusion, reconstruct):
-            stage(["--generation", "things"])
+        prepare(["--corpus", "things"])
+        for stage in (train_vae, train_controlnet, train_condiffusion, reconstruct_sgdm, reconstruct_condiffusion):
+            stage(["--study", "things"])
         mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
         yield path
 
@@ -109,29 +106,24 @@ def test_latents_are_those_of_the_pictures(store):
     assert np.array_equal(found.images[rows], pictures)
     assert np.allclose(found.latents[rows], generator.encode(pictures).numpy(), atol=1e-5)
     assert found.description.generator == weights_digest(generator.vae)
-    train = (store.images["split"] == "train").to_numpy()
-    assert 0.3 < found.latents[train].std() < 3
+    assert (found.latents.std(0) > 0).all(), "every image has a latent of its own"
     with pytest.raises(InputError, match="store: must be 'other'"):
         ImageLatents(Path("data/image_latents/things"), "other")
 
 
-def test_a_small_generator_knows_no_picture_that_tests_or_validates(store, tmp_path):
-    held = store.images[held_out_images(store.images)]
-    assert (store.images["split"] != "train").sum() < len(held) < len(store.images)
-    known = store.images["sha256"].notna().to_numpy()
-    classifier = open_classifier(Path("models/eeg_encoders/eegconvnet/joint/all/all/seed-0"), store, known)
-    assert set(np.flatnonzero(classifier.pairs.split == "test")) <= set(held.index)
-    for k, file in enumerate(held["file"]):
-        shutil.copy(file, tmp_path / f"{k}.jpg")
-    (tmp_path / "other.jpg").write_bytes(next(Path("collection").glob("*.jpg")).read_bytes())
+def test_a_small_generator_lies_with_what_names_it(workspace):
+    stored = load_generator(Path("models/generator/things"))
+    given = open_generator(Source("sd15", None, SIDE))
+    assert stored.source.pipeline == "models/generator/things/pipeline"
+    for own, other in zip(stored.modules(), given.modules(), strict=True):
+        assert weights_digest(own) == weights_digest(other)
+    assert not list(Path("models/generator/things").rglob("*.bin"))
 
-    class Features:
-        features = np.zeros((len(store.images), 1280), np.float32)
 
-    pictures, found = generator_training_images(
-        tmp_path, store.images, Features(), SIDE, ("efficientnet_lite0", None, False), torch.device("cpu")
-    )
-    assert len(pictures) == len(found) == len(store.images) - len(held) + 1
+@pytest.mark.parametrize(("size", "rule"), [(32, "must be 16, as sd15"), (18, "must be 16, as sd15")])
+def test_images_have_the_size_that_the_generator_was_trained_for(size, rule):
+    with pytest.raises(InputError, match=rf"prepare_generator\.image_size: {rule} \(found {size}\)"):
+        require_size(replace(open_generator(Source("sd15", None, SIDE)), source=Source("sd15", None, size)))
 
 
 def test_an_image_that_changed_since_ingestion_is_refused(store):
@@ -147,7 +139,11 @@ def test_the_generator_stays_as_it_was_under_what_is_trained_upon_it(workspace):
     sizes = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}
     assert facts["frozen"] == sizes
     sgdm = load_sgdm(Path("models/controlnet/things"), generator)
-    assert facts["parameters"] == sum(p.numel() for p in sgdm.controlnet.parameters())
+    trained = [*sgdm.controlnet.parameters(), *sgdm.tokens.parameters()]
+    assert facts["parameters"] == sum(p.numel() for p in trained)
+    cosines = facts["condition_validation_cosine"]
+    assert facts["condition"] == max(cosines, key=cosines.get)
+    assert facts["validation_cosine"] == pytest.approx(cosines[facts["condition"]], abs=1e-4)
     taps = [block.weight.abs().max() for block in sgdm.controlnet.controlnet_down_blocks]
     assert max(taps) > 0, "the taps began at zero and were trained"
     assert facts["gain_low"] <= facts["gain"] <= facts["gain_high"]
@@ -156,7 +152,7 @@ def test_the_generator_stays_as_it_was_under_what_is_trained_upon_it(workspace):
 def test_figures_are_drawn_from_stored_arrays(workspace):
     assert not list(Path("models").glob("[!e]*/things/**/*.png")), "no figure is an output"
     wanted = {
-        "generator": ("prepare_generator", {"generator", "curves"}),
+        "generator": ("prepare_generator", {"generator"}),
         "structural_vae": ("train_structural_vae", {"reconstructions", "structure", "traversals"}),
         "condiffusion": ("train_condiffusion", {"samples", "curves"}),
         "controlnet": ("train_controlnet", {"pictures", "curves"}),
@@ -172,9 +168,10 @@ def test_figures_are_drawn_from_stored_arrays(workspace):
 
 
 def test_reconstructions_have_all_arms_of_the_same_items(store):
-    folder = Path("data/reconstructions/things")
     latents = ImageLatents(Path("data/image_latents/things"), store.description.fingerprint)
-    sgdm, condiffusion = read_reconstructions(folder / "sgdm"), read_reconstructions(folder / "condiffusion")
+    sgdm, condiffusion = (
+        read_reconstructions(Path("data/reconstructions", system, "things")) for system in ("sgdm", "condiffusion")
+    )
     assert set(sgdm.arms) == {
         "full", "semantics_only", "structure_only", "oracle_structure", "ridge", "zeroed_eeg", "shuffled_eeg",
     }  # fmt: skip
@@ -193,9 +190,15 @@ def test_reconstructions_have_all_arms_of_the_same_items(store):
     assert sgdm.structure["from EEG"].shape == (len(sgdm.items), 3, SIDE, SIDE)
 
 
+def test_what_eeg_contributes_is_written_for_the_gate(workspace):
+    for system in ("sgdm", "condiffusion"):
+        folder = Path("data/reconstructions", system, "things")
+        assert json.loads((folder / "metrics.json").read_text()) == picture_gain(read_scores(folder))
+
+
 def test_scores_are_of_these_pictures(workspace):
     for system, full in (("sgdm", "full"), ("condiffusion", "condiffusion")):
-        folder = Path("data/reconstructions/things", system)
+        folder = Path("data/reconstructions", system, "things")
         scores, pictures = read_scores(folder), read_reconstructions(folder)
         assert set(scores.arms) == set(pictures.arms)
         assert scores.context.corpus == "surrogate images"
@@ -213,14 +216,14 @@ def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):
     document["hardware"]["devices"] = 2
     (tmp_path / "two/params.yaml").write_text(yaml.safe_dump(document))
     shutil.rmtree(tmp_path / "two/models/controlnet")
-    module(tmp_path / "two", "train_controlnet", "--generation", "things")
+    module(tmp_path / "two", "train_controlnet", "--study", "things")
     one, two = (pandas.read_csv(path / "models/controlnet/things/curves.csv") for path in (workspace, tmp_path / "two"))
     for name in ("train_loss", "validation_loss"):
         assert np.allclose(one[name], two[name], rtol=2e-4), name
 
 
 def test_the_registered_models_make_pictures_from_epochs(workspace):
-    registry = registry_config.read_registry(Path("mlflow/registry.yaml"))
+    registry = registry_config.trained_models()
     epochs = np.load("models/controlnet/things/example.npy")
     for name in ("sgdm-controlnet", "condiffusion", "structural-vae"):
         register_model(name, registry[name])

@@ -39,7 +39,8 @@ ablations:
 lft_tests:
   rate_190: {family: rate, name: "190 Hz, reference convention", latents: rate_190}
 eeg_encoders: {}
-image_generation: {}
+sgdm: {}
+condiffusion: {}
 """
 
 

@@ -58,11 +58,11 @@ def _scores(folder, arms: dict[str, float], corpus: str, warnings: list[str], se
 def generations(tmp_path_factory):
     root = tmp_path_factory.mktemp("images")
     arms = {arm: 0.0 for arm in SYSTEMS[0].arms} | {"full": 0.6, "semantics_only": 0.6, "oracle_structure": 0.9}
-    _scores(root / "made/demo/sgdm", arms, "surrogate images", [], "validation")
+    _scores(root / "made/sgdm/demo", arms, "surrogate images", [], "validation")
     none = {"condiffusion": 0.0, "condiffusion_zeroed": 0.0}
-    _scores(root / "made/demo/condiffusion", none, "surrogate images", [], "validation")
+    _scores(root / "made/condiffusion/demo", none, "surrogate images", [], "validation")
     _scores(
-        root / "made/blocks/condiffusion",
+        root / "made/condiffusion/blocks",
         {"condiffusion": 0.6, "condiffusion_zeroed": 0.0},
         "EEGCVPR40",
         [LEAKS],
@@ -73,9 +73,9 @@ def generations(tmp_path_factory):
     np.save(vae / "stored.npy", np.arange(6.0))
     facts = {"split": "test", "parameters": 12345, "frozen": {"unet": 600, "vae": 78}, "validation_loss": 0.25}
     (vae / "metrics.json").write_text(json.dumps(facts))
-    (root / "generator").mkdir()
-    models = {"structural VAE": root / "vae", "generator": root / "generator"}
-    return read_generation_results(root / "made", models, ["demo", "blocks"])
+    models = {"structural VAE": root / "vae"} | dict.fromkeys(("generator", "ControlNet", "EEG-ConDiffusion"), root)
+    studies = [("sgdm", "demo"), ("condiffusion", "demo"), ("condiffusion", "blocks")]
+    return read_generation_results(root / "made", models, [(*study, "pictures") for study in studies])
 
 
 def _draw_stored(folder: Path) -> dict[str, Figure]:
@@ -102,9 +102,9 @@ def text(generations, drawn, tmp_path_factory):
     assert shown == {path.stem for path in (doc.folder / "figures").iterdir()}
     assert shown == {
         "images1_full",
-        "images1_condiffusion",
         "images1_structural_vae_traversals",
         "images2_condiffusion",
+        "images3_condiffusion",
     }
     return text
 
@@ -118,7 +118,7 @@ def test_figures_show_what_was_stored(generations, drawn):
     assert len(grid.axes) == 8 * columns
     assert drawn[1]["models"] == []
     rows = page_figures.drawn_items(generations[0].systems[0].reconstructions.items, 8)
-    results = next(results for results in generations[0].systems if results.system.name == "SGDM")
+    (results,) = generations[0].systems
     for row, axes in zip(rows, np.array(grid.axes).reshape(8, columns), strict=True):
         assert np.array_equal(axes[0].images[0].get_array(), results.reconstructions.seen[row])
         assert np.array_equal(axes[2].images[0].get_array(), results.reconstructions.arms["full"][row, 0])
@@ -217,10 +217,10 @@ def test_models_stand_with_what_was_trained(text):
 
 def test_scores_that_are_missing_are_named(generations, tmp_path):
     with pytest.raises(InputError, match=r"other: holds no reconstructions"):
-        read_generation_results(tmp_path, {}, ["other"])
-    (tmp_path / "other/sgdm").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"sgdm/scores.json: no such file"):
-        read_generation_results(tmp_path, {}, ["other"])
+        read_generation_results(tmp_path, {}, [("sgdm", "other", "pictures")])
+    (tmp_path / "sgdm/other").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"sgdm/other/scores.json: no such file"):
+        read_generation_results(tmp_path, {}, [("sgdm", "other", "pictures")])
 
 
 def test_without_studies_there_is_no_such_part(tmp_path):

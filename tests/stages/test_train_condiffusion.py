@@ -41,7 +41,7 @@ from tests.stages.test_train_eeg_encoder import settings
 from tests.surrogate_source import CACHE
 
 SIZES = SurrogateThings(subjects=2, concepts=6, exemplars=4, test_concepts=4, test_repetitions=2, snr=1.5)
-ROW = {"corpus": "demo", "objective": "classify", "encoder": "eegconvnet", "protocols": ["joint"],
+ROW = {"corpus": "demo", "objective": "classify", "encoder": "eegconvnet", "protocols": ["joint", "anchor"],
        "options": {"width": 24, "tokens": 8}}  # fmt: skip
 
 
@@ -59,8 +59,9 @@ def workspace(tmp_path_factory):
         corpora = {"demo": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {"eegconvnet": ROW})
         document = yaml.safe_load(Path("params.yaml").read_text())
-        config = {"corpus": "demo", "semantics": "none", "classifier": "eegconvnet", "pictures": "none"}
-        document["image_generation"] = {"demo": config, "light": config}
+        study = {"corpus": "demo", "classifier": "eegconvnet"}
+        others = study | {"protocol": "anchor", "fold": "sub-01"}
+        document["condiffusion"] = {"demo": study, "light": study, "others": others}
         stage = document["train_condiffusion"]
         stage["optimisation"] |= {"max_epochs": 2, "batch_size": 8}
         stage |= {"draws": 1, "shown": 3, "sampling": {"sampler": "unipc", "steps": 2, "guidance": 2.0}}
@@ -71,20 +72,18 @@ def workspace(tmp_path_factory):
         store = EpochStore(Path("data/images/demo"))
         known = store.images["sha256"].notna().to_numpy()
         known[np.flatnonzero(store.images["split"] == "test")[:1]] = False
-        tiny_generator.make().save(Path("models/generator/demo"))
         user = tiny_generator.write_stable_diffusion(path / "sd15")
-        tiny_generator.write_reference(Path("models/generator/light"), user)
-        for name in ("demo", "light"):
-            generator = load_generator(Path("models/generator", name))
-            digest, side = weights_digest(generator.vae), tiny_generator.SIDE
-            encoding = Encoding(store.description.fingerprint, digest, side, generator.latent_shape)
-            rows = np.flatnonzero(known)
-            pictures = np.stack([fitted_image(Path(store.images["file"][row]), side) for row in rows])
-            parts = [(rows, pictures, generator.encode(pictures).numpy())]
-            write_latents(Path("data/image_latents", name), encoding, known, parts)
-        train(["--generation", "demo"])
+        generator = load_generator(tiny_generator.write_generator(Path("models/generator/demo"), user))
+        side = tiny_generator.SIDE
+        encoding = Encoding(store.description.fingerprint, weights_digest(generator.vae), side, generator.latent_shape)
+        rows = np.flatnonzero(known)
+        pictures = np.stack([fitted_image(Path(store.images["file"][row]), side) for row in rows])
+        parts = [(rows, pictures, generator.encode(pictures).numpy())]
+        write_latents(Path("data/image_latents/demo"), encoding, known, parts)
+        train(["--study", "demo"])
         adapt(adaptation="lora", rank=2)
-        train(["--generation", "light"])
+        for name in ("light", "others"):
+            train(["--study", name])
         mlflow.set_tracking_uri(f"sqlite:///{path}/mlruns/mlflow.db")
         yield path
 
@@ -100,8 +99,9 @@ def test_trained_and_frozen_parameters_are_counted(workspace):
     found = facts("demo")
     assert found["trained"]["cross_attention"] == attention
     assert found["trained"]["text_encoder"] == sum(p.numel() for p in generator.text_encoder.parameters()) - embeddings
-    assert found["trained"]["projection"] == 24 * 32 + 32 + 2 * 32 + 77 * 32
-    assert found["prompts"] == [], "the generator has never read text"
+    classes, tokens = len(found["concepts"]), 77
+    by_class = classes * tokens * 32
+    assert found["trained"]["projection"] == 24 * 32 + 32 + 2 * 32 + 77 * 32 + by_class
     assert found["parameters"] == sum(found["trained"].values())
     sizes = {name: sum(p.numel() for p in getattr(generator, name).parameters()) for name in ("unet", "vae")}
     assert found["frozen"]["unet"] == sizes["unet"] - attention
@@ -130,6 +130,12 @@ def test_losses_are_compared_between_conditions(workspace):
     curves = pandas.read_csv("models/condiffusion/demo/curves.csv")
     assert len(curves) == 2
     assert {"train_loss", "validation_loss"} <= set(curves)
+
+
+def test_a_study_may_train_on_one_subject_and_make_images_of_the_others(workspace):
+    own, others = facts("demo"), facts("others")
+    assert others["epochs"] == {split: count // 2 for split, count in own["epochs"].items()}
+    assert others["subjects"] == {"train": ["sub-01"], "test": ["sub-02"]}
 
 
 def test_only_what_was_trained_is_written(workspace):
@@ -167,7 +173,7 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
     assert found.shape == (2, tiny_generator.SIDE, tiny_generator.SIDE, 3)
     assert found.dtype == np.uint8
     loaded = load_pipeline(
-        Path("models/condiffusion", name), Path("models/generator", name), classifier / "encoder", classifier
+        Path("models/condiffusion", name), Path("models/generator/demo"), classifier / "encoder", classifier
     )
     sampling = Sampling(sampler="unipc", steps=2, guidance=2.0)
     assert np.array_equal(found, generate_images(loaded, epochs, seeds_for(2, 1, 3), sampling))
@@ -184,8 +190,9 @@ def test_the_logged_model_makes_the_pictures_of_its_folder(workspace, name):
 @pytest.fixture(scope="module")
 def registered(workspace):
     entry = replace(
-        registry_config.read_registry(ROOT / "mlflow/registry.yaml")["condiffusion"], results="models/condiffusion/demo"
-    )
+        registry_config.read_registry(ROOT / "mlflow/registry.yaml")["condiffusion"],
+        results="models/condiffusion/demo", pictures=None, metrics=["gain", "test_loss"],
+    )  # fmt: skip
     version = register_model("condiffusion", entry)
     mlflow.MlflowClient().set_registered_model_alias("condiffusion", "champion", version.version)
     return version
@@ -290,7 +297,7 @@ def test_bad_settings_are_refused(workspace, capsys, change, rule):
     adapt(**change)
     try:
         with pytest.raises(SystemExit) as stop:
-            train(["--generation", "demo"])
+            train(["--study", "demo"])
     finally:
         Path("params.yaml").write_text(before)
     assert stop.value.code == 65

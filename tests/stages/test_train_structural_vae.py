@@ -31,11 +31,10 @@ TANGRAMS = SurrogateThings(subjects=1, tangrams=24, test_tangrams=6, snr=1.5)
 
 
 def settings(path: Path, corpora: dict, side: int, epochs: int, encoder: str) -> None:
-    """Write ``params.yaml`` with an entry of image_generation for each corpus, small and quick."""
+    """Write ``params.yaml`` with an entry of sgdm for each corpus, small and quick."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
     document["image_corpora"] = corpora
-    config = {"semantics": "none", "classifier": "none"}
-    document["image_generation"] = {name: config | {"corpus": name} for name in corpora}
+    document["sgdm"] = {name: {"corpus": name, "semantics": "none"} for name in corpora}
     document["epochs"]["small"] = document["epochs"]["official"] | {"rate_hz": 125.0, "keep_from_s": 0.0}
     document["epochs"]["every"] = document["epochs"]["small"] | {"channels": None}
     document["ingest_images"]["validation_fraction"] = 0.15
@@ -63,7 +62,7 @@ def run(path: Path, patch: pytest.MonkeyPatch, corpora: dict, side: int, epochs:
     for name in corpora:
         ingest(["--corpus", name])
         embed(["--corpus", name])
-        train(["--generation", name])
+        train(["--study", name])
 
 
 @pytest.fixture(scope="module")
@@ -188,4 +187,4 @@ def test_a_corpus_without_images_is_refused(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, monkeypatch, corpora, 16, 1, "ridge")
     assert stop.value.code == 65
-    assert "image_generation.one.corpus: a structural VAE needs pictures of every split" in capsys.readouterr().err
+    assert "sgdm.one.corpus: a structural VAE needs pictures of every split" in capsys.readouterr().err

@@ -142,7 +142,7 @@ def test_the_folder_that_is_built_is_a_pipeline_of_diffusers_that_conditions_and
     images = pipeline("a green fish on violet", num_inference_steps=2, generator=generator, output_type="np").images
     assert images.shape == (1, 32, 32, 3)
     assert np.isfinite(images).all()
-    opened = open_generator(Source(str(out), False, None, 32, False), n_features=16)
+    opened = open_generator(Source(str(out), None, 32))
     assert opened.latent_shape == (4, 8, 8)
     assert opened.unet.dtype == torch.float32
     weights = [load_file(path) for path in out.rglob("*.safetensors")]

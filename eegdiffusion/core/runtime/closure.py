@@ -24,6 +24,9 @@ NEVER_DECIDES = (
 )
 """Drawing, tracking and serving: they show what a stage has made, and change nothing of it."""
 
+WEIGHTS = frozenset({"eegdiffusion/surrogate/generator"})
+"""Folders among the packages that hold no code."""
+
 DRAWS = frozenset({"report"})
 """Stages whose outputs are figures, so that the code that draws decides them too."""
 
@@ -134,4 +137,4 @@ def code_folders(stage: str, root: Path = ROOT) -> list[str]:
 
 def is_code(dependency: str) -> bool:
     """Whether a dependency of ``dvc.yaml`` is project code."""
-    return dependency.partition("/")[0] in PACKAGES
+    return dependency.partition("/")[0] in PACKAGES and dependency not in WEIGHTS

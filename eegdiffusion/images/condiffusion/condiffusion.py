@@ -16,11 +16,11 @@ from transformers.masking_utils import create_causal_mask
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.condiffusion.adaptation import Adaptation, AdaptationKind, read_adaptation
-from eegdiffusion.images.condiffusion.class_prompts import prompt_embeddings
 from eegdiffusion.images.condiffusion.eeg_projection import EEGProjection
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.generation.generator import Generator
+from eegdiffusion.images.generation.prompts import prompt_embeddings
 
 CROSS_ATTENTION = "cross_attention.safetensors"
 

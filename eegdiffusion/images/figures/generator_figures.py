@@ -3,40 +3,43 @@
 import json
 from pathlib import Path
 
-import pandas
+import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from eegdiffusion.core.observe.figures.image_grid import image_grid
-from eegdiffusion.core.observe.figures.learning_curves import learning_curves
+from eegdiffusion.core.observe.figures.style import blank_figure
 from eegdiffusion.images.generation.previews import read_previews
-
-TRAININGS = ("autoencoder", "network")
-"""Trainings of a small generator, each with a file ``<name>_curves.csv``."""
-
-PANELS = {"train_loss": "training loss", "validation_loss": "validation loss"}
 
 
 def _label(name: str) -> str:
     """Say in words what a preview shows."""
     if name.startswith("guidance_"):
-        return f"from features, w = {name.removeprefix('guidance_')}"
+        return f"of its prompt, w = {name.removeprefix('guidance_')}"
     return {"seen": "seen", "decoded": "decoded latent"}[name]
 
 
 def draw_generator(folder: Path) -> dict[str, Figure]:
-    """Draw images that the generator was not trained on beside what it makes of them, and its learning curves.
+    """Draw test images beside what the autoencoder keeps of them and what the generator makes of their prompts.
 
     Args:
         folder: output ``generator`` of ``prepare_generator``.
 
     Returns:
-        ``generator``, and ``curves`` where the generator was trained here.
+        ``generator`` and, of a generator that has it, ``held_out_captions``.
     """
     corpus = json.loads((folder / "metrics.json").read_text())["corpus"]
     rows = {_label(name): images for name, images in read_previews(folder).items()}
-    figures = {"generator": image_grid(rows, f"Generator, pictures it was not trained on ({corpus} data)")}
-    paths = {name: folder / f"{name}_curves.csv" for name in TRAININGS}
-    curves = {name: [pandas.read_csv(path)] for name, path in paths.items() if path.is_file()}
-    if curves:
-        figures["curves"] = learning_curves(curves, PANELS, f"Small generator ({corpus} data)")
+    figures = {"generator": image_grid(rows, f"Generator, test pictures and their concepts' prompts ({corpus} data)")}
+    sheet = folder / "held_out_captions.png"
+    if sheet.is_file():
+        figures["held_out_captions"] = _draw_sheet(np.asarray(Image.open(sheet)))
     return figures
+
+
+def _draw_sheet(pixels: np.ndarray) -> Figure:
+    figure = blank_figure("Pictures of captions that were held out of the generator's training", 7.0, 7.4)
+    axes = figure.subplots()
+    axes.imshow(pixels)
+    axes.set_axis_off()
+    return figure

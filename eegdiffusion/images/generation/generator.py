@@ -1,11 +1,12 @@
-"""The image generator that EEG conditions: a latent diffusion model of diffusers, small or Stable Diffusion.
+"""The image generator that EEG conditions: a text-to-image latent diffusion model, such as Stable Diffusion.
 
-A folder ``models/generator/<name>`` holds ``generator.json`` and, of a generator trained here, the parts of a diffusers
-pipeline; one that the user gave stays where it is, and the folder holds only what was made for it.
+A folder ``models/generator/<corpus>`` holds ``generator.json``, which says where the pipeline of diffusers lies, and
+the pipeline itself where it is small, so that what is built upon it needs no other folder.
 """
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,14 +17,18 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection, PreTrainedTokenizerBase
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.model_hub import model_folder
 from eegdiffusion.core.training.inference import ArrayDataset, batched
 from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.generation.pixels import as_uint8, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 
 FILE = "generator.json"
-PARTS = ("vae", "unet", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
+PIPELINE = "pipeline"
+"""Folder beside ``generator.json`` that holds a small pipeline."""
+SMALL_BYTES = 64 * 2**20
+"""Size up to which a pipeline is copied to the generator's folder."""
+PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
+"""Files of weights that are not read, as a pickle can run code."""
 VAE_BATCH = 16
 """Number of images that are encoded or decoded at a time."""
 
@@ -33,19 +38,35 @@ class Source:
     """Where a generator comes from, as ``generator.json`` says.
 
     Attributes:
-        pipeline: folder of a diffusers pipeline, or ``owner/name@commit`` of the hub; None: the folder of this file.
-        download: whether the hub may be asked for what is not on the disk.
+        pipeline: folder of a diffusers pipeline; null in ``generator.json`` where it is ``pipeline``, beside the file.
         ip_adapter: file of IP-Adapter's weights (safetensors); None: features condition by :class:`SemanticTokens`.
         image_size: side of the images in pixels.
-        trained: whether the semantic tokens were trained with the UNet; if not, they are to be trained with what is
-            built upon it.
     """
 
-    pipeline: str | None
-    download: bool
+    pipeline: str
     ip_adapter: str | None
     image_size: int
-    trained: bool
+
+    def write(self, folder: Path) -> None:
+        """Write ``generator.json`` and copy a small pipeline to it; the folder is made when missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        document, pipeline = asdict(self), Path(self.pipeline)
+        if sum(path.stat().st_size for path in pipeline.rglob("*") if path.is_file()) <= SMALL_BYTES:
+            shutil.copytree(pipeline, folder / PIPELINE, ignore=shutil.ignore_patterns(*PICKLES))
+            document["pipeline"] = None
+        (folder / FILE).write_text(json.dumps(document, indent=2))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Source":
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            InputError: the file is missing.
+        """
+        if not (folder / FILE).is_file():
+            raise InputError(f"{folder / FILE}: no such file; prepare_generator writes it")
+        document = json.loads((folder / FILE).read_text())
+        return cls(**document | {"pipeline": document["pipeline"] or str(folder / PIPELINE)})
 
 
 @dataclass
@@ -55,11 +76,11 @@ class Generator:
     Attributes:
         source: where the generator comes from.
         vae, unet, scheduler: autoencoder, denoiser and noise schedule, of diffusers' classes.
-        text_encoder: CLIP's text encoder, which takes token embeddings of the UNet's width.
-        semantics: network from features to tokens; None where an IP-Adapter does it.
-        blank: what the UNet is told where text would be: ``encoder_hidden_states`` and, of SDXL, ``text_embeds``, of
-            the empty prompt, each with a batch of one; empty where semantic tokens take the text's place.
-        tokenizer: tokenizer of the text encoder; None where the generator has never read text.
+        text_encoder: CLIP's text encoder; of SDXL the first.
+        tokenizer: tokenizer of the text encoder.
+        blank: what the UNet is told where an IP-Adapter tells it of images: ``encoder_hidden_states`` and, of SDXL,
+            ``text_embeds``, of the empty prompt, each with a batch of one; empty where semantic tokens take the text's
+            place.
     """
 
     source: Source
@@ -67,9 +88,8 @@ class Generator:
     unet: UNet2DConditionModel
     text_encoder: CLIPTextModel
     scheduler: DDPMScheduler
-    semantics: SemanticTokens | None
+    tokenizer: PreTrainedTokenizerBase
     blank: dict[str, Tensor]
-    tokenizer: PreTrainedTokenizerBase | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -83,8 +103,8 @@ class Generator:
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
 
     def modules(self) -> list[nn.Module]:
-        """Return all networks that there are."""
-        return [m for m in (self.vae, self.unet, self.text_encoder, self.semantics) if m is not None]
+        """Return the networks."""
+        return [self.vae, self.unet, self.text_encoder]
 
     def to(self, device: torch.device) -> "Generator":
         """Move the networks, frozen and in evaluation mode."""
@@ -117,20 +137,17 @@ class Generator:
         """Scale and shift the VAE's latents to about zero mean and unit variance."""
         return (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
 
-    def condition(
-        self, features: Tensor, dropped: Tensor | None = None, semantics: SemanticTokens | None = None
-    ) -> dict:
+    def condition(self, features: Tensor, dropped: Tensor | None = None, tokens: SemanticTokens | None = None) -> dict:
         """Make the arguments that tell the UNet, and a ControlNet, about images.
 
         Args:
             features: (B, width) features of the images, not normalised.
             dropped: (B,) bool, which of them stay without a condition.
-            semantics: semantic tokens in place of the generator's own.
+            tokens: network from features to tokens, which takes the text's place; None: the IP-Adapter does it.
 
         Returns:
             keyword arguments of the UNet.
         """
-        tokens = semantics or self.semantics
         if tokens is not None:
             arguments = {"encoder_hidden_states": tokens(features, dropped)}
         else:
@@ -147,16 +164,6 @@ class Generator:
     def _blank(self, name: str, batch: int) -> Tensor:
         return self.blank[name].expand(batch, *self.blank[name].shape[1:])
 
-    def save(self, folder: Path) -> None:
-        """Write ``generator.json`` and, where the generator was made here, its networks."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(asdict(self.source), indent=2))
-        if self.semantics is not None:
-            self.semantics.save_pretrained(folder / "semantics")
-        if self.source.pipeline is None:
-            for name in ("vae", "unet", "text_encoder", "scheduler"):
-                getattr(self, name).save_pretrained(folder / name)
-
 
 def weights_digest(network: nn.Module) -> str:
     """Compute the SHA-256 of a network's weights and their names."""
@@ -166,61 +173,51 @@ def weights_digest(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def open_generator(source: Source, folder: Path | None = None, n_features: int = 1280) -> Generator:
+def open_generator(source: Source) -> Generator:
     """Load a generator, all of it frozen.
 
     Args:
         source: what its ``generator.json`` says.
-        folder: folder of that file.
-        n_features: length of the image features, where semantic tokens are made with random weights.
 
     Raises:
         InputError: a part of the pipeline is missing, or does not fit.
     """
-    pipeline = folder
-    if source.pipeline is not None:
-        pipeline = model_folder(
-            source.pipeline, source.download, "prepare_generator.pipeline", "a diffusers pipeline", PARTS
-        )
+    pipeline = Path(source.pipeline)
+    if not pipeline.is_dir():
+        raise InputError(f"prepare_generator.pipeline: {pipeline}: must be the folder of a diffusers pipeline")
 
     def part(cls, name: str, **more):
         try:
             return cls.from_pretrained(pipeline, subfolder=name, local_files_only=True, **more)
         except (OSError, ValueError) as error:
-            where = f"{source.pipeline or pipeline}/{name}"
-            raise InputError(f"{where}: must be a part of a diffusers pipeline ({error})") from error
+            raise InputError(f"{pipeline}/{name}: must be a part of a diffusers pipeline ({error})") from error
 
-    vae, unet = part(AutoencoderKL, "vae"), part(UNet2DConditionModel, "unet")
-    text_encoder, scheduler = part(CLIPTextModel, "text_encoder", dtype=torch.float32), part(DDPMScheduler, "scheduler")
-    blank, semantics, tokenizer = {}, None, None
-    if source.pipeline is not None:
-        tokenizer = part(AutoTokenizer, "tokenizer", trust_remote_code=False)
-    if source.pipeline is not None and (source.ip_adapter or unet.config.addition_embed_type):
+    safe = {"use_safetensors": True}
+    vae, unet = part(AutoencoderKL, "vae", **safe), part(UNet2DConditionModel, "unet", **safe)
+    text_encoder = part(CLIPTextModel, "text_encoder", dtype=torch.float32, **safe)
+    scheduler = part(DDPMScheduler, "scheduler")
+    tokenizer = part(AutoTokenizer, "tokenizer", trust_remote_code=False)
+    blank = {}
+    if source.ip_adapter or unet.config.addition_embed_type:
         blank = _empty_prompt(part, text_encoder, bool(unet.config.addition_embed_type))
     if source.ip_adapter:
         _load_ip_adapter(unet, Path(source.ip_adapter))
-    elif folder is not None and (folder / "semantics").is_dir():
-        semantics = SemanticTokens.from_pretrained(folder / "semantics")
-    else:
-        semantics = SemanticTokens(n_features=n_features, width=unet.config.cross_attention_dim)
-    generator = Generator(source, vae, unet, text_encoder, scheduler, semantics, blank, tokenizer)
+    generator = Generator(source, vae, unet, text_encoder, scheduler, tokenizer, blank)
     return generator.to(torch.device("cpu"))
 
 
 def load_generator(folder: Path, ip_adapter: bool = True) -> Generator:
-    """Load the generator of a folder that :meth:`Generator.save` wrote.
+    """Load the generator of a folder with ``generator.json``, which ``prepare_generator`` writes.
 
     Args:
-        folder: folder with ``generator.json``.
+        folder: folder of the file.
         ip_adapter: whether to load its IP-Adapter, where it has one; a UNet with one always wants image features.
 
     Raises:
         InputError: the file, or a part of the generator, is missing.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder / FILE}: no such file; prepare_generator writes it")
-    source = Source(**json.loads((folder / FILE).read_text()))
-    return open_generator(source if ip_adapter else replace(source, ip_adapter=None), folder)
+    source = Source.read(folder)
+    return open_generator(source if ip_adapter else replace(source, ip_adapter=None))
 
 
 @torch.inference_mode()
@@ -233,7 +230,7 @@ def _empty_prompt(part, text_encoder: CLIPTextModel, two: bool) -> dict[str, Ten
 
     if not two:
         return {"encoder_hidden_states": text_encoder(ids("tokenizer")).last_hidden_state}
-    text_encoder_2 = part(CLIPTextModelWithProjection, "text_encoder_2")
+    text_encoder_2 = part(CLIPTextModelWithProjection, "text_encoder_2", use_safetensors=True)
     hidden = text_encoder(ids("tokenizer"), output_hidden_states=True).hidden_states[-2]
     output_2 = text_encoder_2(ids("tokenizer_2"), output_hidden_states=True)
     states = torch.cat([hidden, output_2.hidden_states[-2]], dim=-1)

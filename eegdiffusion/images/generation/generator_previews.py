@@ -1,4 +1,7 @@
-"""Previews of a generator for a few images that it was not trained on: from their latents and their features."""
+"""Previews of a generator: what its autoencoder keeps of a few images, and what it makes of prompts for them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -6,41 +9,61 @@ from torch import Tensor
 
 from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
-
-GUIDANCE = (1.0, 2.0)
-"""Scales of classifier-free guidance that are compared."""
+from eegdiffusion.images.generation.sampling_settings import Sampling
 
 PREVIEWED = 10
 """Number of images in the previews."""
 
 
 def generator_previews(
-    generator: Generator, images: np.ndarray, features: np.ndarray, seed: int
+    generator: Generator, images: np.ndarray, prompts: Sequence[str], sampling: Sampling, seed: int
 ) -> dict[str, np.ndarray]:
-    """Decode the images' own latents, and generate images from their features alone.
+    """Decode the images' own latents, and generate images of prompts.
 
     Args:
-        generator: generator that features condition.
+        generator: generator that reads text; of SDXL, which has two text encoders, prompts are left out.
         images: (n, side, side, 3) uint8.
-        features: (n, width) features of the images.
+        prompts: (n,) prompts for them.
+        sampling: how images are sampled.
         seed: seed of the noise.
 
     Returns:
-        arrays (n, side, side, 3) uint8: ``seen``, ``decoded``, and ``guidance_<w>`` for each of ``GUIDANCE``.
+        arrays (n, side, side, 3) uint8: ``seen``, ``decoded``, and ``guidance_<w>`` without and with guidance.
     """
-    device = generator.unet.device
     previews = {"seen": images, "decoded": generator.decode(generator.encode(images))}
-    conditions = torch.from_numpy(features).to(device)
+    if generator.unet.config.addition_embed_type is None:
+        for guidance in sorted({1.0, sampling.guidance}):
+            pictures = images_of_prompts(generator, prompts, replace(sampling, guidance=guidance), seed)
+            previews[f"guidance_{guidance:g}"] = pictures
+    return previews
+
+
+def images_of_prompts(
+    generator: Generator, prompts: Sequence[str], sampling: Sampling, seed: int, desc: str | None = None
+) -> np.ndarray:
+    """Sample an image of each prompt.
+
+    Args:
+        generator: generator with one text encoder.
+        prompts: prompts.
+        sampling: how images are sampled; guidance is against the empty prompt.
+        seed: seed of the noise.
+        desc: label of the progress bar; None shows no bar.
+
+    Returns:
+        (prompts, side, side, 3) uint8.
+    """
+    device, tokenizer = generator.unet.device, generator.tokenizer
+    length = generator.text_encoder.config.max_position_embeddings
+    ids = tokenizer(
+        [*prompts, ""], padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    ).input_ids
+    with torch.inference_mode():
+        hidden = generator.text_encoder(ids.to(device)).last_hidden_state
 
     def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
-        batch = conditions[items]
-        arguments = generator.condition(batch, torch.full((len(batch),), unconditional, device=device))
-        return generator.unet(noisy, steps, **arguments).sample
+        seen = hidden[-1:].expand(len(noisy), -1, -1) if unconditional else hidden[:-1][items]
+        return generator.unet(noisy, steps, encoder_hidden_states=seen).sample
 
-    seeds = seeds_for(len(images), 1, seed)
-    for guidance in GUIDANCE:
-        request = SamplingRequest(generator.latent_shape, seeds, guidance=guidance)
-        previews[f"guidance_{guidance:g}"] = generator.decode(
-            sample_latents(denoise, generator.scheduler, request, device)
-        )
-    return previews
+    request = SamplingRequest.of(sampling, generator.latent_shape, seeds_for(len(prompts), 1, seed), desc=desc)
+    return generator.decode(sample_latents(denoise, generator.scheduler, request, device))

@@ -168,25 +168,3 @@ def losses_by_condition(
             dropped = torch.full((len(rows),), left_out, device=device)
             losses[name][rows] += module.losses(module.ema_model, batch, steps, noise, dropped).cpu().numpy() / draws
     return losses
-
-
-class Denoiser(nn.Module):
-    """A UNet and the projection of its semantic condition, trained together.
-
-    Args:
-        unet: UNet of a generator.
-        semantics: network from image features to the tokens that condition it.
-    """
-
-    def __init__(self, unet: nn.Module, semantics: nn.Module):
-        super().__init__()
-        self.unet, self.semantics = unet, semantics
-
-
-class GeneratorTraining(LatentDiffusion):
-    """Trains a small generator on the latents and features of images (batches of ``latent`` and ``features``)."""
-
-    def denoise(self, network: Denoiser, noisy: Tensor, steps: Tensor, batch: dict[str, Tensor], dropped: Tensor):
-        """Predict (B, c, h, w) from noisy latents under the images' features; see :meth:`LatentDiffusion.denoise`."""
-        tokens = network.semantics(batch["features"], dropped)
-        return network.unet(noisy, steps, encoder_hidden_states=tokens).sample

@@ -51,11 +51,3 @@ class SemanticTokens(ModelMixin, ConfigMixin):
         projected = self.projection((features - self.mean) / self.scale).unflatten(1, self.nothing.shape)
         tokens = self.norm(projected)
         return tokens if dropped is None else torch.where(dropped[:, None, None], self.nothing, tokens)
-
-
-def new_semantic_tokens(like: SemanticTokens, features: Tensor) -> SemanticTokens:
-    """Make semantic tokens of the same sizes with random weights, scaled to features (n, width) of training images."""
-    sizes = {name: like.config[name] for name in ("n_features", "tokens", "width")}
-    tokens = SemanticTokens(**sizes)
-    tokens.fit_scale(features)
-    return tokens

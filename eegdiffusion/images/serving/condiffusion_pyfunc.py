@@ -1,6 +1,5 @@
 """A registered EEG-ConDiffusion as an MLflow model: EEG epochs -> images."""
 
-import json
 from pathlib import Path
 
 import mlflow
@@ -9,7 +8,7 @@ from mlflow.models import ModelSignature
 
 from eegdiffusion.images.condiffusion.adaptation import read_adaptation
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate_images, load_pipeline, read_sampling
-from eegdiffusion.images.generation.generator import FILE as GENERATOR
+from eegdiffusion.images.generation.generator import Source
 from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.serving import encoder_pyfunc, image_pyfunc
 
@@ -17,12 +16,12 @@ from eegdiffusion.images.serving import encoder_pyfunc, image_pyfunc
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Return files, signature and input example of a folder that train_condiffusion wrote.
 
-    The generator and the classifier go into the model as well; a pipeline that the user gave stays where it is.
+    The generator and the classifier go into the model as well; a large pipeline stays where it is.
     """
     adaptation = read_adaptation(folder)
     generator = Path(adaptation.generator)
     artifacts, _, example = encoder_pyfunc.encoder_artifacts(Path(adaptation.classifier))
-    side = json.loads((generator / GENERATOR).read_text())["image_size"]
+    side = Source.read(generator).image_size
     artifacts |= {"condiffusion": folder, "generator": generator}
     return artifacts, image_pyfunc.image_signature(example, side, read_sampling(folder)), example
 

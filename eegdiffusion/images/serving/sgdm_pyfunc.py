@@ -1,6 +1,5 @@
 """A registered SGDM as an MLflow model: EEG epochs -> images, and their structure."""
 
-import json
 from pathlib import Path
 
 import mlflow
@@ -10,8 +9,7 @@ from mlflow.models import ModelSignature
 
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.images.figures.structure_figures import draw_maps
-from eegdiffusion.images.generation.generator import FILE as GENERATOR
-from eegdiffusion.images.generation.generator import load_generator
+from eegdiffusion.images.generation.generator import Source, load_generator
 from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.serving import image_pyfunc
 from eegdiffusion.images.sgdm.sgdm import load_sgdm, read_defaults
@@ -22,11 +20,11 @@ SEMANTICS, STRUCTURE, RIDGE = "semantics_only", "structure_only", "ridge"
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Return files, signature and input example of a folder that train_controlnet wrote.
 
-    The generator goes into the model as well; a pipeline that the user gave stays where it is.
+    The generator goes into the model as well; a large pipeline stays where it is.
     """
     generator, sampling, _ = read_defaults(folder)
     example = read_input_example(folder)
-    side = json.loads((generator / GENERATOR).read_text())["image_size"]
+    side = Source.read(generator).image_size
     return {"sgdm": folder, "generator": generator}, image_pyfunc.image_signature(example, side, sampling), example
 
 

@@ -104,7 +104,7 @@ class SGDM:
     Attributes:
         generator: frozen generator.
         controlnet: trained ControlNet.
-        tokens: semantic tokens trained with the ControlNet; None: the generator's own, or its IP-Adapter.
+        tokens: semantic tokens trained with the ControlNet; None: the generator's IP-Adapter conditions.
         semantics: network from EEG to features.
         predictor: network from EEG to structure.
         baseline: linear map from EEG to features.
@@ -171,9 +171,8 @@ class SGDM:
         return self.generator.encode((255 * colours).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def _width(self) -> int:
-        tokens = self.tokens or self.generator.semantics
-        if tokens is not None:
-            return tokens.config.n_features
+        if self.tokens is not None:
+            return self.tokens.config.n_features
         return self.generator.unet.encoder_hid_proj.image_projection_layers[0].image_embeds.in_features
 
     def save(self, folder: Path, generator: Path, sampling: Sampling, control: ControlSettings) -> None:

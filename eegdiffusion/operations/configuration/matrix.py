@@ -23,3 +23,5 @@ class Matrix:
     """Seeds of the trainings, at least one; tables show mean and standard deviation over them."""
     baselines: list[Literal["sparcnet", "contrawr", "band_power"]]
     """Baselines that are trained on the same windows and splits: PyHealth's networks, a regression on band powers."""
+    generated: list[Name]
+    """Entries of ``image_corpora`` whose images the generator encodes, each one run of ``prepare_generator``."""

@@ -239,7 +239,8 @@ def register_model(name: str, config: RegisteredModelConfig) -> ModelVersion:
     client = mlflow.MlflowClient()
     chosen = best_result(config, results)
     # Of all seeds: with another seed the mean is another, also where the best one stays.
-    content = text_hash(chosen.folder.as_posix(), [content_hash(result.folder) for result in results])
+    pictures = [content_hash(Path(config.pictures, "metrics.json"))] if config.pictures else []
+    content = text_hash(chosen.folder.as_posix(), [content_hash(result.folder) for result in results], *pictures)
     same = [v for v in client.search_model_versions(f"name='{name}'") if v.tags.get("content") == content]
     for version in same:
         # One that does not verify stays as it is, for whoever looks into what happened to it.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,8 +11,10 @@ import yaml
 from annotated_types import Gt
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
 from eegdiffusion.core.statistics.seeds import Summary, summarise_seeds
+from eegdiffusion.operations.configuration.sections import resolved
 
 REGISTRY = Path("mlflow/registry.yaml")
 CORPORA = Path("mlflow/corpora.yaml")
@@ -77,7 +79,8 @@ class RegisteredModelConfig:
     serving: str
     """Module below ``eegdiffusion`` that loads and runs the model in MLflow."""
     results: str
-    """Glob pattern of the folders that the stage writes, one for each seed, each with ``metrics.json``."""
+    """Glob pattern of the folders that the stage writes, one for each seed, each with ``metrics.json``; ``{entry}``
+    stands for an entry of ``each``."""
     select: Selection
     """How the result to register is chosen among the seeds."""
     gate: Gate
@@ -86,6 +89,13 @@ class RegisteredModelConfig:
     """Metrics that are tagged, with mean and standard deviation over the seeds."""
     card: CardText
     """What its model card says in words."""
+    pictures: str | None = None
+    """Folder of a generator's pictures, whose ``metrics.json`` is read along; ``{entry}`` as in ``results``."""
+    each: str | None = None
+    """Section of ``params.yaml`` of which every entry has a model: the first has the name in this file, another its own
+    name added."""
+    where: dict[str, Any] = field(default_factory=dict)
+    """Values of fields that an entry of ``each`` must have."""
     needs: str | None = None
     """Entry of ``params.yaml``, or of a list in it, without which the model is not trained, and not registered."""
 
@@ -132,6 +142,22 @@ def read_registry(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     return {name: validate(values, RegisteredModelConfig, f"{path}: {name}") for name, values in document.items()}
 
 
+def models_of_entries(name: str, config: RegisteredModelConfig) -> dict[str, RegisteredModelConfig]:
+    """Name the models of each entry of ``params.yaml`` that a configuration is for, with an entry's own folders."""
+    if config.each is None:
+        return {name: config}
+    rows = resolved(config.each)
+    entries = [entry for entry, row in rows.items() if all(row[key] == value for key, value in config.where.items())]
+    return {
+        name if entry == entries[0] else f"{name}-{entry}": replace(
+            config,
+            results=config.results.format(entry=entry),
+            pictures=config.pictures and config.pictures.format(entry=entry),
+        )
+        for entry in entries
+    }
+
+
 def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     """Read the configuration of the models that ``params.yaml`` has trained."""
     document = load()
@@ -142,7 +168,11 @@ def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
             value = (part if part in value else None) if isinstance(value, list) else (value or {}).get(part)
         return value is not None
 
-    return {name: config for name, config in read_registry(path).items() if is_configured(config.needs)}
+    models: dict[str, RegisteredModelConfig] = {}
+    for name, config in read_registry(path).items():
+        if is_configured(config.needs):
+            models |= models_of_entries(name, config)
+    return models
 
 
 def select_models(names: list[str], path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
@@ -151,13 +181,14 @@ def select_models(names: list[str], path: Path = REGISTRY) -> dict[str, Register
     Raises:
         InputError: there is no such model.
     """
-    configs = read_registry(path)
+    trained = trained_models(path)
+    configs = read_registry(path) | trained
     for name in names:
         if name not in configs:
             nearest = get_close_matches(name, configs, 1)
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             raise InputError(f"{path}: {name}: there is no such model; it has {', '.join(configs)}{hint}")
-    return {name: configs[name] for name in names} or trained_models(path)
+    return {name: configs[name] for name in names} or trained
 
 
 def read_corpus_card(name: str, path: Path = CORPORA) -> CorpusCard:
@@ -167,9 +198,19 @@ def read_corpus_card(name: str, path: Path = CORPORA) -> CorpusCard:
 
 
 def read_results(config: RegisteredModelConfig) -> list[TrainingResult]:
-    """Read the results of a model that exist, one for each seed; what other seeds left earlier is not counted."""
+    """Read the results of a model that exist, one for each seed; what other seeds left earlier is not counted.
+
+    Raises:
+        InputError: the pictures of a generator were not scored.
+    """
     folders = sorted(path.parent for path in Path().glob(f"{config.results}/metrics.json"))
-    results = [TrainingResult(folder, json.loads((folder / "metrics.json").read_text())) for folder in folders]
+    of_pictures = {}
+    if config.pictures and folders:
+        path = Path(config.pictures, "metrics.json")
+        of_pictures = json.loads(require_file(path).read_text())
+    results = [
+        TrainingResult(folder, json.loads((folder / "metrics.json").read_text()) | of_pictures) for folder in folders
+    ]
     seeds = section(load(), "matrix.seeds")
     return [result for result in results if result.metrics.get("seed", seeds[0]) in seeds]
 

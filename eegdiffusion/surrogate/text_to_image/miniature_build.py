@@ -8,11 +8,12 @@ import numpy as np
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.generation.generator import Generator, Source
-from eegdiffusion.surrogate.text_to_image.caption_scores import caption_scores, images_of_captions
+from eegdiffusion.images.generation.generator_previews import images_of_prompts
+from eegdiffusion.images.generation.sampling_settings import Sampling
+from eegdiffusion.surrogate.text_to_image.caption_scores import caption_scores
 from eegdiffusion.surrogate.text_to_image.miniature_folder import HeldOutCaptions, save_miniature
 from eegdiffusion.surrogate.text_to_image.miniature_settings import Miniature
-from eegdiffusion.surrogate.text_to_image.miniature_training import TextToImage, train_miniature
+from eegdiffusion.surrogate.text_to_image.miniature_training import TextToImage, as_generator, train_miniature
 from eegdiffusion.surrogate.text_to_image.scene_collection import SceneCollection, collect_scenes
 from eegdiffusion.surrogate.text_to_image.scene_judge import SceneJudge, train_judge
 
@@ -23,6 +24,9 @@ JUDGED_CONCEPTS = 40
 
 JUDGED = 480
 """Number of held-out captions that are judged."""
+
+SAMPLING = Sampling(steps=20, guidance=3.0)
+"""How pictures of held-out captions are sampled."""
 
 
 def build(out: Path, cache: Path, work: Path, settings: Miniature, hardware: Hardware, command: str, revision: str):
@@ -58,12 +62,6 @@ def build(out: Path, cache: Path, work: Path, settings: Miniature, hardware: Har
     save_miniature(out, trained.pipeline, judge, held_out, facts)
 
 
-def as_generator(pipeline: TextToImage, image_size: int) -> Generator:
-    """Take a text-to-image model as a generator without image features."""
-    source = Source(None, False, None, image_size, True)
-    return Generator(source, pipeline.vae, pipeline.unet, pipeline.text_encoder, pipeline.scheduler, None, {})
-
-
 def judge_captions(
     pipeline: TextToImage, judge: SceneJudge, cache: Path, settings: Miniature, device
 ) -> HeldOutCaptions:
@@ -73,6 +71,6 @@ def judge_captions(
     # The judge's names of concepts go beyond those that are asked for.
     true = SceneCollection(list(judge.config["concepts"]), known.images, known.scenes)
     generator = as_generator(pipeline, settings.image_size).to(device)
-    images = images_of_captions(pipeline, generator, true.captions, settings.seed)
+    images = images_of_prompts(generator, true.captions, SAMPLING, settings.seed, desc="pictures of captions")
     scores, true_scores = caption_scores(judge, true, images), caption_scores(judge, true, true.images)
     return HeldOutCaptions(true.captions, images, scores, true_scores)

@@ -8,7 +8,11 @@ from annotated_types import Ge, Gt, Lt
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.core.training.settings import EMASettings, Optimisation
 from eegdiffusion.images.generation.denoising_settings import Denoising
-from eegdiffusion.images.generation.generator_settings import AutoencoderSettings, DenoiserSettings, TextEncoderSettings
+from eegdiffusion.surrogate.text_to_image.network_settings import (
+    AutoencoderSettings,
+    DenoiserSettings,
+    TextEncoderSettings,
+)
 
 
 @settings

@@ -1,23 +1,22 @@
 """Trains the miniature of Stable Diffusion: an autoencoder, then a UNet and a text encoder together, from captions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from transformers import CLIPTextModel, PreTrainedTokenizerFast
 
 from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Hardware
-from eegdiffusion.images.generation.autoencoder import Autoencoding
 from eegdiffusion.images.generation.generator import Generator, Source
-from eegdiffusion.images.generation.generator_settings import TextEncoderSettings
-from eegdiffusion.images.generation.generator_training import FlippedImages, make_autoencoder, make_unet
 from eegdiffusion.images.generation.latent_diffusion import LatentDiffusion
+from eegdiffusion.surrogate.text_to_image.autoencoder_training import Autoencoding, Pixels
 from eegdiffusion.surrogate.text_to_image.captions import make_tokenizer, token_ids
+from eegdiffusion.surrogate.text_to_image.miniature_networks import make_autoencoder, make_text_encoder, make_unet
 from eegdiffusion.surrogate.text_to_image.miniature_settings import Miniature
 from eegdiffusion.surrogate.text_to_image.scene_collection import SceneCollection
 
@@ -78,22 +77,6 @@ class TextToImageTraining(LatentDiffusion):
         return network.predict(noisy, steps, batch["tokens"], dropped)
 
 
-def make_text_encoder(settings: TextEncoderSettings, tokenizer: PreTrainedTokenizerFast) -> CLIPTextModel:
-    """Make a text encoder of CLIP's class with random weights for a tokenizer's vocabulary."""
-    config = CLIPTextConfig(
-        hidden_size=settings.width,
-        intermediate_size=4 * settings.width,
-        num_hidden_layers=settings.layers,
-        num_attention_heads=settings.heads,
-        max_position_embeddings=settings.tokens,
-        vocab_size=len(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return CLIPTextModel(config)
-
-
 def make_text_to_image(settings: Miniature, words: list[str]) -> TextToImage:
     """Make the networks with random weights that the seed determines, and the tokenizer of these words."""
     torch.manual_seed(settings.seed)
@@ -116,6 +99,13 @@ def make_text_to_image(settings: Miniature, words: list[str]) -> TextToImage:
         tokenizer,
         scheduler,
     )
+
+
+def as_generator(pipeline: TextToImage, image_size: int) -> Generator:
+    """Take a text-to-image model that is not on the disk as a generator."""
+    source = Source("in memory", None, image_size)
+    parts = pipeline.vae, pipeline.unet, pipeline.text_encoder, pipeline.scheduler
+    return Generator(source, *parts, pipeline.tokenizer, {})
 
 
 @dataclass(frozen=True)
@@ -153,12 +143,11 @@ def train_miniature(
         untrained.vae, settings.autoencoder.optimisation, settings.seed, settings.autoencoder.kl_weight
     )
     fitted_autoencoder = fit(
-        autoencoding, FlippedImages(images[~held_out], False), FlippedImages(images[held_out], False),
+        autoencoding, Pixels(images[~held_out]), Pixels(images[held_out]),
         monitor="validation_loss", mode="min", hardware=hardware, work=work / "autoencoder",
     )  # fmt: skip
     vae = autoencoding.ema_model
-    source = Source(None, False, None, settings.image_size, True)
-    generator = Generator(source, vae, untrained.unet, untrained.text_encoder, untrained.scheduler, None, {}).to(device)
+    generator = as_generator(replace(untrained, vae=vae), settings.image_size).to(device)
     latents = generator.encode(images)
     vae.register_to_config(scaling_factor=float(1 / latents[torch.from_numpy(~held_out)].std()))
     latents = generator.scaled(latents).numpy()

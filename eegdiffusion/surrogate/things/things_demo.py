@@ -9,11 +9,11 @@ from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.features import efficientnet_lite
-from eegdiffusion.surrogate.things import classes, collection, objects, tangram_corpus
+from eegdiffusion.surrogate.things import classes, objects, tangram_corpus
 from eegdiffusion.surrogate.things.things_settings import OUTPUT, SurrogateThings
 from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree
 
-MAKERS = {"objects": objects, "classes": classes, "tangrams": tangram_corpus, "collection": collection}
+MAKERS = {"objects": objects, "classes": classes, "tangrams": tangram_corpus}
 
 REAL = [
     "background EEG (one person at rest), brought from 32 to 63 electrodes by spherical splines and referred to Fz",
@@ -44,14 +44,12 @@ NAMES = {
     "objects": "surrogate images",
     "classes": "surrogate classes",
     "tangrams": "surrogate tangrams",
-    "collection": "surrogate collection",
 }
 
 LAYOUTS = {
     "objects": "THINGS-EEG2 (raw sessions)",
     "classes": "THINGS-EEG2 (raw sessions), with images of few classes as EEGCVPR40 has",
     "tangrams": "Kilogram with EEG, as this project defines it",
-    "collection": "a folder of pictures, without EEG",
 }
 
 

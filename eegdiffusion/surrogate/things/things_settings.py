@@ -7,8 +7,8 @@ from annotated_types import Ge, Gt
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.images.features.image_features import OUTPUT
 
-STIMULI = ("objects", "classes", "tangrams", "collection")
-"""What the corpora show: objects in scenes, few classes of them, tangrams, or objects of which no EEG is made."""
+STIMULI = ("objects", "classes", "tangrams")
+"""What the corpora show: objects in scenes, few classes of them, or tangrams."""
 
 DEPTHS = (*(f"stage{number}" for number in range(1, 8)), OUTPUT)
 """Layers of the image network, from shallow to deep; see :mod:`eegdiffusion.images.features.efficientnet_lite`."""
@@ -40,8 +40,6 @@ class SurrogateThings:
     """Number of training figures of the tangram corpus."""
     test_tangrams: Annotated[int, Ge(2)] = 20
     """Number of test figures of the tangram corpus."""
-    pictures: Annotated[int, Ge(1)] = 600
-    """Number of images of the collection that has no EEG."""
     sfreq: Annotated[float, Ge(200)] = 250.0
     """Sampling rate of the recordings in Hz; THINGS-EEG2 has 1000."""
     snr: Annotated[float, Gt(0)] = 0.12

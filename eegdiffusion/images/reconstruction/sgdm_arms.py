@@ -1,47 +1,15 @@
-"""Images of each arm of a reconstruction: the same items and noise, under conditions that tell what EEG contributes."""
+"""Images of the arms of SGDM."""
 
-from collections.abc import Iterator
-
-import numpy as np
 import torch
 from torch import Tensor
 
-from eegdiffusion.core.training.inference import BatchedDataset
-from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate_images
-from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, permuted
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
+from eegdiffusion.images.reconstruction.arms import Arms, ZeroedEEG, shuffled_rows
 from eegdiffusion.images.sgdm.control_settings import ControlSettings
 from eegdiffusion.images.sgdm.image_conditions import predict_conditions, predict_features
 from eegdiffusion.images.sgdm.sgdm import SGDM
-
-Arms = Iterator[tuple[str, np.ndarray]]
-"""Names of arms and their images (items, samples, height, width, 3) uint8, one arm after the other."""
-
-
-class ZeroedEEG:
-    """A dataset of epochs whose EEG is zero.
-
-    Args:
-        epochs: dataset of ``eeg`` and whatever else its items have.
-    """
-
-    def __init__(self, epochs: BatchedDataset):
-        self._epochs = epochs
-
-    def __len__(self) -> int:
-        return len(self._epochs)
-
-    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        """Read items, stacked."""
-        items = self._epochs.__getitems__(indices)
-        return {**items, "eeg": np.zeros_like(items["eeg"])}
-
-
-def shuffled_rows(epochs: PairedEpochs, seed: int) -> np.ndarray:
-    """Draw for each item an item of the same subject at random, (items,) rows."""
-    subjects = epochs.table["subject"].to_numpy(str)
-    return permuted(np.arange(len(epochs)), subjects, seed)
 
 
 def sgdm_arms(
@@ -86,31 +54,3 @@ def sgdm_arms(
             yield arm, images.reshape(len(epochs), samples, *images.shape[1:])
 
     return generate_arms(), {"of the picture": truth, "from EEG": own.structure}
-
-
-def condiffusion_arms(
-    pipeline: ConDiffusionPipeline, epochs: PairedEpochs, samples: int, seed: int, sampling: Sampling
-) -> Arms:
-    """Make the images of all arms of EEG-ConDiffusion.
-
-    Args:
-        pipeline: trained model.
-        epochs: test epochs, an item for each subject and image.
-        samples: number of images of an item.
-        seed: seed of the noise, which all arms share, and of the shuffled arm's order.
-        sampling: how images are sampled.
-
-    Returns:
-        the arms, which are made as they are asked for.
-    """
-    items = epochs.__getitems__(list(range(len(epochs))))
-    eeg, subject = items["eeg"], items["subject"]
-    seeds = seeds_for(len(eeg), samples, seed)
-    arms = {
-        "condiffusion": eeg,
-        "condiffusion_zeroed": np.zeros_like(eeg),
-        "condiffusion_shuffled": eeg[shuffled_rows(epochs, seed)],
-    }
-    for arm, arm_eeg in arms.items():
-        images = generate_images(pipeline, arm_eeg, seeds, sampling, subject, desc=arm)
-        yield arm, images.reshape(len(eeg), samples, *images.shape[1:])

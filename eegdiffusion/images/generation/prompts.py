@@ -1,4 +1,4 @@
-"""The prompts that classes of images have in a text-to-image model, where EEG-ConDiffusion begins."""
+"""Prompts of a text-to-image model: those of concepts, and what its text encoder is given for them."""
 
 import re
 from collections.abc import Mapping, Sequence

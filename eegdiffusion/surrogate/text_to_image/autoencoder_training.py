@@ -1,5 +1,6 @@
-"""Training of a small generator's autoencoder."""
+"""Training of the miniature's autoencoder."""
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
@@ -7,6 +8,7 @@ from torch.nn import functional
 
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.settings import Optimisation
+from eegdiffusion.images.generation.pixels import to_pixels
 
 
 class Autoencoding(EMALightningModule):
@@ -45,3 +47,21 @@ class Autoencoding(EMALightningModule):
         """Add the squared error of a batch under the averaged weights, with the means of its latents."""
         error, _ = self._errors(self.ema_model, batch["pixels"], False)
         self.update_validation({"loss": error}, len(batch["pixels"]))
+
+
+class Pixels:
+    """A dataset of images as pixels.
+
+    Args:
+        images: (n, side, side, 3) uint8.
+    """
+
+    def __init__(self, images: np.ndarray):
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
+        """Read items: ``pixels`` (batch, 3, side, side) float32 from -1 to 1."""
+        return {"pixels": to_pixels(self._images[indices]).numpy()}

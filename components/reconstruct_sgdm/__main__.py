@@ -1,24 +1,23 @@
-"""Make images from held-out EEG and score them: ``python -m components.reconstruct --generation NAME``."""
+"""Make images from held-out EEG by SGDM and score them: ``python -m components.reconstruct_sgdm --study NAME``."""
 
-from components.reconstruct.settings import Reconstruct
+from components.reconstruct_sgdm.settings import ReconstructSGDM
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Accelerator
 
 
-@stage("reconstruct")
+@stage("reconstruct_sgdm")
 def main(run: Stage) -> None:
     """Read settings and inputs, compute, and log the scores of all arms."""
-    settings, accelerator = run.settings(Reconstruct), run.settings(Accelerator, "hardware.accelerator")
+    settings, accelerator = run.settings(ReconstructSGDM), run.settings(Accelerator, "hardware.accelerator")
     seed = run.settings(list[int], "matrix.seeds")[0]
     with loading_modules():
-        from components.reconstruct.compute import ReconstructionInputs, compute
+        from components.reconstruct_sgdm.compute import ReconstructionInputs, compute
         from eegdiffusion.core.observe.tracking.datasets import Data
         from eegdiffusion.core.observe.tracking.tracked_run import tracked
         from eegdiffusion.core.training.device import device_of
         from eegdiffusion.images.epochs.epoch_store import EpochStore
         from eegdiffusion.images.features.image_features import ImageFeatures
-        from eegdiffusion.images.generation.generation_config import encoder_folder
         from eegdiffusion.images.generation.image_latents import ImageLatents
         from eegdiffusion.images.structure.structure_maps import StructureMaps
     store, features_path = EpochStore(run.input("store")), run.input("features")
@@ -30,17 +29,14 @@ def main(run: Stage) -> None:
         ImageLatents(run.input("latents"), fingerprint),
         generator=run.input("generator"),
         controlnet=run.input("controlnet"),
-        condiffusion=run.input("condiffusion"),
-        classifier=encoder_folder(run.input("classifier"), seed),
         training_seed=seed,
     )
     corpus, out = store.description.corpus, run.output("reconstructions")
     data = [Data(f"{corpus} epochs", store.path, "testing")]
-    with tracked(run, settings, title="images from EEG", corpus=corpus, data=data) as logger:
+    with tracked(run, settings, title="images from EEG by SGDM", corpus=corpus, data=data) as logger:
         scores = compute(inputs, settings, device_of(accelerator), out)
         if logger:
-            for system, of_arms in scores.items():
-                logger.log_metrics({f"{system}.{name}": value for name, value in of_arms.means().items()})
+            logger.log_metrics(scores.means())
 
 
 if __name__ == "__main__":
