@@ -1,5 +1,6 @@
 """Trains the ControlNet of SGDM on conditions that EEG predicts, and compares its losses between conditions."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,14 +138,16 @@ def predict_datasets(
 
 
 def make_guide(
-    inputs: ControlNetInputs, generator: Generator, predictor: StructureFromEEG, settings: TrainControlNet
-) -> Guide:
+    inputs: ControlNetInputs, generator: Generator, semantics: EEGSemantics, predictor: StructureFromEEG,
+    settings: TrainControlNet,
+) -> Guide:  # fmt: skip
     """Make what is trained, with new weights that the seed determines.
 
     Args:
         inputs: what the stage reads.
         generator: frozen generator.
-        predictor: network from EEG to structure, which is trained as well where the settings say so.
+        semantics: network from EEG to features.
+        predictor: network from EEG to structure; the two are trained as well where the settings say so.
         settings: settings of the stage.
     """
     torch.manual_seed(settings.seed)
@@ -153,8 +156,10 @@ def make_guide(
         width = generator.unet.config.cross_attention_dim
         tokens = SemanticTokens(inputs.features.shape[1], settings.tokens, width)
         tokens.fit_scale(torch.from_numpy(inputs.features[inputs.split("train")]))
-    trained_predictor = predictor.requires_grad_(True) if settings.end_to_end else None
-    return Guide(make_controlnet(generator, inputs.structure.channels), tokens, trained_predictor)
+    controlnet = make_controlnet(generator, inputs.structure.channels)
+    if not settings.end_to_end:
+        return Guide(controlnet, tokens)
+    return Guide(controlnet, tokens, predictor.requires_grad_(True), deepcopy(semantics).requires_grad_(True))
 
 
 def compute(
@@ -191,7 +196,7 @@ def compute(
     )
     semantics = ridge if condition == "ridge" else semantics
     datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, settings.end_to_end, device)
-    guide = make_guide(inputs, generator, predictor, settings)
+    guide = make_guide(inputs, generator, semantics, predictor, settings)
     module = ControlNetTraining(
         guide, generator, settings.teacher_forcing_fraction, settings.new_layer_lr_factor, settings.denoising,
         settings.optimisation, settings.seed,
@@ -209,9 +214,10 @@ def compute(
         losses[name] = losses_by_condition(module, conditions, settings.draws, device)
     metrics = denoising_gain(losses, datasets["test"].image)
     averaged = module.ema_model
-    sgdm = SGDM(generator, averaged.controlnet, averaged.tokens, semantics, averaged.predictor or predictor, ridge).to(
-        device
-    )
+    if settings.end_to_end:
+        semantics, predictor = averaged.semantics, averaged.predictor
+        _, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, True, device)
+    sgdm = SGDM(generator, averaged.controlnet, averaged.tokens, semantics, predictor, ridge).to(device)
     sgdm.save(out, inputs.generator, settings.sampling, settings.control)
     more = cosine_facts | {
         "ridge": ridge_facts,

@@ -32,7 +32,7 @@ class TrainControlNet:
     new_layer_lr_factor: Annotated[float, Gt(0)] = 5.0
     """Factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure."""
     end_to_end: bool = False
-    """Whether the predictor of structure is trained with the ControlNet."""
+    """Whether what predicts features and structure from EEG is trained with the ControlNet."""
     denoising: Denoising = Denoising()
     """Loss of the training."""
     optimisation: Optimisation

@@ -9,7 +9,9 @@ import mlflow
 import numpy as np
 import pandas
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from components.embed_images.__main__ import main as embed
 from components.ingest_images.__main__ import main as ingest
@@ -208,6 +210,26 @@ def test_scores_are_of_these_pictures(workspace):
         values = scores.values.query("metric == 'pixcorr' and sample == 0 and arm == @full")
         value = values[(values["subject"] == item["subject"]) & (values["image"] == item["image"])]["value"].item()
         assert value == pytest.approx(np.corrcoef(*map(np.float64, flat))[0, 1], abs=0.1)
+
+
+def test_what_predicts_conditions_learns_end_to_end(workspace, tmp_path, monkeypatch):
+    shutil.copytree(workspace, tmp_path / "whole", symlinks=True)
+    monkeypatch.chdir(tmp_path / "whole")
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["train_controlnet"]["end_to_end"] = True
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    shutil.rmtree("models/controlnet")
+    train_controlnet(["--study", "things"])
+    folder = Path("models/controlnet/things")
+    assert json.loads((folder / "metrics.json").read_text())["end_to_end"] is True
+    for part in ("semantics", "structure", "ridge"):
+        paths = sorted(path.relative_to(folder) for path in (folder / part).rglob("*.safetensors"))
+        same = [
+            torch.equal(value, load_file(workspace / folder / path)[name])
+            for path in paths for name, value in load_file(folder / path).items()
+        ]  # fmt: skip
+        assert all(same) == (part == "ridge"), part
+    assert not load_sgdm(folder, load_generator(Path("models/generator/things"))).semantics.training
 
 
 def test_two_processes_train_a_controlnet_as_one_does(workspace, tmp_path):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import Optimisation
+from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics
 from eegdiffusion.images.generation.denoising_settings import Denoising
 from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.latent_diffusion import LatentDiffusion
@@ -18,17 +19,21 @@ TEACHER_FORCING = 3
 
 
 class Guide(nn.Module):
-    """The trained networks: a ControlNet and, where asked for, semantic tokens and the predictor of structure.
+    """The trained networks: a ControlNet and, where asked for, semantic tokens and what predicts conditions from EEG.
 
     Args:
         controlnet: ControlNet made from the generator's UNet.
         tokens: semantic tokens for a generator that was not trained with any; None: the generator's stay as they are.
         predictor: network from epochs to structure that is trained end to end; None: structure was predicted before.
+        semantics: network from epochs to features that is trained end to end; None: features were predicted before.
     """
 
-    def __init__(self, controlnet: ControlNetModel, tokens: SemanticTokens | None, predictor: StructureFromEEG | None):
+    def __init__(
+        self, controlnet: ControlNetModel, tokens: SemanticTokens | None, predictor: StructureFromEEG | None = None,
+        semantics: EEGSemantics | None = None,
+    ):  # fmt: skip
         super().__init__()
-        self.controlnet, self.tokens, self.predictor = controlnet, tokens, predictor
+        self.controlnet, self.tokens, self.predictor, self.semantics = controlnet, tokens, predictor, semantics
 
 
 class ControlNetTraining(LatentDiffusion):
@@ -77,6 +82,8 @@ class ControlNetTraining(LatentDiffusion):
                 raise InputError("eeg_structure: must be in the batch, as no predictor is trained with the ControlNet")
             structure = network.predictor.decode_renormalised(batch["eeg"], batch["subject"])
         structure, features = structure.float(), batch["eeg_features"]
+        if network.semantics is not None:
+            features = network.semantics(batch["eeg"], batch["subject"])
         forced = batch.get("teacher_forced")
         if forced is not None:
             structure = torch.where(forced[:, None, None, None], batch["structure"].float(), structure)
