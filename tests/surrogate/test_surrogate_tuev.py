@@ -10,7 +10,6 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.montage import ELECTRODES, bipolar
 from eegdiffusion.surrogate.tuev import corpus_tree, tuev_demo
-from eegdiffusion.surrogate.tuev.aeon_neuro import without_repeats
 from eegdiffusion.surrogate.tuev.tuev_recordings import (
     BOUTS,
     CLASSES,
@@ -67,12 +66,6 @@ def test_no_blink_is_used_twice():
     likeness = np.corrcoef(waves)
     np.fill_diagonal(likeness, 0)
     assert likeness.max() < 0.9999
-
-
-def test_repeats_are_dropped_within_and_across_groups():
-    first, second = without_repeats([np.array([[[1.0]], [[2.0]], [[1.0]]]), np.array([[[2.0]], [[3.0]]])])
-    assert first.ravel().tolist() == [1, 2]
-    assert second.ravel().tolist() == [3]
 
 
 def test_names_follow_the_layout(recordings):

@@ -1,4 +1,4 @@
-"""The folder of a surrogate corpus: TUEV's layout, and a description of itself."""
+"""The folder of a corpus of the demo: TUEV's layout where it is the surrogate, and a description of itself."""
 
 import datetime
 import json
@@ -22,18 +22,23 @@ RESOLUTION = 0.1
 """Microvolts per bit: 16 bits hold +-3.28 mV."""
 
 
-def is_in_place(root: Path, recipe: dict) -> bool:
+def is_in_place(root: Path, recipe: dict, corpus: str = "surrogate") -> bool:
     """Whether the folder holds the corpus of this recipe, each file as it was written.
 
+    Args:
+        root: the folder.
+        recipe: all that the corpus depends on.
+        corpus: how the name that the corpus gives itself begins.
+
     Raises:
-        InputError: the folder holds something that is not a surrogate corpus, which must not be overwritten.
+        InputError: the folder holds something that is not such a corpus, which must not be overwritten.
     """
     if not root.exists():
         return False
     path = root / DESCRIPTION
     described = json.loads(path.read_text()) if path.is_file() else {}
-    if not described.get("corpus", "").startswith("surrogate"):
-        raise InputError(f"{root}: holds something that is not a surrogate corpus ({DESCRIPTION}); give another --out")
+    if not described.get("corpus", "").startswith(corpus):
+        raise InputError(f"{root}: holds something that is not a {corpus} corpus ({DESCRIPTION}); give another --out")
     hashes = {p.relative_to(root).as_posix(): content_hash(p) for p in root.rglob("*") if p.is_file() and p != path}
     made_by = root.with_name(RECIPE)
     return made_by.is_file() and json.loads(made_by.read_text()) == recipe and hashes == described["files"]
