@@ -77,6 +77,8 @@ def tokens(
     signals: Tensor,
     generator: torch.Generator | None = None,
     channels: Sequence[int] | None = None,
+    window: int | None = None,
+    statistics: Sequence[str] | None = None,
     check: bool = True,
 ) -> Tensor:
     """Transform signals, take them through the forward process that ``latents`` names, and pool the latents.
@@ -88,6 +90,8 @@ def tokens(
         signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: source of the noise where ``latents.noise`` is ``random``, which needs one.
         channels: number of each channel; None: all that the backbone knows, in order.
+        window: samples to a pool; None: one second.
+        statistics: of several, tokens have one after another; None: that of ``latents``.
         check: refuse constant and clipped channels.
 
     Returns:
@@ -104,7 +108,8 @@ def tokens(
     signals = forward_process(signals, latents.step, latents.noise, schedule, generator)
     return backbone.tokens(
         signals,
-        statistic=latents.statistic,
+        window=window,
+        statistic=statistics or latents.statistic,
         kind=latents.kind,
         step=latents.step,
         channels=channels,

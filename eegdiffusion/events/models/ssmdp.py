@@ -190,15 +190,16 @@ class SSMDP(ModelMixin, ConfigMixin):
         """
         factor = step_factor(rate, rate_convention)
         part_samples = round(PART * rate) if part_samples is None else part_samples
+        width = self.config.d_model
         return self._activity(
-            check, signals, kind, step, channels, factor, part_samples, 1, lambda x: x.transpose(1, 2)
+            check, signals, kind, step, channels, factor, part_samples, 1, lambda x: x.transpose(1, 2), width
         )
 
     def tokens(
         self,
         signals: Tensor,
         window: int | None = None,
-        statistic: str = "std",
+        statistic: str | Sequence[str] = "std",
         kind: str = "gate",
         step: int | Sequence[int] | None = 1,
         channels: Sequence[int] | None = None,
@@ -213,7 +214,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             signals: (B, C, L); the signal goes in as it is, without noise.
             window: samples to a pool; None: one second, that is 200 samples times ``rate``. Under the ``reference``
                 convention it is 200 samples at any rate, and samples that fill no window are dropped.
-            statistic: ``std`` (unbiased) or ``mean``.
+            statistic: ``std`` (unbiased) or ``mean``; of several, computed in one pass, tokens have one after another.
             kind: ``gate``, ``filter`` or ``inter``, their product.
             step: 0-based diffusion step, for all channels or one each; None leaves it out of the conditioning.
             channels: montage index of each channel; None: all channels of the montage in order.
@@ -223,7 +224,7 @@ class SSMDP(ModelMixin, ConfigMixin):
             check: refuse constant and clipped channels.
 
         Returns:
-            (B, n, p, C, H) float32, p pools.
+            (B, n, p, C, H) float32, p pools; H times the number of statistics.
 
         Raises:
             InputError: an argument breaks its rule; the message names both.
@@ -233,11 +234,16 @@ class SSMDP(ModelMixin, ConfigMixin):
         if window is None:
             window = WINDOW if reference else round(WINDOW * rate)
         part_samples = round(PART * rate) if part_samples is None else part_samples
+        statistics = [statistic] if isinstance(statistic, str) else list(statistic)
         for piece in part_slices(signals.shape[-1], part_samples):
-            check_pooling(piece.stop - piece.start, window, statistic, "signals in parts", remainder=reference)
-        tokens = self._activity(
-            check, signals, kind, step, channels, factor, part_samples, window, lambda x: pool(x, window, statistic)
-        )
+            for each in statistics:
+                check_pooling(piece.stop - piece.start, window, each, "signals in parts", remainder=reference)
+
+        def reduce(activity: Tensor) -> Tensor:
+            return torch.cat([pool(activity, window, each) for each in statistics], -1)
+
+        width = len(statistics) * self.config.d_model
+        tokens = self._activity(check, signals, kind, step, channels, factor, part_samples, window, reduce, width)
         return tokens.permute(0, 2, 3, 1, 4)
 
     @torch.no_grad()
@@ -252,11 +258,12 @@ class SSMDP(ModelMixin, ConfigMixin):
         part_samples: int,
         window: int,
         reduce: Callable[[Tensor], Tensor],
+        width: int,
     ) -> Tensor:
-        """Run every channel through the layers, a few at a time; ``reduce`` maps (m, H, l) to (m, l // window, H).
+        """Run every channel through the layers, a few at a time; ``reduce`` maps (m, H, l) to (m, l // window, width).
 
         Returns:
-            (B, C, n, T, H)
+            (B, C, n, T, width)
         """
         if kind not in KINDS:
             raise InputError(f"kind: must be one of {', '.join(KINDS)} (found {kind!r})")
@@ -278,7 +285,7 @@ class SSMDP(ModelMixin, ConfigMixin):
         rows = signals.reshape(batch * count, length, 1)
         pieces = part_slices(length, part_samples)
         ends = list(accumulate(((piece.stop - piece.start) // window for piece in pieces), initial=0))
-        tokens = signals.new_empty(len(rows), len(self.layers), ends[-1], self.config.d_model, dtype=torch.float32)
+        tokens = signals.new_empty(len(rows), len(self.layers), ends[-1], width, dtype=torch.float32)
         # The working set of a CPU pass stays in its cache.
         at_once = max(4, 128 // self.config.d_model) if signals.device.type == "cpu" else 512
         for piece, begin, end in zip(pieces, ends[:-1], ends[1:], strict=True):
