@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
 # Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help env git-repository demo demo-eeg demo-things demo-classes repro static check test test-containers up down bench lint lock deps docs airflow mlflow sbom audit clean-work
+.PHONY: help env git-repository demo demo-eeg demo-things demo-classes demo-trials repro static check test test-containers up down bench lint lock deps docs airflow mlflow sbom audit clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,7 +59,7 @@ git-repository:
 
 # The last stages have the machine for themselves.
 demo: env git-repository ## demo EEG, the whole pipeline, registered and gated models, report
-	@$(MAKE) --no-print-directory --output-sync --jobs 2 demo-eeg demo-things demo-classes
+	@$(MAKE) --no-print-directory --output-sync --jobs 2 demo-eeg demo-things demo-classes demo-trials
 	$(EEG) repro --jobs 2 --alone reconstruct_sgdm reconstruct_condiffusion report
 	$(EEG) register
 	$(EEG) promote
@@ -72,6 +72,8 @@ demo-things:
 	$(EEG) surrogate things --concepts 40 --exemplars 6 --test-concepts 20
 demo-classes:
 	$(EEG) surrogate things --stimuli classes --subjects 2
+demo-trials:
+	$(EEG) example trials blink scp
 
 repro: env git-repository ## run the pipeline on the corpora of params.yaml, or of TUEV_ROOT and THINGS_ROOT; JOBS=2: two stages at a time
 	@if [ -n "$$TUEV_ROOT$$THINGS_ROOT" ]; then \

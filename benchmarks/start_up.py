@@ -29,6 +29,7 @@ STAGES = {
     "finetune_lft": ("--labels", "recorded", "--seed", "0"),
     "ablate_lft": ("--row", "fusion_mean"),
     "probe_latents": ("--latents", "base"),
+    "probe_tasks": ("--task", "blink"),
     "test_lft": ("--row", "rate_190_Hz_physical_convention"),
     "train_baselines": ("--baseline", "sparcnet"),
     "train_eeg_encoder": ("--encoder", "aligned"),

@@ -20,7 +20,7 @@ from eegdiffusion.core.training.inference import batched
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.band_power_regression import BandPowerRegression
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.models.ssmdp import SSMDP
+from eegdiffusion.events.probes.feature_names import BANDS, PRETRAINED, UNTRAINED
 from eegdiffusion.events.probes.probe_table import (
     LabelledSplits,
     ProbeResult,
@@ -29,18 +29,11 @@ from eegdiffusion.events.probes.probe_table import (
     run_probe,
 )
 from eegdiffusion.events.probes.token_features import token_features
+from eegdiffusion.events.probes.untrained_backbone import untrained_backbone
 from eegdiffusion.events.store.latent_cache import LatentCache, make_recipe
 from eegdiffusion.events.store.window_store import Store
 
-PRETRAINED, UNTRAINED, BANDS = "pretrained backbone", "untrained backbone", "band powers"
 SPLITS = ("train", "test")
-
-
-def untrained_backbone(backbone: SSMDP, seed: int) -> SSMDP:
-    """Build a frozen backbone of the same sizes with freshly drawn weights."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return type(backbone).from_config(backbone.config).eval().requires_grad_(False)
 
 
 def _features_of(

@@ -5,6 +5,7 @@ from components.report.settings import (
     ConDiffusionStudies,
     EncoderExperiments,
     LFTTests,
+    ProbedTasks,
     ReportSettings,
     SGDMStudies,
 )
@@ -25,6 +26,7 @@ def main(run: Stage) -> None:
         probes=run.settings(list[str], "matrix.probes"),
         ablations=run.settings(Ablations, "ablations"),
         lft_tests=run.settings(LFTTests, "lft_tests"),
+        probe_tasks=run.settings(ProbedTasks, "probe_tasks"),
         eeg_encoders=run.settings(EncoderExperiments, "eeg_encoders"),
         sgdm=run.settings(SGDMStudies, "sgdm"),
         condiffusion=run.settings(ConDiffusionStudies, "condiffusion"),
@@ -38,6 +40,7 @@ def main(run: Stage) -> None:
         classifiers=run.input("classifiers"),
         baselines=run.input("baselines"),
         probes=run.input("probes"),
+        tasks=run.input("tasks"),
         encoders=run.input("encoders"),
         models={
             "structural VAE": run.input("structural_vae"),

@@ -8,7 +8,15 @@ from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.events.results.probes import read_probes
-from eegdiffusion.report import classifier_sections, encoder_sections, exports, probe_sections, reconstruction_sections
+from eegdiffusion.events.results.task_probes import read_task
+from eegdiffusion.report import (
+    classifier_sections,
+    encoder_sections,
+    exports,
+    probe_sections,
+    reconstruction_sections,
+    task_sections,
+)
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
 from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
 from eegdiffusion.report.encoder_headlines import encoder_headlines
@@ -35,6 +43,7 @@ class ReportInputs:
         classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``, ``tests``; a folder for each seed.
         baselines: a folder for each baseline, and in it one for each seed.
         probes: a folder for each entry of ``latents`` that was probed.
+        tasks: a folder for each entry of ``probe_tasks``.
         encoders: a folder for each entry of ``eeg_encoders``.
         models: model that makes images -> a folder for each study, of the generator for each corpus.
         reconstructions: ``sgdm`` and ``condiffusion``, a folder for each study.
@@ -45,6 +54,7 @@ class ReportInputs:
     classifiers: Path
     baselines: Path
     probes: Path
+    tasks: Path
     encoders: Path
     models: dict[str, Path]
     reconstructions: Path
@@ -84,7 +94,7 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     metrics: dict[str, str | float | bool] = {}
     if events:
         values |= event_values(events, settings, published)
-        metrics |= exports.flat_event_metrics(events)
+        metrics |= exports.flat_event_metrics(events) | task_sections.flat_task_metrics(events.tasks)
     metrics |= encoder_sections.flat_encoder_metrics(encoders)
     metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
     exports.write_exports(out, metrics, events)
@@ -101,6 +111,8 @@ def shown_stages(settings: ReportSettings) -> list[str]:
         stages += ["probe_latents"] if settings.probes else []
         stages += ["ablate_lft"] if settings.ablations else []
         stages += ["test_lft"] if settings.lft_tests else []
+        stages += ["probe_latents"] if settings.probes else []
+        stages += ["probe_tasks"] if settings.probe_tasks else []
         stages += ["train_baselines"] if settings.baselines else []
     if settings.eeg_encoders:
         stages += ["ingest_images", "embed_images", "train_eeg_encoder"]
@@ -129,7 +141,8 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
     backbones = read_backbones(inputs.backbones, settings.backbones)
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
     probes = {name: read_probes(inputs.probes / name) for name in settings.probes}
-    return EventResults(data, comparison, backbones, spectra, ablated, probes)
+    tasks = {name: read_task(inputs.tasks / name) for name in settings.probe_tasks}
+    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks)
 
 
 def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
@@ -145,6 +158,7 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
             name: (probe_sections.probe_sentence(results), probe_sections.probes_table(results))
             for name, results in events.probes.items()
         },
+        **task_sections.task_values(events.tasks),
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,
     }

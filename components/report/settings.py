@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from eegdiffusion.events.probes.task_settings import ProbedTask
 from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.studies import ConDiffusionStudy, SGDMStudy
 
 Ablations = dict[str, AblationRow]
 LFTTests = dict[str, LFTTest]
+ProbedTasks = dict[str, ProbedTask]
 EncoderExperiments = dict[str, EncoderExperiment]
 SGDMStudies = dict[str, SGDMStudy]
 ConDiffusionStudies = dict[str, ConDiffusionStudy]
@@ -26,6 +28,7 @@ class ReportSettings:
         probes: entries of the section ``latents`` that were probed.
         ablations: entries of the section ``ablations``.
         lft_tests: entries of the section ``lft_tests``.
+        probe_tasks: entries of the section ``probe_tasks``.
         eeg_encoders: entries of the section ``eeg_encoders``.
         sgdm: entries of the section ``sgdm``.
         condiffusion: entries of the section ``condiffusion``.
@@ -39,6 +42,7 @@ class ReportSettings:
     probes: list[str]
     ablations: Ablations
     lft_tests: LFTTests
+    probe_tasks: ProbedTasks
     eeg_encoders: EncoderExperiments
     sgdm: SGDMStudies
     condiffusion: ConDiffusionStudies

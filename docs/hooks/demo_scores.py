@@ -1,6 +1,6 @@
-"""The README's table of systems: the demo's scores, of ``reports/metrics.json``, beside what the papers print.
+"""The README's tables of scores, of ``reports/metrics.json``: systems beside what the papers print, and real tasks.
 
-``python docs/hooks/demo_scores.py`` puts the table into README.md after the demo has run.
+``python docs/hooks/demo_scores.py`` puts the tables into README.md after the demo has run.
 """
 
 import json
@@ -11,6 +11,8 @@ from pathlib import Path
 import yaml
 
 BEGIN, END = "<!-- scores: made from reports/metrics.json by `make docs` -->", "<!-- end of scores -->"
+TASKS_BEGIN = "<!-- real tasks: made from reports/metrics.json by `make docs` -->"
+TASKS_END = "<!-- end of real tasks -->"
 PUBLISHED = "eegdiffusion/report/published.yaml"
 NONE = "–"
 
@@ -56,6 +58,15 @@ ROWS = (
 )  # fmt: skip
 
 
+TASKS = {
+    "blink": "short or long blink, 4 electrodes of a headset (Blink)",
+    "scp": "slow cortical potential up or down, 6 electrodes (BCI Competition II, set Ia)",
+}
+"""Entry of ``probe_tasks`` of the demo, and what is told apart."""
+
+FEATURES = ("pretrained_backbone", "untrained_backbone", "band_powers", "raw_samples")
+
+
 def _paper(published: dict, row: Row) -> str:
     value = published
     for key in row.paper:
@@ -72,16 +83,31 @@ def scores(metrics: dict, published: dict) -> str:
     return "\n".join(lines)
 
 
-def with_scores(text: str, table: str) -> str:
+def task_scores(metrics: dict) -> str:
+    """Return the table of real tasks, in Markdown, the best score of each in bold; what the report lacks is a dash."""
+    lines = [f"| real task | {' | '.join(name.replace('_', ' ') for name in FEATURES)} | pretraining is worth |"]
+    lines.append(f"|---|{'--:|' * len(FEATURES)}--:|")
+    for task, words in TASKS.items():
+        key = f"task_{task}"
+        values = [metrics.get(f"{key}_{name}_balanced_accuracy") for name in FEATURES]
+        best = max((value for value in values if value is not None), default=None)
+        cells = [NONE if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}" for value in values]
+        ends = [metrics.get(f"{key}_pretraining_over_untrained_backbone_{end}") for end in ("mean", "low", "high")]
+        worth = NONE if None in ends else "{:+z.3f} ({:+z.3f} to {:+z.3f})".format(*ends)
+        lines.append(f"| {words} | {' | '.join(cells)} | {worth} |")
+    return "\n".join(lines)
+
+
+def with_scores(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """Return ``text`` with the table between its two marks.
 
     Raises:
         ValueError: the text does not have each mark once.
     """
-    pattern = re.compile(rf"(?<={re.escape(BEGIN)}\n).*?(?={re.escape(END)})", re.DOTALL)
+    pattern = re.compile(rf"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})", re.DOTALL)
     text, count = pattern.subn(lambda _: f"{table}\n", text)
     if count != 1:
-        raise ValueError(f"README.md: the marks {BEGIN!r} and {END!r} must stand in it once (found {count})")
+        raise ValueError(f"README.md: the marks {begin!r} and {end!r} must stand in it once (found {count})")
     return text
 
 
@@ -89,5 +115,6 @@ if __name__ == "__main__":
     path, readme = Path("reports/metrics.json"), Path("README.md")
     if not path.is_file():
         raise SystemExit(f"{path}: no such file; README.md keeps the scores that it has. Run `make demo`.")
-    table = scores(json.loads(path.read_text()), yaml.safe_load(Path(PUBLISHED).read_text()))
-    readme.write_text(with_scores(readme.read_text(), table))
+    metrics = json.loads(path.read_text())
+    text = with_scores(readme.read_text(), scores(metrics, yaml.safe_load(Path(PUBLISHED).read_text())))
+    readme.write_text(with_scores(text, task_scores(metrics), TASKS_BEGIN, TASKS_END))

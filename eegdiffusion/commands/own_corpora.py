@@ -1,5 +1,6 @@
 """Put corpora of one's own in the place of the demo's."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eegdiffusion.core.recordings.recording_files import find_files
@@ -12,7 +13,7 @@ EVENTS = "tuev"
 IMAGES = "things"
 """Entry of ``image_corpora`` that the demo has."""
 
-SURROGATES = "data/raw/surrogate-"
+DEMO = ("data/raw/surrogate-", "data/raw/trials-")
 """How the roots of the demo's corpora begin."""
 
 PARTITIONS = ("train", "eval")
@@ -30,6 +31,9 @@ EVENTS_LATENTS = {"base": {"backbone": "base", "corpus": EVENTS}}
 
 BY_CORPUS = ("eeg_encoders", "sgdm", "condiffusion")
 """Sections whose entries name a corpus of images."""
+
+BY_EVENT_CORPUS = ("probe_tasks",)
+"""Sections whose entries name a corpus of events, and stand beside what is trained on ``finetune_lft.corpus``."""
 
 
 def layout_of(root: Path) -> str:
@@ -65,8 +69,8 @@ def check_tuev(root: Path) -> None:
         )
 
 
-def _is_surrogate(corpus: dict) -> bool:
-    return str(corpus["root"]).startswith(SURROGATES)
+def _is_of_demo(corpus: dict) -> bool:
+    return str(corpus["root"]).startswith(DEMO)
 
 
 def give(document: dict, tuev: Path | None, things: Path | None) -> None:
@@ -91,26 +95,31 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
         if not document["matrix"]["labels"]:
             document["matrix"] |= {name: list(values) for name, values in EVENTS_MATRIX.items()}
             document["latents"] = dict(EVENTS_LATENTS)
-    else:
-        _take_out_events(document)
+    _take_out_events(document)
     corpora = document["image_corpora"]
     if things is not None:
         corpora[IMAGES] = {"root": str(things), "layout": layout_of(things), "epochs": "nice"}
-    for name in [name for name, corpus in corpora.items() if _is_surrogate(corpus)]:
+    for name in [name for name, corpus in corpora.items() if _is_of_demo(corpus)]:
         del corpora[name]
-    for section in BY_CORPUS:
+    _take_out_rows(document, BY_CORPUS, corpora)
+    generated = document["matrix"].get("generated", [])
+    document["matrix"]["generated"] = [name for name in generated if name in corpora]
+
+
+def _take_out_rows(document: dict, sections: Sequence[str], corpora: Mapping) -> None:
+    """Take out the entries of sections whose corpus is not there."""
+    for section in sections:
         rows = document.get(section, {})
         for name in [name for name, row in rows.items() if row["corpus"] not in corpora]:
             del rows[name]
-    generated = document["matrix"].get("generated", [])
-    document["matrix"]["generated"] = [name for name in generated if name in corpora]
 
 
 def _take_out_events(document: dict) -> None:
     """Take out the demo's corpora of events, and the whole branch where it is trained on one of them."""
     corpora = document["event_corpora"]
-    for name in [name for name, corpus in corpora.items() if _is_surrogate(corpus)]:
+    for name in [name for name, corpus in corpora.items() if _is_of_demo(corpus)]:
         del corpora[name]
+    _take_out_rows(document, BY_EVENT_CORPUS, corpora)
     if document["finetune_lft"]["corpus"] not in corpora:
         document["matrix"] |= {name: [] for name in EVENTS_MATRIX}
         document |= {"latents": {}, "ablations": {}, "lft_tests": {}}

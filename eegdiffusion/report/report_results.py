@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.events.results.probes import ProbeResults
+from eegdiffusion.events.results.task_probes import TaskResults
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
@@ -23,6 +24,7 @@ class EventResults:
         spectra: power spectra of the EEG that each backbone generated.
         ablated: the LFT, and the classifier of each ablation by its entry.
         probes: probes of latents, by their entry.
+        tasks: probes of tasks of other corpora, by their entry.
     """
 
     data: EventData
@@ -31,6 +33,7 @@ class EventResults:
     spectra: Mapping[str, GeneratedSpectra]
     ablated: Mapping[str, ClassifierResults]
     probes: Mapping[str, ProbeResults]
+    tasks: Mapping[str, TaskResults]
 
 
 @dataclass(frozen=True)

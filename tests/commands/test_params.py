@@ -27,6 +27,7 @@ DEFAULT_IN_PAPER = {
     "ablations": "`eeg ablate` adds the rows",
     "lft_tests": "`eeg ablate` adds the rows",
     "probe_latents": "the paper has no probes",
+    "probe_tasks": "entries are the user's",
     "cache_latents": "what the cache costs, not what it holds",
     "epochs": "entries are named after their papers",
     "ingest_images": "the class's defaults are THINGS-EEG2's",
@@ -371,7 +372,8 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, edf, tm
     folder.mkdir(parents=True)
     (folder / "raw_eeg_training.npy").touch()
     main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
-    before["event_corpora"]["tuev"]["root"] = edf
+    before["event_corpora"] = {"tuev": {"root": edf, "layout": "tuev"}}
+    assert yaml.safe_load(params.read_text())["probe_tasks"] == {}, "their real trials are the demo's too"
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}
     others = {name: {k: row for k, row in before[name].items() if row["corpus"] == "things"} for name in BY_CORPUS}

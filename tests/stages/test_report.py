@@ -36,6 +36,9 @@ matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 
   probes: [base]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, model: {fusion: mean}}
+probe_tasks:
+  waves: {backbone: base, corpus: waves}
+  made: {backbone: base, corpus: made}
 lft_tests:
   rate_190: {family: rate, name: "190 Hz, reference convention", latents: rate_190}
 eeg_encoders: {}
@@ -153,6 +156,28 @@ def _write_probes(folder: Path) -> None:
     (folder / "worth.json").write_text(json.dumps(worth))
 
 
+def _write_task(folder: Path, corpus: str, scores: dict[str, float], low: float) -> None:
+    """Probes of a task: pretrained against the others by the differences of their scores, from ``low`` upward."""
+    folder.mkdir(parents=True)
+    rows = [
+        {"features": name, "variant": "std", "probe": "ridge", "seeds": 1, "cross_validation": score - 0.01,
+         "cohen_kappa": 2 * score - 1, "balanced_accuracy": score, "f1_weighted": score, "low": score - 0.05,
+         "high": score + 0.04}
+        for name, score in scores.items()
+    ]  # fmt: skip
+    pandas.DataFrame(rows).to_csv(folder / "probes.csv", index=False)
+    first, *others = scores
+    differences = [
+        {"against": name, "mean": scores[first] - scores[name], "low": low, "high": scores[first] - scores[name] + 0.02}
+        for name in others
+    ]
+    pandas.DataFrame(differences).to_csv(folder / "differences.csv", index=False)
+    montage = choose_montage("muse", {"muse": ["TP9", "AF7"]})
+    facts = {"corpus": corpus, "classes": ["a", "b"], "channels": montage.document(), "training_windows": 40,
+             "test_windows": 30, "drawn": "windows", "groups": 30, "chance": 0.5, "warnings": []}  # fmt: skip
+    (folder / "task.json").write_text(json.dumps(facts))
+
+
 def _write_repository(folder: Path) -> None:
     (folder / "params.yaml").write_text(PARAMS)
     for package in ("components", "eegdiffusion"):
@@ -172,6 +197,9 @@ def build(folder: Path, corpus: str = "surrogate") -> None:
         _write_classifier(Path("models/baselines/sparcnet"), test, 0.4, seed)
         _write_classifier(Path("models/baselines/contrawr"), test, 0.3, seed)
     _write_probes(Path("models/probes/base"))
+    names = ("pretrained backbone", "untrained backbone", "band powers", "raw samples")
+    _write_task(Path("models/tasks/waves"), "Waves", dict(zip(names, (0.9, 0.9, 0.8, 0.95), strict=True)), -0.07)
+    _write_task(Path("models/tasks/made"), corpus, dict(zip(names, (0.9, 0.8, 0.7, 0.6), strict=True)), 0.01)
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
     for name in ("eeg_encoders", "structural_vae", "generator", "condiffusion", "controlnet"):
@@ -284,9 +312,10 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 21
+    assert len(titles) == 22
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
+        "Probes of frozen features on other corpora (Waves, surrogate)",
         "Published results of classifiers of events, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
         "(published, on TUEV)",
         "Published results of classifiers of seizures, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
@@ -348,6 +377,7 @@ def test_without_either_branch_the_report_says_so_and_has_no_number(tmp_path, mo
         "lft",
         "baselines",
         "probes",
+        "tasks",
         "eeg_encoders",
         "structural_vae",
         "generator",
@@ -424,6 +454,25 @@ def test_a_worth_is_named_by_its_interval(difference, words):
              for against in ("untrained backbone", "band powers")]  # fmt: skip
     results = ProbeResults(pandas.DataFrame([{"probe": "ridge"}]), pandas.DataFrame(worth))
     assert words in probe_sentence(results)
+
+
+def test_tasks_name_who_wins_and_say_which_are_real(report):
+    text, metrics = (report / "report.md").read_text(), json.loads((report / "metrics.json").read_text())
+    section = text.partition("### Other corpora, by the frozen backbone")[2].partition("### Generated EEG")[0]
+    assert "**waves: real EEG with real labels, the only rows of this report that are.**" in section
+    assert (
+        "- **waves** (Waves). Raw samples score highest: balanced accuracy 0.950 (0.900 to 0.990), chance 0.500. The "
+        "pretrained backbone differs by +0.000 (-0.070 to +0.020, undecided) from the untrained backbone; +0.100 "
+        "(-0.070 to +0.120, undecided) from band powers; -0.050 (-0.070 to -0.030, worse) from raw samples. Probes "
+        "learned from 40 windows and were tested on 30; intervals draw 30 windows. 2 have the number of the nearest"
+    ) in section
+    assert "- **made** (surrogate). Pretrained backbone scores highest" in section
+    assert "+0.100 (+0.010 to +0.120, better) from the untrained backbone" in section
+    table = _table(text, "Probes of frozen features on other corpora")
+    assert table.loc["waves", "balanced accuracy"].tolist() == ["0.900", "0.900", "0.800", "0.950"]
+    assert table.loc["waves", "chosen"].tolist() == ["std, ridge"] * 4
+    assert metrics["task_waves_raw_samples_balanced_accuracy"] == 0.95
+    assert metrics["task_made_pretraining_over_band_powers_low"] == 0.01
 
 
 def test_ablation_families_have_a_table_that_begins_with_the_lft(report):

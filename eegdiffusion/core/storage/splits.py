@@ -9,10 +9,22 @@ from eegdiffusion.core.runtime.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 
+_UNKNOWN = "unknown"
+
 RULE = (
     "test: all of eval/; validation: int(fraction * n) of the n sorted subjects of train/, drawn without replacement "
     "by NumPy's legacy RandomState(seed).choice; train: the others; then those without a usable recording are left out"
 )
+
+
+def unknown_subject(split: str) -> str:
+    """Return the name that stands for the subjects of a split whom the corpus does not tell apart."""
+    return f"{_UNKNOWN} ({split})"
+
+
+def is_unknown(subject: str) -> bool:
+    """Whether a name stands for subjects whom the corpus does not tell apart."""
+    return subject.startswith(f"{_UNKNOWN} (")
 
 
 def split_subjects(train: list[str], test: list[str], fraction: float, seed: int) -> dict[str, list[str]]:

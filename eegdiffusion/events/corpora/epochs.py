@@ -23,6 +23,7 @@ from eegdiffusion.core.recordings.units import require_microvolts
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import Problem
+from eegdiffusion.core.storage.splits import unknown_subject
 from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 from eegdiffusion.events.corpora.given_splits import require_split, split_of_folder
@@ -31,9 +32,6 @@ from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow
 
 MOST_BYTES = 1 << 34
 """Bytes of the arrays of a file once they are unfolded."""
-
-UNKNOWN = "unknown"
-"""Subject of epochs that do not say theirs, with their split."""
 
 VALIDATING = 0.2
 """Share of the training epochs of unknown subjects that validate: the last ones, as neighbours are alike."""
@@ -164,7 +162,7 @@ def _places(path: Path, subjects: list[str], splits: list[str]) -> list[SubjectP
     places = []
     for k, (subject, split) in enumerate(zip(subjects, splits, strict=True)):
         split = "validation" if k in validating else split
-        places.append(SubjectPlace(split, subject or f"{UNKNOWN} ({split})"))
+        places.append(SubjectPlace(split, subject or unknown_subject(split)))
     return places
 
 
