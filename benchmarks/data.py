@@ -15,7 +15,7 @@ import pandas
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import Row, compare
-from benchmarks.tuev_scale import EXTRA
+from benchmarks.corpus_scale import EXTRA
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT

@@ -1,6 +1,6 @@
 """Ingestion and preprocessing of a corpus of TUEV's shape: time, peak memory, disk.
 
-``python -m benchmarks.tuev_scale --recordings 500 --minutes 20`` makes a surrogate corpus (noise; 33 channels, 250 Hz)
+``python -m benchmarks.corpus_scale --recordings 500 --minutes 20`` makes a surrogate corpus (noise; 33 channels, 250 Hz)
 in a temporary folder, runs both stages there as their users do, and prints a table.
 """
 
