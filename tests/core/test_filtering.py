@@ -5,9 +5,17 @@ from fractions import Fraction
 import mne
 import numpy as np
 import pytest
+import scipy
 
 from eegdiffusion.core.signal import filtering
-from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered, filtered_in_blocks, resampled_length
+from eegdiffusion.core.signal.filtering import (
+    EEGDM,
+    EEGDM_CHBMIT,
+    Filtering,
+    filtered,
+    filtered_in_blocks,
+    resampled_length,
+)
 
 
 def _noise(samples, channels=2):
@@ -29,6 +37,16 @@ def _by_mne(signals, rate, settings):
 def test_the_numbers_are_those_of_mne(rate, method):
     signals, settings = _noise(round(14 * rate) + 3), Filtering(resample_method=method)
     assert np.array_equal(filtered(signals.copy(), rate, settings), _by_mne(signals, rate, settings))
+
+
+def test_a_window_of_chbmit_is_resampled_before_it_is_filtered():
+    window = _noise(2560, 16)
+    expected = scipy.signal.resample(window, 2000, axis=1)
+    expected = mne.filter.filter_data(expected, 200.0, 0.5, 75.0, verbose="error")
+    expected = mne.filter.notch_filter(expected, 200.0, 60.0, verbose="error")
+    assert np.allclose(filtered(window.copy(), 256.0, EEGDM_CHBMIT), expected, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="rate_hz: must exceed 150"):
+        Filtering(resample_method="fft_first", rate_hz=128.0)
 
 
 @pytest.mark.parametrize(("rate", "samples"), [(256.0, 1280), (200.0, 400)])

@@ -24,12 +24,21 @@ class Filtering:
     """Frequency of the power line in Hz, which a notch filter removes."""
     rate_hz: Annotated[float, Gt(0)] = 200.0
     """Sampling rate in Hz to which the filtered signals are resampled."""
-    resample_method: Literal["fft", "polyphase"] = "fft"
-    """MNE's method of resampling: by Fourier transform, or by a polyphase filter."""
+    resample_method: Literal["fft", "polyphase", "fft_first"] = "fft"
+    """Method of resampling: MNE's by Fourier transform (`fft`) or by a polyphase filter (`polyphase`), after the
+    filters; or SciPy's by Fourier transform of the signal as it was recorded, before them (`fft_first`)."""
+
+    def __post_init__(self) -> None:
+        if self.resample_method == "fft_first" and self.rate_hz <= 2 * max(self.high_hz, self.notch_hz):
+            rule = f"must exceed {2 * max(self.high_hz, self.notch_hz):g} where signals are filtered at it"
+            raise ValueError(f"rate_hz: {rule}, by resample_method fft_first (found {self.rate_hz:g})")
 
 
 EEGDM = Filtering()
 """The settings of EEGDM (arXiv:2508.14086)."""
+
+EEGDM_CHBMIT = Filtering(low_hz=0.5, notch_hz=60.0, resample_method="fft_first")
+"""The settings of EEGDM's public implementation for windows of CHB-MIT."""
 
 
 def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
@@ -60,9 +69,9 @@ def filtered(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.nd
     resampled = np.empty((len(signals), resampled_length(signals.shape[1], rate_hz, filtering)))
     rows = max(TOGETHER // max(signals.shape[1], 1), 1)
     for first in range(0, len(signals), rows):
-        together = _filter_in_place(signals[first : first + rows], rate_hz, filtering)
-        for row, signal in enumerate(together, first):
-            resampled[row] = _resampled(signal, rate_hz, filtering)
+        together, filtered_hz = _resampled_first(signals[first : first + rows], rate_hz, filtering)
+        for row, signal in enumerate(_filter_in_place(together, filtered_hz, filtering), first):
+            resampled[row] = _resampled(signal, filtered_hz, filtering)
     return resampled
 
 
@@ -105,7 +114,16 @@ def filtered_in_blocks(
 
 def _filtered_channel(signal: np.ndarray, rate_hz: float, filtering: Filtering, unit: int = 0) -> np.ndarray:
     """Filter a channel in place, and resample it; see :func:`_resampled`."""
+    signal, rate_hz = _resampled_first(signal, rate_hz, filtering)
     return _resampled(_filter_in_place(signal, rate_hz, filtering), rate_hz, filtering, unit)
+
+
+def _resampled_first(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> tuple[np.ndarray, float]:
+    """Return signals (..., samples) and their rate as they are to be filtered: resampled, where that comes first."""
+    if filtering.resample_method != "fft_first":
+        return signals, rate_hz
+    length = resampled_length(signals.shape[-1], rate_hz, filtering)
+    return np.apply_along_axis(scipy.signal.resample, -1, signals, length), filtering.rate_hz
 
 
 def _filter_in_place(signals: np.ndarray, rate_hz: float, filtering: Filtering) -> np.ndarray:
