@@ -49,12 +49,17 @@ class DerivedChannels:
 
     def derive(self, signals: np.ndarray) -> np.ndarray:
         """Compute the montage's channels: (rows, samples) in any unit -> (channels, samples)."""
-        derived = np.empty((len(self.sums), *signals.shape[1:]), signals.dtype)
-        for out, ((row, sign), *others) in zip(derived, self.sums, strict=True):
-            out[...] = signals[row] if sign > 0 else -signals[row]
-            for other, other_sign in others:
-                (np.add if other_sign > 0 else np.subtract)(out, signals[other], out=out)
+        derived = np.zeros((len(self.sums), *signals.shape[1:]), signals.dtype)
+        for row, signal in enumerate(signals):
+            self.add(row, signal, derived)
         return derived
+
+    def add(self, row: int, signal: np.ndarray, derived: np.ndarray) -> None:
+        """Add what follows from one of the rows, (samples,), to the montage's channels (channels, samples)."""
+        for out, terms in zip(derived, self.sums, strict=True):
+            for other, sign in terms:
+                if other == row:
+                    (np.add if sign > 0 else np.subtract)(out, signal, out=out)
 
 
 @dataclass(frozen=True)

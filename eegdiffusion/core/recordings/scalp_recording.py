@@ -1,7 +1,7 @@
 """A recording of scalp EEG: its electrodes in microvolts, bad ones interpolated, its amplitude checked."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +26,14 @@ class ScalpRecording:
         channels: names of the electrodes, in the order of the signals.
         sfreq: sampling rate in Hz.
         pieces: its continuous pieces.
-        cut: (start, stop) -> (channels, samples) in microvolts.
+        cut: (start, stop, rows) -> (rows, samples) in microvolts of some channels, or (start, stop) of all.
         doubts: sentences on what was left out, interpolated, or decided against what its files say.
     """
 
     channels: list[str]
     sfreq: float
     pieces: list[Piece]
-    cut: Callable[[int, int], np.ndarray]
+    cut: Callable[..., np.ndarray]
     doubts: list[str]
 
 
@@ -72,9 +72,15 @@ def open_scalp_recording(path: Path, table: Path | None) -> ScalpRecording:
     signals = channels.select(labels)
     factors, said = _microvolts(channels, path, labels, chosen.units, signals)
 
-    def cut(start: int, stop: int) -> np.ndarray:
-        microvolts = signals.read(start, stop) * factors[:, None]
-        return microvolts if mixing is None else mixing @ microvolts
+    def cut(start: int, stop: int, rows: Sequence[int] | None = None) -> np.ndarray:
+        chosen = list(range(len(names)) if rows is None else rows)
+        mixed = None if mixing is None else mixing[chosen]
+        used = sorted(chosen) if mixed is None else np.flatnonzero(mixed.any(axis=0)).tolist()
+        some = signals if len(used) == len(labels) else channels.select([labels[k] for k in used])
+        microvolts = some.read(start, stop) * factors[used, None]
+        if mixed is not None:
+            return mixed[:, used] @ microvolts
+        return microvolts if used == chosen else microvolts[[used.index(k) for k in chosen]]
 
     require_forward_clock(path, signals.pieces, signals.sfreq, LONGEST_PAUSE_S)
     return ScalpRecording(names, signals.sfreq, signals.pieces, cut, doubts + said)

@@ -17,6 +17,9 @@ def quantise(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         int16 codes of the same shape, and scales (..., channels) by which codes are multiplied to give the signals.
     """
-    scale = np.abs(signals).max(axis=-1) / FULL_SCALE
+    scale = np.maximum(signals.max(axis=-1), -signals.min(axis=-1)) / FULL_SCALE
     scale = np.where(scale > 0, scale, 1.0)
-    return np.rint(signals / scale[..., None]).astype(np.int16), scale
+    codes = np.empty(signals.shape, np.int16)
+    for out, values, scales in zip(codes, signals, scale, strict=True):  # a night's signals are not copied at once
+        out[...] = np.rint(values / scales[..., None])
+    return codes, scale

@@ -1,7 +1,7 @@
 """A corpus of recordings with annotations in any layout: checked, cut into windows, and derived the same way."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,10 +16,10 @@ from eegdiffusion.core.recordings.electrode_recording import require_finite
 from eegdiffusion.core.recordings.sample_digest import sample_digest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
-from eegdiffusion.core.signal.filtering import TOGETHER, Filtering, filtered
-from eegdiffusion.core.signal.units import UNITS_PER_VOLT
+from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora.corpus_reader import ALL_CHANNELS, CheckedRecording, SubjectPlace
+from eegdiffusion.events.corpora.derived_pieces import derive_pieces
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, label_windows
 
@@ -273,17 +273,7 @@ class LabelledCorpus:
         part = recording.removeprefix(relative.with_suffix("").as_posix()).lstrip("/")
         opened = next(opened for opened in self.layout.open(self.root, relative) if opened.part == part)
         channels = self._channels(path, opened)
-        parts = [self._derive(opened, run, channels, filtering) for run in _runs_of_length(opened.pieces)]
-        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-
-    def _derive(
-        self, opened: AnnotatedRecording, run: Sequence[Piece], channels: DerivedChannels, filtering: Filtering
-    ) -> np.ndarray:
-        """Derive pieces of one length, each filtered by itself: (channels, samples of all of them)."""
-        signals = np.stack([opened.read(channels.rows, piece.first_sample, piece.stop_sample) for piece in run], axis=1)
-        rows, samples = len(signals), signals.shape[-1]
-        signals = filtered(signals.reshape(-1, samples), opened.sfreq, filtering).reshape(rows, -1)
-        return channels.derive(signals) * UNITS_PER_VOLT
+        return derive_pieces(opened.read, opened.pieces, opened.sfreq, channels, filtering)
 
 
 def _file_hashes(path: Path) -> list[str]:
@@ -294,19 +284,6 @@ def _file_hashes(path: Path) -> list[str]:
             with file.open("rb") as content:
                 hashes.append(hashlib.file_digest(content, "sha256").hexdigest())
     return hashes
-
-
-def _runs_of_length(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Yield runs of consecutive pieces of one length; of long ones few, as they are filtered together."""
-    run: list[Piece] = []
-    for piece in pieces:
-        samples = piece.stop_sample - piece.first_sample
-        if run and (run[-1].stop_sample - run[-1].first_sample != samples or (len(run) + 1) * samples > TOGETHER):
-            yield run
-            run = []
-        run.append(piece)
-    if run:
-        yield run
 
 
 def _values(spans: Sequence[Annotation]) -> str:

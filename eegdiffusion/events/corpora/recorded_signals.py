@@ -33,7 +33,7 @@ def annotated_recording(
     """
 
     def read(rows: Sequence[int], first: int, stop: int) -> np.ndarray:
-        return recording.cut(first, stop)[list(rows)] / 1e6
+        return recording.cut(first, stop, rows) / 1e6
 
     return AnnotatedRecording(
         part="",
@@ -110,7 +110,9 @@ def open_signals(path: Path) -> RecordedSignals:
                 f"{label} {channels.unit(label)!r}" for label, k in zip(chosen, volts, strict=True) if k != k
             )
             raise InputError(f"{path}: unit: must be one of voltage (found {listed})")
-        return channels.select(chosen).read(start, stop) * volts[:, None]
+        signals = channels.select(chosen).read(start, stop)
+        signals *= volts[:, None]
+        return signals
 
     return RecordedSignals(kept, first.sfreq, first.pieces, read)
 
