@@ -1,4 +1,4 @@
-"""Make what the demo works on: ``eeg surrogate tuev``, ``eeg surrogate things`` and ``eeg surrogate generator``."""
+"""Make corpora without licensed data: ``eeg surrogate tuev``, ``chbmit``, ``things`` and ``generator``."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from eegdiffusion.commands.command_line import PATH, Choice, Group
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.storage.packages import CACHE
 from eegdiffusion.core.training.settings import Accelerator, Hardware
+from eegdiffusion.surrogate.chbmit.chbmit_settings import SurrogateChbMit
 from eegdiffusion.surrogate.text_to_image.miniature_settings import Miniature
 from eegdiffusion.surrogate.things.things_settings import STIMULI, SurrogateThings
 from eegdiffusion.surrogate.tuev.tuev_settings import SurrogateTuev
@@ -42,6 +43,18 @@ def make_tuev(out: Path, cache: Path, **settings: float) -> None:
     """Make recordings with events in TUEV's layout, from real EEG at rest."""
     options = validate(settings, SurrogateTuev, "surrogate tuev")
     from eegdiffusion.surrogate.tuev.tuev_demo import build
+
+    build(out, cache, options)
+
+
+@command.command("chbmit")
+@click.option("--out", type=PATH, default="data/raw/surrogate-chbmit/corpus", show_default=True, help="Folder to make.")
+@click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Folder that keeps the download.")
+@_settings_options(SurrogateChbMit)
+def make_chbmit(out: Path, cache: Path, **settings: float) -> None:
+    """Make recordings with seizures in CHB-MIT's layout, from the spectra of real EEG at rest."""
+    options = validate(settings, SurrogateChbMit, "surrogate chbmit")
+    from eegdiffusion.surrogate.chbmit.chbmit_demo import build
 
     build(out, cache, options)
 

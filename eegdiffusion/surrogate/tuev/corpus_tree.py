@@ -3,6 +3,7 @@
 import datetime
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import edfio
@@ -95,22 +96,44 @@ def publish(partial: Path, root: Path, description: dict, files: dict[str, str],
 
 def write_edf(recording: Recording, path: Path) -> None:
     """Write a 16-bit EDF; the same recording gives the same bytes."""
+    write_signals(path, recording.channels, recording.signals, SFREQ, recording.name.split("/")[1])
+
+
+def write_signals(
+    path: Path,
+    labels: Sequence[str],
+    signals: np.ndarray,
+    rate_hz: float,
+    subject: str,
+    clock: datetime.time | None = None,
+) -> None:
+    """Write a 16-bit EDF of a surrogate's signals; the same signals give the same bytes.
+
+    Args:
+        path: file to write.
+        labels: labels of the channels.
+        signals: (channels, samples) in volts.
+        rate_hz: sampling rate, a whole number.
+        subject: code of the subject.
+        clock: time of the first sample; None for midnight.
+    """
     bits = np.iinfo(np.int16)
-    signals = [
+    channels = [
         edfio.EdfSignal(
             row * 1e6,
-            SFREQ,
+            rate_hz,
             label=channel,
             physical_dimension="uV",
             physical_range=(bits.min * RESOLUTION, bits.max * RESOLUTION),
             digital_range=(bits.min, bits.max),
         )
-        for channel, row in zip(recording.channels, recording.signals, strict=True)
+        for channel, row in zip(labels, signals, strict=True)
     ]
     edf = edfio.Edf(
-        signals,
-        patient=edfio.Patient(code=recording.name.split("/")[1], name="surrogate"),
+        channels,
+        patient=edfio.Patient(code=subject, name="surrogate"),
         recording=edfio.Recording(startdate=datetime.date(2000, 1, 1)),
+        starttime=clock,
         data_record_duration=1,
     )
     edf.write(path)
