@@ -11,7 +11,7 @@ from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montages import Montages, ids_sentence
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, channel_recipe
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, channel_recipe, corpus_filtering
 
 
 def check_environment(root: Path) -> None:
@@ -34,7 +34,7 @@ def main(run: Stage) -> None:
     settings, filtering = run.settings(IngestEvents), run.settings(Filtering, "preprocess_events.filtering")
     name = run.item["corpus"]
     entry, montages = run.settings(EventCorpus, f"event_corpora.{name}"), run.settings(Montages, "montages")
-    recipe = channel_recipe(entry, montages)
+    recipe, filtering = channel_recipe(entry, montages), corpus_filtering(entry, filtering)
     with loading_modules():
         from components.ingest_events.compute import compute
     root, out = run.input("corpus"), run.output("index")
@@ -45,6 +45,8 @@ def main(run: Stage) -> None:
     say(f"montage {recipe.montage.name}: {ids_sentence(recipe.montage)}")
     say(f"split {corpus.split_hash[:12]}")
     say(*corpus.events.to_string().split("\n"))
+    for warning in corpus.warnings:
+        say(f"WARNING: {warning}")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class IngestedCorpus:
         recordings, usable: number of recordings, and of those that have no error.
         split_hash: hash of the split manifest.
         events: number of events by split (rows) and class (columns).
+        warnings: what must be said with every number that is measured on it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class IngestedCorpus:
     usable: int
     split_hash: str
     events: pandas.DataFrame
+    warnings: list[str]
 
 
 def describe(root: Path, name: str) -> dict:
@@ -168,4 +170,5 @@ def compute(
 
     counts = events.merge(index[["recording", "split"]]).groupby(["split", "label"]).size().unstack(fill_value=0)
     counts.columns = [classes[label] for label in counts.columns]
-    return IngestedCorpus(corpus["corpus"], total, total - bad, manifest["hash"], counts.reindex(splits.SPLITS))
+    counts = counts.reindex(splits.SPLITS)
+    return IngestedCorpus(corpus["corpus"], total, total - bad, manifest["hash"], counts, reader.warnings)

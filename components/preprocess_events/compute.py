@@ -25,7 +25,7 @@ from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.corpora.corpus_reader import CorpusReader
-from eegdiffusion.events.corpora.event_corpus import EventCorpus
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, corpus_filtering
 from eegdiffusion.events.corpora.layouts import open_corpus
 from eegdiffusion.events.corpora.preprocess_recording import preprocess, window_tables
 from eegdiffusion.events.store import window_store
@@ -115,12 +115,15 @@ class Job:
     derive: Callable[[Path, Filtering], np.ndarray]
 
 
-def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, channels: list[str], processing: str) -> None:
+def preprocess_recordings(
+    jobs: list[Job], settings: PreprocessEvents, filtering: Filtering, channels: list[str], processing: str
+) -> None:
     """Preprocess the recordings whose files are not there yet, in processes side by side.
 
     Args:
         jobs: the recordings.
-        settings: filter and processes.
+        settings: number of processes, or address of the cluster.
+        filtering: filters and rate.
         channels: names of the montage's channels.
         processing: fingerprint of filter and montage, kept in the files.
     """
@@ -129,10 +132,12 @@ def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, channels:
     with progress(total=len(jobs), initial=initial, desc="preprocessing", unit="recording") as bar:
         if not missing:
             return
-        too_large = _preprocess(connect(settings), missing, settings, channels, processing, bar)
+        too_large = _preprocess(connect(settings), missing, settings, filtering, channels, processing, bar)
         if too_large and not settings.scheduler:
             bar.write(f"{len(too_large)} recordings need more memory than a worker's share; now one after another")
-            too_large = _preprocess(connect(settings, alone=True), too_large, settings, channels, processing, bar)
+            too_large = _preprocess(
+                connect(settings, alone=True), too_large, settings, filtering, channels, processing, bar
+            )
         for job in too_large:
             raise InputError(
                 f"{job.path}: size: its preprocessing needs more memory than a worker may have "
@@ -141,8 +146,9 @@ def preprocess_recordings(jobs: list[Job], settings: PreprocessEvents, channels:
 
 
 def _preprocess(
-    client: Client, jobs: list[Job], settings: PreprocessEvents, channels: list[str], processing: str, bar: tqdm
-) -> list[Job]:
+    client: Client, jobs: list[Job], settings: PreprocessEvents, filtering: Filtering, channels: list[str],
+    processing: str, bar: tqdm,
+) -> list[Job]:  # fmt: skip
     """Preprocess recordings on a cluster, and return those that took a worker's memory."""
     too_large = []
     with client:
@@ -151,7 +157,7 @@ def _preprocess(
             [job.path for job in jobs],
             [job.target for job in jobs],
             [job.derive for job in jobs],
-            filtering=settings.filtering,
+            filtering=filtering,
             channels=channels,
             processing=processing,
             pure=False,
@@ -168,13 +174,13 @@ def _preprocess(
     return too_large
 
 
-def _open_indexed(index: Path, root: Path, filtering: Filtering) -> tuple[dict, CorpusReader, ChannelRecipe]:
-    """Return what ingestion wrote of a corpus, the corpus, and how its channels are derived."""
+def _open_indexed(index: Path, root: Path, common: Filtering) -> tuple[dict, CorpusReader, Filtering, ChannelRecipe]:
+    """Return what ingestion wrote of a corpus, the corpus, and how it is filtered and its channels are derived."""
     path = index / "corpus.json"
     corpus = json.loads(path.read_text())
     entry = validate(corpus["entry"] | {"root": str(root.resolve())}, EventCorpus, f"{path}: entry")
-    recipe = read_recipe(corpus["channels"])
-    return corpus, open_corpus(entry, filtering, recipe), recipe
+    recipe, filtering = read_recipe(corpus["channels"]), corpus_filtering(entry, common)
+    return corpus, open_corpus(entry, filtering, recipe), filtering, recipe
 
 
 def _derive(reader: CorpusReader, recording: str, path: Path, filtering: Filtering) -> np.ndarray:
@@ -200,12 +206,12 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     """
     recordings = pandas.read_parquet(index / "recordings.parquet")
     events = pandas.read_parquet(index / "events.parquet")
-    corpus, reader, recipe = _open_indexed(index, root, settings.filtering)
+    corpus, reader, filtering, recipe = _open_indexed(index, root, settings.filtering)
     montage = recipe.montage
     split_hash = json.loads((index / "split.json").read_text())["hash"]
-    rate_hz = settings.filtering.rate_hz
-    processing = text_hash(asdict(settings.filtering), recipe.document() | {"montage": montage.names})
-    code = text_hash(mne.__version__, code_hash(preprocess.__module__))
+    rate_hz = filtering.rate_hz
+    processing = text_hash(asdict(filtering), recipe.document() | {"montage": montage.names})
+    code = text_hash(mne.__version__, code_hash(preprocess.__module__, open_corpus.__module__))
     parts = work.resolve() / text_hash(processing, code)[:16]
     parts.mkdir(exist_ok=True)
     targets = {row.recording: parts / f"{row.sha256}.arrow" for row in recordings.itertuples()}
@@ -213,7 +219,7 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         Job(root.resolve() / row.path, targets[row.recording], partial(_derive, reader, row.recording))
         for row in recordings.itertuples()
     ]
-    preprocess_recordings(jobs, settings, montage.names, processing)
+    preprocess_recordings(jobs, settings, filtering, montage.names, processing)
 
     # The tables first: an event that they refuse must not cost the recordings, which the next run would make again.
     lengths = {
@@ -232,7 +238,7 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
         classes=corpus["classes"],
         fingerprint=text_hash(split_hash, processing, montage.ids, montage.id_names, windows.to_csv()),
         splits={split: hash_split(recordings, windows, split, processing) for split in SPLITS},
-        filtering=asdict(settings.filtering),
+        filtering=asdict(filtering),
         layout=corpus["layout"],
         warnings=corpus["warnings"],
     )

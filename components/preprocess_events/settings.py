@@ -13,7 +13,7 @@ class PreprocessEvents:
     """Section ``preprocess_events``: how the recordings of every corpus of EEG events are filtered."""
 
     filtering: Filtering
-    """Filters and sampling rate, which ingestion checks recordings against as well."""
+    """Filters and sampling rate, which ingestion checks recordings against as well; a corpus may have its own."""
     workers: Annotated[int, Ge(0)] = 0
     """Number of worker processes; 0 takes one for each core that may be used, if each has a GiB of memory."""
     scheduler: str | None = None

@@ -1,7 +1,6 @@
 """Each layout of event corpora on small real files: labels, windows, times, subjects, splits, and what is refused."""
 
 import dataclasses
-import struct
 from pathlib import Path
 
 import edfio
@@ -9,18 +8,20 @@ import mne
 import numpy as np
 import pandas
 import pytest
+import scipy
 
 from components.ingest_events.compute import compute
 from components.ingest_events.settings import IngestEvents
 from components.preprocess_events.compute import compute as preprocess_corpus
 from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.filtering import EEGDM
+from eegdiffusion.core.signal.filtering import EEGDM, Filtering
 from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.events.corpora import chbmit, chbmit_summary
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, channel_recipe
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, channel_recipe, corpus_filtering
 from eegdiffusion.events.corpora.layouts import open_corpus
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.surrogate.chbmit.case_files import seizure_file
 from tests.tuev_fixture import signals
 
 PAIRS = choose_montage("double_banana_16").names
@@ -164,26 +165,14 @@ def _case(root: Path, case: str, first: str, second: str, seed: int) -> None:
     (root / case / f"{case}-summary.txt").write_text(SUMMARY.format(first=first, second=second))
 
 
-def _seizure_file(path: Path, *bounds: int) -> None:
-    """Write PhysioNet's annotation format: a note of the resolution, then onsets and ends after long skips."""
-    note = b"## time resolution: 256"
-    words = [struct.pack("<H", 22 << 10), struct.pack("<H", 63 << 10 | len(note)), note + b"\0" * (len(note) % 2)]
-    before = 0
-    for k, sample in enumerate(bounds):
-        words.append(struct.pack("<HHH", 59 << 10, (sample - before) >> 16, (sample - before) & 0xFFFF))
-        words.append(struct.pack("<H", (32 + k % 2) << 10))
-        before = sample
-    path.write_bytes(b"".join(words) + b"\0\0")
-
-
 @pytest.fixture(scope="module")
 def chb(tmp_path_factory):
     root = tmp_path_factory.mktemp("chb")
     _case(root, "chb01", "chb01_03.edf", "chb01_16+.edf", 0)
     _case(root, "chb17", "chb17a_03.edf", "chb17b_63.edf", 10)
     _case(root, "chb21", "chb21_01.edf", "chb21_02.edf", 20)
-    _seizure_file(root / "chb01/chb01_03.edf.seizures", 5 * 256, 36 * 256)
-    _seizure_file(root / "chb01/chb01_16+.edf.seizures", 11 * 256, 12 * 256)
+    for name, seconds in (("chb01_03", (5, 36)), ("chb01_16+", (11, 12))):
+        (root / f"chb01/{name}.edf.seizures").write_bytes(seizure_file([256 * second for second in seconds], 256))
     return root
 
 
@@ -213,8 +202,16 @@ def test_chbmit_by_the_papers_protocol_warns_and_keeps_its_rule(chb):
     assert reader.layout.place(Path("chb21/chb21_01.edf")) == ("validation", "chb21")
     assert "chb21" in reader.warnings[0]
     assert "paper" in reader.name
-    derived = reader.derive(chb / "chb01/chb01_03.edf", "chb01/chb01_03", EEGDM)
+    filtering = corpus_filtering(entry, EEGDM)
+    derived = reader.derive(chb / "chb01/chb01_03.edf", "chb01/chb01_03", filtering)
     assert derived.shape == (16, 10 * 2000)
+    volts = mne.io.read_raw_edf(chb / "chb01/chb01_03.edf", verbose="error").get_data("FP1-F7")[:, 2560:5120]
+    expected = mne.filter.filter_data(scipy.signal.resample(volts, 2000, axis=1), 200.0, 0.5, 75.0, verbose="error")
+    expected = mne.filter.notch_filter(expected, 200.0, 60.0, verbose="error")[0] * 1e4
+    assert np.allclose(derived[0, 2000:4000], expected, atol=1e-9), "each window by itself, as the published ones"
+    own = dataclasses.replace(entry, filtering=Filtering(low_hz=1.0))
+    assert corpus_filtering(own, EEGDM).low_hz == 1.0
+    assert corpus_filtering(dataclasses.replace(entry, protocol="events"), EEGDM) == EEGDM
 
 
 def test_summaries_that_contradict_themselves_are_refused(tmp_path):

@@ -14,6 +14,7 @@ from typing import Literal
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora.chbmit_summary import SummaryEntry, read_seizure_file, read_summary
@@ -114,7 +115,18 @@ class ChbMitLayout:
             for (first, _), piece, (_, label) in zip(offsets, pieces, whole, strict=True)
         ]
         return [
-            AnnotatedRecording("", place, signals.labels, signals.sfreq, pieces, signals.read, spans, windows, doubts)
+            AnnotatedRecording(
+                part="",
+                place=place,
+                labels=signals.labels,
+                sfreq=signals.sfreq,
+                pieces=pieces,
+                read=signals.read,
+                spans=spans,
+                windows=windows,
+                doubts=doubts,
+                described_by=text_hash([piece.first_sample for piece in pieces]),
+            )
         ]
 
 

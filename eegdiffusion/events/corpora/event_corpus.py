@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.signal.filtering import EEGDM_CHBMIT, Filtering
 from eegdiffusion.core.signal.montages import ChannelIds, MontageChannel, choose_montage
 
 Layout = Literal["tuev", "chbmit", "tuh", "bids", "annotations", "epochs"]
@@ -60,6 +61,9 @@ class EventCorpus:
     """Electrodes whose signal is against another reference than their label says, and that one, e.g. `{C3: A2}`."""
     protocol: Literal["events", "paper"] = "events"
     """In the layout ``chbmit``: windows and subjects as here, or as in the papers, which mix them."""
+    filtering: Filtering | None = None
+    """Filters and rate of its recordings; null: those of ``preprocess_events``, and with ``protocol: paper`` those of
+    the published windows of CHB-MIT."""
     window_s: Annotated[float, Gt(0)] = 5.0
     """Seconds in a window; in the layout ``tuev`` always 5."""
     labels: WindowLabels = field(default_factory=WindowLabels)
@@ -78,6 +82,16 @@ def channel_recipe(corpus: EventCorpus, montages: Mapping[str, Sequence[str | Mo
     """
     montage = choose_montage(corpus.montage, montages, corpus.channel_ids)
     return ChannelRecipe(montage, corpus.rename, corpus.references)
+
+
+def corpus_filtering(corpus: EventCorpus, common: Filtering) -> Filtering:
+    """Return how the recordings of a corpus are filtered.
+
+    Args:
+        corpus: entry of ``event_corpora``.
+        common: ``preprocess_events.filtering``.
+    """
+    return corpus.filtering or (EEGDM_CHBMIT if corpus.protocol == "paper" else common)
 
 
 @settings

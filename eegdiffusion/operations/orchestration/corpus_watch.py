@@ -32,7 +32,7 @@ from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montages import Montages
 from eegdiffusion.core.storage.problems import table
 from eegdiffusion.events.corpora import recording_checks, tuev_files
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion, channel_recipe
+from eegdiffusion.events.corpora.event_corpus import EventCorpus, Ingestion, channel_recipe, corpus_filtering
 from eegdiffusion.events.corpora.tuev import TCP22
 from eegdiffusion.operations.orchestration import corpus_drift
 
@@ -186,6 +186,7 @@ def look(
     settle_seconds: float,
     drift_limit: float | None = None,
     recipe: ChannelRecipe = TCP22,
+    filtering: Filtering | None = None,
 ) -> int:
     """Look at a corpus once.
 
@@ -195,6 +196,7 @@ def look(
         settle_seconds: a file that changed less than this ago may still be arriving.
         drift_limit: if given, new recordings are announced only if one of their scores is above it.
         recipe: how the corpus's channels follow from those of its recordings.
+        filtering: how they will be filtered; None: as ``preprocess_events`` says.
 
     Returns:
         0 or 99, the exit status.
@@ -220,7 +222,7 @@ def look(
         say(f"{root}: announced before, and not confirmed; announcing it again")
         return 0
     fraction = read("ingest_events", Ingestion).max_bad_fraction
-    filtering = read("preprocess_events.filtering", Filtering)
+    filtering = filtering or read("preprocess_events.filtering", Filtering)
     recordings = check(root, changed, fraction, filtering, baseline=not state.valid, recipe=recipe)
     unchanged = {name for name, digest in content.items() if state.announced.get(name) == digest}
     far = drifted(root, recordings, unchanged, DRIFT_LIMIT if drift_limit is None else drift_limit, recipe)
@@ -252,7 +254,7 @@ def main() -> int | None:
     parser.add_argument("--drift-limit", type=float, help="exit with 0 only if new recordings drift further than this")
     options = parser.parse_args()
     corpora = read("event_corpora", dict[str, EventCorpus])
-    montages = read("montages", Montages)
+    montages, common = read("montages", Montages), read("preprocess_events.filtering", Filtering)
     states = {name: state_of(options.state, name) for name in corpora}
     if options.confirm:
         for state in states.values():
@@ -264,7 +266,10 @@ def main() -> int | None:
             say(f"{corpus.root}: not watched, as layout {corpus.layout} is not; `eeg repro` takes up what has changed")
             continue
         recipe = channel_recipe(corpus, montages)
-        statuses.append(look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit, recipe))
+        filtering = corpus_filtering(corpus, common)
+        statuses.append(
+            look(Path(corpus.root), states[name], options.settle_seconds, options.drift_limit, recipe, filtering)
+        )
     return min(statuses, default=EXIT_NOTHING_TO_DO)
 
 
