@@ -2,6 +2,7 @@
 
 from components.finetune_lft.settings import FinetuneLFT
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
@@ -39,6 +40,8 @@ def main(run: Stage) -> None:
             model = log_model.log(lft_pyfunc, "lft", out, metrics)
         else:
             mlflow.log_metrics(metrics)
+        for warning in store.warnings:
+            say(f"WARNING: {warning}")
         log_model.write_reference(reference, out, logger.run_id, model)
 
 

@@ -2,6 +2,7 @@
 
 from components.train_baselines.settings import TrainBaselines
 from eegdiffusion.core.runtime.loading import loading_modules
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
 from eegdiffusion.core.training.settings import Hardware, stopping_after
 
@@ -41,6 +42,8 @@ def main(run: Stage) -> None:
         model = log_model.log(
             baseline_pyfunc, f"baseline-{name}".replace("_", "-"), tested.folder, metrics[tested.seed], tested.seed
         )
+        for warning in store.warnings:
+            say(f"WARNING: {warning}")
         log_model.write_reference(reference, tested.folder, logger.run_id, model)
 
 

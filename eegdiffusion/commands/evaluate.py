@@ -101,6 +101,8 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None, u
     by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[opened.classes]
     shown = by_class[["precision", "recall", "f1", "support"]]
     say(*shown.to_string(float_format=lambda value: f"{value:.4g}").split("\n"))
+    for warning in opened.warnings:
+        say(f"WARNING: {warning}")
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_table(out, table)

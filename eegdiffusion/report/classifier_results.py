@@ -121,6 +121,8 @@ class EventData:
         rate_hz: their sampling rate.
         window_s: length of a window in seconds.
         recordings: one a row: recording, subject, split, duration_s, and more.
+        layout: layout of its files; empty where the store does not know it.
+        warnings: what must be said with every number that is measured on the corpus.
         problems: what ingestion found wrong.
         split: rule, seed, hash.
         windows: event windows: recording, split, label (0-based).
@@ -134,6 +136,8 @@ class EventData:
     rate_hz: float
     window_s: float
     recordings: pandas.DataFrame
+    layout: str
+    warnings: list[str]
     problems: pandas.DataFrame
     split: dict
     windows: pandas.DataFrame
@@ -156,6 +160,8 @@ def read_event_data(index: Path, store: Path) -> EventData:
         rate_hz=window_store.sfreq,
         window_s=window_store.description.window / window_store.sfreq,
         recordings=pandas.read_parquet(index / "recordings.parquet"),
+        layout=window_store.description.layout or "",
+        warnings=window_store.warnings,
         problems=pandas.read_parquet(index / "problems.parquet"),
         split=json.loads((index / "split.json").read_text()),
         windows=pandas.read_parquet(store / "windows.parquet"),

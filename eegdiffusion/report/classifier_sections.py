@@ -90,6 +90,8 @@ def reader_values(events: EventResults) -> dict:
         "largest_band": readers.largest_band_difference(events),
         "channels": len(events.data.channels),
         "channel_ids": events.data.channel_ids,
+        "event_layout": events.data.layout,
+        "event_warnings": events.data.warnings,
         "window_s": events.data.window_s,
         "rate_hz": events.data.rate_hz,
     }

@@ -52,4 +52,5 @@ def event_headline(
         tested_on=f"{len(comparison.lft.labels)} windows of {interval.clusters} subjects, {summary.n} seeds",
         comparisons=rivals,
         remarks=remarks,
+        notes=data.warnings,
     )

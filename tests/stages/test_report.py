@@ -47,7 +47,7 @@ condiffusion: {}
 """
 
 
-def _write_data(corpus: str) -> pandas.DataFrame:
+def _write_data(corpus: str, warnings: tuple[str, ...]) -> pandas.DataFrame:
     """An index and a store of 4 + 2 + 5 recordings; returns the event windows."""
     draw = np.random.default_rng(0)
     subjects = {"train": ["aaa", "bbb", "ccc"], "validation": ["ddd"], "test": [f"eval/{k:03d}" for k in range(5)]}
@@ -79,7 +79,8 @@ def _write_data(corpus: str) -> pandas.DataFrame:
     manifest = splits.manifest(subjects, {row["recording"]: "0" for row in rows}, 0.25, 4523)
     (index / "split.json").write_text(json.dumps(manifest))
     windows = pandas.DataFrame(windows)
-    described = window_store.StoreDescription(corpus, RATE, 1000, MONTAGE, CLASSES, "f", {}, {})
+    facts = {"warnings": list(warnings)}
+    described = window_store.StoreDescription(corpus, RATE, 1000, MONTAGE, CLASSES, "f", {}, {}, **facts)
     window_store.write_index(kept, windows, windows[["recording", "split", "start_sample"]], described)
     return windows
 
@@ -184,10 +185,10 @@ def _write_repository(folder: Path) -> None:
         (folder / package).symlink_to(ROOT / package)
 
 
-def build(folder: Path, corpus: str = "surrogate") -> None:
+def build(folder: Path, corpus: str = "surrogate", warnings: tuple[str, ...] = ()) -> None:
     """Write everything that the report reads, and then the report, into the working folder."""
     _write_repository(folder)
-    windows = _write_data(corpus)
+    windows = _write_data(corpus, warnings)
     test = windows[windows["split"] == "test"]
     for seed in SEEDS:
         _write_classifier(Path("models/lft/recorded"), test, 0.6, seed)
@@ -361,10 +362,17 @@ def test_plots_hold_what_the_figures_show(report):
 
 def test_tuev_is_not_called_surrogate(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    build(tmp_path, corpus="TUEV")
+    build(tmp_path, corpus="TUEV", warnings=("a person is in two splits",))
     text = (tmp_path / "reports" / "report.md").read_text()
     assert "urrogate" not in text
     assert "(TUEV data)" in text
+    section = text[text.index("## EEG events") :]
+    assert "> **Warning:** a person is in two splits." in section
+    beside = " **Warning: a person is in two splits.**"
+    lines = [line for line in section.splitlines() if re.search(r"LFT\*\*: balanced|Above 0.5|chance\?|1/6", line)]
+    assert sum(line.endswith(beside) for line in lines) >= 2, lines
+    assert section.count(beside) >= 6, "after each number and table"
+    assert "a person is in two splits" in text[: text.index("## EEG events")], "and where the report begins"
 
 
 def test_without_either_branch_the_report_says_so_and_has_no_number(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def write_recording(path: Path, signals: np.ndarray, channels: list[str], metada
     Raises:
         InputError: a sample is not finite.
     """
-    if not np.isfinite(signals).all():
+    if not all(np.isfinite(signal).all() for signal in signals):
         raise InputError(f"{path.stem}: signals: must be finite after filtering (found NaN or infinity)")
     codes, scale = quantise(signals)
     fields = [
@@ -256,6 +256,11 @@ class Store:
     def channels(self) -> list[str]:
         """Names of the channels of the windows, in order."""
         return self.montage.names
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be said with every number that is measured on the store."""
+        return self.description.warnings or []
 
     @property
     def classes(self) -> list[str]:
