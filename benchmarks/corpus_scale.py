@@ -1,7 +1,8 @@
-"""Ingestion and preprocessing of a corpus of TUEV's shape: time, peak memory, disk.
+"""Ingestion and preprocessing of corpora of TUEV's and of CHB-MIT's shape: time, peak memory, disk.
 
-``python -m benchmarks.corpus_scale --recordings 500 --minutes 20`` makes a surrogate corpus (noise; 33 channels, 250 Hz)
-in a temporary folder, runs both stages there as their users do, and prints a table.
+``python -m benchmarks.corpus_scale --recordings 500 --minutes 20`` makes a corpus of noise (33 channels, 250 Hz) in a
+temporary folder, runs both stages there as their users do, and prints a table. With ``--layout chbmit`` it has the
+23 channels of CHB-MIT at 256 Hz and a seizure a recording.
 """
 
 import argparse
@@ -17,6 +18,10 @@ import numpy as np
 import psutil
 import yaml
 
+from eegdiffusion.surrogate.chbmit.case_files import summary
+from eegdiffusion.surrogate.chbmit.cases import DERIVATIONS, SFREQ, CaseRecording
+from eegdiffusion.surrogate.chbmit.seizures import Seizure
+from eegdiffusion.surrogate.tuev.corpus_tree import write_signals
 from tests.tuev_fixture import write_edf, write_rec
 
 ROOT = Path(__file__).parents[1]
@@ -43,9 +48,32 @@ def make_corpus(root: Path, recordings: int, minutes: int) -> None:
     first.unlink()
 
 
+def make_cases(root: Path, recordings: int, minutes: int) -> None:
+    """Write cases of CHB-MIT's layout with ten recordings each that differ in content."""
+    samples = 60 * minutes * SFREQ
+    noise = 30e-6 * np.random.default_rng(0).standard_normal((len(DERIVATIONS), samples))
+    first = root / "base.edf"
+    root.mkdir(parents=True)
+    noise[-1] = noise[DERIVATIONS.index("T8-P8")]
+    write_signals(first, DERIVATIONS, noise + np.roll(noise, 1, 1), SFREQ, "noise")
+    content = bytearray(first.read_bytes())
+    first.unlink()
+    for begin in range(0, recordings, 10):
+        case = f"chb{begin // 10 + 1:02d}"
+        members = [
+            CaseRecording(case, f"{case}_{k + 1:02d}.edf", DERIVATIONS, noise, [Seizure(30, 90)], 3600 * k)
+            for k in range(min(10, recordings - begin))
+        ]
+        (root / case).mkdir()
+        (root / case / f"{case}-summary.txt").write_text(summary(members))
+        for k, member in enumerate(members, begin):
+            content[-2000:] = np.random.default_rng(k).integers(0, 100, 1000).astype("<i2").tobytes()
+            (root / case / member.name).write_bytes(content)
+
+
 def measure(workspace: Path, stage: str) -> tuple[float, float]:
     """Run a stage: seconds, and peak memory of its processes together in GiB (proportional set size)."""
-    process = subprocess.Popen([sys.executable, "-m", f"components.{stage}", "--corpus", "tuev"], cwd=workspace)
+    process = subprocess.Popen([sys.executable, "-m", f"components.{stage}", "--corpus", "scale"], cwd=workspace)
     peak, ended = [0.0], threading.Event()
 
     def watch() -> None:
@@ -76,15 +104,22 @@ def size_gb(path: Path) -> float:
 def main() -> None:
     """Ingest and preprocess a corpus of the asked size, and print its time, memory and disk."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layout", choices=["tuev", "chbmit"], default="tuev")
+    parser.add_argument("--protocol", choices=["events", "paper"], default="events")
     parser.add_argument("--recordings", type=int, default=500)
     parser.add_argument("--minutes", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    workspace = Path(tempfile.mkdtemp(prefix="tuev-scale-"))
+    workspace = Path(tempfile.mkdtemp(prefix="corpus-scale-"))
     try:
-        make_corpus(workspace / "edf", options.recordings, options.minutes)
+        {"tuev": make_corpus, "chbmit": make_cases}[options.layout](
+            workspace / "edf", options.recordings, options.minutes
+        )
         document = yaml.safe_load((ROOT / "params.yaml").read_text())
-        document["event_corpora"]["tuev"]["root"] = "edf"
+        entry = {"root": "edf", "layout": options.layout}
+        if options.layout == "chbmit":
+            entry |= {"montage": "double_banana_16", "window_s": 10, "protocol": options.protocol}
+        document["event_corpora"] = {"scale": entry}
         document["preprocess_events"]["workers"] = options.workers
         (workspace / "params.yaml").write_text(yaml.safe_dump(document))
         for package in ("components", "eegdiffusion"):
@@ -95,7 +130,7 @@ def main() -> None:
         print("| stage | s | s per recorded hour | peak GiB |\n|---|---|---|---|")
         for stage, seconds, peak in rows:
             print(f"| {stage} | {seconds:.0f} | {seconds / hours:.2f} | {peak:.2f} |")
-        store = workspace / "data/events/tuev/store"
+        store = workspace / "data/events/scale/store"
         print(f"corpus {size_gb(workspace / 'edf'):.1f} GB, store {size_gb(store):.1f} GB")
     finally:
         shutil.rmtree(workspace)

@@ -14,8 +14,8 @@ import numpy as np
 import pandas
 from threadpoolctl import threadpool_limits
 
-from benchmarks.measure import Row, compare
 from benchmarks.corpus_scale import EXTRA
+from benchmarks.measure import Row, compare
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
