@@ -49,7 +49,7 @@ def make_corpus(root: Path, recordings: int, minutes: int) -> None:
 
 
 def make_cases(root: Path, recordings: int, minutes: int) -> None:
-    """Write cases of CHB-MIT's layout with ten recordings each that differ in content."""
+    """Write five cases of CHB-MIT's layout or more, with ten recordings each at most that differ in content."""
     samples = 60 * minutes * SFREQ
     noise = 30e-6 * np.random.default_rng(0).standard_normal((len(DERIVATIONS), samples))
     first = root / "base.edf"
@@ -58,11 +58,12 @@ def make_cases(root: Path, recordings: int, minutes: int) -> None:
     write_signals(first, DERIVATIONS, noise + np.roll(noise, 1, 1), SFREQ, "noise")
     content = bytearray(first.read_bytes())
     first.unlink()
-    for begin in range(0, recordings, 10):
-        case = f"chb{begin // 10 + 1:02d}"
+    several = min(10, max(1, recordings // 5))
+    for begin in range(0, recordings, several):
+        case = f"chb{begin // several + 1:02d}"
         members = [
             CaseRecording(case, f"{case}_{k + 1:02d}.edf", DERIVATIONS, noise, [Seizure(30, 90)], 3600 * k)
-            for k in range(min(10, recordings - begin))
+            for k in range(min(several, recordings - begin))
         ]
         (root / case).mkdir()
         (root / case / f"{case}-summary.txt").write_text(summary(members))
