@@ -121,6 +121,7 @@ def main() -> None:
         if options.layout == "chbmit":
             entry |= {"montage": "double_banana_16", "window_s": 10, "protocol": options.protocol}
         document["event_corpora"] = {"scale": entry}
+        document["ingest_events"] = {"test_fraction": 0.4, "validation_fraction": 0.4}  # of five subjects
         document["preprocess_events"]["workers"] = options.workers
         (workspace / "params.yaml").write_text(yaml.safe_dump(document))
         for package in ("components", "eegdiffusion"):
