@@ -45,7 +45,8 @@ def compute(
     require_size(generator)
     source.write(out)
     encode_images(generator, store, known, latents_path)
-    rows = np.flatnonzero(known & (store.images["split"] != "train").to_numpy())[-PREVIEWED:]
+    held_out = np.flatnonzero(known & (store.images["split"] != "train").to_numpy())
+    rows = held_out[np.linspace(0, len(held_out) - 1, min(PREVIEWED, len(held_out))).round().astype(int)]
     images = image_pixels(store.images, rows, settings.image_size)
     prompts = class_prompts(store.images["concept"].iloc[rows].tolist(), settings.prompt, {})
     write_previews(out, **generator_previews(generator, images, prompts, settings.sampling, settings.seed))
