@@ -402,7 +402,7 @@ def test_without_either_branch_the_report_says_so_and_has_no_number(tmp_path, mo
 
 def test_classifiers_tested_on_other_windows_are_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    test = _write_data("surrogate").query("split == 'test'")
+    test = _write_data("surrogate", ()).query("split == 'test'")
     _write_classifier(Path("a"), test, 0.5, 0)
     _write_classifier(Path("b"), test.iloc[1:], 0.5, 0)
     with pytest.raises(InputError, match="b: must be tested on the windows of a"):

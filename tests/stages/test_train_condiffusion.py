@@ -65,6 +65,7 @@ def workspace(tmp_path_factory):
         stage = document["train_condiffusion"]
         stage["optimisation"] |= {"max_epochs": 2, "batch_size": 8}
         stage |= {"draws": 1, "shown": 3, "sampling": {"sampler": "unipc", "steps": 2, "guidance": 2.0}}
+        stage["prompt"] = "a photo of a {}"
         Path("params.yaml").write_text(yaml.safe_dump(document))
         ingest(["--corpus", "demo"])
         embed(["--corpus", "demo"])
