@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from eegdiffusion.core.runtime.closure import WEIGHTS
+
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path("tests/golden").resolve()
@@ -67,7 +69,10 @@ def test_it_holds_the_library_and_nothing_else(wheel):
     tracked = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "eegdiffusion"], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert {name for name in tracked if Path(name).is_file()} <= set(names)
+    weights = {name for name in tracked if name.startswith(tuple(f"{folder}/" for folder in WEIGHTS))}
+    assert weights, "the demo's generator is in the repository"
+    assert {name for name in tracked if Path(name).is_file()} - weights <= set(names)
+    assert not weights & set(names), "it is not in the wheel"
 
 
 def test_its_extras_and_its_command_are_those_of_the_design(wheel):
