@@ -319,7 +319,8 @@ def test_a_version_runs_its_own_code_beside_the_library_in_use(client, files):
     lft.write_text(source)
 
 
-def test_honest_loads_pass(client, files):
+def test_honest_loads_pass(client, files, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     mlflow.pyfunc.load_model(LFT)  # leaves bytecode and a note in a local store
     assert list(files.rglob("__pycache__"))
     for _ in range(20):
