@@ -1,11 +1,11 @@
 """Opens an image generator, and encodes the images of a corpus to its latents, once."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from components.prepare_generator.settings import PrepareGenerator
 from eegdiffusion.core.runtime.errors import InputError
@@ -13,7 +13,7 @@ from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.generator import Generator, Source, open_generator, weights_digest
 from eegdiffusion.images.generation.generator_images import image_pixels, images_with_files, latent_parts
-from eegdiffusion.images.generation.generator_previews import PREVIEWED, generator_previews
+from eegdiffusion.images.generation.generator_previews import PREVIEWED, SHEET_FILE, generator_previews
 from eegdiffusion.images.generation.image_latents import Encoding, write_latents
 from eegdiffusion.images.generation.previews import write_previews
 from eegdiffusion.images.generation.prompts import class_prompts
@@ -55,7 +55,7 @@ def compute(
     facts["parameters"] = {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()}
     (out / "metrics.json").write_text(json.dumps(facts | caption_scores(pipeline), indent=2))
     if (pipeline / CAPTION_SHEET).is_file():
-        shutil.copyfile(pipeline / CAPTION_SHEET, out / CAPTION_SHEET)
+        np.save(out / SHEET_FILE, np.asarray(Image.open(pipeline / CAPTION_SHEET)), allow_pickle=False)
 
 
 def caption_scores(pipeline: Path) -> dict[str, float]:

@@ -123,7 +123,7 @@ def test_safetensors_are_read(tmp_path):
 
 
 def test_what_is_no_such_network_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"reconstruct.metrics.weights.swav: .*nothing.pth: no such file"):
+    with pytest.raises(InputError, match=r"metrics.weights.swav: .*nothing.pth: no such file"):
         _load(swav=str(tmp_path / "nothing.pth"))
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "few.pth")
     with pytest.raises(InputError, match=r"weights.swav: .*few.pth: must hold the network's weights; bn1.weight and"):

@@ -11,6 +11,7 @@ import pandas
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 
 from components.embed_images.__main__ import main as embed
@@ -77,6 +78,9 @@ def workspace(tmp_path_factory):
     with entered(tmp_path_factory.mktemp("images"), registry=True) as path:
         things_demo.build("objects", path / "corpus", CACHE, SIZES)
         tiny_generator.write_stable_diffusion(path / "sd15")
+        # As the miniature's folder has them; none of them has a place in a registered model.
+        Image.new("RGB", (40, 40)).save(path / "sd15/held_out_captions.png")
+        (path / "sd15/README.md").write_text("A card.")
         corpora = {"things": {"root": "corpus", "layout": "things_eeg2_raw", "epochs": "small"}}
         settings(path, corpora, {name: row | {"corpus": "things"} for name, row in ROWS.items()})
         document = yaml.safe_load(Path("params.yaml").read_text())
@@ -154,7 +158,7 @@ def test_the_generator_stays_as_it_was_under_what_is_trained_upon_it(workspace):
 def test_figures_are_drawn_from_stored_arrays(workspace):
     assert not list(Path("models").glob("[!e]*/things/**/*.png")), "no figure is an output"
     wanted = {
-        "generator": ("prepare_generator", {"generator"}),
+        "generator": ("prepare_generator", {"generator", "held_out_captions"}),
         "structural_vae": ("train_structural_vae", {"reconstructions", "structure", "traversals"}),
         "condiffusion": ("train_condiffusion", {"samples", "curves"}),
         "controlnet": ("train_controlnet", {"pictures", "curves"}),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.observe.figures.style import blank_figure
+from eegdiffusion.images.generation.generator_previews import SHEET_FILE
 from eegdiffusion.images.generation.previews import read_previews
 
 
@@ -31,9 +31,9 @@ def draw_generator(folder: Path) -> dict[str, Figure]:
     corpus = json.loads((folder / "metrics.json").read_text())["corpus"]
     rows = {_label(name): images for name, images in read_previews(folder).items()}
     figures = {"generator": image_grid(rows, f"Generator, test pictures and their concepts' prompts ({corpus} data)")}
-    sheet = folder / "held_out_captions.png"
+    sheet = folder / SHEET_FILE
     if sheet.is_file():
-        figures["held_out_captions"] = _draw_sheet(np.asarray(Image.open(sheet)))
+        figures["held_out_captions"] = _draw_sheet(np.load(sheet))
     return figures
 
 

@@ -27,6 +27,8 @@ PIPELINE = "pipeline"
 """Folder beside ``generator.json`` that holds a small pipeline."""
 SMALL_BYTES = 64 * 2**20
 """Size up to which a pipeline is copied to the generator's folder."""
+PARTS = ("vae", "unet", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
+"""Folders of a pipeline that are read."""
 PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 """Files of weights that are not read, as a pickle can run code."""
 VAE_BATCH = 16
@@ -52,7 +54,10 @@ class Source:
         folder.mkdir(parents=True, exist_ok=True)
         document, pipeline = asdict(self), Path(self.pipeline)
         if sum(path.stat().st_size for path in pipeline.rglob("*") if path.is_file()) <= SMALL_BYTES:
-            shutil.copytree(pipeline, folder / PIPELINE, ignore=shutil.ignore_patterns(*PICKLES))
+            for part in PARTS:
+                if (pipeline / part).is_dir():
+                    copied = folder / PIPELINE / part
+                    shutil.copytree(pipeline / part, copied, ignore=shutil.ignore_patterns(*PICKLES))
             document["pipeline"] = None
         (folder / FILE).write_text(json.dumps(document, indent=2))
 
