@@ -199,19 +199,19 @@ def test_what_eeg_contributes_is_the_full_arm_less_each_control(scores):
 
 def test_a_judge_of_true_pictures_names_concepts(arms, items, networks):
     """It learns from the same scenes with noise."""
-    seen, made = arms
+    seen, reconstructed = arms
     concepts = np.array([f"concept {image}" for image in items["image"]])
     noise = np.random.default_rng(0).integers(-8, 9, (3 * IMAGES, *seen.shape[1:]))
     training = np.clip(np.tile(seen[:IMAGES], (3, 1, 1, 1)) + noise, 0, 255).astype(np.uint8)
     judge = train_judge(networks[0], training, np.tile(concepts[:IMAGES], 3))
     table = items.assign(concept=concepts)
-    found = score_reconstructions(seen, made, table, networks, CONTEXT, ways=50, top=1, judge=judge)
-    metric = found.metrics["concept"]
+    scored = score_reconstructions(seen, reconstructed, table, networks, CONTEXT, ways=50, top=1, judge=judge)
+    metric = scored.metrics["concept"]
     assert (metric.chance, metric.kind, metric.network) == (1 / IMAGES, "concept", "EfficientNet-lite0")
-    assert found.score("full", "concept").mean > 0.8
-    assert found.score("shuffled_eeg", "concept").mean < 0.2
-    assert found.score("zeroed_eeg", "concept").mean <= 1 / IMAGES, "the same picture for all"
-    assert set(found.values.query("metric == 'concept'")["value"]) == {0.0, 1.0}
-    gain = picture_gain(found)
-    assert gain["concept"] == found.score("full", "concept").mean
+    assert scored.score("full", "concept").mean > 0.8
+    assert scored.score("shuffled_eeg", "concept").mean < 0.2
+    assert scored.score("zeroed_eeg", "concept").mean <= 1 / IMAGES, "the same picture for all"
+    assert set(scored.values.query("metric == 'concept'")["value"]) == {0.0, 1.0}
+    gain = picture_gain(scored)
+    assert gain["concept"] == scored.score("full", "concept").mean
     assert gain["concept_gain_shuffled_low"] > 0

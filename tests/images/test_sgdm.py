@@ -280,9 +280,9 @@ def test_sdxl_gets_pooled_text_and_sizes(tmp_path):
     generator = open_generator(Source(str(tmp_path / "xl"), None, tiny_generator.SIDE))
     assert generator.blank["text_embeds"].shape == (1, 16)
     items, module = batch(generator), trained(generator)
-    found = generator.condition(items["features"], tokens=tokens_for(generator))["added_cond_kwargs"]
-    assert found["text_embeds"].shape == (4, 16)
-    assert found["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
+    added = generator.condition(items["features"], tokens=tokens_for(generator))["added_cond_kwargs"]
+    assert added["text_embeds"].shape == (4, 16)
+    assert added["time_ids"].tolist() == [[16, 16, 0, 0, 16, 16]] * 4
     before = weights_digest(module.model.controlnet)
     step(module, items)
     assert weights_digest(module.model.controlnet) != before

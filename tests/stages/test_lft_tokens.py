@@ -257,7 +257,7 @@ def test_the_untrained_backbone_has_the_sizes_and_other_weights(folder):
 
 def test_features_of_an_untrained_backbone_are_of_each_window(folder, store):
     latents, settings = replace(_latents("base"), codec="float32"), ProbeLatents(batch_size=3)
-    found = probe_latents.untrained_features(
+    untrained = probe_latents.untrained_features(
         store, "test", folder / "backbone", settings, latents, {"all": None, "one": [1]}, CPU
     )
     trained, transform = signal_transform.load(folder / "backbone")
@@ -266,8 +266,8 @@ def test_features_of_an_untrained_backbone_are_of_each_window(folder, store):
         signals = torch.from_numpy(store.event_windows("test")[row]["signal"])[None]
         tokens = signal_transform.tokens(network, transform, latents, signals, check=False).numpy()
         expected = np.concatenate([tokens[0].mean(2).ravel(), tokens[0].max(2).ravel()])
-        assert np.allclose(found["all"][row], expected, atol=1e-5)
-        assert np.allclose(found["one"][row], np.tile(tokens[0][:, :, 1].ravel(), 2), atol=1e-5)
+        assert np.allclose(untrained["all"][row], expected, atol=1e-5)
+        assert np.allclose(untrained["one"][row], np.tile(tokens[0][:, :, 1].ravel(), 2), atol=1e-5)
 
 
 @pytest.mark.parametrize(

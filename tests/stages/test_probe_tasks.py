@@ -120,8 +120,8 @@ def test_tokens_are_those_of_half_a_second_and_of_the_montages_numbers(known, tm
     assert store.montage.ids == [8, 0, 4, 13]
     for statistic in ("std", "mean"):
         expected = network.tokens(mulaw(signals), window=100, statistic=statistic, channels=[8, 0, 4, 13])
-        found = variants[statistic]["test"].reshape(30, 2, 4, 4, 4)
-        assert np.allclose(found, expected.detach().numpy(), atol=1e-5)
+        pooled = variants[statistic]["test"].reshape(30, 2, 4, 4, 4)
+        assert np.allclose(pooled, expected.detach().numpy(), atol=1e-5)
     both = np.sort(np.concatenate([variants["std"]["test"], variants["mean"]["test"]], axis=1), axis=1)
     assert np.array_equal(np.sort(variants["std and mean"]["test"], axis=1), both)
 
