@@ -13,9 +13,9 @@ from eegdiffusion.core.training.memory import keep_freed_memory
 from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.generation.generator import Generator, Source, open_generator, weights_digest
 from eegdiffusion.images.generation.generator_images import image_pixels, images_with_files, latent_parts
-from eegdiffusion.images.generation.generator_previews import PREVIEWED, SHEET_FILE, generator_previews
+from eegdiffusion.images.generation.generator_previews import PREVIEWED, generator_previews
 from eegdiffusion.images.generation.image_latents import Encoding, write_latents
-from eegdiffusion.images.generation.previews import write_previews
+from eegdiffusion.images.generation.previews import SHEET_FILE, write_previews
 from eegdiffusion.images.generation.prompts import class_prompts
 
 CAPTION_SCORES, CAPTION_SHEET = "scores.json", "held_out_captions.png"

@@ -15,6 +15,7 @@ from components.probe_latents.settings import ProbeLatents
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import paired_bootstrap
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.storage.subset import Subset
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.events.models import signal_transform
@@ -208,6 +209,6 @@ def compute(
     results = run_probes(features, settings, labelled)
     out.mkdir()
     table = probe_table(results, labelled)
-    table.to_csv(out / "probes.csv", index=False)
+    write_table(out / "probes.csv", table)
     (out / "worth.json").write_text(json.dumps(worth(results, settings, labelled), indent=2))
     return table

@@ -12,6 +12,7 @@ import torch
 from components.probe_tasks.settings import ProbedTask
 from eegdiffusion.core.statistics.classification_metrics import chance_level
 from eegdiffusion.core.storage.splits import is_unknown
+from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.training.inference import ArrayDataset, batched
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.band_power_regression import BandPowerRegression
@@ -179,8 +180,8 @@ def compute(
     against = test.labels, test.groups, len(store.classes)
     out.mkdir()
     table = score_probes(probes, *against)
-    table.to_csv(out / "probes.csv", index=False)
-    differences_from_pretrained(probes, *against).to_csv(out / "differences.csv", index=False)
+    write_table(out / "probes.csv", table)
+    write_table(out / "differences.csv", differences_from_pretrained(probes, *against))
     facts = {
         "corpus": store.corpus,
         "classes": store.classes,

@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.observe.figures.style import blank_figure
-from eegdiffusion.images.generation.generator_previews import SHEET_FILE
-from eegdiffusion.images.generation.previews import read_previews
+from eegdiffusion.images.generation.previews import SHEET_FILE, read_previews
 
 
 def _label(name: str) -> str:

@@ -11,9 +11,6 @@ from eegdiffusion.images.generation.generator import Generator
 from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
 
-SHEET_FILE = "held_out_captions.npy"
-"""File of a generator's folder with a sheet of pictures of captions that were held out of its training."""
-
 PREVIEWED = 10
 """Number of images in the previews."""
 

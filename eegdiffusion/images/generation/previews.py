@@ -9,6 +9,9 @@ from eegdiffusion.core.runtime.errors import InputError
 FILE = "previews.npz"
 """File of a trained model's folder that holds its previews."""
 
+SHEET_FILE = "held_out_captions.npy"
+"""File of a generator's folder with a sheet of pictures of captions that were held out of its training."""
+
 
 def write_previews(folder: Path, **arrays: np.ndarray) -> None:
     """Write arrays by name to ``previews.npz`` of a folder that exists; images are (n, side, side, 3) uint8."""
