@@ -1,7 +1,5 @@
 """Train and test the LFT as one row of an ablation: ``python -m components.ablate_lft --row fusion_mean``."""
 
-from dataclasses import replace
-
 from components.ablate_lft.settings import AblationRow, LFTTraining
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.stage import Stage, stage
@@ -20,12 +18,12 @@ def main(run: Stage) -> None:
     with loading_modules():
         import mlflow
 
-        from components.ablate_lft.compute import architecture, compute
+        from components.ablate_lft.compute import compute, row_training
         from eegdiffusion.core.observe.tracking.datasets import Data
         from eegdiffusion.core.observe.tracking.tracked_run import tracked
         from eegdiffusion.events.store.window_store import Store
     check_corpus(row.latents, latents, settings.corpus)
-    settings = replace(settings, latents=row.latents, model=architecture(key, row, settings.model))
+    settings = row_training(key, row, settings)
     cache, store = run.input("cache"), Store(run.input("store"))
     out = run.output("row")
     data = [Data(f"{store.corpus} latent tokens", cache, use) for use in ("training", "testing")]

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.ablate_lft.settings import AblationRow, LFTTraining
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.training.device import device_of
@@ -12,23 +13,29 @@ from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.finetuning import train_lft
 from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 
 
-def architecture(key: str, row: AblationRow, default: LFTArchitecture) -> LFTArchitecture:
-    """Return the sizes of a row's LFT.
+def row_training(key: str, row: AblationRow, default: LFTTraining) -> LFTTraining:
+    """Return how a row's LFT is trained.
 
     Args:
         key: entry of the section ``ablations``, for the error.
         row: what it says.
-        default: sizes of the LFT of ``finetune_lft``.
+        default: how the LFT of ``finetune_lft`` is.
 
     Raises:
-        InputError: a field of the row's model is unknown or breaks its rule.
+        InputError: a field of the row is unknown, breaks its rule, or has a place of its own.
     """
-    return validate(asdict(default) | row.model, LFTArchitecture, f"params.yaml: ablations.{key}.model")
+    where = f"params.yaml: ablations.{key}"
+    if placed := row.training.keys() & {"latents", "corpus", "model"}:
+        raise InputError(f"{where}.training: must not have {', '.join(sorted(placed))}, which the row itself states")
+    model = validate(asdict(default.model) | row.model, LFTArchitecture, f"{where}.model")
+    changed = asdict(default) | row.training | {"latents": row.latents, "model": asdict(model)}
+    return validate(changed, LFTTraining, f"{where}.training")
 
 
 def compute(
@@ -70,6 +77,9 @@ def compute(
         predicted = classify_tokens(trained.lft, test, batch_size, device, seed).numpy()
         facts, curves = trained.facts(store.facts("test"), row=key), trained.fitted.curves
         metrics[seed] = write_classifier_result(out / f"seed-{seed}", windows, test.labels, predicted, curves, facts)
+        splits = {"validation": validation, "test": test}
+        dropout = settings.channel_dropout and asdict(settings.channel_dropout)
+        score_subsets(trained.lft, store, splits, batch_size, device, dropout, out / f"seed-{seed}")
         if logger:
             logger.log_metrics({f"test_{name}": value for name, value in metrics[seed].items()}, step=seed)
     return metrics

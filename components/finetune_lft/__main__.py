@@ -36,6 +36,7 @@ def main(run: Stage) -> None:
         title = f"LFT, {kind} labels, seed {seed} ({store.corpus} data)"
         mlflow.log_figure(eeg_figures.confusion(tested.confusion, store.classes, title), "confusion.png")
         metrics, model = {f"test_{name}": value for name, value in tested.metrics.items()}, None
+        metrics |= tested.subsets.metrics("test") if tested.subsets else {}
         if kind == "recorded":
             model = log_model.log(lft_pyfunc, "lft", out, metrics)
         else:

@@ -1,7 +1,7 @@
 """Trains an LFT on cached latents and tests it."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,10 @@ from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.tested_subsets import TestedSubsets
 from eegdiffusion.events.results.window_input import write_window_input
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.finetuning import train_lft
 
@@ -32,10 +34,12 @@ class FinetunedLFT:
     Attributes:
         metrics: metric -> value on the test windows.
         confusion: (classes, classes) counts of test windows, labels in rows.
+        subsets: subsets of the channels that it was tested on as well; None where it takes all channels alone.
     """
 
     metrics: dict[str, float]
     confusion: np.ndarray
+    subsets: TestedSubsets | None = None
 
 
 def training_labels(recorded: np.ndarray, kind: str, seed: int) -> np.ndarray:
@@ -98,8 +102,11 @@ def compute(
     windows, labels = store.event_windows("test"), test.labels
     facts = trained.facts(store.facts("test"), labels=kind)
     metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts)
+    scored = {"validation": validation, "test": test} if kind == "recorded" else {}
+    dropout = settings.channel_dropout and asdict(settings.channel_dropout)
+    subsets = score_subsets(trained.lft, store, scored, batch_size, device, dropout, out) if scored else None
     trained.lft.cpu().save_pretrained(out / "lft")
     shutil.copy(cache / "cache.json", out / "latents.json")
     shutil.copytree(cache / "backbone", out / "backbone")
     write_window_input(out, first_inputs(windows, "signal"), store.preprocessing)
-    return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes))
+    return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes), subsets)

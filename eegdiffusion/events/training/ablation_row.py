@@ -1,5 +1,7 @@
 """One row of an ablation of the LFT, trained anew or tested only."""
 
+from dataclasses import field
+
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings
 
@@ -16,6 +18,8 @@ class AblationRow:
     """Entry of the section ``latents`` that the LFT is trained and tested on."""
     model: dict
     """Fields of ``finetune_lft.model`` that differ."""
+    training: dict = field(default_factory=dict)
+    """Other fields of ``finetune_lft`` that differ, such as ``channel_dropout``."""
 
 
 @settings

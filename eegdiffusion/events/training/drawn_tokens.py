@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.store.window_store import EventWindows
+from eegdiffusion.events.training.finetuning_settings import ChannelDropout
+from eegdiffusion.events.training.lft_classification import LFTClassification
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
 
@@ -71,7 +72,7 @@ class DrawnTokens:
         )
 
 
-class DrawnTokensClassification(Classification):
+class DrawnTokensClassification(LFTClassification):
     """A classifier of tokens whose noise is drawn anew for every batch of training and of validation.
 
     The noise depends on the seed, the round, the batch and the device alone: an interrupted fit goes on with the noise
@@ -83,10 +84,19 @@ class DrawnTokensClassification(Classification):
         seed: seed of whatever is random in training.
         tokens: makes the tokens of the batches.
         label_smoothing: label smoothing of the cross-entropy.
+        channel_dropout: how the channels that a step keeps are drawn; None: all are kept.
     """
 
-    def __init__(self, lft: LFT, optimisation: Optimisation, seed: int, tokens: DrawnTokens, label_smoothing: float):
-        super().__init__(lft, optimisation, seed, "tokens", label_smoothing)
+    def __init__(
+        self,
+        lft: LFT,
+        optimisation: Optimisation,
+        seed: int,
+        tokens: DrawnTokens,
+        label_smoothing: float,
+        channel_dropout: ChannelDropout | None = None,
+    ):
+        super().__init__(lft, optimisation, seed, label_smoothing, channel_dropout)
         self._tokens = (tokens,)  # in a tuple, as the backbone is no part of what is trained and written
         self.hold_frozen(tokens.network)
 

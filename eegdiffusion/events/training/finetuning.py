@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
-from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.fit import Fitted, fit
 from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
@@ -14,6 +13,7 @@ from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.store.latent_cache import LatentCache
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens, DrawnTokensClassification
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
+from eegdiffusion.events.training.lft_classification import LFTClassification, check_channel_dropout
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,22 @@ def train_lft(
 
     Returns:
         the classifier with the averaged weights of the best validation.
+
+    Raises:
+        InputError: the LFT cannot be trained on subsets of channels, and the settings ask for that.
     """
     n_layer, n_pool, n_channel, d_model = validation.shape
+    if settings.channel_dropout:
+        check_channel_dropout(settings.channel_dropout, settings.model.fusion, n_channel)
     torch.manual_seed(seed)
     sizes = {"d_model": d_model, "n_layer": n_layer, "n_pool": n_pool, "n_channel": n_channel}
     lft = LFT(**sizes, n_class=classes, **asdict(settings.model))
-    module: Classification
+    optimisation, smoothing, dropout = settings.optimisation, settings.label_smoothing, settings.channel_dropout
+    module: LFTClassification
     if isinstance(train, DrawnTokens):
-        module = DrawnTokensClassification(lft, settings.optimisation, seed, train, settings.label_smoothing)
+        module = DrawnTokensClassification(lft, optimisation, seed, train, smoothing, dropout)
     else:
-        module = Classification(lft, settings.optimisation, seed, "tokens", settings.label_smoothing)
+        module = LFTClassification(lft, optimisation, seed, smoothing, dropout)
     fitted = fit(
         module,
         train,

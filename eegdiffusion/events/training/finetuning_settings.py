@@ -28,6 +28,16 @@ class LFTArchitecture:
 
 
 @settings
+class ChannelDropout:
+    """Random subsets of the channels that an LFT is trained on, so that one model takes any number of them."""
+
+    least: Positive = 4
+    """Fewest channels that a step keeps; how many it keeps is drawn uniformly, and which of them for each window."""
+    whole: Annotated[float, Ge(0), Le(1)] = 0.5
+    """Share of the steps that keep all channels."""
+
+
+@settings
 class LFTTraining:
     """What an LFT is trained on and how: the section ``finetune_lft``."""
 
@@ -39,5 +49,7 @@ class LFTTraining:
     """Sizes of the LFT."""
     label_smoothing: Annotated[float, Ge(0), Le(1)] = 0.1
     """Share of each label that is spread evenly over all classes."""
+    channel_dropout: ChannelDropout | None = None
+    """Random subsets of the channels, for an LFT that takes any number of them; null: all of them, as in the paper."""
     optimisation: Optimisation
     """Optimiser, its schedule and its stopping rule."""
