@@ -1,7 +1,6 @@
 """Checks the recordings of a corpus, indexes them with their events, and splits the corpus by subject."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,15 +8,14 @@ import pandas
 
 from components.ingest_events.settings import IngestEvents
 from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
-from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
-from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.problems import Problem, table
 from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.corpora import recording_checks
+from eegdiffusion.events.corpora.checked_corpus import check_corpus
 from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, CorpusReader
 from eegdiffusion.events.corpora.event_corpus import EventCorpus
 from eegdiffusion.events.corpora.layouts import open_corpus
@@ -49,26 +47,6 @@ def describe(root: Path, name: str) -> dict:
     """Return what a corpus says of itself in ``corpus.json``; one that says nothing is called by ``name``."""
     path = root / "corpus.json"
     return json.loads(path.read_text()) if path.is_file() else {"corpus": name}
-
-
-def check_recordings(reader: CorpusReader, paths: list[Path]) -> tuple[list[CheckedRecording], pandas.DataFrame]:
-    """Check every recording by itself, and those without an error against each other.
-
-    Args:
-        reader: the corpus.
-        paths: files of its recordings, relative to the root.
-
-    Returns:
-        the usable recordings; a row for each problem, with the fields of :class:`.problems.Problem`.
-    """
-    with ThreadPoolExecutor(min(8, 2 * available_cores())) as pool:
-        checked = list(progress(pool.map(reader.check_file, paths), total=len(paths), desc="checking", unit="file"))
-    recordings = [recording for recordings_of, _ in checked for recording in recordings_of]
-    across = reader.check_corpus(recordings)
-    problems = [problem for _, problems_of in checked for problem in problems_of] + across
-    unusable = {problem.path for problem in across}
-    usable = [recording for recording in recordings if recording.path not in unusable]
-    return usable, pandas.DataFrame(table(problems), columns=PROBLEMS)
 
 
 def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int, limit: float, work: Path) -> None:
@@ -145,10 +123,9 @@ def compute(
     """
     root, reader = Path(entry.root), open_corpus(entry, filtering, recipe)
     paths, unread = reader.find_recordings()
-    recordings, problems = check_recordings(reader, paths)
-    problems = pandas.concat([pandas.DataFrame(table(unread), columns=PROBLEMS), problems], ignore_index=True)
-    total = len(paths) + sum(problem.severity == "error" for problem in unread)
-    bad = total - len({recording.path for recording in recordings})
+    checked = check_corpus(reader, paths, unread)
+    recordings, total, bad = checked.recordings, checked.total, checked.bad
+    problems = pandas.DataFrame(table(checked.problems), columns=PROBLEMS)
     refuse_too_many(root, problems, bad, total, settings.max_bad_fraction, work)
 
     manifest = split_subjects(reader, paths, recordings, settings)

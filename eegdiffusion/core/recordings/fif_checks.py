@@ -44,6 +44,15 @@ def check_fif(path: Path) -> None:
         InputError: a tag promises more than the file has, tags or parts lead in a circle, or to a file in another
             folder; the message names file, field and rule.
     """
+    list_parts(path)
+
+
+def list_parts(path: Path) -> list[Path]:
+    """List a FIF file and the further parts that it leads to and that are there, each of them checked.
+
+    Raises:
+        InputError: see :func:`check_fif`.
+    """
     from mne._fiff.open import _get_next_fname, fiff_open
 
     seen: list[Path] = []
@@ -52,7 +61,7 @@ def check_fif(path: Path) -> None:
         if part.parent != path.parent:
             raise InputError(f"{path}: name of the next part: must be of a file beside it (found {str(part)[:200]!r})")
         if not part.is_file():  # its reader says so
-            return
+            return seen
         if part in seen or len(seen) > MOST_PARTS:
             rule = f"must not lead in a circle, nor be more than {MOST_PARTS}"
             raise InputError(f"{path}: parts: {rule} (found {part.name})")
@@ -65,6 +74,7 @@ def check_fif(path: Path) -> None:
                 part = _get_next_fname(file, part, tree)
         except Exception as error:  # MNE raises nearly anything on a damaged file
             raise InputError(f"{path}: file: MNE cannot read it ({type(error).__name__}: {error})") from error
+    return seen
 
 
 def in_lower_case(path: Path) -> tuple[Path, tempfile.TemporaryDirectory | None]:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.signal
 
 from eegdiffusion.core.recordings.brainvision_files import companion, companions
+from eegdiffusion.core.recordings.fif_checks import list_parts
 from eegdiffusion.core.recordings.fif_files import previous_part
 from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.sample_digest import sample_bytes, sample_digest
@@ -86,12 +87,29 @@ def _is_further_part(path: Path) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that a recording consists of: BrainVision's has others for its samples and its markers."""
-    if path.suffix.lower() != ".vhdr":
-        return [path]
-    usual = (companion(path, f"{path.stem}{ending}") for ending in (".eeg", ".dat", ".vmrk"))
-    others = {*companions(path).values(), *usual} - {path, None}
-    return [path, *sorted(other for other in others if other is not None)]
+    """Return the files that a recording consists of and that are there, or would be: its own first.
+
+    BrainVision's has others for its samples and its markers, EEGLAB's may have one for its samples, and FIF's further
+    parts. Who opens a file that is damaged says what is wrong with it.
+    """
+    match path.suffix.lower():
+        case ".vhdr":
+            usual = (companion(path, f"{path.stem}{ending}") for ending in (".eeg", ".dat", ".vmrk"))
+            others = {*companions(path).values(), *usual}
+        case ".set":
+            others = {companion(path, f"{path.stem}.fdt")}
+        case _ if _FIF.search(path.name):
+            others = set(_fif_parts(path))
+        case _:
+            others = set()
+    return [path, *sorted(other for other in others - {path} if other is not None)]
+
+
+def _fif_parts(path: Path) -> list[Path]:
+    try:
+        return list_parts(path)
+    except (InputError, OSError):
+        return []
 
 
 def same_stored_samples(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:

@@ -33,8 +33,6 @@ def welch(signals: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: the signals are shorter than a segment, sampled too slowly for the bands, or not finite.
     """
-    from scipy import signal
-
     segment = round(SEGMENT_S * rate_hz)
     if signals.shape[-1] < segment:
         raise InputError(f"signals: must last {SEGMENT_S} s or more (found {signals.shape[-1] / rate_hz} s)")
@@ -42,6 +40,19 @@ def welch(signals: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"rate_hz: must be {2 * BANDS['gamma'][1]} or more (found {rate_hz})")
     if not np.isfinite(signals).all():
         raise InputError(f"signals: must be finite (found {(~np.isfinite(signals)).sum()} that are not)")
+    return mean_density(signals, rate_hz, segment)
+
+
+def mean_density(signals: np.ndarray, rate_hz: float, segment: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the power spectral density by Welch's method as :func:`welch` does, whatever the length and the rate.
+
+    Args:
+        signals: (channels, signals, samples), uV.
+        rate_hz: sampling rate.
+        segment: samples of Welch's segments, at most those of a signal.
+    """
+    from scipy import signal
+
     frequencies, density = signal.welch(signals, rate_hz, nperseg=segment)
     return frequencies, density.mean(axis=1)
 

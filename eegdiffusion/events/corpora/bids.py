@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eegdiffusion.core.recordings.bids_files import FORMATS, entities, find_bids_recordings, find_sidecar
+from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
@@ -19,6 +20,9 @@ from eegdiffusion.events.corpora.given_splits import require_split
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording
 from eegdiffusion.events.corpora.recorded_signals import annotated_recording
 from eegdiffusion.events.corpora.window_labels import Annotation
+
+PARTICIPANTS = "participants.tsv"
+"""Table of the subjects, in the root."""
 
 _NO_VALUE = ("n/a", "N/A", "")
 
@@ -41,6 +45,14 @@ class BidsLayout:
         """List the recordings, each once."""
         paths, problems = find_bids_recordings(root, (*FORMATS, ".fif", ".fif.gz"))
         return [path.relative_to(root) for path in paths], problems
+
+    def files_of(self, root: Path, path: Path) -> list[Path]:
+        """List the files of a recording, and the tables of its events, its channels and its subject."""
+        tables = [find_sidecar(root / path, root, suffix, ".tsv") for suffix in ("events", "channels")]
+        participants = root / PARTICIPANTS
+        described_by = [*tables, participants if participants.is_file() else None]
+        files = [*files_of(root / path), *(table for table in described_by if table is not None)]
+        return [file.relative_to(root) for file in files]
 
     def place(self, path: Path) -> SubjectPlace:
         """Return the subject of a recording's name, and its split."""
@@ -98,7 +110,7 @@ def read_splits(root: Path) -> dict[str, str]:
     Raises:
         InputError: a cell names no split.
     """
-    path = root / "participants.tsv"
+    path = root / PARTICIPANTS
     if not path.is_file():
         return {}
     table = read_tsv(path, trim=True)

@@ -79,6 +79,15 @@ class ChbMitLayout:
             problems.append(Problem(case, "protocol", "case", message, "warning"))
         return kept, problems
 
+    def files_of(self, root: Path, path: Path) -> list[Path]:
+        """List an EDF file, its annotation file and the summary of its case."""
+        try:
+            summary = [_summary_of(root / path)]
+        except InputError:  # said when the recording is opened
+            summary = []
+        seizures = _seizure_file(root / path)
+        return [file.relative_to(root) for file in (root / path, seizures, *summary) if file is not None]
+
     def place(self, path: Path) -> SubjectPlace:
         """Return the person and the split of a recording."""
         case = case_of(path)
@@ -199,8 +208,8 @@ def _doubts(path: Path, entry: SummaryEntry, signals: RecordedSignals) -> Iterat
     named = {_plain(label) for label in entry.channels}
     if lacking := sorted(named - {_plain(label) for label in signals.labels}):
         yield Doubt("channels", f"of the summary are not in the recording: {', '.join(lacking)}")
-    file = path.with_name(f"{path.name}.seizures")
-    if not file.is_file():
+    file = _seizure_file(path)
+    if file is None:
         return
     binary = read_seizure_file(file, signals.sfreq)
     agree = len(binary) == len(entry.seizures) and all(
@@ -213,6 +222,11 @@ def _doubts(path: Path, entry: SummaryEntry, signals: RecordedSignals) -> Iterat
             ", ".join(f"{start:g} to {end:g} s" for start, end in times) or "none" for times in (entry.seizures, binary)
         ]
         yield Doubt("seizures", f"of the summary are taken ({listed[0]}); those of {file.name} are {listed[1]}")
+
+
+def _seizure_file(path: Path) -> Path | None:
+    file = path.with_name(f"{path.name}.seizures")
+    return file if file.is_file() else None
 
 
 def _plain(label: str) -> str:

@@ -57,6 +57,22 @@ class SubjectPlace(NamedTuple):
     subject: str
 
 
+class SampledSignals(NamedTuple):
+    """A few segments of a recording, as it was recorded.
+
+    Attributes:
+        segments: (segments, electrodes, samples) in microvolts.
+        sfreq: sampling rate in Hz.
+        electrodes: what is recorded in the channels that the montage needs.
+        channels: names of all channels of the recording.
+    """
+
+    segments: np.ndarray
+    sfreq: float
+    electrodes: list[str]
+    channels: list[str]
+
+
 class CorpusReader(Protocol):
     """Reader of a layout; the recipe that it is opened with says how recordings become channels of the montage."""
 
@@ -79,6 +95,16 @@ class CorpusReader(Protocol):
             InputError: the root does not hold a corpus of this layout.
         """
 
+    def files_of(self, path: Path) -> list[Path]:
+        """List the files that decide a recording, relative to the root.
+
+        Its own come first, then those of its labels and what describes it; some may not be there yet. What is below
+        the root and of no recording is not read.
+
+        Args:
+            path: file of the recording, relative to the root.
+        """
+
     def check_file(self, path: Path) -> tuple[list[CheckedRecording], list[Problem]]:
         """Check a file by itself: the usable recordings in it, and all findings; one with an error has none."""
 
@@ -99,6 +125,9 @@ class CorpusReader(Protocol):
             0-based); and start_sample, the first sample of the window in the preprocessed recording, but for TUEV,
             whose rule of windows is its own.
         """
+
+    def sample(self, recording: CheckedRecording) -> SampledSignals:
+        """Read a few segments of a usable recording, spread over it."""
 
     def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
         """Filter, resample and derive a recording: (channels, samples) float64 in units of 100 uV."""

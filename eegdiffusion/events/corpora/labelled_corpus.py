@@ -1,6 +1,7 @@
 """A corpus of recordings with annotations in any layout: checked, cut into windows, and derived the same way."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import Problem
-from eegdiffusion.events.corpora.corpus_reader import ALL_CHANNELS, CheckedRecording, SubjectPlace
+from eegdiffusion.events.corpora.corpus_reader import ALL_CHANNELS, CheckedRecording, SampledSignals, SubjectPlace
 from eegdiffusion.events.corpora.derived_pieces import derive_pieces
 from eegdiffusion.events.corpora.event_corpus import WindowLabels
 from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, label_windows
@@ -78,6 +79,9 @@ class AnnotatedLayout(Protocol):
 
     def find(self, root: Path) -> tuple[list[Path], list[Problem]]:
         """List the recordings' files, relative to the root, and what is not read."""
+
+    def files_of(self, root: Path, path: Path) -> list[Path]:
+        """List the files that decide a recording, relative to the root; see :class:`.corpus_reader.CorpusReader`."""
 
     def place(self, path: Path) -> SubjectPlace | None:
         """Return subject and split by a file's place in the corpus; None where only the file says them."""
@@ -139,6 +143,10 @@ class LabelledCorpus:
             raise InputError(f"{self.root}: holds no recording of its layout{listed}")
         return paths, problems
 
+    def files_of(self, path: Path) -> list[Path]:
+        """List the files that decide a recording, relative to the root."""
+        return self.layout.files_of(self.root, path)
+
     def check_file(self, path: Path) -> tuple[list[CheckedRecording], list[Problem]]:
         """Check a file by itself."""
         recordings: list[CheckedRecording] = []
@@ -173,7 +181,7 @@ class LabelledCorpus:
         if not windows:
             raise InputError(f"{where}: labels: must give the recording a window (found {_values(opened.spans)})")
         self._windows[name] = windows
-        samples = sum(piece.stop_sample - piece.first_sample for piece in opened.pieces)
+        samples = sum(map(_samples, opened.pieces))
         digest = sample_digest(where)
         return CheckedRecording(
             recording=name,
@@ -267,11 +275,21 @@ class LabelledCorpus:
         ]
         return pandas.DataFrame(rows).astype({"channel": "int8", "label": "int8"})
 
+    def _open_part(self, path: Path, recording: str) -> AnnotatedRecording:
+        part = recording.removeprefix(path.with_suffix("").as_posix()).lstrip("/")
+        return next(opened for opened in self.layout.open(self.root, path) if opened.part == part)
+
+    def sample(self, recording: CheckedRecording) -> SampledSignals:
+        """Read segments of the channels that the montage needs."""
+        path = Path(recording.path)
+        opened = self._open_part(path, recording.recording)
+        channels = self._channels(self.root / path, opened)
+        segments = _read_segments(opened, channels.rows)
+        return SampledSignals(segments, opened.sfreq, channels.recorded, opened.labels)
+
     def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
         """Filter, resample and derive each piece of a recording by itself."""
-        relative = path.relative_to(self.root)
-        part = recording.removeprefix(relative.with_suffix("").as_posix()).lstrip("/")
-        opened = next(opened for opened in self.layout.open(self.root, relative) if opened.part == part)
+        opened = self._open_part(path.relative_to(self.root), recording)
         channels = self._channels(path, opened)
         return derive_pieces(opened.read, opened.pieces, opened.sfreq, channels, filtering)
 
@@ -291,14 +309,33 @@ def _values(spans: Sequence[Annotation]) -> str:
     return ", ".join(map(repr, values[:_LISTED])) or "no annotation"
 
 
+def _read_segments(opened: AnnotatedRecording, rows: Sequence[int]) -> np.ndarray:
+    """Read segments of some channels, spread over the longest piece, or over the pieces where they are short.
+
+    Returns:
+        (segments, channels, samples) in microvolts.
+    """
+    longest = max(opened.pieces, key=_samples)
+    wanted = amplitude.SEGMENTS * amplitude.SEGMENT_S * opened.sfreq
+    if len(opened.pieces) == 1 or _samples(longest) >= wanted:
+
+        def read(start: int, stop: int) -> np.ndarray:
+            return opened.read(rows, longest.first_sample + start, longest.first_sample + stop)
+
+        return amplitude.read_segments(read, _samples(longest), opened.sfreq) * 1e6
+    length = min(_samples(longest), round(amplitude.SEGMENT_S * opened.sfreq))
+    pieces = [piece for piece in opened.pieces if _samples(piece) >= length]
+    places = np.unique(np.linspace(0, len(pieces) - 1, math.ceil(wanted / length)).astype(int))
+    firsts = [pieces[place].first_sample for place in places]
+    return np.stack([opened.read(rows, first, first + length) for first in firsts]) * 1e6
+
+
+def _samples(piece: Piece) -> int:
+    return piece.stop_sample - piece.first_sample
+
+
 def _check_amplitude(path: Path, opened: AnnotatedRecording, channels: DerivedChannels) -> None:
     """Check that the channels that are used have numbers throughout, and the amplitude of EEG."""
-    longest = max(opened.pieces, key=lambda piece: piece.stop_sample - piece.first_sample)
-
-    def read(start: int, stop: int) -> np.ndarray:
-        return opened.read(channels.rows, longest.first_sample + start, longest.first_sample + stop)
-
-    samples = longest.stop_sample - longest.first_sample
-    segments = amplitude.read_segments(read, samples, opened.sfreq) * 1e6
+    segments = _read_segments(opened, channels.rows)
     require_finite(path, channels.recorded, np.isfinite(segments).all(axis=(0, 2)))
     amplitude.require_eeg_amplitude(segments, channels.recorded, f"{path}: unit")

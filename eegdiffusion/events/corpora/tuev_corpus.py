@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.recordings import edf_header
 from eegdiffusion.core.recordings.channel_derivation import ChannelRecipe
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.events.corpora import recording_checks, tuev, tuev_files
-from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, SubjectPlace
+from eegdiffusion.events.corpora.corpus_reader import CheckedRecording, SampledSignals, SubjectPlace
 
 _SPLIT_OF = {"train": "", "eval": "test"}
 
@@ -30,6 +31,10 @@ class TuevCorpus:
     def find_recordings(self) -> tuple[list[Path], list[Problem]]:
         """List the EDF files."""
         return tuev_files.find_recordings(self.root)
+
+    def files_of(self, path: Path) -> list[Path]:
+        """List an EDF file and its ``.rec`` file."""
+        return [path, tuev.rec_file(self.root / path).relative_to(self.root)]
 
     def check_file(self, path: Path) -> tuple[list[CheckedRecording], list[Problem]]:
         """Check an EDF file and its ``.rec`` file."""
@@ -59,6 +64,14 @@ class TuevCorpus:
             ).items()
         ]
         return pandas.DataFrame(rows).astype({"channel": "int8", "label": "int8"})
+
+    def sample(self, recording: CheckedRecording) -> SampledSignals:
+        """Read segments of the electrodes that the montage needs."""
+        header = edf_header.read_header(self.root / recording.path)
+        used = tuev.derived_channels(header, self.recipe)
+        segments = recording_checks.sample_segments(header, used.rows)
+        channels = [tuev.electrode(label) or label for label in header.labels]
+        return SampledSignals(segments, header.rates[used.rows[0]], used.recorded, channels)
 
     def derive(self, path: Path, recording: str, filtering: Filtering) -> np.ndarray:
         """Derive the montage's channels of an EDF file."""

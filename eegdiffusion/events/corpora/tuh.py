@@ -42,6 +42,11 @@ class TuhLayout:
         """List the EDF files."""
         return find_files(root, lambda name: name.lower().endswith(".edf"))
 
+    def files_of(self, root: Path, path: Path) -> list[Path]:
+        """List an EDF file and the table of its annotations that is read."""
+        table = _table_of(root / path)
+        return [path, table.relative_to(root)] if table else [path]
+
     def place(self, path: Path) -> SubjectPlace:
         """Return the subject by a file's name, and the split by its folder."""
         splits = [split for part in path.parts[:-1] if (split := split_named(part))]
@@ -58,10 +63,8 @@ class TuhLayout:
         ]
 
     def _spans(self, root: Path, path: Path, end_s: float) -> list[Annotation]:
-        for ending in (".csv_bi", ".csv"):
-            table = (root / path).with_suffix(ending)
-            if table.is_file():
-                return list(read_annotations(table))
+        if table := _table_of(root / path):
+            return list(read_annotations(table))
         folder = next((part for part in path.parts[:-1] if part.lower() in self.folders), None)
         if folder is None:
             listed = ", ".join(self.folders)
@@ -70,6 +73,11 @@ class TuhLayout:
                 f"the name of a folder ({listed})"
             )
         return [Annotation(0.0, end_s, folder.lower())]
+
+
+def _table_of(path: Path) -> Path | None:
+    """Return the table of a recording's annotations, that of the whole recording before that of each channel."""
+    return next((table for ending in (".csv_bi", ".csv") if (table := path.with_suffix(ending)).is_file()), None)
 
 
 def read_annotations(path: Path) -> Iterator[Annotation]:

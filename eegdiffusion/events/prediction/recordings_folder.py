@@ -58,7 +58,7 @@ class _Work:
     def state(self, path: Path) -> Row:
         """Return what a recording's results depend on: its files, the model and how it is asked."""
         parts = [self.folder / part for part, first in self.contents.parts.items() if first == path]
-        status = [file.stat() for file in (*files_of(self.folder / path), *parts)]
+        status = [file.stat() for file in {*files_of(self.folder / path), *parts}]
         files = {"bytes": sum(s.st_size for s in status), "changed": max(s.st_mtime_ns for s in status)}
         return files | {
             "model": self.classifier.model.metadata.model_uuid,

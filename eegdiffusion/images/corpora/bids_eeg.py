@@ -30,6 +30,9 @@ from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, 
 DESCRIBING = (("events", ".tsv"), ("events", ".json"), ("channels", ".tsv"))
 """Files of BIDS that say what a recording holds: suffix and ending."""
 
+TEST_IMAGES = "test_images.csv"
+"""THINGS-EEG1's list of the test images, for events that do not say which they are."""
+
 KILOGRAM_LAYOUT = """
 tangrams-svg/<tangram>.svg              Kilogram's drawings
 stimuli.tsv                             columns tangram, split (training or test)
@@ -107,7 +110,8 @@ def open_things_eeg1(root: Path, images: Path | None) -> Corpus:
     Raises:
         InputError: no recording of the corpus is usable.
     """
-    return _open(root, images or root / "stimuli", "things_eeg1", partial(_things_events, root=root))
+    corpus = _open(root, images or root / "stimuli", "things_eeg1", partial(_things_events, root=root))
+    return replace(corpus, listings=[root / TEST_IMAGES])
 
 
 def open_kilogram(root: Path, images: Path | None) -> Corpus:
@@ -132,7 +136,7 @@ def open_kilogram(root: Path, images: Path | None) -> Corpus:
     if len(twice := table.loc[table["tangram"].duplicated(), "tangram"].tolist()):
         raise InputError(f"{path}: split: must be one for each tangram (found two for {', '.join(twice[:5])})")
     split = dict(zip(table["tangram"].astype(str), table["split"], strict=True))
-    return _open(root, folder, "kilogram", partial(_kilogram_events, split=split))
+    return replace(_open(root, folder, "kilogram", partial(_kilogram_events, split=split)), listings=[path])
 
 
 def _things_events(path: Path, root: Path) -> pandas.DataFrame:
@@ -167,7 +171,7 @@ def _times(table: pandas.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _test_images(root: Path) -> set[str]:
-    path = root / "test_images.csv"
+    path = root / TEST_IMAGES
     if not path.is_file():
         raise InputError(f"{path}: no such file, and the events have no isteststim")
     return {PureWindowsPath(cell).name for cell in re.split(r"[,\n\r]+", path.read_text()) if cell.strip()}

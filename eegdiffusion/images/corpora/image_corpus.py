@@ -79,6 +79,7 @@ class Corpus:
         read: function from the name of a subject to its blocks.
         problems: defects of the corpus.
         warnings: sentences that must stand beside every number made from the corpus.
+        listings: files that say which images there are and what each is, where those of the subjects do not.
     """
 
     layout: str
@@ -87,6 +88,7 @@ class Corpus:
     read: Callable[[str], list[Block]]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    listings: list[Path] = field(default_factory=list)
 
 
 MOST_UNREADABLE = 0.5

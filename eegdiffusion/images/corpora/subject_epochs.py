@@ -119,8 +119,7 @@ def write_subject(
         InputError: the subject lacks channels of the others, cannot be whitened, or has no trials.
     """
     subject = blocks[0].subject
-    channels = cutting.channels or _usual_channels(blocks, cutting)
-    blocks, problems = _with_channels(blocks, channels, cutting)
+    blocks, channels, problems = usable_blocks(blocks, cutting)
     times = _times(blocks[0], cutting.epoching)
     tables: list[pandas.DataFrame] = []
     total = sum(len(block.image) for block in blocks)
@@ -134,8 +133,6 @@ def write_subject(
             if not len(image):
                 continue
             if group[0].times is not None:
-                if cutting.epoching.band is not None:
-                    _filtered(group[0], cutting.epoching)  # refuses it
                 yield from _delivered(group, kept, channels, times)
             else:
                 epochs = _cut_epochs(group, kept, channels, cutting.epoching, scratch / "session.npy", problems)
@@ -149,14 +146,42 @@ def write_subject(
         raise error if isinstance(error, InputError) else InputError(f"{subject}: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    if not count:
-        raise InputError(f"{subject}: has no trials that lie within their recordings")
     index = pandas.concat(tables, ignore_index=True)
     index["session"] = index["session"].astype("string")
     index.insert(0, "subject", subject)
     index["repetition"] = index.groupby("image").cumcount()
     index["row"] = np.arange(count)
     return SubjectEpochs(index, channels, times, total, problems)
+
+
+def usable_blocks(blocks: list[Block], cutting: EpochCutting) -> tuple[list[Block], list[str], list[Problem]]:
+    """Choose the blocks of a subject that epochs are cut from.
+
+    Args:
+        blocks: the subject's blocks of trials.
+        cutting: how the corpus's epochs are cut.
+
+    Returns:
+        the blocks; the names of their channels that are kept; what is left out and why.
+
+    Raises:
+        InputError: the subject lacks channels of the others, has no trials that lie within their recordings, or comes
+            at another rate or unfiltered where it comes cut.
+    """
+    subject, channels = blocks[0].subject, cutting.channels or _usual_channels(blocks, cutting)
+    blocks, problems = _with_channels(blocks, channels, cutting)
+    _times(blocks[0], cutting.epoching)
+    for block in blocks if cutting.epoching.band is not None else ():
+        _require_continuous(block)
+    if not any(_inside(block, cutting.epoching).any() for block in blocks):
+        raise InputError(f"{subject}: has no trials that lie within their recordings")
+    return blocks, channels, problems
+
+
+def _inside(block: Block, epoching: Epoching) -> np.ndarray:
+    """Tell which trials of a block have a whole epoch, (trials,) bool."""
+    operator = epoch_operator(epoching, block.sfreq)
+    return block.trials.inside(operator.first, operator.length)
 
 
 def _usual_channels(blocks: list[Block], cutting: EpochCutting) -> list[str]:
@@ -213,7 +238,7 @@ def _times(block: Block, epoching: Epoching) -> np.ndarray:
 def _kept_trials(block: Block, test: np.ndarray, cutting: EpochCutting, problems: list[Problem]) -> np.ndarray:
     """Return the trials of a block that are stored; note those that lie beyond the recording or run over a pause."""
     operator = epoch_operator(cutting.epoching, block.sfreq)
-    inside = block.trials.inside(operator.first, operator.length)
+    inside = _inside(block, cutting.epoching)
     if outside := int((~inside).sum()):
         message = f"{outside} of {len(inside)} trials have no whole epoch in the recording and are left out"
         if isinstance(block.trials, Continuous):
@@ -240,11 +265,15 @@ def _delivered(
 def _filtered(block: Block, epoching: Epoching) -> Block:
     if epoching.band is None:
         return block
+    return replace(block, trials=_require_continuous(block).filtered(*epoching.band, block.sfreq))
+
+
+def _require_continuous(block: Block) -> Continuous:
     if not isinstance(block.trials, Continuous):
         raise InputError(
             f"{block.source}: comes cut, and cannot be filtered before that; the entry of epochs has a band"
         )
-    return replace(block, trials=block.trials.filtered(*epoching.band, block.sfreq))
+    return block.trials
 
 
 def _cut_epochs(

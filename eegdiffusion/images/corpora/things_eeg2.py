@@ -35,6 +35,9 @@ SESSIONS = 4
 PARTS = ("training", "test")
 """Partitions, which are recorded into files of their own."""
 
+IMAGES = "image_metadata.npy"
+"""Name of the file that lists the images."""
+
 RAW, PREPROCESSED = "raw_eeg_{}.npy", "preprocessed_eeg_{}.npy"
 """Names of the files of a partition."""
 
@@ -64,7 +67,7 @@ def read_images(root: Path) -> pandas.DataFrame:
     Raises:
         InputError: the file is missing, or its lists differ in length.
     """
-    path = root / "image_metadata.npy"
+    path = root / IMAGES
     kinds = ("img_concepts", "img_concepts_THINGS", "img_files")
     document = read_mapping(path, {f"{part}_{kind}": "texts" for part in ("train", "test") for kind in kinds})
     rows = []
@@ -94,11 +97,11 @@ def find_image_root(root: Path) -> Path:
     Raises:
         InputError: neither holds the file.
     """
-    paths = [root / "image_metadata.npy", *sorted(root.glob("*/image_metadata.npy"))]
+    paths = [root / IMAGES, *sorted(root.glob(f"*/{IMAGES}"))]
     for path in paths:
         if path.is_file():
             return path.parent
-    raise InputError(f"{root}: holds no image_metadata.npy, nor does a folder in it; set the corpus's images")
+    raise InputError(f"{root}: holds no {IMAGES}, nor does a folder in it; set the corpus's images")
 
 
 def find_onsets(stim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -258,7 +261,8 @@ def find_partition_files(root: Path, pattern: str) -> tuple[dict[Path, str], lis
 
 
 def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader) -> Corpus:
-    table = read_images(image_root or find_image_root(root))
+    image_root = image_root or find_image_root(root)
+    table = read_images(image_root)
     parts, problems = find_partition_files(root, pattern)
     files: dict[str, list[Path]] = {}
     for path in parts:
@@ -267,7 +271,7 @@ def _open(root: Path, image_root: Path | None, layout: str, pattern: str, reader
     for subject, paths in files.items():
         problems += _missing(subject, paths, parts, layout, root)
     read = partial(_read_subject, files=files, parts=parts, root=root, images=table, reader=reader)
-    return Corpus(layout, table, files, read, problems)
+    return Corpus(layout, table, files, read, problems, listings=[image_root / IMAGES])
 
 
 def _read_subject(subject: str, files: dict, parts: dict, root: Path, images: pandas.DataFrame, reader) -> list[Block]:

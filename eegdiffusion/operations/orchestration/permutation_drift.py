@@ -14,7 +14,7 @@ from math import comb
 import numpy as np
 import pandas
 
-from eegdiffusion.core.signal.spectra import BANDS, band_power, welch
+from eegdiffusion.core.signal.spectra import BANDS, SEGMENT_S, band_power, mean_density
 
 BINS = 10
 FLOOR = 0.005
@@ -52,11 +52,17 @@ class Profile:
         power = np.log10((10**self.bands).sum(axis=1))
         return power - np.median(power)
 
+    def power_of(self, electrodes: Sequence[str]) -> np.ndarray:
+        """log10 of the power of some electrodes over that of the median electrode of them all, (electrodes,)."""
+        return self.electrode_power[[self.electrodes.index(name) for name in electrodes]]
+
 
 def profile(
     segments: np.ndarray, rate_hz: float, subject: str, electrodes: Sequence[str], channels: Iterable[str]
 ) -> Profile:
     """Describe a recording by a few segments.
+
+    Epochs of a fraction of a second, or of few samples a second, have no power in the bands that they cannot show.
 
     Args:
         segments: (segments, electrodes, samples), uV.
@@ -64,12 +70,10 @@ def profile(
         subject: subject of the recording.
         electrodes: names.
         channels: names of all channels of the recording.
-
-    Raises:
-        InputError: the segments are too short, or sampled too slowly, for a spectrum.
     """
     centred = segments - segments.mean(axis=-1, keepdims=True)
-    power = band_power(*welch(centred.transpose(1, 0, 2), rate_hz))
+    length = min(round(SEGMENT_S * rate_hz), segments.shape[-1])
+    power = band_power(*mean_density(centred.transpose(1, 0, 2), rate_hz, length))
     # A flat electrode has no logarithm; a hundredth of a microvolt is below what any amplifier resolves.
     amplitude = np.log10(np.maximum(np.abs(centred[..., ::10]), 1e-2)).ravel()
     return Profile(subject, tuple(electrodes), np.log10(np.maximum(power, 1e-6)), amplitude, frozenset(channels))
@@ -132,7 +136,7 @@ def compare(corpus: list[Profile], drop: list[Profile], limit: float, seed: int 
 
     Args:
         corpus: a profile for each known recording, at least one.
-        drop: a profile for each new recording, at least one, of the same electrodes.
+        drop: a profile for each new recording, at least one; electrodes that all recordings have are compared.
         limit: scores above it, and beyond chance, count as drift. For the index 0.1 is called small, 0.25 large.
         seed: seed of the divisions that are drawn, where there are more than ``DIVISIONS``.
 
@@ -160,8 +164,10 @@ def compare(corpus: list[Profile], drop: list[Profile], limit: float, seed: int 
         names.append(name)
         means.append(np.stack([np.mean([value.mean() for value in of_one], axis=0) for of_one in values])[:, None])
         scores.append(_histogram_scores(values, chosen)[:, None])
-    names += [f"electrode {name}" for name in corpus[0].electrodes]
-    means.append(subject_means(lambda p: p.electrode_power))
+    common = set.intersection(*({*p.electrodes} for p in corpus + drop))
+    electrodes = [name for name in corpus[0].electrodes if name in common]
+    names += [f"electrode {name}" for name in electrodes]
+    means.append(subject_means(lambda p: p.power_of(electrodes)))
     scores.append(_mean_scores(means[-1], chosen))
     channels = sorted(frozenset.union(*(p.channels for p in corpus + drop)))
     names += [f"channel {name}" for name in channels]
