@@ -73,3 +73,25 @@ def write_stamped(
         at = size + k * record_bytes + first
         content[at : at + record_bytes - first] = text.ljust(record_bytes - first, b"\0")
     path.write_bytes(content)
+
+
+def write_annotated_edf(
+    path: Path, labels: Sequence[str], data: np.ndarray, rate: float, notes: Sequence[tuple[float, float, str]] = ()
+) -> None:
+    """Write an EDF file, EDF+ where it has annotations.
+
+    Args:
+        path: file to write; its folder is made.
+        labels: labels of the channels.
+        data: (channels, samples) in microvolts.
+        rate: sampling rate in Hz.
+        notes: onset, duration and text of each annotation.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bound = float(np.abs(data).max()) * 1.01
+    parts = [
+        edfio.EdfSignal(row, rate, label=label, physical_dimension="uV", physical_range=(-bound, bound))
+        for label, row in zip(labels, data, strict=True)
+    ]
+    annotations = [edfio.EdfAnnotation(onset, duration, text) for onset, duration, text in notes]
+    edfio.Edf(parts, annotations=annotations or None).write(path)

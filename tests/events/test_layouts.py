@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import edfio
 import mne
 import numpy as np
 import pandas
@@ -22,6 +21,7 @@ from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, 
 from eegdiffusion.events.corpora.layouts import open_corpus
 from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.surrogate.chbmit.case_files import seizure_file
+from tests.recording_files import write_annotated_edf
 from tests.tuev_fixture import signals
 
 PAIRS = choose_montage("double_banana_16").names
@@ -30,15 +30,8 @@ CHB = [pair.replace("T3", "T7").replace("T4", "T8").replace("T5", "P7").replace(
 
 
 def _edf(path: Path, labels, seconds=40, rate=256, annotations=(), seed=0, data=None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = signals(labels, seconds, rate, seed) if data is None else data
-    bound = float(np.abs(data).max()) * 1.01
-    parts = [
-        edfio.EdfSignal(row, rate, label=label, physical_dimension="uV", physical_range=(-bound, bound))
-        for label, row in zip(labels, data, strict=True)
-    ]
-    notes = [edfio.EdfAnnotation(onset, duration, text) for onset, duration, text in annotations]
-    edfio.Edf(parts, annotations=notes or None).write(path)
+    write_annotated_edf(path, labels, data, rate, annotations)
 
 
 def _open(entry: EventCorpus):

@@ -18,6 +18,7 @@ from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.sample_digest import sample_bytes, sample_digest
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.core.storage.problems import Problem
 
 if TYPE_CHECKING:
     import mne
@@ -66,9 +67,8 @@ def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
     resolved = {(root / path).resolve(): path for path in fifs if path.parent in folders}
     parts: dict[Path, Path] = {}
     for path in resolved.values():
-        raw = _open(root / path) if path not in parts else None
-        for name in raw.filenames[1:] if raw is not None else ():
-            part = resolved.get(Path(str(name)).resolve())
+        for file in files_of(root / path)[1:] if path not in parts else ():
+            part = resolved.get(file.resolve())
             if part is not None and part != path:
                 parts[part] = path
     first = {part for part in parts if parts[part] in parts}  # each part leads to those after it
@@ -77,6 +77,25 @@ def split_parts(root: Path, paths: Iterable[Path]) -> dict[Path, Path]:
             parts[part] = parts[parts[part]]
     headless = {path for path in set(parts.values()) if _is_further_part(root / path)}
     return {part: path for part, path in parts.items() if path not in headless}
+
+
+def first_parts(root: Path, paths: Iterable[Path]) -> tuple[list[Path], list[Problem]]:
+    """Leave out the further parts of split FIF recordings, which are read with their first file.
+
+    Args:
+        root: folder that the paths are relative to.
+        paths: files below it.
+
+    Returns:
+        the other files; errors of parts whose first file is not there, which are left out too.
+    """
+    paths = list(paths)
+    parts = split_parts(root, paths)
+    headless = {path for path in paths if path not in parts and _PART.search(path.name)}
+    headless = {path for path in headless if _is_further_part(root / path)}
+    rule = "is a further part of a recording whose parts before it must lie beside it"
+    problems = [Problem(path.as_posix(), "files", "file", rule) for path in sorted(headless)]
+    return [path for path in paths if path not in parts and path not in headless], problems
 
 
 def _is_further_part(path: Path) -> bool:

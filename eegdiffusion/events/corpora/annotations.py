@@ -7,7 +7,7 @@ eval above that give the split.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eegdiffusion.core.recordings.recording_copies import files_of
+from eegdiffusion.core.recordings.recording_copies import files_of, first_parts
 from eegdiffusion.core.recordings.recording_files import OTHER_FORMATS, ending_of, find_files
 from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
 from eegdiffusion.core.storage.problems import Problem
@@ -34,7 +34,10 @@ class AnnotationsLayout:
         paths = [path for path in files if ending_of(path.name, ENDINGS)]
         rule = f"is of a format that is not read: {', '.join(ENDINGS)} are"
         unread = [path for path in files if path not in set(paths)]
-        return paths, problems + [Problem(path.as_posix(), "files", "path", rule, "warning") for path in unread]
+        paths, headless = first_parts(root, paths)
+        return paths, problems + headless + [
+            Problem(path.as_posix(), "files", "path", rule, "warning") for path in unread
+        ]
 
     def files_of(self, root: Path, path: Path) -> list[Path]:
         """List the files that a recording consists of."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eegdiffusion.core.recordings.bids_files import FORMATS, entities, find_bids_recordings, find_sidecar
-from eegdiffusion.core.recordings.recording_copies import files_of
+from eegdiffusion.core.recordings.recording_copies import files_of, first_parts
 from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
@@ -44,7 +44,8 @@ class BidsLayout:
     def find(self, root: Path) -> tuple[list[Path], list[Problem]]:
         """List the recordings, each once."""
         paths, problems = find_bids_recordings(root, (*FORMATS, ".fif", ".fif.gz"))
-        return [path.relative_to(root) for path in paths], problems
+        paths, headless = first_parts(root, [path.relative_to(root) for path in paths])
+        return paths, problems + headless
 
     def files_of(self, root: Path, path: Path) -> list[Path]:
         """List the files of a recording, and the tables of its events, its channels and its subject."""

@@ -18,7 +18,7 @@ from eegdiffusion.core.recordings import amplitude
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.fif_checks import check_fif
 from eegdiffusion.core.recordings.mne_recording import require_rate
-from eegdiffusion.core.recordings.recording_copies import files_of
+from eegdiffusion.core.recordings.recording_copies import files_of, first_parts
 from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.recordings.units import require_microvolts
 from eegdiffusion.core.runtime.errors import InputError
@@ -73,7 +73,9 @@ class EpochsLayout:
 
     def find(self, root: Path) -> tuple[list[Path], list[Problem]]:
         """List the files of epochs."""
-        return find_files(root, lambda name: name.lower().endswith((".fif", ".fif.gz", ".npz")))
+        paths, problems = find_files(root, lambda name: name.lower().endswith((".fif", ".fif.gz", ".npz")))
+        paths, headless = first_parts(root, paths)
+        return paths, problems + headless
 
     def files_of(self, root: Path, path: Path) -> list[Path]:
         """List a file and, of MNE's, the further parts of it."""
