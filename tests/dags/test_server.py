@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
+import numpy as np
 import psutil
 import pytest
+import yaml
 
 from eegdiffusion.core.runtime.allotment import allotted_cores
+from eegdiffusion.operations.orchestration import corpus_watch
 from tests.browser import needs_chromium, open_page
 from tests.dags.airflow_home import ROOT, stub
 from tests.dags.listener import listen
 from tests.e2e.workspace import environment
+from tests.tuev_fixture import signals, write_corpus
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.ordered]
 
@@ -42,6 +46,20 @@ STAGES = """stages:
 """
 
 
+PARAMS = {
+    "seconds": 15,
+    "event_corpora": {
+        "tuev": {"root": "corpora/edf", "layout": "tuev"},
+        "blinks": {"root": "corpora/blinks", "layout": "epochs", "montage": "muse", "window_s": 2.0},
+    },
+    "montages": {"muse": ["TP9", "AF7", "AF8", "TP10"]},
+    "image_corpora": {},
+    "ingest_events": {},
+    "ingest_images": {},
+    "preprocess_events": {"filtering": {}},
+}
+
+
 @dataclass
 class Server:
     """A running server."""
@@ -53,21 +71,27 @@ class Server:
     messages: list[dict]
     log: Path
 
-    def call(self, path: str, body: dict | None = None, token: str | None = None):
+    def call(self, path: str, body: dict | None = None, token: str | None = None, method: str | None = None):
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = None if body is None else json.dumps(body).encode()
-        with build_opener(ProxyHandler({})).open(Request(self.url + path, data, headers), timeout=60) as answer:
+        with build_opener(ProxyHandler({})).open(
+            Request(self.url + path, data, headers, method=method), timeout=60
+        ) as answer:
             return json.load(answer)
 
-    def api(self, path: str, body: dict | None = None):
+    def api(self, path: str, body: dict | None = None, dag: str = "eeg_retrain"):
         token = self.call("/auth/token", {"username": "admin", "password": self.password})["access_token"]
-        return self.call(f"/api/v2/dags/eeg_retrain/{path}", body, token)
+        return self.call(f"/api/v2/dags/{dag}/{path}", body, token)
+
+    def unpause(self, dag: str) -> None:
+        token = self.call("/auth/token", {"username": "admin", "password": self.password})["access_token"]
+        self.call(f"/api/v2/dags/{dag}", {"is_paused": False}, token, "PATCH")
 
     def states(self) -> dict[str, str]:
         return {run["dag_run_id"]: run["state"] for run in self.api("dagRuns")["dag_runs"]}
 
-    def tasks(self, run: str) -> dict[str, tuple[str, int]]:
-        found = self.api(f"dagRuns/{run}/taskInstances")["task_instances"]
+    def tasks(self, run: str, dag: str = "eeg_retrain") -> dict[str, tuple[str, int]]:
+        found = self.api(f"dagRuns/{run}/taskInstances", dag=dag)["task_instances"]
         return {task["task_id"]: (task["state"], task["try_number"]) for task in found}
 
     def wait(self, condition, seconds: float = 300):
@@ -98,7 +122,10 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     root = tmp_path_factory.mktemp("server")
-    repository = stub(root / "repository", STAGES, "seconds: 15\n")
+    repository = stub(root / "repository", STAGES, yaml.safe_dump(PARAMS))
+    write_corpus(repository / "corpora/edf", train=3, test=1)
+    for name in ("ann", "bob", "cam"):
+        write_blinks(repository / "corpora/blinks" / f"{name}.npz")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -113,7 +140,9 @@ def server(tmp_path_factory):
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "EEG_NOTIFY_WEBHOOK": hook,
             "EEG_REPOSITORY": str(repository),
+            "EEG_INGEST_CRON": "0 0 1 1 *",
             "EEG_RETRY_SECONDS": "1",
+            "EEG_SETTLE_SECONDS": "0.01",
             "EEG_SLOW_HOURS": "0.0005",
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
@@ -129,6 +158,14 @@ def server(tmp_path_factory):
             if process.poll() is None:
                 process.terminate()
                 process.wait(60)
+
+
+def write_blinks(path: Path) -> None:
+    """Write epochs of a subject of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = signals([str(k) for k in range(8 * 4)], 2, 256, seed=sum(path.name.encode())).reshape(8, 4, 512)
+    channels = PARAMS["montages"]["muse"]
+    np.savez(path, X=data, y=np.arange(8) % 2, ch_names=channels, sfreq=256, subject=path.stem, unit="uV")
 
 
 def _answers(server: Server) -> bool:
@@ -198,6 +235,38 @@ def test_a_run_that_waited_succeeds_too_and_each_was_told_of_once_as_slow(server
     assert server.ran() == ["0", "1"], "the second run found all in the cache"
     told = [m["run"] for m in server.messages if m["event"] == "slow" and m["dag"] == "eeg_retrain"]
     assert sorted(told) == sorted(server.states())
+
+
+def test_a_valid_recording_of_any_corpus_starts_a_run_and_a_broken_one_does_not(server, monkeypatch):
+    """Of a corpus of another layout than TUEV's, beside it; what was there before has been announced."""
+    states, blinks = server.repository / "runs/.corpus.json", server.repository / "corpora/blinks"
+    with monkeypatch.context() as patch:
+        patch.chdir(server.repository)
+        for words in ([], ["--confirm"]):
+            patch.setattr("sys.argv", ["corpus", "--state", str(states), "--settle-seconds", "0", *words])
+            corpus_watch.main()
+    write_blinks(blinks / "dan.npz")
+    content = (blinks / "dan.npz").read_bytes()
+    (blinks / "dan.npz").write_bytes(content[:1000])
+    (blinks / "dan.txt").write_text("is no recording")
+    before = server.states()
+
+    def ingest(name: str) -> dict[str, tuple[str, int]]:
+        server.api("dagRuns", {"dag_run_id": name, "logical_date": None}, "eeg_ingest")
+        server.wait(lambda: server.api(f"dagRuns/{name}", dag="eeg_ingest")["state"] in ("success", "failed"))
+        return server.tasks(name, "eeg_ingest")
+
+    server.unpause("eeg_ingest")
+    assert ingest("broken") == {"check_corpus": ("failed", 1), "confirm": ("upstream_failed", 0)}
+    logged = json.dumps(server.api("dagRuns/broken/taskInstances/check_corpus/logs/1", dag="eeg_ingest")["content"])
+    assert "dan.npz" in logged
+    assert "dan.txt" in logged
+    assert server.states() == before
+    (blinks / "dan.npz").write_bytes(content)
+    assert {state for state, _ in ingest("mended").values()} == {"success"}
+    (run,) = server.wait(lambda: server.states().keys() - before.keys())
+    assert server.api(f"dagRuns/{run}")["run_type"] == "asset_triggered"
+    server.wait(lambda: server.states()[run] == "success")
 
 
 def test_pools_have_the_size_of_the_machine(server):
