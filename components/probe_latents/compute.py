@@ -21,6 +21,7 @@ from eegdiffusion.core.training.inference import batched
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.band_power_regression import BandPowerRegression
 from eegdiffusion.events.models.latent_settings import Latents
+from eegdiffusion.events.probes.channel_subsets import usual_subsets
 from eegdiffusion.events.probes.feature_names import BANDS, PRETRAINED, UNTRAINED
 from eegdiffusion.events.probes.probe_table import (
     LabelledSplits,
@@ -105,16 +106,21 @@ def band_features(
     return features
 
 
-def channel_indices(store: Store, subsets: Mapping[str, Sequence[str]]) -> dict[str, list[int] | None]:
-    """Return the indices of named derivations; ``all`` is first.
+def channel_indices(store: Store, subsets: Mapping[str, Sequence[str]] | None) -> dict[str, list[int] | None]:
+    """Return the indices of named channels; ``all`` is first.
+
+    Args:
+        store: window store.
+        subsets: name -> channels; None: those of :func:`.channel_subsets.usual_subsets`.
 
     Raises:
-        InputError: the corpus lacks a derivation.
+        InputError: the corpus lacks a channel.
     """
+    subsets = usual_subsets(store.channels) if subsets is None else subsets
     for name, derivations in subsets.items():
         if missing := [each for each in derivations if each not in store.channels]:
             raise InputError(
-                f"params.yaml: probe_latents.channels.{name}: must be derivations of the corpus, "
+                f"params.yaml: probe_latents.channels.{name}: must be channels of the corpus, "
                 f"{', '.join(store.channels)} (found {', '.join(missing)})"
             )
     return {"all": None} | {name: [store.channels.index(each) for each in these] for name, these in subsets.items()}

@@ -13,14 +13,6 @@ Fraction = Annotated[float, Gt(0), Le(1)]
 Derivations = Annotated[list[str], MinLen(1)]
 
 
-def _subsets() -> dict[str, list[str]]:
-    return {
-        "8 temporal": ["FP1-F7", "F7-T3", "T3-T5", "T5-O1", "FP2-F8", "F8-T4", "T4-T6", "T6-O2"],
-        "4 temporal": ["F7-T3", "T3-T5", "F8-T4", "T4-T6"],
-        "2 temporal": ["T3-T5", "T4-T6"],
-    }
-
-
 @settings
 class ProbeLatents:
     """Section ``probe_latents``: probes of cached latents, beside those of an untrained backbone and band powers."""
@@ -31,8 +23,9 @@ class ProbeLatents:
     """Shares of the training labels that probes are trained on beside all of them."""
     draws: Positive = 5
     """Draws of each share, subject by subject."""
-    channels: dict[str, Derivations] = field(default_factory=_subsets)
-    """Names of derivations that probes see beside all of them, by a name of one's own."""
+    channels: dict[str, Derivations] | None = None
+    """Names of the corpus's channels that probes see beside all of them, by a name of one's own; null: 8, 4 and 2
+    temporal derivations, or as many channels spread over a montage that has none of these."""
     untrained_seed: Count = 0
     """Seed of the weights of the untrained backbone."""
     batch_size: Positive = 16

@@ -5,6 +5,8 @@ import pytest
 import sklearn.metrics
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.montages import choose_montage
+from eegdiffusion.events.probes.channel_subsets import usual_subsets
 from eegdiffusion.events.probes.label_fractions import draw_labelled
 from eegdiffusion.events.probes.probe_table import LabelledSplits, find_result, probe_table, run_probe
 from eegdiffusion.events.probes.probes import PROBES, probe
@@ -103,3 +105,33 @@ def test_the_table_holds_metrics_over_draws_and_an_interval_that_holds_them():
     assert (table["balanced_accuracy"] < table["high"]).all()
     assert table["balanced_accuracy"][0] > table["balanced_accuracy"][1] > table["balanced_accuracy"][2]
     assert find_result(results, {"features": "b"}) is results[2]
+
+
+@pytest.mark.parametrize(
+    ("montage", "expected"),
+    [
+        ("tcp22", {"8 temporal": 8, "4 temporal": 4, "2 temporal": 2}),
+        ("tcp22_tuh", {"8 temporal": 8, "4 temporal": 4, "2 temporal": 2}),
+        ("tcp20", {"8 temporal": 8, "4 temporal": 4, "2 temporal": 2}),
+        ("double_banana_16", {"8 temporal": 8, "4 temporal": 4, "2 temporal": 2}),
+        ("referential19", None),
+    ],
+)
+def test_usual_subsets_are_of_every_montage_of_the_package(montage, expected):
+    channels = choose_montage(montage).names
+    subsets = usual_subsets(channels)
+    assert expected is None or {name: len(these) for name, these in subsets.items()} == expected
+    assert subsets
+    assert all(set(these) < set(channels) and len(these) == len(set(these)) for these in subsets.values())
+
+
+def test_usual_subsets_of_other_montages_are_spread_over_them():
+    assert usual_subsets(["TP9", "AF7", "AF8", "TP10"]) == {"2 of 4": ["TP9", "TP10"]}
+    six = usual_subsets([f"c{k}" for k in range(6)])
+    assert six == {"4 of 6": ["c0", "c2", "c3", "c5"], "2 of 6": ["c0", "c5"]}
+    assert usual_subsets(["C3", "C4"]) == {"1 of 2": ["C3"]}
+    assert usual_subsets(["CZ"]) == {}
+    assert {name: len(these) for name, these in usual_subsets([f"E{k}" for k in range(128)]).items()} == {
+        "8 of 128": 8, "4 of 128": 4, "2 of 128": 2}  # fmt: skip
+    partly = usual_subsets(["T3-T5", "T4-T6", "C3", "C4"])
+    assert partly == {"2 temporal": ["T3-T5", "T4-T6"]}

@@ -274,7 +274,7 @@ def test_features_of_an_untrained_backbone_are_of_each_window(folder, store):
     ("name", "changes", "message"),
     [
         ("random", {}, "must be of cached latents .found noise 'random'"),
-        ("base", {"channels": {"own": ["c0", "T3-T5"]}}, "channels.own: must be derivations of the corpus, c0, c1, c2, "
+        ("base", {"channels": {"own": ["c0", "T3-T5"]}}, "channels.own: must be channels of the corpus, c0, c1, c2, "
          ".*c21 .found T3-T5"),
         ("base", {"batch_size": 0}, "batch_size"),
         ("base", {"fractions": [0.0]}, "fractions"),
