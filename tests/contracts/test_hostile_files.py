@@ -23,7 +23,7 @@ from eegdiffusion.core.recordings.channel_kinds import read_channel_table
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.array_file import load_array
+from eegdiffusion.core.storage.array_file import load_array, load_arrays
 from eegdiffusion.core.storage.pickles import inert_unpickler, pickled_values, torch_archive
 from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
 from eegdiffusion.core.storage.text_files import read_json
@@ -96,6 +96,7 @@ def _cases() -> dict[str, tuple[Write, Read]]:
         ("picture", "a.jpg", drawn.PICTURES, lambda path: fitted_image(path, 32)),
         ("drawing", "a.svg", drawn.DRAWINGS, lambda path: fitted_image(path, 32)),
         ("array", "a.npy", drawn.ARRAYS, lambda path: load_array(path, "must be an array")),
+        ("arrays", "a.npz", drawn.ARCHIVES, lambda path: load_arrays(path, ["X"], "must be arrays")),
         ("table", "channels.tsv", drawn.TABLES, read_channel_table),
         ("document", "events.json", drawn.DOCUMENTS, read_json),
     ):
@@ -164,12 +165,14 @@ def _honest(folder: Path) -> dict[str, bytes]:
         path.write_bytes(drawn.picture(path.suffix[1:].upper(), (20, 10)))
     (folder / "a.svg").write_bytes(drawn.svg())
     np.save(folder / "b.npy", np.arange(4, dtype="<i2"))
+    np.savez_compressed(folder / "b.npz", X=np.arange(4, dtype="<i2"), names=["a"])
     recordings = [recorded.edf(folder), recorded.fif(folder, recorded.with_directory), recorded.brainvision(folder)]
     return {
         "mapping": b"".join(mapping[name].tobytes() for name in ("raw_eeg_data", "big")),
         "big": np.asarray(mapping["big"]).astype("<i8").tobytes(),
         "weights": load_weights(folder / "a.pth", "")["w"].numpy().tobytes(),
         "array": load_array(folder / "b.npy", "").tobytes(),
+        "arrays": b"".join(each.tobytes() for each in load_arrays(folder / "b.npz", ["X", "names"], "").values()),
         "checkpoint": load_published_backbone(pickled.GOLDEN).label_embed.weight.detach().numpy().tobytes(),
         "EEGLAB": _raw(recorded.eeglab(folder)),
         **{path.name: fitted_image(path, 8).tobytes() for path in (*pictures, folder / "a.svg")},
@@ -199,7 +202,7 @@ def test_a_hostile_file_is_refused_by_name_and_rule_and_leaves_no_trace(tmp_path
 def test_there_are_many_hostile_files_of_every_kind():
     kinds = [name.partition(":")[0] for name in CASES]
     assert len(CASES) >= 60
-    assert len(set(kinds)) == 16
+    assert len(set(kinds)) == 17
 
 
 def test_honest_files_are_read_the_same_after_all_hostile_ones(tmp_path, honest):

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import warnings
+import zipfile
 import zlib
 
 import numpy as np
@@ -99,6 +101,29 @@ ARRAYS: dict[str, bytes] = {
     "nothing": b"",
 }
 """Files called ``.npy``, by what they try."""
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    """Return an ``.npz`` file of members, deflated."""
+    content = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
+        warnings.simplefilter("ignore")  # of a name twice
+        for name, data in members:
+            opened.writestr(name, data)
+    return content.getvalue()
+
+
+_HONEST = array("(4,)")
+
+ARCHIVES: dict[str, bytes] = {
+    **{name: archive(("X.npy", content)) for name, content in ARRAYS.items()},
+    "a bomb": archive(("X.npy", array("(17500000,)", data=bytes(70_000_000)))),
+    "an array twice": archive(("X.npy", _HONEST), ("X.npy", _HONEST)),
+    "an array under two names": archive(("X.npy", _HONEST), ("X", _HONEST)),
+    "half of it": archive(("X.npy", _HONEST))[:60],
+    "an array alone": _HONEST,
+}
+"""Files called ``.npz``, by what they try."""
 
 TABLES: dict[str, bytes] = {
     "no column of names": b"a\tb\n1\t2\n",

@@ -6,11 +6,9 @@ The folder gives the split too. The subject may be unknown where a split is give
 epochs validates.
 """
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.recordings.units import require_microvolts
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.storage.array_file import load_arrays
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.core.storage.splits import unknown_subject
 from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
@@ -31,8 +30,7 @@ from eegdiffusion.events.corpora.given_splits import require_split, split_of_fol
 from eegdiffusion.events.corpora.labelled_corpus import AnnotatedRecording, Doubt
 from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow, preprocessed_offsets
 
-MOST_BYTES = 1 << 34
-"""Bytes of the arrays of a file once they are unfolded."""
+_NOTHING = ("", "nan", "none", "n/a", "nat")
 
 VALIDATING = 0.2
 """Share of the training epochs of unknown subjects that validate: the last ones, as neighbours are alike."""
@@ -43,7 +41,8 @@ class CutEpochs:
     """The epochs of a file.
 
     Attributes:
-        signals: (epochs, channels, samples) in volts.
+        signals: (epochs, channels, samples).
+        scale: volts in a number of theirs.
         values: what each is labelled by.
         channels: names of the channels.
         sfreq: sampling rate in Hz.
@@ -53,6 +52,7 @@ class CutEpochs:
     """
 
     signals: np.ndarray
+    scale: float
     values: list[str]
     channels: list[str]
     sfreq: float
@@ -101,10 +101,21 @@ class EpochsLayout:
         doubts = list(epochs.doubts)
         if samples / epochs.sfreq > self.window_s + 0.5 / self.filtering.rate_hz:
             doubts.append(Doubt("X", f"epochs last {samples / epochs.sfreq:g} s; the first {self.window_s:g} s count"))
-        return [
-            self._part(epochs, place, [k for k, other in enumerate(places) if other == place], doubts)
-            for place in sorted(set(places))
-        ]
+        whole = [bool(np.isfinite(signals).all()) for signals in epochs.signals]
+        if lost := [k for k, finite in enumerate(whole) if not finite]:
+            doubts.append(Doubt("X", f"{len(lost)} epochs have values that are no numbers, and are left out: {lost}"))
+        members = {
+            place: [k for k, other in enumerate(places) if other == place and whole[k]] for place in sorted(set(places))
+        }
+        parts = [self._part(epochs, place, rows, doubts) for place, rows in members.items() if rows]
+        if not parts:
+            raise InputError(f"{file}: X: must hold an epoch whose values are all numbers")
+        usable = [part for part in parts if part.windows] or parts
+        for part in parts:
+            if part not in usable:
+                message = f"{part.place.subject}: has no epoch of a class, and is left out"
+                usable[0].doubts.append(Doubt("y", message))
+        return usable
 
     def _part(
         self, epochs: CutEpochs, place: SubjectPlace, members: list[int], doubts: list[Doubt]
@@ -117,13 +128,15 @@ class EpochsLayout:
         for (first, _), piece, member in zip(offsets, pieces, members, strict=True):
             value = epochs.values[member]
             label = class_of.get(value) if class_of else value
-            if label is None:
+            if not label:
                 unknown[value] = unknown.get(value, 0) + 1
             else:
                 windows.append(LabelledWindow(first, piece.onset_s, piece.onset_s + self.window_s, label))
         if unknown:
             listed = ", ".join(f"{value!r} ({count})" for value, count in sorted(unknown.items()))
             doubts = [*doubts, Doubt("y", f"of no class are left out: {listed}")]
+        else:
+            doubts = list(doubts)
         spans = [Annotation(0.0, 0.0, value) for value in sorted(set(epochs.values))]
         return AnnotatedRecording(
             part=f"{place.subject}-{place.partition}" if place.partition else place.subject,
@@ -131,22 +144,22 @@ class EpochsLayout:
             labels=epochs.channels,
             sfreq=epochs.sfreq,
             pieces=pieces,
-            read=_reader(epochs.signals, members),
+            read=_reader(epochs, members),
             spans=spans,
             windows=windows,
             doubts=doubts,
         )
 
 
-def _reader(signals: np.ndarray, members: list[int]) -> Callable[[Sequence[int], int, int], np.ndarray]:
+def _reader(epochs: CutEpochs, members: list[int]) -> Callable[[Sequence[int], int, int], np.ndarray]:
     """Return the reader of epochs as if they lay one after another."""
-    length = signals.shape[2]
+    length = epochs.signals.shape[2]
 
     def read(rows: Sequence[int], first: int, stop: int) -> np.ndarray:
         wanted = members[first // length : -(-stop // length)]
-        laid = np.concatenate([signals[k][list(rows)] for k in wanted], axis=1).astype(np.float64)
+        laid = np.concatenate([epochs.signals[k][list(rows)] for k in wanted], axis=1).astype(np.float64)
         begin = first % length
-        return laid[:, begin : begin + stop - first]
+        return laid[:, begin : begin + stop - first] * epochs.scale
 
     return read
 
@@ -173,57 +186,55 @@ def _places(path: Path, subjects: list[str], splits: list[str]) -> list[SubjectP
     return places
 
 
-def _each(value: Any, count: int, where: str) -> list[str]:
+def _each(value: np.ndarray, count: int, where: str) -> list[str]:
     """Return a text for each epoch of one text for all or one an epoch."""
-    values = np.atleast_1d(np.asarray(value))
-    if values.ndim != 1 or len(values) not in (1, count):
-        raise InputError(f"{where}: must be one, or one for each of {count} epochs (found {values.shape})")
-    texts = ["" if text.lower() in ("nan", "none", "n/a") else text for text in map(str, values.tolist())]
+    if value.size != 1 and value.shape not in ((count,), (count, 1)):
+        raise InputError(f"{where}: must be one, or one for each of {count} epochs (found {value.shape})")
+    texts = _texts(value)
     return texts * count if len(texts) == 1 else texts
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an ``.npz``, none of which may be pickled."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MOST_BYTES:
-            raise InputError(f"{path}: file: must be at most {MOST_BYTES} bytes unfolded (found {size})")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path}: file: must be arrays of numbers and text, as numpy.savez writes ({error})"
-        ) from error
+FIELDS = ("X", "y", "ch_names", "sfreq", "subject", "split", "unit")
+"""Arrays of an ``.npz`` that are read; the last three may be missing."""
+
+
+def _texts(values: np.ndarray) -> list[str]:
+    """Return what the values of an array say: bytes as text, whole numbers without a point, empty for what is none."""
+    texts = []
+    for value in values.ravel().tolist():
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        whole = isinstance(value, float) and value.is_integer()
+        texts.append(str(int(value)) if whole else "" if text.strip().lower() in _NOTHING else text.strip())
+    return texts
 
 
 def _read_arrays(path: Path) -> CutEpochs:
-    arrays = _arrays(path)
-    if missing := [name for name in ("X", "y", "ch_names", "sfreq") if name not in arrays]:
+    arrays = load_arrays(path, FIELDS, "file: must be arrays of numbers and text, as numpy.savez writes them")
+    if missing := [name for name in FIELDS[:4] if name not in arrays]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(arrays) or 'nothing'})")
     signals, count = arrays["X"], len(arrays["X"]) if arrays["X"].ndim else 0
     if signals.ndim != 3 or not count or signals.dtype.kind not in "fiu":
         shape = f"{signals.shape} {signals.dtype}"
         raise InputError(f"{path}: X: must be numbers (epochs, channels, samples) (found {shape})")
-    channels = [str(name) for name in np.atleast_1d(arrays["ch_names"]).tolist()]
+    channels = _texts(arrays["ch_names"])
     if len(channels) != signals.shape[1]:
         raise InputError(f"{path}: ch_names: must name {signals.shape[1]} channels of X (found {len(channels)})")
-    if arrays["y"].shape != (count,):
+    if arrays["y"].shape not in ((count,), (count, 1)):
         raise InputError(f"{path}: y: must have a label for each of {count} epochs (found {arrays['y'].shape})")
     try:
-        sfreq = float(arrays["sfreq"])
+        sfreq = float(arrays["sfreq"].item())
     except (TypeError, ValueError):
-        raise InputError(f"{path}: sfreq: must be a number of Hz (found {arrays['sfreq']!r})") from None
-    scale, doubts = _volts(path, signals, str(arrays["unit"]) if "unit" in arrays else None)
-    splits = _each(arrays.get("split", ""), count, f"{path}: split")
+        raise InputError(f"{path}: sfreq: must be a number of Hz (found {arrays['sfreq'].tolist()!r})") from None
+    unit = _texts(arrays["unit"])[0] if "unit" in arrays and arrays["unit"].size == 1 else None
+    scale, doubts = _volts(path, signals, unit)
+    splits = _each(arrays.get("split", np.array("")), count, f"{path}: split")
     return CutEpochs(
-        signals=signals.astype(np.float64) * scale,
-        values=[str(value) for value in arrays["y"].tolist()],
+        signals=signals,
+        scale=scale,
+        values=_texts(arrays["y"]),
         channels=channels,
         sfreq=require_rate(sfreq, f"{path}: sfreq"),
-        subjects=_each(arrays.get("subject", ""), count, f"{path}: subject"),
+        subjects=_each(arrays.get("subject", np.array("")), count, f"{path}: subject"),
         splits=[require_split(split, f"{path}: split") for split in splits],
         doubts=doubts,
     )
@@ -255,13 +266,14 @@ def _read_mne(path: Path) -> CutEpochs:
     metadata = epochs.metadata if epochs.metadata is not None else {}
     person = (epochs.info["subject_info"] or {}).get("his_id", "")
     columns = {
-        name: _each(np.array(metadata[name].astype(str)) if name in metadata else default, count, f"{path}: {name}")
+        name: _each(np.array(metadata[name].astype(str) if name in metadata else default), count, f"{path}: {name}")
         for name, default in (("subject", person), ("split", ""))
     }
     bad = [name for name in epochs.info["bads"] if name in epochs.ch_names]
     doubts = [Doubt("channels", f"are marked as bad, and used: {', '.join(bad)}")] if bad else []
     return CutEpochs(
         signals=epochs.get_data(copy=False),
+        scale=1.0,
         values=[names.get(code, str(code)) for code in codes],
         channels=list(epochs.ch_names),
         sfreq=float(epochs.info["sfreq"]),
