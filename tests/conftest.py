@@ -1,9 +1,11 @@
 """Fixtures of all tests: a fixed number of threads, quiet libraries, and the state that a test may change put back."""
 
 import atexit
+import contextlib
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -114,6 +116,26 @@ def make_once(tmp_path_factory):
 def _quiet():
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
+
+
+@contextlib.contextmanager
+def _import_path_restored():
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _import_path_of_module():
+    """Let no process that a later file starts import what this file put first, such as the code of a loaded model."""
+    with _import_path_restored():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _import_path():
+    with _import_path_restored():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

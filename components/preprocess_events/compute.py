@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import dask
 import mne
 import numpy as np
 import pandas
-from dask.distributed import Client, KilledWorker, LocalCluster, Security, as_completed
+from dask.distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
 from tqdm import tqdm
 
 from components.preprocess_events.settings import PreprocessEvents
@@ -35,6 +36,9 @@ LEAST_MEMORY = 1 << 30
 
 ONLY_THE_LIMIT = {f"distributed.worker.memory.{threshold}": False for threshold in ("target", "spill", "pause")}
 """Dask's settings: a worker that nears its limit works on; paused, it would wait for memory that nobody gives back."""
+
+NO_WORKER_S = 30.0
+"""Seconds without a finished recording after which it is asked whether a process is left."""
 
 NO_PAGES = {f"distributed.{role}.http.routes": [] for role in ("scheduler", "worker")}
 """Dask's settings: its HTTP servers, which cannot be turned off, have nothing to show."""
@@ -145,6 +149,35 @@ def preprocess_recordings(
             )
 
 
+def _completed(client: Client, futures: Sequence[Future], bar: tqdm) -> Iterator[Future]:
+    """Yield each future once it is done; Dask by itself would wait for ever where no process is left.
+
+    A cluster of the user's may get its processes later: there, that none is left is said.
+
+    Raises:
+        RuntimeError: the processes that :func:`connect` started have ended, and none comes back.
+    """
+    waiting, asked = as_completed(futures), time.monotonic()
+    had_one = True
+    while not waiting.is_empty():
+        if waiting.has_ready():
+            yield next(waiting)
+            asked, had_one = time.monotonic(), True
+            continue
+        time.sleep(0.05)
+        if time.monotonic() - asked < NO_WORKER_S:
+            continue
+        has_one = bool(client.scheduler_info()["workers"])
+        if client.cluster and not has_one and not had_one:  # one that was ended for its memory is soon replaced
+            raise RuntimeError(
+                f"the processes that preprocess recordings have ended, and none came back in {NO_WORKER_S:g} s; why is "
+                "in their messages above"
+            )
+        if not client.cluster and not has_one:
+            bar.write(f"{client.scheduler.address} has no worker; waiting for one")
+        asked, had_one = time.monotonic(), has_one
+
+
 def _preprocess(
     client: Client, jobs: list[Job], settings: PreprocessEvents, filtering: Filtering, channels: list[str],
     processing: str, bar: tqdm,
@@ -163,7 +196,7 @@ def _preprocess(
             pure=False,
         )
         job_of = dict(zip(futures, jobs, strict=True))
-        for future in as_completed(futures):
+        for future in _completed(client, futures, bar):
             try:
                 future.result()
                 bar.update()

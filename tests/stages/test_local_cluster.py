@@ -8,6 +8,7 @@ import psutil
 import pytest
 from dask.distributed import Client
 
+from components.preprocess_events import compute
 from components.preprocess_events.compute import connect
 from components.preprocess_events.settings import PreprocessEvents
 from eegdiffusion.core.runtime.settings import validate
@@ -50,3 +51,16 @@ def test_nobody_without_its_key_is_answered(client):
     for protocol in ("tcp", "tls"):
         with pytest.raises((OSError, TypeError)):
             Client(f"{protocol}://127.0.0.1:{port}", timeout=2)
+
+
+def test_processes_that_cannot_go_on_are_named_and_not_waited_for(tmp_path, monkeypatch):
+    """One that imports other code than this process ends for good at its first task: Dask starts none in its place."""
+    package = tmp_path / "first/eegdiffusion"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('other code')")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setattr(compute, "NO_WORKER_S", 2.0)
+    settings = validate({"workers": 1, "filtering": {}}, PreprocessEvents, "test")
+    job = compute.Job(tmp_path / "a.edf", tmp_path / "a.arrow", compute._derive)
+    with pytest.raises(RuntimeError, match="have ended, and none came back in 2 s"):
+        compute.preprocess_recordings([job], settings, settings.filtering, [], "")
