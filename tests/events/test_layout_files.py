@@ -4,10 +4,12 @@ import dataclasses
 import re
 from pathlib import Path
 
+import edfio
 import mne
 import numpy as np
 import pandas
 import pytest
+import scipy.io
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
@@ -15,6 +17,7 @@ from eegdiffusion.core.storage.array_file import load_arrays
 from eegdiffusion.events.corpora.checked_corpus import check_corpus
 from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, channel_recipe
 from eegdiffusion.events.corpora.layouts import open_corpus
+from tests.recording_files import write_annotated_edf, write_brainvision
 from tests.tuev_fixture import signals
 
 TEN_TWENTY = ["Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T7", "T8", "P7", "P8"]
@@ -211,3 +214,197 @@ def test_no_pickle_in_an_archive_of_arrays_is_read(tmp_path):
     assert list(load_arrays(path, ["X"], "must be arrays")) == ["X"]
     with pytest.raises(InputError, match=r"a\.npz: must be arrays \(y: holds object\)"):
         load_arrays(path, ["X", "y"], "must be arrays")
+
+
+TUH_NAMES = [
+    f"EEG {name.upper()}-LE"
+    for name in ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T3", "T4", "T5", "T6")
+]
+HEADER = "# version = csv_v1.0.0\n# bname = x\n# duration = 20.00 secs\n#\n"
+ROWS = [
+    ("channel", "start_time", "stop_time", "label", "confidence"),
+    ("FP1-F7", "0.0000", "10.0000", "bckg", "1.0000"),
+    ("F7-T3", "0.0000", "10.0000", "bckg", "1.0000"),
+    ("FP1-F7", "10.0000", "20.0000", "fnsz", "1.0000"),
+    ("F7-T3", "10.0000", "20.0000", "fnsz", "1.0000"),
+]
+
+
+def _table(mark: str = ",", head: str = HEADER) -> str:
+    return head + "".join(mark.join(row) + "\n" for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        (".csv", _table().encode()),
+        (".csv", _table().replace("\n", "\r\n").encode()),
+        (".csv", b"\xef\xbb\xbf" + _table().encode()),
+        (".csv", _table(head="").encode("utf-16")),
+        (".csv", _table(", ").encode()),
+        (".csv", _table().replace("fnsz", "FNSZ").replace("channel,", "Channel,").replace("label", "Label").encode()),
+        (".CSV", _table().encode()),
+        (".csv_bi", _table().encode()),
+        (".CSV_BI", _table().encode()),
+    ],
+    ids=["plain", "lines of Windows", "mark", "UTF-16", "blanks", "letters", "ending", "csv_bi", "ending of csv_bi"],
+)
+def test_tuhs_tables_of_each_channel_label_where_there_is_no_other(tmp_path, ending, content):
+    path = tmp_path / "train/aaaaaaaa/s001/aaaaaaaa_s001_t000.edf"
+    write_annotated_edf(path, TUH_NAMES, signals(TUH_NAMES, 20, RATE), RATE)
+    path.with_name(path.stem + ending).write_bytes(content)
+    windows, _, errors, reader = _read(EventCorpus(root=str(tmp_path), layout="tuh", montage="double_banana_16"))
+    assert not errors
+    (rows,) = windows.values()
+    assert rows == [(0.0, "bckg"), (5.0, "bckg"), (10.0, "fnsz"), (15.0, "fnsz")]
+    assert path.stem + ending in {file.name for file in reader.files_of(path.relative_to(tmp_path))}
+
+
+def test_tuhs_table_of_the_whole_recording_comes_before_that_of_each_channel(tmp_path):
+    path = tmp_path / "aaaaaaaa_s001_t000.edf"
+    write_annotated_edf(path, TUH_NAMES, signals(TUH_NAMES, 10, RATE), RATE)
+    path.with_suffix(".csv").write_text(_table())
+    path.with_suffix(".csv_bi").write_text("channel,start_time,stop_time,label\nTERM,0,10,seiz\n")
+    windows, _, _, reader = _read(EventCorpus(root=str(tmp_path), layout="tuh", montage="double_banana_16"))
+    assert next(iter(windows.values())) == [(0.0, "seiz"), (5.0, "seiz")]
+    assert [file.suffix for file in reader.files_of(Path(path.name))] == [".edf", ".csv_bi"]
+
+
+def _bids_place(root: Path, subject: str = "01", more: str = "") -> Path:
+    folder = root / f"sub-{subject}/eeg"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "onset\tduration\ttrial_type\n0\t10\topen\n10\t10\tclosed\n"
+    (folder / f"sub-{subject}_task-rest_events.tsv").write_text(text)
+    return folder / f"sub-{subject}_task-rest{more}_eeg"
+
+
+def _raw(seed: int = 3, extra: tuple[str, ...] = (), seconds: float = 20):
+    data = signals([*TEN_TWENTY, *extra], seconds, RATE, seed) * 1e-6
+    kinds = ["eeg"] * len(TEN_TWENTY) + ["stim" if name.startswith("ST") else "eog" for name in extra]
+    return mne.io.RawArray(data, mne.create_info([*TEN_TWENTY, *extra], RATE, kinds), verbose="error")
+
+
+def _write_bdf(path: Path) -> None:
+    """Write BDF as BioSemi does, with a channel Status of triggers."""
+    rows = [*(_raw().get_data() * 1e6), np.arange(5120) % 7.0]
+    units = ["uV"] * len(TEN_TWENTY) + ["Boolean"]
+    recorded = [
+        edfio.BdfSignal(row, RATE, label=label, physical_dimension=unit, physical_range=(row.min() - 1, row.max() + 1))
+        for row, label, unit in zip(rows, [*TEN_TWENTY, "Status"], units, strict=True)
+    ]
+    edfio.Bdf(recorded).write(path)
+
+
+def _write_set(path: Path, apart: bool) -> None:
+    """Write EEGLAB's structure in microvolts, its samples in it or in a file beside it."""
+    values = (_raw().get_data() * 1e6).astype("<f4")
+    if apart:
+        values.T.tofile(path.with_suffix(".fdt"))
+    places = np.array([(name,) for name in TEN_TWENTY], dtype=[("labels", object)])
+    document = {
+        "data": f"{path.stem}.fdt" if apart else values, "nbchan": len(values), "pnts": values.shape[1], "trials": 1,
+        "srate": RATE, "xmin": 0.0, "xmax": 20.0, "chanlocs": places, "event": np.array([]), "epoch": np.array([]),
+    }  # fmt: skip
+    scipy.io.savemat(path, {"EEG": document})
+
+
+def _write_fif(path: Path) -> None:
+    _raw(extra=("STI 014", "HEOG")).save(path.with_name(path.name.lower()), verbose="error")
+
+
+def _write_upper_brainvision(path: Path) -> None:
+    write_brainvision(path.with_suffix(".vhdr"), _raw())
+    for ending in (".vhdr", ".eeg", ".vmrk"):
+        path.with_suffix(ending).rename(path.with_suffix(ending.upper()))
+
+
+FORMATS = {
+    "BrainVision": (".vhdr", lambda path: write_brainvision(path, _raw())),
+    "BrainVision in nanovolts": (".vhdr", lambda path: write_brainvision(path, _raw(), unit="nV", scale=1e9)),
+    "BrainVision in upper case": (".VHDR", _write_upper_brainvision),
+    "BDF": (".bdf", _write_bdf),
+    "EDF": (".edf", lambda path: write_annotated_edf(path, TEN_TWENTY, _raw().get_data() * 1e6, RATE)),
+    "EEGLAB": (".set", lambda path: _write_set(path, apart=False)),
+    "EEGLAB with samples apart": (".set", lambda path: _write_set(path, apart=True)),
+    "FIF": (".fif", _write_fif),
+    "FIF, compressed": (".fif.gz", _write_fif),
+}
+"""Format -> ending and writer of the same signals."""
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_bids_is_read_in_every_format(tmp_path, kind):
+    ending, write = FORMATS[kind]
+    place = _bids_place(tmp_path)
+    path = place.with_name(place.name + ending)
+    write(path)
+    entry = EventCorpus(root=str(tmp_path), layout="bids", montage="double_banana_16")
+    windows, _, errors, reader = _read(entry)
+    assert not errors
+    ((recording, rows),) = windows.items()
+    assert rows == [(0.0, "open"), (5.0, "open"), (10.0, "closed"), (15.0, "closed")]
+    derived = reader.derive(path, recording, EEGDM)
+    plain = tmp_path / "plain.edf"
+    write_annotated_edf(plain, TEN_TWENTY, _raw().get_data() * 1e6, RATE, [(0, 20, "rest")])
+    annotated = open_corpus(
+        EventCorpus(root=str(tmp_path), layout="annotations", montage="double_banana_16"), EEGDM, reader.recipe
+    )
+    expected = annotated.derive(plain, "plain", EEGDM)
+    assert np.abs(derived - expected).max() < 1e-3, "tenths of a microvolt"
+    beside = {file for file in path.parent.iterdir() if not file.name.endswith(".json")}
+    assert {tmp_path / file for file in reader.files_of(path.relative_to(tmp_path))} == beside
+
+
+def test_a_split_fif_recording_in_bids_is_one(tmp_path):
+    place = _bids_place(tmp_path)
+    _raw(seconds=100).save(
+        place.with_name(place.name + ".fif"), split_size="2MB", split_naming="bids", overwrite=True, verbose="error"
+    )
+    assert len(list(place.parent.glob("*.fif"))) > 1
+    windows, _, errors, reader = _read(EventCorpus(root=str(tmp_path), layout="bids", montage="double_banana_16"))
+    assert not errors
+    assert [len(rows) for rows in windows.values()] == [4]
+    first, *others = sorted(place.parent.glob("*.fif"))
+    assert {*others} < {tmp_path / file for file in reader.files_of(first.relative_to(tmp_path))}
+    first.unlink()
+    with pytest.raises(InputError, match="is a further part of a recording"):
+        _read(EventCorpus(root=str(tmp_path), layout="bids", montage="double_banana_16"))
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("onset\tduration\ttrial_type\r\n0\t10\topen\r\n10\t10\tclosed\r\n", "oocc"),
+        ("\ufeffonset\tduration\ttrial_type\n0\t10\topen\n10\t10\tclosed\n", "oocc"),
+        ("onset\tduration\ttrial_type\n0,0\t10,0\topen\n10,0\t10,0\tclosed\n", "oocc"),
+        ("trial_type\tonset\tduration\tsample\nopen\t0\t10\t0\nclosed\t10\t10\t2560\n", "oocc"),
+        ("onset\tduration\ttrial_type\n10\t10\tclosed\n0\t10\topen\n", "oocc"),
+        ("onset\tduration\ttrial_type\n2.0\tn/a\topen\n12.0\t0\tclosed\n", "oc"),
+        ("onset\tduration\ttrial_type\n0\t5\topen\n-3\t1\tclosed\n90\t1\tclosed\n", "o"),
+        ("onset\ttrial_type\n1\topen\n11\tclosed\n", "oc"),
+    ],
+    ids=["Windows", "mark", "commas", "order of columns", "order of rows", "moments", "outside", "no duration"],
+)
+def test_tables_of_events_are_read_as_they_are_written(tmp_path, table, expected):
+    place = _bids_place(tmp_path)
+    write_brainvision(place.with_name(place.name + ".vhdr"), _raw())
+    place.with_name("sub-01_task-rest_events.tsv").write_bytes(table.encode())
+    windows, warnings, errors, _ = _read(EventCorpus(root=str(tmp_path), layout="bids", montage="double_banana_16"))
+    assert not errors
+    (rows,) = windows.values()
+    assert "".join(label[0] for _, label in rows) == expected
+    if "90" in table:
+        assert any("2 annotations label no window" in text for text in warnings)
+
+
+def test_chbmits_files_are_named_in_any_case(tmp_path):
+    folder = tmp_path / "chb03"
+    write_annotated_edf(folder / "CHB03_01.EDF", TEN_TWENTY, _raw().get_data() * 1e6, RATE)
+    (folder / "chb03-summary.txt").write_text(
+        "File Name: chb03_01.edf\nNumber of Seizures in File: 1\nSeizure Start Time: 5 seconds\n"
+        "Seizure End Time: 10 seconds\n"
+    )
+    windows, warnings, errors, _ = _read(EventCorpus(root=str(tmp_path), layout="chbmit", montage="double_banana_16"))
+    assert not errors
+    assert not any("not there" in text for text in warnings)
+    assert [label for _, label in next(iter(windows.values()))] == ["background", "seizure", "background", "background"]

@@ -1,5 +1,6 @@
 """Files that are named within other files: a name leads to a file below a folder, and nowhere else."""
 
+import glob
 from pathlib import Path, PureWindowsPath
 
 from eegdiffusion.core.runtime.errors import InputError
@@ -39,3 +40,17 @@ def file_beside(file: Path, name: str, where: str) -> Path:
     if parts != (name,) or name == ".." or "\0" in name or "/" in name:
         raise InputError(f"{where}: must name a file beside {file.name} (found {name[:200]!r})")
     return file.parent / name
+
+
+def file_of_ending(path: Path, ending: str) -> Path | None:
+    """Return the file beside another of its name but for the ending, which may be in upper case; None for none.
+
+    Args:
+        path: the other file.
+        ending: the ending in lower case, such as ``.rec``.
+    """
+    file = path.with_suffix(ending)
+    if file.is_file():
+        return file
+    others = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    return min((other for other in others if other.name[len(path.stem) :].lower() == ending), default=None)

@@ -98,7 +98,8 @@ class ChbMitLayout:
     def open(self, root: Path, path: Path) -> list[AnnotatedRecording]:
         """Open a recording with the seizures of its summary."""
         summary = _summary_of(root / path)
-        entry = read_summary(summary).get(path.name)
+        entries = {name.casefold(): entry for name, entry in read_summary(summary).items()}
+        entry = entries.get(path.name.casefold())
         if entry is None:
             raise InputError(f"{summary}: File Name: must have {path.name}, which lies beside it")
         signals = open_signals(root / path)
@@ -186,10 +187,10 @@ def _summary_of(path: Path) -> Path:
 def _without_recording(root: Path, files: list[Path]) -> Iterator[Problem]:
     """Warn of recordings that a summary names and that are not there."""
     for folder in sorted({path.parent for path in files}):
-        recorded = {path.name for path in files if path.parent == folder}
+        recorded = {path.name.casefold() for path in files if path.parent == folder}
         for summary in sorted((root / folder).glob("*-[sS]ummary.txt")):
             try:
-                lacking = sorted(set(read_summary(summary)) - recorded)
+                lacking = sorted(name for name in read_summary(summary) if name.casefold() not in recorded)
             except InputError:  # each recording's reader says why
                 continue
             if lacking:

@@ -1,7 +1,6 @@
 """TUEV, the TUH EEG Events corpus (v2.0.0, v2.0.1): its files, its events, and EEGDM's windows of them."""
 
 import csv
-import glob
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from eegdiffusion.core.signal.filtering import EEGDM, Filtering, filtered
 from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
+from eegdiffusion.core.storage.named_files import file_of_ending
 from eegdiffusion.core.storage.text_files import read_text
 
 CLASSES = ["spsw", "gped", "pled", "eyem", "artf", "bckg"]
@@ -141,9 +141,7 @@ def _read_event(row: list[str]) -> Event:
 
 def rec_file(edf_path: Path) -> Path:
     """Return the ``.rec`` file of an EDF file: that of the same name, its ending in upper or lower case."""
-    path = edf_path.with_suffix(".rec")
-    others = edf_path.parent.glob(f"{glob.escape(edf_path.stem)}.[rR][eE][cC]") if not path.is_file() else ()
-    return min(others, default=path)
+    return file_of_ending(edf_path, ".rec") or edf_path.with_suffix(".rec")
 
 
 def _split_rows(text: str) -> list[list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from eegdiffusion.core.recordings.recording_files import find_files
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.named_files import file_of_ending
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.core.storage.text_files import read_text
 from eegdiffusion.events.corpora.corpus_reader import SubjectPlace
@@ -77,7 +78,7 @@ class TuhLayout:
 
 def _table_of(path: Path) -> Path | None:
     """Return the table of a recording's annotations, that of the whole recording before that of each channel."""
-    return next((table for ending in (".csv_bi", ".csv") if (table := path.with_suffix(ending)).is_file()), None)
+    return file_of_ending(path, ".csv_bi") or file_of_ending(path, ".csv")
 
 
 def read_annotations(path: Path) -> Iterator[Annotation]:
@@ -88,7 +89,7 @@ def read_annotations(path: Path) -> Iterator[Annotation]:
     """
     lines = [line for line in read_text(path, MOST_BYTES).splitlines() if line.strip() and not line.startswith("#")]
     rows = csv.DictReader(lines)
-    names = [name.strip() for name in rows.fieldnames or ()]
+    names = [name.strip().lower() for name in rows.fieldnames or ()]
     rows.fieldnames = names
     if missing := [name for name in ("start_time", "stop_time", "label") if name not in names]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(names) or 'no column'})")
