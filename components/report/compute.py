@@ -28,6 +28,7 @@ from eegdiffusion.report.origin import describe_origin
 from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import read_generation_results
 from eegdiffusion.report.report_results import EventResults, ReportResults
+from eegdiffusion.report.subset_results import read_subset_results
 
 BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR", "band_power": "band-power regression"}
 """Entry of ``matrix.baselines`` and the model's name in tables."""
@@ -142,7 +143,11 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
     probes = {name: read_probes(inputs.probes / name) for name in settings.probes}
     tasks = {name: read_task(inputs.tasks / name) for name in settings.probe_tasks}
-    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks)
+    rows = [key for key, row in settings.ablations.items() if "channel_dropout" in row.training]
+    folders = {LFT: folders[LFT]} | {settings.ablations[key].name: ablation_folders[key] for key in rows}
+    subsets = {name: read_subset_results(folder, settings.seeds) for name, folder in folders.items()}
+    known = {name: results for name, results in subsets.items() if results}
+    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks, known if LFT in known else {})
 
 
 def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
@@ -159,6 +164,7 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
             for name, results in events.probes.items()
         },
         **task_sections.task_values(events.tasks),
+        **classifier_sections.subset_values(events),
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,
     }

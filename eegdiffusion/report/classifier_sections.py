@@ -13,6 +13,7 @@ from eegdiffusion.report import classifier_tables, readers
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, ClassifierComparison, GeneratedSpectra
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.report_results import EventResults
+from eegdiffusion.report.subset_results import subset_table
 
 PACKAGES = ["torch", "lightning", "diffusers", "pyhealth", "mne", "scikit-learn", "mlflow", "dvc"]
 
@@ -97,6 +98,16 @@ def reader_values(events: EventResults) -> dict:
     }
 
 
+def subset_values(events: EventResults) -> dict:
+    """Make the table of scores on fewer channels, and say how the LFT was trained; None where it takes all alone."""
+    if not events.subsets:
+        return {"subsets": None}
+    lft = events.comparison.lft
+    subjects = lft.windows["recording"].map(events.data.subjects).to_numpy()
+    table = subset_table(events.subsets, lft.labels, subjects, len(events.data.classes))
+    return {"subsets": table, "subset_training": events.subsets[LFT].tested.channel_dropout}
+
+
 def ablation_values(
     ablated: Mapping[str, ClassifierResults],
     ablations: Mapping[str, Ablation],
@@ -118,10 +129,12 @@ def ablation_values(
     }
     families: dict[str, dict[str, classifier_tables.AblationResult]] = {}
     for key, ablation in ablations.items():
-        default = next(iter(published[ablation.family]))
+        default = next(iter(published.get(ablation.family, [])), "as in finetune_lft")
         family = families.setdefault(ablation.family, {default: results[LFT]})
         family[ablation.name] = results[key]
-    return {name: classifier_tables.ablation_table(family, published[name]) for name, family in families.items()}
+    return {
+        name: classifier_tables.ablation_table(family, published.get(name, {})) for name, family in families.items()
+    }
 
 
 def pretraining_values(backbones: Mapping[str, Backbone], spectra: Mapping[str, GeneratedSpectra]) -> dict:

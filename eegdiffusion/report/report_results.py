@@ -11,6 +11,7 @@ from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.headline import Headline
 from eegdiffusion.report.reconstruction_results import GenerationResults
+from eegdiffusion.report.subset_results import SubsetResults
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class EventResults:
         ablated: the LFT, and the classifier of each ablation by its entry.
         probes: probes of latents, by their entry.
         tasks: probes of tasks of other corpora, by their entry.
+        subsets: LFTs that were tested on fewer channels, by how they were trained; the one of ``finetune_lft`` first.
     """
 
     data: EventData
@@ -34,6 +36,7 @@ class EventResults:
     ablated: Mapping[str, ClassifierResults]
     probes: Mapping[str, ProbeResults]
     tasks: Mapping[str, TaskResults]
+    subsets: Mapping[str, SubsetResults]
 
 
 @dataclass(frozen=True)
