@@ -10,13 +10,14 @@ from eegdiffusion.commands.registered_models import (
     address,
     load_classifier,
     require_registry,
+    tested_subsets,
     unsigned_option,
 )
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
 
-WRITTEN = (".edf", ".png", ".csv")
+WRITTEN = (".edf", ".png", ".json", ".csv")
 """Endings of the files that a prediction writes, the table last."""
 
 
@@ -48,7 +49,10 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.argument("recording", type=PATH)
 @click.option("--model", default="models:/lft@champion", show_default=True, help="It, lft/3, or MLflow's address.")
 @click.option(
-    "--out", type=PATH, required=True, help="Table to write, .csv (.edf and .png go beside it), or a folder's results."
+    "--out",
+    type=PATH,
+    required=True,
+    help="Table to write, .csv (.edf, .png, .json go beside it), or a folder's results.",
 )
 @click.option("--threshold", type=click.FloatRange(0, 1), default=0.0, help="Least probability of an event's seconds.")
 @click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Windows in a batch.")
@@ -63,10 +67,11 @@ def command(
 
     `eeg example recording RECORDING` writes one to try; the demo's lie in data/raw/surrogate-tuev/edf/eval.
 
-    Reads EDF, BDF, BrainVision (.vhdr) or FIF, and writes the events as a table, the recording with them as an EDF+
-    file, and a figure. The model brings its filters and montage. Every second is classified from the five around it,
-    so the first and last two have none. Of a folder all recordings below it are read, and --out is a folder too; the
-    same command goes on where it stopped. Works without a clone of the repository.
+    Reads EDF, BDF, BrainVision (.vhdr), EEGLAB (.set) or FIF, and writes the events as a table, the recording with them
+    as an EDF+ file, a figure, and which channels were used (.json). The model brings its filters and montage; what of
+    the montage a recording lacks is left out and said, down to the fewest channels that the model was tested on. Every
+    second is classified from the five around it, so the first and last two have none. Of a folder all recordings below
+    it are read, and --out is a folder too; the same command goes on where it stopped. Works without a clone.
 
     Exit status: 0 if all is done; 65 if the recording was refused, or if some of a folder's were refused or failed: the
     others are done all the same, and recordings.csv there says of each whether it is done, a duplicate, left out,
@@ -95,8 +100,9 @@ def command(
         from eegdiffusion.events.prediction.recordings_folder import predict_all
 
         loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
+        tested = tested_subsets(loaded, model)
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
-    classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes)
+    classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes, tested)
     if whole is None:
         predict_all(recording, out, classifier)
         return

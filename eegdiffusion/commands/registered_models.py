@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import mlflow
 
     from eegdiffusion.core.signal.preprocessing import Preprocessing
+    from eegdiffusion.events.results.tested_subsets import TestedSubsets
 
 
 unsigned_option = click.option(
@@ -110,3 +111,19 @@ def load_classifier(
     if carried is None:
         raise InputError(f"--model: {model}: must carry its preprocessing; it classifies no windows, or is too old")
     return loaded, read_preprocessing_fields(carried, f"{model}: preprocessing")
+
+
+def tested_subsets(loaded: "mlflow.pyfunc.PyFuncModel", model: str) -> "TestedSubsets | None":
+    """Return the subsets of its channels that a loaded model was tested on; None where it takes all of them alone.
+
+    Args:
+        loaded: the model.
+        model: its address, for the error.
+
+    Raises:
+        InputError: what it carries of them cannot be read.
+    """
+    from eegdiffusion.events.results.tested_subsets import read_tested_subsets
+
+    carried = getattr(loaded.unwrap_python_model(), "subsets", None)
+    return None if carried is None else read_tested_subsets(carried, f"{model}: subsets")

@@ -10,7 +10,7 @@ from eegdiffusion.core.recordings.edf_header import NO_DATE, read_header
 from eegdiffusion.core.recordings.edf_samples import read_samples
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montage import ELECTRODES
+from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES
 from tests.tuev_fixture import write_edf
 
 FIELDS = {"label": (0, 16), "unit": (96, 8), "physical_min": (104, 8), "physical_max": (112, 8)}
@@ -87,13 +87,17 @@ def test_commas_nuls_and_other_alphabets(path, name, change):
         ("digital_min", lambda text: b"-99999", "A2-REF: digital -99999 to 32767"),
     ],
 )
-def test_an_electrode_whose_samples_have_no_scale_is_refused_by_name(path, name, change, message):
+def test_an_electrode_whose_samples_have_no_scale_is_left_out_by_name(path, name, change, message):
     k = ELECTRODES.index("A2")
     if name == "physical_max":
         _field(path, "physical_min", lambda text: b"0", [k])
     _field(path, name, change, [k])
-    with pytest.raises(InputError, match=message):
-        open_recording(path, {})
+    recording = open_recording(path, {})
+    assert len(recording.labels) == 18
+    assert [channel.electrode for channel in recording.left_out] == ["A2"]
+    (why,) = recording.derive(BIPOLAR).lacking.items()
+    assert why[0] == "A2-T4"
+    assert message in why[1]
 
 
 @pytest.mark.parametrize(

@@ -126,5 +126,5 @@ def test_an_electrode_of_another_scale_is_refused_by_name(tmp_path, factor):
     data = signals(NAMES, 14, 250)
     data[ELECTRODES.index("A2")] *= factor
     raw_array(data=data * 1e-6).save(tmp_path / "r_raw.fif", verbose="error")
-    with pytest.raises(InputError, match=r"r_raw.fif: unit: every electrode must be of the others' scale.*A2"):
-        open_recording(tmp_path / "r_raw.fif", {})
+    with pytest.raises(InputError, match=r"r_raw.fif: channels: .*A2-T4 \(A2: unit: must be of the others' scale"):
+        _predict(tmp_path / "r_raw.fif", tmp_path)

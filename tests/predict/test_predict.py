@@ -67,7 +67,8 @@ def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
     mapped = window_store.MappedRecording(tmp_path / "r.arrow")
     stored, good = _prepared(EDF)
     assert good.all()
-    probabilities = classify_windows.classify(stored, good, PREPROCESSING, loaded.predict, 4)
+    predict = Classifier("a model", loaded, PREPROCESSING, 0.0, 4, {}).probabilities
+    probabilities = classify_windows.classify(stored, good, PREPROCESSING, predict, 4)
     derived = stored.read(0, stored.samples)
     assert np.array_equal(derived, tuev.derive(EDF))
     assert len(probabilities) == mapped.samples // 200 - 4
@@ -133,13 +134,14 @@ def test_a_recording_is_read_once_from_its_start(tmp_path, monkeypatch, at_once)
     write_brainvision(tmp_path / "r.vhdr", raw_array(), ["Mk1=New Segment,,1,1,0", "Mk2=New Segment,,2001,1,0"])
     recording = open_recording(tmp_path / "r.vhdr", {})
     expected = recording.read(range(19), 2000, 3500)
+    assert recording.labels == NAMES
     parts = []
 
     def read(rows, first, stop):
         parts.append((len(rows), first, stop))
         return recording.read(rows, first, stop)
 
-    files = electrode_files.ElectrodeFiles(replace(recording, read=read), tmp_path)
+    files = electrode_files.ElectrodeFiles(replace(recording, read=read), range(19), tmp_path)
     assert [rows for rows, _, _ in parts] == [19] * len(parts)
     assert [sample for _, first, stop in parts for sample in range(first, stop)] == list(range(3500))
     for row in range(19):
@@ -186,9 +188,9 @@ def _make_bipolar(raw):
 
 CZ = ELECTRODES.index("CZ")
 REFUSED = {
-    "missing": ("r.edf", _edf(names=[n for n in ELECTRODES if n != "CZ"]), "channels: the montage needs CZ"),
-    "bipolar": ("r_raw.fif", _fif([f"{n}-Cz" for n in NAMES]), "the montage needs A1, A2, C3"),
-    "twice": ("r.edf", _edf(extra=("EEG CZ-LE",)), "CZ must occur once"),
+    "missing": ("r.edf", _edf(names=[n for n in ELECTRODES if n != "CZ"]), "C3-CZ, C4-CZ (CZ: is not recorded)"),
+    "bipolar": ("r_raw.fif", _fif([f"{n}-Cz" for n in NAMES if n != "A1"]), "A1-T3 (A1: is not recorded)"),
+    "twice": ("r.edf", _edf(extra=("EEG CZ-REF",)), "CZ: must occur once (found 2 times"),
     "references": ("r_raw.fif", _fif([f"{n}-LE" if n == "Cz" else n for n in NAMES]), "must have one reference"),
     "unit": ("r.edf", _edf(unit="degC"), "physical dimension: must be one of uV"),
     "scale": ("r.edf", _edf(unit="V"), "unit: the electrodes' median standard deviation must lie"),
@@ -200,10 +202,10 @@ REFUSED = {
     "no edf": ("r.edf", lambda path: path.write_text("hello"), "header: must begin with"),
     "no fif": ("r_raw.fif", lambda path: path.write_text("hello"), "file: must begin with the tag of a FIF file"),
     "gaps": ("r.edf", lambda path: _broken(path, lambda b: b[:192] + b"EDF+D".ljust(44) + b[236:]), "without gaps"),
-    "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "Cz: the file marks"),
+    "bad": ("r_raw.fif", _fif(change=lambda raw: raw.info["bads"].append("Cz")), "(CZ: the file marks"),
     "infinite": ("r_raw.fif", _fif(change=lambda raw: raw._data[CZ].fill(np.nan)), "CZ: signal: must be finite"),
-    "kind": ("r_raw.fif", _fif(change=lambda raw: raw.set_channel_types({"Cz": "misc"})), "Cz: unit: must be volts"),
-    "bipolar in fif": ("r_raw.fif", _fif(change=_make_bipolar), "Cz: channels: must be referential"),
+    "kind": ("r_raw.fif", _fif(change=lambda raw: raw.set_channel_types({"Cz": "misc"})), "(CZ: unit: must be volts"),
+    "bipolar in fif": ("r_raw.fif", _fif(change=_make_bipolar), "(CZ: must be referential"),
     "format": ("r.txt", lambda path: path.write_text(""), "file: must be one of .edf"),
     "nothing": ("r.edf", lambda path: None, "there is no such file"),
 }  # fmt: skip
@@ -228,7 +230,7 @@ def test_a_stretch_with_a_constant_channel_is_left_out_and_said(tmp_path):
     _, good = _prepared(tmp_path / "r.edf")
     assert not good[:2].any()
     assert good[6:].all()
-    probabilities = np.where(good[:, None], [[0.0, 1.0]], np.nan)
+    probabilities = np.where(good[:, :1], [[0.0, 1.0]], np.nan)
     assert event_list.merge_windows(probabilities, ["a", "bckg"], "bckg", 1, 2)["label"].tolist() == ["unusable"]
 
 

@@ -148,14 +148,14 @@ def test_what_is_not_read_is_named(folder):
     _edf(folder / "x.edf")
     _brainvision(folder / "b.vhdr", 1)
     (folder / "b.eeg").rename(folder / "B.EEG")  # the header's all the same
-    unread = ["a.set", "b.CNT", "c.edf.gz", "d.trc", "e.zip", "f.eeg", "f.vmrk"]
+    unread = ["a.gdf", "b.CNT", "c.edf.gz", "d.trc", "e.zip", "f.eeg", "f.vmrk"]
     for name in unread:
         (folder / name).write_bytes(b"0")
     (folder / "g.mff").mkdir()
     (folder / "notes.txt").write_text("no recording")
     table = _run(folder)
     assert dict(table["status"]) == {"x.edf": "done", "b.vhdr": "done"} | dict.fromkeys([*unread, "g.mff"], "left out")
-    assert table.loc["a.set", "message"].startswith("is of a format that is not read, which are .edf")
+    assert table.loc["a.gdf", "message"].startswith("is of a format that is not read, which are .edf")
     assert table.loc["f.eeg", "message"] == "belongs to no header .vhdr that is there"
     assert table.loc["e.zip", "message"] == "is an archive; recordings in it are not read"
 

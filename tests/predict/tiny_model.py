@@ -11,12 +11,15 @@ import torch
 from eegdiffusion import LFT, SSMDP
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.signal.montage import BIPOLAR
+from eegdiffusion.core.signal.montages import choose_montage
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.signal_transform import SignalTransform
+from eegdiffusion.events.results.tested_subsets import TestedSubset, TestedSubsets, write_tested_subsets
 from eegdiffusion.events.results.window_input import write_window_input
+from eegdiffusion.events.training.channel_subsets import channel_subsets
 from tests import registered_versions
 from tests.e2e.workspace import ROOT
 from tests.tracking_uri import tracking_uri_restored
@@ -61,6 +64,24 @@ def write(folder: Path) -> Path:
         folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), PREPROCESSING
     )
     return folder
+
+
+def write_tested(folder: Path, channel_dropout: dict | None = None) -> TestedSubsets:
+    """Write the model with scores on 22, 20, 16, 8 and 4 of its channels, which are made up."""
+    write(folder)
+    subsets = [
+        TestedSubset(
+            subset.name,
+            subset.count,
+            [BIPOLAR[k] for k in subset.draws[0]] if len(subset.draws) == 1 else None,
+            len(subset.draws),
+            {"test": {"balanced_accuracy": subset.count / 40, "low": 0.1, "high": 0.9}},
+        )
+        for subset in channel_subsets(choose_montage("tcp22"))
+    ]
+    tested = TestedSubsets(list(BIPOLAR), channel_dropout, subsets)
+    write_tested_subsets(folder, tested)
+    return tested
 
 
 def register(folder: Path) -> tuple[str, str]:

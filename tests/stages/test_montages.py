@@ -90,7 +90,9 @@ def _served(folder, windows):
     artifacts, signature, example = package(folder)
     model = EventClassifier()
     model.load_context(SimpleNamespace(artifacts={name: str(path) for name, path in artifacts.items()}))
-    assert signature.inputs.inputs[0].shape[1:] == example.shape[1:] == windows.shape[1:]
+    assert signature.inputs.inputs[0].shape == (-1, -1, windows.shape[2])
+    assert signature.params.params[0].default == model.preprocessing["channels"]
+    assert example.shape[1:] == windows.shape[1:]
     return model.predict(None, windows), model
 
 

@@ -123,9 +123,45 @@ def derive_channels(
         InputError: the recording lacks an electrode, has one twice, or its electrodes have references that do not
             cancel; the message names file, derivations and electrodes.
     """
-    channels = read_channels(labels, rename or {}, references or {})
-    recording = _Recording(path, channels, labels, same)
-    paths = recording.connect(names)
+    recording = _Recording(path, read_channels(labels, rename or {}, references or {}), labels, same)
+    return _derived(recording, names, recording.connect(names))
+
+
+def derive_some_channels(
+    path: Path,
+    labels: Sequence[str | None],
+    names: Sequence[str],
+    *,
+    rename: Mapping[str, str] | None = None,
+    references: Mapping[str, str] | None = None,
+) -> tuple[DerivedChannels, dict[str, str]]:
+    """Find out which channels of a montage follow from those of a recording, and how; see :func:`derive_channels`.
+
+    Args:
+        path: file of the recording.
+        labels: labels of its channels; None for one that must not be used.
+        names: channels of the montage.
+        rename: labels or electrodes of the recording that are called otherwise, and what they are.
+        references: electrodes whose signal is against another reference than their label says, and that one.
+
+    Returns:
+        the rows to read and the sums of the channels that follow, in the montage's order; of the others, why not.
+    """
+    recording = _Recording(path, read_channels(labels, rename or {}, references or {}), labels, None)
+    paths: dict[str, list[tuple[int, int]]] = {}
+    lacking: dict[str, str] = {}
+    for name in names:
+        if absent := recording.absent(name):
+            lacking[name] = ", ".join(f"{electrode}: is not recorded" for electrode in absent)
+            continue
+        try:
+            paths[name] = recording.connect([name])[0]
+        except InputError as error:
+            lacking[name] = str(error).removeprefix(f"{path}: channels: ")
+    return _derived(recording, list(paths), list(paths.values())), lacking
+
+
+def _derived(recording: "_Recording", names: Sequence[str], paths: Sequence[list[tuple[int, int]]]) -> DerivedChannels:
     used = sorted({k for steps in paths for k, _ in steps}, key=lambda k: (recording.name_of(k), k))
     row = {k: number for number, k in enumerate(used)}
     sums = [[Term(row[k], sign) for k, sign in steps] for steps in paths]
@@ -185,6 +221,12 @@ class _Recording:
                 apart |= dict.fromkeys(ends)
         self._refuse(missing, list(apart))
         return paths
+
+    def absent(self, name: str) -> list[str]:
+        """Return the electrodes that a channel of a montage needs and the recording has not."""
+        if canonical(name) in self._others:
+            return []
+        return [electrode for electrode in electrodes_of(name) if self._known(electrode) is None]
 
     def _refuse(self, missing: Mapping[str, Sequence[str]], apart: Sequence[str]) -> None:
         if missing:

@@ -51,12 +51,12 @@ def check_ranges(header: Header, signals: Sequence[int]) -> None:
     Raises:
         InputError: they do not; the message names them.
     """
-    if reasons := _unscaled(header, signals):
+    if reasons := unscaled(header, signals):
         listed = ", ".join(reasons)
         raise InputError(f"{header.path}: physical, digital range: must scale each electrode (found {listed})")
 
 
-def _unscaled(header: Header, signals: Sequence[int]) -> list[str]:
+def unscaled(header: Header, signals: Sequence[int]) -> list[str]:
     """Name the signals, of these positions, whose ranges do not say how large a sample is, and what is wrong with them.
 
     An empty physical range, and a digital one that is missing, reversed or beyond the bits of a sample, say nothing.

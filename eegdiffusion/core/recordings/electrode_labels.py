@@ -4,11 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
-from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.montages import SAME_PLACE, canonical
 
 MASTOIDS = {"M1": "A1", "M2": "A2"}
@@ -124,13 +121,15 @@ def _read_bipolar(label: str, rename: Mapping[str, str]) -> RecordedChannel | No
 
 
 def _with_common_reference(channels: Sequence[RecordedChannel | None]) -> list[RecordedChannel | None]:
-    """Let electrodes that the user named, and whose label says no reference, have that of all the others."""
+    """Let electrodes that the user named have the reference of the others, unless both say one and it is another."""
     others = {channel.against for channel in channels if channel and not channel.bipolar and not channel.renamed}
     if len(others) != 1:
         return list(channels)
     (common,) = others
     return [
-        replace(channel, against=common) if channel and channel.renamed and not channel.against else channel
+        replace(channel, against=common)
+        if channel and channel.renamed and not (channel.against and common)
+        else channel
         for channel in channels
     ]
 
@@ -141,49 +140,3 @@ def _leave_out_numbered_sites(read: Sequence[ElectrodeLabel | None]) -> list[Ele
     rows = {row for row, beyond in _NUMBERED_CAP.items() if any(f"{row}{number}" in names for number in beyond)}
     numbered = {f"{row}{number}" for row in rows for number in range(1, 33)}
     return [None if label and not label.renamed and label.electrode in numbered else label for label in read]
-
-
-def _with_mastoids(read: Sequence[ElectrodeLabel | None]) -> list[ElectrodeLabel | None]:
-    """Let mastoids stand for ears that are not there."""
-    names = {label.electrode for label in read if label}
-    ears = {mastoid: ear for mastoid, ear in MASTOIDS.items() if ear not in names}
-    return [
-        label._replace(electrode=ears[label.electrode]) if label and label.electrode in ears else label
-        for label in read
-    ]
-
-
-def choose_electrodes(path: Path, labels: Sequence[str], rename: Mapping[str, str]) -> list[int]:
-    """Find the montage's electrodes among the channels of a recording.
-
-    Args:
-        path: file of the recording, for errors.
-        labels: labels of its channels.
-        rename: further names of electrodes, upper-case.
-
-    Returns:
-        their 19 positions among the labels, in the order of ``ELECTRODES``.
-
-    Raises:
-        InputError: one is missing or there twice, or they have several references; the message names them.
-    """
-    read = _with_mastoids(_leave_out_numbered_sites([read_label(label, rename) for label in labels]))
-    names = [label.electrode if label else None for label in read]
-    missing = [name for name in ELECTRODES if name not in names]
-    if missing:
-        raise InputError(
-            f"{path}: channels: the montage needs {', '.join(missing)}, referential (found {', '.join(labels)}); "
-            f"--rename OTHER={missing[0]} names an electrode that is called otherwise"
-        )
-    twice = [name for name in ELECTRODES if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{path}: channels: {', '.join(twice)} must occur once (found {', '.join(labels)})")
-    chosen = [names.index(name) for name in ELECTRODES]
-    used = [label for k in chosen if (label := read[k])]
-    references = {label.reference for label in used if not label.renamed}
-    if references != {""}:  # else the user's word is all there is on references
-        references |= {label.reference for label in used if label.renamed and label.reference}
-    if len(references) > 1:
-        listed = ", ".join(labels[k] for k in chosen)
-        raise InputError(f"{path}: channels: must have one reference, which cancels in a derivation (found {listed})")
-    return chosen

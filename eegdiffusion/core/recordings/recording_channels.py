@@ -1,16 +1,17 @@
 """The channels of a recording as its file has them, whatever its format; samples stay on disk."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from eegdiffusion.core.recordings import edf_checks, edf_samples
-from eegdiffusion.core.recordings.continuity import Piece, edf_pieces, raw_pieces
+from eegdiffusion.core.recordings.continuity import Piece, clock_after, edf_pieces, raw_pieces, raw_start
 from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, read_header
 from eegdiffusion.core.recordings.mne_recording import open_raw, require_rate
 from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
@@ -60,6 +61,15 @@ class Channels(Protocol):
     def microvolts_were_it(self, label: str, unit: str | None) -> float:
         """Return the microvolts in a number of a channel, were the file in another unit; NaN without one."""
 
+    def start(self) -> datetime | None:
+        """Return the clock at the first sample, if the file says so."""
+
+    def rate(self, label: str) -> float:
+        """Return the sampling rate of a channel in Hz."""
+
+    def fault(self, label: str) -> str | None:
+        """Say why a channel's numbers cannot be taken for the potential that its label names; None where they can."""
+
     def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the places of channels in metres, of those whose place the file has."""
 
@@ -102,6 +112,7 @@ class EdfChannels:
         self._place = {label: k for k, label in enumerate(labels) if self._header.labels[k].upper() not in ANNOTATIONS}
         self.kinds = dict.fromkeys(self._place, "eeg")
         self.bad: list[str] = []
+        self._pieces_at: dict[float, tuple[list[Piece], float]] = {}  # time stamps of a day take a while to read
 
     def unit(self, label: str) -> str:
         """Return the text of a channel's unit; empty where the file has none."""
@@ -117,6 +128,28 @@ class EdfChannels:
         microvolts = None if unit is None else microvolts_per_unit(unit)
         return np.nan if microvolts is None else microvolts
 
+    def start(self) -> datetime | None:
+        """Return the clock at the first sample, if the file says so."""
+        rate = next((self.rate(label) for label in self.kinds), 1.0)
+        return clock_after(self._header.start, self._pieces(rate)[1])
+
+    def _pieces(self, sfreq: float) -> tuple[list[Piece], float]:
+        if sfreq not in self._pieces_at:
+            self._pieces_at[sfreq] = edf_pieces(self._header, sfreq)
+        return self._pieces_at[sfreq]
+
+    def rate(self, label: str) -> float:
+        """Return the sampling rate of a channel in Hz."""
+        return float(self._header.rates[self._place[label]])
+
+    def fault(self, label: str) -> str | None:
+        """Say why a channel's numbers are no volts; None where they are."""
+        if np.isnan(self.microvolts(label)):
+            return f"physical dimension: must be one of uV, mV, V or nV (found {self.unit(label)!r})"
+        if reasons := edf_checks.unscaled(self._header, [self._place[label]]):
+            return f"physical, digital range: must scale each electrode (found {reasons[0]})"
+        return None
+
     def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the places of channels in metres, of those whose place the file has."""
         return {}
@@ -127,7 +160,7 @@ class EdfChannels:
         edf_checks.check_rates(header, signals)
         edf_checks.check_ranges(header, signals)
         sfreq = require_rate(header.rates[signals[0]], f"{header.path}: sampling rate")
-        pieces, _ = edf_pieces(header, sfreq)
+        pieces, _ = self._pieces(sfreq)
         samples = header.records * header.channels["samples"][signals[0]]
         return Signals(
             sfreq, samples, pieces, lambda start, stop: edf_samples.read_numbers(header, start, stop, signals)
@@ -166,6 +199,25 @@ class MneChannels:
         in_file = microvolts_per_unit(self._raw._orig_units.get(label, "uV"))
         return microvolts if in_file is None else self.microvolts(label) * microvolts / in_file
 
+    def start(self) -> datetime | None:
+        """Return the clock at the first sample, if the file says so."""
+        return raw_start(self._raw, self._path)
+
+    def rate(self, label: str) -> float:
+        """Return the sampling rate of a channel in Hz."""
+        return float(self._raw.info["sfreq"])
+
+    def fault(self, label: str) -> str | None:
+        """Say why a channel's numbers are no volts, or of two electrodes where the label names one; else None."""
+        if self._path.suffix.lower() == ".vhdr":  # whose kinds follow from the units
+            unit = self.unit(label)
+            return None if np.isfinite(self.microvolts(label)) else f"unit: must be one of voltage (found {unit!r})"
+        if self.kinds[label] != "eeg":
+            return f"unit: must be volts, of the kind eeg (MNE found {self.kinds[label]})"
+        if _is_bipolar(self._raw.info["chs"][self._raw.ch_names.index(label)]) and "-" not in label:
+            return "must be referential (the file says bipolar)"
+        return None
+
     def positions(self, labels: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the places of channels in metres, of those whose place the file has."""
         montage = self._raw.get_montage()
@@ -188,3 +240,10 @@ class MneChannels:
             return self._raw.get_data(picks, start, stop)
         except Exception as error:  # MNE raises nearly anything on a damaged file
             raise InputError(f"{self._path}: samples: cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _is_bipolar(channel: Mapping[str, Any]) -> bool:
+    """Say whether MNE's description of a channel says that it is a difference of two electrodes."""
+    from mne._fiff.constants import FIFF
+
+    return int(channel["coil_type"]) == FIFF.FIFFV_COIL_EEG_BIPOLAR

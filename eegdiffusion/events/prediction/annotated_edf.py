@@ -11,6 +11,9 @@ import pandas
 
 from eegdiffusion.core.recordings.edf_header import has_date
 
+WRITTEN_BY = "eegdiffusion"
+"""What the header names as equipment, by which results are told from recordings of derivations."""
+
 YEARS = (1985, 2084)
 """First and last year whose dates EDF can hold."""
 
@@ -114,7 +117,7 @@ def _header(signals: list[edfio.EdfSignal], records: int, stamp_bytes: int, star
     kept = start if start and date_fits(start) else None
     first = edfio.Edf(
         signals,
-        recording=edfio.Recording(startdate=kept.date() if kept else None),
+        recording=edfio.Recording(startdate=kept.date() if kept else None, equipment_code=WRITTEN_BY),
         starttime=start.time().replace(microsecond=0) if start else None,
         data_record_duration=1,
         annotations=[],

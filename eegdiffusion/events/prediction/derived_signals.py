@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from eegdiffusion.core.recordings.channel_derivation import DerivedChannels, derive_channels
 from eegdiffusion.core.recordings.continuity import Piece
-from eegdiffusion.core.recordings.electrode_recording import ElectrodeRecording
+from eegdiffusion.core.recordings.electrode_recording import NOT_FINITE, ElectrodeRecording, PartialDerivation
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.filtering import filtered_in_blocks, resampled_length
-from eegdiffusion.core.signal.montage import ELECTRODES
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNITS_PER_VOLT
 from eegdiffusion.events.prediction.electrode_files import ElectrodeFiles
@@ -48,11 +46,13 @@ class DerivedPiece:
 
 
 class DerivedSignals:
-    """The bipolar derivations of a recording: filtered electrodes in a file without a name, subtracted when read.
+    """The derivations of a recording: filtered channels in a file without a name, subtracted when read.
 
     Attributes:
         pieces: the recording's pieces, in order.
-        channels: names of the derivations.
+        channels: names of the derivations that the recording gives, in the model's order.
+        lacking: the model's other channels, and why the recording does not give them.
+        recorded: what each recorded channel is that they are made of.
         rate_hz: sampling rate.
         clock_samples: samples from the recording's first to its last on the clock, pauses included.
     """
@@ -62,32 +62,33 @@ class DerivedSignals:
         folder: Path | None,
         pieces: Sequence[DerivedPiece],
         preprocessing: Preprocessing,
-        channels: DerivedChannels,
+        derivation: PartialDerivation,
     ):
         """Make the file in ``folder``; None takes the system's folder of temporary files."""
         self.pieces = list(pieces)
-        self.channels = list(preprocessing.channels)
+        self.derived = derivation.channels
+        self.channels, self.recorded = self.derived.names, self.derived.recorded
+        self.lacking = derivation.lacking
         self.rate_hz = preprocessing.filtering.rate_hz
         self.samples = sum(piece.samples for piece in self.pieces)
         self.clock_samples = max(self._on_clock(piece) + piece.samples for piece in self.pieces)
-        self._derived = channels
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it is read as long as the object lives)
 
     def _on_clock(self, piece: DerivedPiece) -> int:
         return round(piece.onset_s * self.rate_hz)
 
-    def write(self, electrode: int, first: int, values: np.ndarray) -> None:
-        """Keep filtered samples of an electrode, from the sample ``first`` on: (samples,) float64 in volts.
+    def write(self, row: int, first: int, values: np.ndarray) -> None:
+        """Keep filtered samples of a recorded channel from the sample ``first`` on: (samples,) float64 in volts.
 
         Raises:
             UnavailableError: the disk does not take them.
         """
         try:
-            self._file.seek((electrode * self.samples + first) * _ITEM)
+            self._file.seek((row * self.samples + first) * _ITEM)
             self._file.write(np.ascontiguousarray(values).data)
             self._file.flush()
         except OSError as error:
-            size = len(ELECTRODES) * self.samples * _ITEM / 2**30
+            size = len(self.recorded) * self.samples * _ITEM / 2**30
             raise UnavailableError(
                 f"filtered signals: could not be kept on disk ({error}); they take {size:.2g} GiB beside the results"
             ) from error
@@ -97,9 +98,9 @@ class DerivedSignals:
         length = (stop - start) * _ITEM
         rows = [
             np.frombuffer(os.pread(self._file.fileno(), length, (row * self.samples + start) * _ITEM))
-            for row in self._derived.rows
+            for row in range(len(self.recorded))
         ]
-        return self._derived.derive(np.stack(rows)) * UNITS_PER_VOLT
+        return self.derived.derive(np.stack(rows)) * UNITS_PER_VOLT
 
     def read_clock(self, start: int, stop: int, pause: float) -> np.ndarray:
         """Read the derivations between two samples on the clock, with ``pause`` for what was not recorded.
@@ -133,29 +134,32 @@ def _lay_out(recording: ElectrodeRecording, preprocessing: Preprocessing) -> lis
 
 
 def derive(
-    recording: ElectrodeRecording, preprocessing: Preprocessing, folder: Path | None = None
+    recording: ElectrodeRecording, preprocessing: Preprocessing, folder: Path | None = None, fewest: int | None = None
 ) -> tuple[DerivedSignals, np.ndarray]:
-    """Filter and resample each piece of a recording by itself, electrode by electrode; the recording is read once.
+    """Filter and resample each piece of a recording by itself, channel by channel; the recording is read once.
 
     Args:
         recording: the recording.
         preprocessing: what the model carries.
         folder: where signals are kept as long as they are needed.
+        fewest: channels that the model must have at least; None: all.
 
     Returns:
-        the derivations; the faults of the electrodes as recorded, by :func:`window_faults`, (2, 19, windows) of bool.
+        the derivations; the faults of the recorded channels, by :func:`window_faults`, (2, recorded, windows) of bool.
 
     Raises:
         InputError: the recording is sampled too slowly for the model's band-pass, no piece has the length of a window,
-            or a sample is no number.
+            or it gives too few of the model's channels.
         UnavailableError: the disk does not take the signals.
     """
     filtering = preprocessing.filtering
+    fewest = len(preprocessing.channels) if fewest is None else fewest
     if recording.rate_hz <= 2 * filtering.high_hz:
         rule = f"must exceed {2 * filtering.high_hz:g} Hz for the band-pass"
         raise InputError(f"{recording.path}: sampling rate: {rule} (found {recording.rate_hz:g})")
-    # Before the filters, which take a while: the model's channels must follow from the electrodes.
-    channels = derive_channels(recording.path, ELECTRODES, preprocessing.channels)
+    # Before the filters, which take a while: enough of the model's channels must follow from the electrodes.
+    derivation = recording.derive(preprocessing.channels)
+    derivation.require(recording.path, fewest)
     pieces = _lay_out(recording, preprocessing)
     if not any(len(piece.starts) for piece in pieces):
         longest = max(piece.recorded.stop_sample - piece.recorded.first_sample for piece in pieces)
@@ -164,11 +168,11 @@ def derive(
             f"{recording.path}: duration: must be {preprocessing.window / filtering.rate_hz:g} s or more "
             f"(found {longest / recording.rate_hz:g} s{pieces_text})"
         )
-    signals = DerivedSignals(folder, pieces, preprocessing, channels)
-    electrodes = ElectrodeFiles(recording, folder)
+    electrodes, derivation = _copy_channels(recording, derivation, preprocessing.channels, fewest, folder)
+    signals = DerivedSignals(folder, pieces, preprocessing, derivation)
     length = round(preprocessing.window / filtering.rate_hz * recording.rate_hz)
     faults: list[np.ndarray] = []
-    for row in progress(range(len(ELECTRODES)), desc="filtering", unit="electrode", leave=None):
+    for row in progress(range(len(signals.recorded)), desc="filtering", unit="channel", leave=None):
         parts = []
         for piece in pieces:
             read = electrodes.reader(row, piece.recorded)
@@ -181,6 +185,21 @@ def derive(
         electrodes.close(row)
         faults.append(np.concatenate(parts, axis=1))
     return signals, np.stack(faults, axis=1)
+
+
+def _copy_channels(
+    recording: ElectrodeRecording, derivation: PartialDerivation, names: Sequence[str], fewest: int, folder: Path | None
+) -> tuple[ElectrodeFiles, PartialDerivation]:
+    """Copy the channels that derivations are made of; those that turn out to have no numbers are done without."""
+    faulty: dict[int, str] = {}
+    while True:
+        rows = derivation.channels.rows
+        electrodes = ElectrodeFiles(recording, rows, folder)
+        if electrodes.finite.all():
+            return electrodes, derivation
+        faulty |= {row: NOT_FINITE for row, finite in zip(rows, electrodes.finite, strict=True) if not finite}
+        derivation = recording.derive(names, faulty)
+        derivation.require(recording.path, fewest)
 
 
 def _recorded_faults(read: Callable[[int, int], np.ndarray], firsts: np.ndarray, length: int) -> np.ndarray:

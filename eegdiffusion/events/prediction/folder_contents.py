@@ -11,7 +11,11 @@ from eegdiffusion.core.recordings.edf_header import read_header
 from eegdiffusion.core.recordings.electrode_recording import ENDINGS
 from eegdiffusion.core.recordings.recording_files import ARCHIVES, OTHER_FORMATS, ending_of, list_files
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montages import choose_montage, packaged
+from eegdiffusion.core.signal.montages import choose_montage
+from eegdiffusion.events.prediction.annotated_edf import WRITTEN_BY
+
+WHOLE = ("tcp22", "tcp22_tuh")
+"""Montages whose derivations results of version 0.1 hold."""
 
 
 class Copy(NamedTuple):
@@ -100,8 +104,9 @@ def _unread(
     folder: Path, files: Iterable[Path], folders: Iterable[Path], recordings: Iterable[Path]
 ) -> dict[Path, str]:
     """Name what is likely to hold EEG in formats that are not read, and BrainVision's files without a header."""
+    others = tuple(ending for ending in OTHER_FORMATS if ending not in ENDINGS)
     read = f"is of a format that is not read, which are {', '.join(ENDINGS)}"
-    unread = {path: read for path in [*files, *folders] if ending_of(path.name, OTHER_FORMATS)}
+    unread = {path: read for path in [*files, *folders] if ending_of(path.name, others)}
     unread |= {path: "is an archive; recordings in it are not read" for path in files if ending_of(path.name, ARCHIVES)}
     with_header: set[Path] = set()
     for path in recordings:
@@ -114,9 +119,14 @@ def _unread(
 
 
 def _is_result(path: Path) -> bool:
-    """Say whether an EDF file holds the derivations that `eeg predict` writes beside its events."""
+    """Say whether an EDF file holds the derivations that `eeg predict` writes beside its events.
+
+    Results of version 0.1, which their header does not call so, are known by all of TUEV's derivations in its order.
+    """
     try:
+        with path.open("rb") as file:
+            recording = file.read(168)[88:]
         labels = [label for label in read_header(path).labels if not label.startswith("EDF Annotations")]
     except Exception:  # its reader says what is wrong with it
         return False
-    return labels in [choose_montage(name).names for name in packaged()]
+    return WRITTEN_BY.encode() in recording.split() or labels in [choose_montage(name).names for name in WHOLE]

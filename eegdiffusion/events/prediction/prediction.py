@@ -1,5 +1,6 @@
 """The events of one recording, from its file to the files that hold them."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction import annotated_edf, classify_windows, derived_signals
 from eegdiffusion.events.prediction import event_list as events
+from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
 from eegdiffusion.events.prediction.derived_signals import DerivedSignals
+from eegdiffusion.events.results.tested_subsets import TestedSubsets
 
 if TYPE_CHECKING:
     import mlflow
 
-ENDINGS = ("edf", "png", "csv")
+ENDINGS = ("edf", "png", "json", "csv")
 """Endings of the files that a prediction writes, the table last."""
 
 
@@ -38,6 +41,7 @@ class Classifier:
         threshold: least probability of an event's seconds.
         batch: windows in a batch.
         rename: names that stand for electrodes.
+        tested: subsets of its channels that it was tested on; None where it takes all of them alone.
     """
 
     name: str
@@ -46,6 +50,18 @@ class Classifier:
     threshold: float
     batch: int
     rename: Mapping[str, str]
+    tested: TestedSubsets | None = None
+
+    @property
+    def fewest(self) -> int:
+        """Fewest channels that it can be asked about: those of the smallest subset that it was tested on."""
+        return self.tested.fewest if self.tested else len(self.preprocessing.channels)
+
+    def probabilities(self, windows: np.ndarray, channels: list[str]) -> np.ndarray:
+        """Classify windows (n, channels, samples) of some of the model's channels: (n, classes)."""
+        if channels == list(self.preprocessing.channels):
+            return self.model.predict(windows)
+        return self.model.predict(windows, params={"channels": channels})
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,7 @@ class PredictedEvents:
         pauses: number of pauses, at which the recording was split.
         taken_s: time from the file to the probabilities.
         notes: sentences on what the files leave out.
+        use: the channels that were used.
     """
 
     events: pandas.DataFrame
@@ -67,6 +84,7 @@ class PredictedEvents:
     pauses: int
     taken_s: float
     notes: list[str]
+    use: ChannelUse
 
     def __str__(self) -> str:
         labels = self.events["label"].value_counts().drop(events.UNUSABLE, errors="ignore")
@@ -81,7 +99,7 @@ class PredictedEvents:
 
 
 def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifier: Classifier) -> PredictedEvents:
-    """Find the events of a recording and write table, EDF+ file and figure; the table last.
+    """Find the events of a recording and write table, EDF+ file, figure and how they were made; the table last.
 
     Args:
         recording: the opened recording.
@@ -95,9 +113,10 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     preprocessing, begin = classifier.preprocessing, time.monotonic()
     # Beside the results there is room for them, and the folder of temporary files may be in memory.
     folder = next(parent for parent in outputs["csv"].absolute().parents if parent.is_dir())
-    signals, recorded_faults = derived_signals.derive(recording, preprocessing, folder)
-    good = classify_windows.usable(recording.path, signals, recorded_faults, preprocessing)
-    probabilities = classify_windows.classify(signals, good, preprocessing, classifier.model.predict, classifier.batch)
+    signals, recorded_faults = derived_signals.derive(recording, preprocessing, folder, classifier.fewest)
+    good = classify_windows.usable(recording.path, signals, recorded_faults, preprocessing, classifier.fewest)
+    probabilities = classify_windows.classify(signals, good, preprocessing, classifier.probabilities, classifier.batch)
+    use = channel_use(recording, signals, good, preprocessing.channels, classifier.tested)
     taken = time.monotonic() - begin
 
     step_s = derived_signals.STEP_S
@@ -108,10 +127,11 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
         of_pieces, pieces, signals.rate_hz, preprocessing.classes, BACKGROUND, step_s, offset_s, classifier.threshold
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
-    _write_files(recording, signals, windows, table, outputs, classifier)
+    _write_files(recording, signals, windows, table, outputs, classifier, use)
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
-    notes = [note] if (note := annotated_edf.date_note(recording.start)) else []
-    return PredictedEvents(table, recording.recorded_s, unusable_s, len(pieces) - 1, taken, notes)
+    notes = use.sentences()
+    notes += [note] if (note := annotated_edf.date_note(recording.start)) else []
+    return PredictedEvents(table, recording.recorded_s, unusable_s, len(pieces) - 1, taken, notes, use)
 
 
 def _write_files(
@@ -121,6 +141,7 @@ def _write_files(
     table: pandas.DataFrame,
     outputs: Mapping[str, Path],
     classifier: Classifier,
+    use: ChannelUse,
 ) -> None:
     from eegdiffusion.events.figures.prediction_figure import draw_prediction
 
@@ -133,15 +154,19 @@ def _write_files(
         return signals.read_clock(round(start_s * rate_hz), round(end_s * rate_hz), np.nan) * UNIT_UV
 
     count = int((table["label"] != events.UNUSABLE).sum())
-    title = f"{printable(recording.path.name)}: {count} event{'' if count == 1 else 's'} ({classifier.name})"
+    name = printable(recording.path.name)
+    of_channels = f", {len(use.sources)} of {len(use.montage)} channels" if use.lacking else ""
+    title = f"{name}: {count} event{'' if count == 1 else 's'} ({classifier.name}{of_channels})"
     duration_s = signals.clock_samples / rate_hz
     classes = classifier.preprocessing.classes
     figure = draw_prediction(excerpt, duration_s, channels, rate_hz, windows, classes, table, title)
     # Times keep their milliseconds however long the recording is.
     rounded = table.assign(probability=[float(f"{value:.6g}") for value in table["probability"]])
-    with written_whole(outputs["edf"], outputs["png"], outputs["csv"]) as (edf, png, csv):
+    made_by = {"recording": name, "model": classifier.name, "rate_hz": recording.rate_hz, **use.document()}
+    with written_whole(*(outputs[ending] for ending in ENDINGS)) as (edf, png, sidecar, csv):
         annotated_edf.write_annotated_edf(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
         )
         figure.savefig(png, dpi=110)
+        sidecar.write_text(json.dumps(made_by, indent=2))
         write_table(csv, rounded, float_format="%.10g")

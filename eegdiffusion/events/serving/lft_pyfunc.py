@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from mlflow.models import ModelSignature
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.results.tested_subsets import SUBSETS
 from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
-from eegdiffusion.events.serving.window_signature import window_signature
+from eegdiffusion.events.serving.window_signature import CHANNELS, subset_signature, window_signature
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
@@ -23,7 +25,10 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     classes = LFT.load_config(folder / "lft")["n_class"]
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
     artifacts["preprocessing"] = folder / PREPROCESSING
-    return artifacts, window_signature(example, classes), example
+    if not (folder / SUBSETS).is_file():  # an LFT that takes all channels alone
+        return artifacts, window_signature(example, classes), example
+    channels = read_preprocessing(folder / PREPROCESSING).channels
+    return artifacts | {"subsets": folder / SUBSETS}, subset_signature(example, classes, channels), example
 
 
 class EventClassifier(mlflow.pyfunc.PythonModel):
@@ -32,6 +37,8 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
     Attributes:
         preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
             windows.
+        subsets: fields of ``eegdiffusion.events.results.tested_subsets.TestedSubsets``: on which of its channels it was
+            tested; None where it takes all of them alone.
     """
 
     def load_context(self, context) -> None:
@@ -42,15 +49,49 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
         self.channel_ids = recipe.get("channel_ids")  # an imported classifier's are those of its backbone
+        subsets = context.artifacts.get("subsets")
+        self.subsets = None if subsets is None else json.loads(Path(subsets).read_text())
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
-        """Return the probabilities of windows (n, channels, samples) in 100 uV: (n, classes) float32."""
+        """Return the probabilities of windows (n, channels, samples) in 100 uV: (n, classes) float32.
+
+        The parameter ``channels`` names the windows' channels where they are some of the model's, in any order.
+        """
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
+        named = (params or {}).get(CHANNELS)
+        positions = self._positions(signals.shape[1], None if named is None else list(named))
+        ids = range(len(self.preprocessing["channels"])) if self.channel_ids is None else self.channel_ids
         tokens = signal_transform.tokens(
-            self.backbone, self.transform, self.latents, signals, torch.Generator().manual_seed(0), self.channel_ids
+            self.backbone,
+            self.transform,
+            self.latents,
+            signals,
+            torch.Generator().manual_seed(0),
+            [ids[k] for k in positions],
         )
         return self.lft(tokens).softmax(-1).numpy()
+
+    def _positions(self, count: int, named: list[str] | None) -> list[int]:
+        """Return the places of the windows' channels in the model's montage.
+
+        Raises:
+            InputError: they are not the model's channels, or fewer than it was tested on.
+        """
+        montage = list(self.preprocessing["channels"])
+        names = montage if named is None else named
+        if unknown := sorted({name for name in names if name not in montage or names.count(name) > 1}):
+            rule = f"must be of the model's channels, {', '.join(montage)}, each once"
+            raise InputError(f"{CHANNELS}: {rule} (found {', '.join(unknown)})")
+        if count != len(names):
+            rule = f"must have {len(names)} channels, or {CHANNELS} must name those that they have"
+            raise InputError(f"windows: {rule} (found {count})")
+        fewest = len(montage) if self.subsets is None else min(each["count"] for each in self.subsets["subsets"])
+        if count < fewest:
+            raise InputError(
+                f"{CHANNELS}: must be {fewest} or more, as the model was tested on no fewer (found {count})"
+            )
+        return [montage.index(name) for name in names]
 
 
 mlflow.models.set_model(EventClassifier())
