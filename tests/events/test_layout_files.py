@@ -1,6 +1,7 @@
 """Files of event corpora as hospitals and their software write them: what is read from them, and what is refused."""
 
 import dataclasses
+import datetime
 import re
 from pathlib import Path
 
@@ -408,3 +409,42 @@ def test_chbmits_files_are_named_in_any_case(tmp_path):
     assert not errors
     assert not any("not there" in text for text in warnings)
     assert [label for _, label in next(iter(windows.values()))] == ["background", "seizure", "background", "background"]
+
+
+def _annotations_entry(root: Path, **changes) -> EventCorpus:
+    return EventCorpus(root=str(root), layout="annotations", montage="double_banana_16", **changes)
+
+
+def test_of_two_files_of_one_name_the_first_keeps_its_own_labels(tmp_path):
+    write_annotated_edf(tmp_path / "a.edf", TEN_TWENTY, _raw(1).get_data() * 1e6, RATE, [(0, 20, "rest")])
+    write_brainvision(tmp_path / "a.vhdr", _raw(2), ["Mk1=Stimulus,S1,1,1280,0"])
+    windows, _, errors, _ = _read(_annotations_entry(tmp_path))
+    assert errors == ["a.vhdr: name: is that of a.edf but for its ending"]
+    assert windows == {"a": [(0.0, "rest"), (5.0, "rest"), (10.0, "rest"), (15.0, "rest")]}
+
+
+def test_what_is_no_continuous_recording_is_named_and_costs_nothing(tmp_path):
+    write_annotated_edf(tmp_path / "A.EDF", TEN_TWENTY, _raw().get_data() * 1e6, RATE, [(0, 20, "rest")])
+    _mne_epochs().save(tmp_path / "b-epo.fif", verbose="error")
+    windows, warnings, errors, _ = _read(_annotations_entry(tmp_path))
+    assert not errors
+    assert [*windows] == ["A"]
+    assert [text for text in warnings if text.startswith("b-epo.fif: path: is no continuous recording")]
+
+
+def test_markers_of_brainvision_are_annotations(tmp_path):
+    markers = ["Mk1=New Segment,,1,1,0,20200101000000000000", "Mk2=Stimulus,S  1,1281,1,0",
+               "Mk3=Comment,eyes\\1 open,2561,256,0"]  # fmt: skip
+    (tmp_path / "Müller Hans").mkdir()
+    write_brainvision(tmp_path / "Müller Hans" / "Aufnahme 1.vhdr", _raw(), markers)
+    windows, *_ = _read(_annotations_entry(tmp_path, labels=WindowLabels(place="onset")))
+    assert windows == {"Müller Hans/Aufnahme 1": [(5.0, "Stimulus/S  1"), (10.0, "Comment/eyes, open")]}
+
+
+def test_annotations_of_a_cropped_recording_are_in_seconds_from_its_first_sample(tmp_path):
+    raw = _raw()
+    raw.set_meas_date(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
+    notes = mne.Annotations([5.0, 10.0], [5.0, 5.0], ["EO", "EC"], orig_time=raw.info["meas_date"])
+    raw.set_annotations(notes)
+    raw.crop(5, 19).save(tmp_path / "a_raw.fif", verbose="error")
+    assert _read(_annotations_entry(tmp_path))[0] == {"a_raw": [(0.0, "EO"), (5.0, "EC")]}

@@ -7,7 +7,7 @@ eval above that give the split.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eegdiffusion.core.recordings.recording_copies import files_of, first_parts
+from eegdiffusion.core.recordings.recording_copies import files_of, first_parts, is_not_continuous
 from eegdiffusion.core.recordings.recording_files import OTHER_FORMATS, ending_of, find_files
 from eegdiffusion.core.recordings.scalp_recording import open_scalp_recording
 from eegdiffusion.core.storage.problems import Problem
@@ -35,6 +35,10 @@ class AnnotationsLayout:
         rule = f"is of a format that is not read: {', '.join(ENDINGS)} are"
         unread = [path for path in files if path not in set(paths)]
         paths, headless = first_parts(root, paths)
+        averaged = [path for path in paths if is_not_continuous(root / path)]
+        what = "is no continuous recording, such as MNE's epochs and averages"
+        problems += [Problem(path.as_posix(), "files", "path", what, "warning") for path in averaged]
+        paths = [path for path in paths if path not in set(averaged)]
         return paths, problems + headless + [
             Problem(path.as_posix(), "files", "path", rule, "warning") for path in unread
         ]

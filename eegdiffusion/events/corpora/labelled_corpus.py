@@ -113,7 +113,7 @@ class LabelledCorpus:
     labels: WindowLabels
     window_s: float
     filtering: Filtering
-    _windows: dict[str, list[LabelledWindow]] = field(default_factory=dict, repr=False)
+    _windows: dict[tuple[str, str], list[LabelledWindow]] = field(default_factory=dict, repr=False)
 
     def __reduce__(self) -> tuple:
         """Travel to other processes without the windows."""
@@ -180,7 +180,7 @@ class LabelledCorpus:
         windows = self._cut(opened, warn)
         if not windows:
             raise InputError(f"{where}: labels: must give the recording a window (found {_values(opened.spans)})")
-        self._windows[name] = windows
+        self._windows[path.as_posix(), name] = windows
         samples = sum(map(_samples, opened.pieces))
         digest = sample_digest(where)
         return CheckedRecording(
@@ -211,6 +211,9 @@ class LabelledCorpus:
             )
             warn(LEFT_OUT, "labels", f"{len(cut.without)} annotations label no window: {times}")
         return cut.windows
+
+    def _windows_of(self, recording: CheckedRecording) -> list[LabelledWindow]:
+        return self._windows[recording.path, recording.recording]
 
     def _channels(self, path: Path, opened: AnnotatedRecording) -> DerivedChannels:
         def same(positions: Sequence[int]) -> bool:
@@ -252,7 +255,7 @@ class LabelledCorpus:
         """Return the classes in the entry's order, or those that occur, sorted; the background comes last."""
         names = list(self.labels.classes)
         if not names:
-            used = {window.label for recording in recordings for window in self._windows[recording.recording]}
+            used = {window.label for recording in recordings for window in self._windows_of(recording)}
             names = sorted(used - {self.labels.background or ""})
         background = self.labels.background
         return [*names, background] if background and background not in names else names
@@ -271,7 +274,7 @@ class LabelledCorpus:
                 "start_sample": window.start_sample,
             }
             for recording in recordings
-            for row, window in enumerate(self._windows[recording.recording])
+            for row, window in enumerate(self._windows_of(recording))
         ]
         return pandas.DataFrame(rows).astype({"channel": "int8", "label": "int8"})
 
