@@ -3,7 +3,7 @@
 from airflow.sdk import Asset
 
 CORPUS = Asset(name="eeg_corpus", uri="eeg://corpus")
-"""The corpus has new or changed recordings, and they are valid."""
+"""A corpus of events or of images has new or changed recordings, and they are valid."""
 
 REPORT = Asset(name="eeg_report", uri="eeg://report")
 """A run's report is written, and its models are registered."""

@@ -1,4 +1,4 @@
-"""Ingest: notice new or changed recordings in the corpus, and tell the other DAGs of them if they are valid."""
+"""Ingest: notice new or changed recordings in any corpus, and tell the other DAGs of them if they are valid."""
 
 import os
 from dataclasses import replace
@@ -13,7 +13,7 @@ settings = Settings()
 
 with DAG(
     "eeg_ingest",
-    description="Look for new or changed recordings; emit the corpus asset if they are valid",
+    description="Look for new or changed recordings of every corpus; emit the corpus asset if they are valid",
     schedule=CronTriggerTimetable(settings.ingest_cron, timezone="UTC"),
     catchup=False,
     max_active_runs=1,

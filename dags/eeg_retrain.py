@@ -23,7 +23,7 @@ weekly = CronTriggerTimetable(settings.retrain_cron, timezone="UTC", run_immedia
 
 with DAG(
     "eeg_retrain",
-    description="Train, evaluate and register every model, weekly or when the corpus has changed",
+    description="Train, evaluate and register every model, weekly or when a corpus has changed",
     schedule=AssetOrTimeSchedule(timetable=weekly, assets=CORPUS),
     catchup=False,
     max_active_runs=1,

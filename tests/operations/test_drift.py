@@ -141,3 +141,30 @@ def test_recordings_of_one_subject_count_once(stretches):
     assert table["score"].max() > 1
     assert table["p"].min() >= 1 / 11
     assert not table["drifted"].any()
+
+
+def test_electrodes_that_all_recordings_have_are_compared(stretches):
+    without = [name for name in ELECTRODES if name not in ("CZ", "T3")]
+    rows = [ELECTRODES.index(name) for name in reversed(without)]
+    fewer = [profile(s[None][:, rows], RATE, str(100 + k), without[::-1], without) for k, s in enumerate(stretches[:6])]
+    table = compare(_profiles(stretches[6:]), fewer, LIMIT)
+    named = [name for name in table["feature"] if name.startswith("electrode ")]
+    assert named == [f"electrode {name}" for name in without], "in the order of the known recordings"
+    assert not table.loc[table["feature"].isin(named), "drifted"].any()
+    assert set(table.loc[table["drifted"], "feature"]) >= {"channel CZ", "channel T3"}
+    other = [profile(s[None][:, :1], RATE, str(k), ["E1"], ["E1"]) for k, s in enumerate(stretches[:3])]
+    assert not compare(_profiles(stretches[6:]), other, LIMIT)["feature"].str.startswith("electrode ").any()
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(1000.0, 0.45), (100.0, 1.0), (250.0, 0.2), (128.0, 12.0)])
+def test_short_and_slow_epochs_are_compared_in_the_bands_that_they_show(stretches, rate, seconds):
+    def profiles(part, begin, gain=1.0):
+        cut = signal.resample_poly(part, round(rate), round(RATE), axis=-1)[..., : round(seconds * rate)]
+        return [profile(gain * s[None], rate, str(begin + k), ELECTRODES, ELECTRODES) for k, s in enumerate(cut)]
+
+    known, new = profiles(stretches[6:], 0), profiles(stretches[:6], 100, gain=4.0)
+    assert all(np.isfinite(each.bands).all() for each in known + new)
+    table = compare(known, new, LIMIT)
+    assert np.isfinite(table[["corpus", "drop", "score", "p"]]).all(axis=None)
+    assert "amplitude" in set(table.loc[table["drifted"], "feature"]), "four times the amplitude"
+    assert table.loc[table["drifted"], "feature"].str.endswith(" power").any()
