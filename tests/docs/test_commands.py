@@ -124,7 +124,12 @@ def test_a_command_of_the_documents_works(clone, command):
 @pytest.mark.service
 def test_what_the_commands_say_that_they_write_is_there(clone):
     for command, names in {
-        ".venv/bin/eeg predict recording.edf --out events.csv": ["events.csv", "events.edf", "events.png"],
+        ".venv/bin/eeg predict recording.edf --out events.csv": [
+            "events.csv",
+            "events.edf",
+            "events.json",
+            "events.png",
+        ],
         ".venv/bin/eeg predict recordings/ --out results/": ["results/recordings.csv"],
         ".venv/bin/eeg example recording recording.edf": ["recording.edf", "recording.rec"],
         ".venv/bin/dvc plots show": ["dvc_plots/index.html"],

@@ -121,6 +121,7 @@ def _write_edf(
         made.insert(5, make("EMG Chin", 300 * noise, rate, unit))
         made.insert(9, make("SpO2", 97 + noise[:SECONDS] / 9, 1, "%"))
         made.append(make("Photic", np.zeros(SECONDS * 10), 10, ""))
+        made += [make(f"POL DC{k:02}", 1e4 * noise[: 50 * SECONDS], 50, "mV") for k in range(1, 25)]
     path = path.with_suffix(ending)
     notes = [edfio.EdfAnnotation(3, None, "eyes closed")] if between else []
     (edfio.Bdf if ending == ".bdf" else edfio.Edf)(made, annotations=notes).write(path)

@@ -15,6 +15,7 @@ import numpy as np
 from eegdiffusion.core.recordings import amplitude, continuity
 from eegdiffusion.core.recordings.brainvision_header import channel_references
 from eegdiffusion.core.recordings.channel_derivation import DerivedChannels, derive_some_channels
+from eegdiffusion.core.recordings.channel_kinds import auxiliary_kind
 from eegdiffusion.core.recordings.continuity import Piece
 from eegdiffusion.core.recordings.electrode_labels import RecordedChannel, read_channels
 from eegdiffusion.core.recordings.fif_files import previous_part
@@ -244,7 +245,12 @@ def _electrodes(
     """
     labels = list(channels.kinds)
     read = read_channels(labels, rename, references)
-    recorded = {label: channel for label, channel in zip(labels, read, strict=True) if channel}
+    recorded = {
+        label: channel
+        for label, channel in zip(labels, read, strict=True)
+        # DC1, LO2 and the like are called as electrodes are.
+        if channel and (channel.renamed or auxiliary_kind(label) is None)
+    }
     if not recorded:
         raise InputError(f"{path}: channels: must have electrodes (found {', '.join(labels) or 'none'})")
     return recorded

@@ -13,6 +13,7 @@ import numpy as np
 from eegdiffusion.core.recordings import edf_checks, edf_samples
 from eegdiffusion.core.recordings.continuity import Piece, clock_after, edf_pieces, raw_pieces, raw_start
 from eegdiffusion.core.recordings.edf_header import ANNOTATIONS, read_header
+from eegdiffusion.core.recordings.electrode_labels import read_label
 from eegdiffusion.core.recordings.mne_recording import open_raw, require_rate
 from eegdiffusion.core.recordings.units import microvolts_per_unit, microvolts_per_value
 from eegdiffusion.core.runtime.errors import InputError
@@ -214,7 +215,8 @@ class MneChannels:
             return None if np.isfinite(self.microvolts(label)) else f"unit: must be one of voltage (found {unit!r})"
         if self.kinds[label] != "eeg":
             return f"unit: must be volts, of the kind eeg (MNE found {self.kinds[label]})"
-        if _is_bipolar(self._raw.info["chs"][self._raw.ch_names.index(label)]) and "-" not in label:
+        derivation = _is_bipolar(self._raw.info["chs"][self._raw.ch_names.index(label)])
+        if derivation and read_label(label, {}) is not None:
             return "must be referential (the file says bipolar)"
         return None
 
