@@ -30,6 +30,7 @@ STAGES = {
     "ablate_lft": ("--row", "fusion_mean"),
     "probe_latents": ("--latents", "base"),
     "probe_tasks": ("--task", "blink"),
+    "finetune_tasks": ("--task", "blink"),
     "test_lft": ("--row", "rate_190_Hz_physical_convention"),
     "train_baselines": ("--baseline", "sparcnet"),
     "train_eeg_encoder": ("--encoder", "aligned"),

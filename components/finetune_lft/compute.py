@@ -1,6 +1,5 @@
 """Trains an LFT on cached latents and tests it."""
 
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from components.finetune_lft.settings import FinetuneLFT
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
-from eegdiffusion.core.storage.input_example import first_inputs
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
-from eegdiffusion.events.results.window_input import write_window_input
 from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
@@ -105,8 +103,5 @@ def compute(
     scored = {"validation": validation, "test": test} if kind == "recorded" else {}
     dropout = settings.channel_dropout and asdict(settings.channel_dropout)
     subsets = score_subsets(trained.lft, store, scored, batch_size, device, dropout, out) if scored else None
-    trained.lft.cpu().save_pretrained(out / "lft")
-    shutil.copy(cache / "cache.json", out / "latents.json")
-    shutil.copytree(cache / "backbone", out / "backbone")
-    write_window_input(out, first_inputs(windows, "signal"), store.preprocessing)
+    write_lft(out, trained.lft, cache, windows, store.preprocessing)
     return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes), subsets)

@@ -11,7 +11,6 @@ import torch
 
 from components.probe_tasks.settings import ProbedTask
 from eegdiffusion.core.statistics.classification_metrics import chance_level
-from eegdiffusion.core.storage.splits import is_unknown
 from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.core.training.inference import ArrayDataset, batched
 from eegdiffusion.events.models import signal_transform
@@ -26,6 +25,7 @@ from eegdiffusion.events.probes.probes import probe
 from eegdiffusion.events.probes.raw_samples import raw_samples
 from eegdiffusion.events.probes.task_scores import TaskProbe, differences_from_pretrained, score_probes
 from eegdiffusion.events.probes.untrained_backbone import untrained_backbone
+from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
 
 Variants = dict[str, dict[str, np.ndarray]]
@@ -69,10 +69,8 @@ def read_windows(store: Store, splits: Sequence[str], subject_of: Mapping[str, s
         signals.append(windows.__getitems__(list(range(len(windows))))["signal"])
         tables.append(windows.table)
     table = pandas.concat(tables, ignore_index=True)
-    subjects = table["recording"].map(subject_of)
-    alone = table.index.map("window {}".format).to_series(index=table.index)
-    groups = subjects.mask(subjects.map(is_unknown), alone).to_numpy(str)
-    return TaskWindows(np.concatenate(signals), table["label"].to_numpy(np.int64), groups, table)
+    labels, groups = table["label"].to_numpy(np.int64), window_groups(table, subject_of)
+    return TaskWindows(np.concatenate(signals), labels, groups, table)
 
 
 def token_variants(

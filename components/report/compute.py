@@ -7,6 +7,7 @@ from components.report.settings import ReportSettings
 from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.events.results.champion_predictions import read_champion
+from eegdiffusion.events.results.finetuned_tasks import read_finetuned_task
 from eegdiffusion.events.results.probes import read_probes
 from eegdiffusion.events.results.task_probes import read_task
 from eegdiffusion.report import (
@@ -41,7 +42,7 @@ class ReportInputs:
     Attributes:
         event_corpora: a folder for each corpus of EEG events, and in it ``index`` and ``store``.
         backbones: a folder for each pretrained backbone.
-        classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``, ``tests``; a folder for each seed.
+        classifiers: LFTs: ``recorded``, ``shuffled``, ``ablations``, ``tests``, ``tasks``; a folder for each seed.
         baselines: a folder for each baseline, and in it one for each seed.
         probes: a folder for each entry of ``latents`` that was probed.
         tasks: a folder for each entry of ``probe_tasks``.
@@ -95,7 +96,7 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     metrics: dict[str, str | float | bool] = {}
     if events:
         values |= event_values(events, settings, published)
-        metrics |= exports.flat_event_metrics(events) | task_sections.flat_task_metrics(events.tasks)
+        metrics |= exports.flat_event_metrics(events) | task_sections.flat_task_metrics(events.tasks, events.finetuned)
     metrics |= encoder_sections.flat_encoder_metrics(encoders)
     metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
     exports.write_exports(out, metrics, events)
@@ -114,6 +115,7 @@ def shown_stages(settings: ReportSettings) -> list[str]:
         stages += ["test_lft"] if settings.lft_tests else []
         stages += ["probe_latents"] if settings.probes else []
         stages += ["probe_tasks"] if settings.probe_tasks else []
+        stages += ["finetune_tasks"] if settings.event_tasks else []
         stages += ["train_baselines"] if settings.baselines else []
     if settings.eeg_encoders:
         stages += ["ingest_images", "embed_images", "train_eeg_encoder"]
@@ -143,11 +145,14 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
     spectra = {name: compare_generated_eeg(backbone) for name, backbone in backbones.items()}
     probes = {name: read_probes(inputs.probes / name) for name in settings.probes}
     tasks = {name: read_task(inputs.tasks / name) for name in settings.probe_tasks}
+    folder = inputs.classifiers / "tasks"
+    finetuned = {name: read_finetuned_task(folder / name, settings.seeds) for name in settings.event_tasks}
     rows = [key for key, row in settings.ablations.items() if "channel_dropout" in row.training]
     folders = {LFT: folders[LFT]} | {settings.ablations[key].name: ablation_folders[key] for key in rows}
     subsets = {name: read_subset_results(folder, settings.seeds) for name, folder in folders.items()}
     known = {name: results for name, results in subsets.items() if results}
-    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks, known if LFT in known else {})
+    known = known if LFT in known else {}
+    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks, known, finetuned)
 
 
 def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
@@ -163,7 +168,7 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
             name: (probe_sections.probe_sentence(results), probe_sections.probes_table(results))
             for name, results in events.probes.items()
         },
-        **task_sections.task_values(events.tasks),
+        **task_sections.task_values(events.tasks, events.finetuned),
         **classifier_sections.subset_values(events),
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,

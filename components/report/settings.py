@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from eegdiffusion.events.probes.task_settings import ProbedTask
 from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
+from eegdiffusion.events.training.event_task import EventTask
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.images.generation.studies import ConDiffusionStudy, SGDMStudy
 
 Ablations = dict[str, AblationRow]
 LFTTests = dict[str, LFTTest]
 ProbedTasks = dict[str, ProbedTask]
+EventTasks = dict[str, EventTask]
 EncoderExperiments = dict[str, EncoderExperiment]
 SGDMStudies = dict[str, SGDMStudy]
 ConDiffusionStudies = dict[str, ConDiffusionStudy]
@@ -29,6 +31,7 @@ class ReportSettings:
         ablations: entries of the section ``ablations``.
         lft_tests: entries of the section ``lft_tests``.
         probe_tasks: entries of the section ``probe_tasks``.
+        event_tasks: entries of the section ``event_tasks``.
         eeg_encoders: entries of the section ``eeg_encoders``.
         sgdm: entries of the section ``sgdm``.
         condiffusion: entries of the section ``condiffusion``.
@@ -43,6 +46,7 @@ class ReportSettings:
     ablations: Ablations
     lft_tests: LFTTests
     probe_tasks: ProbedTasks
+    event_tasks: EventTasks
     eeg_encoders: EncoderExperiments
     sgdm: SGDMStudies
     condiffusion: ConDiffusionStudies

@@ -32,7 +32,7 @@ EVENTS_LATENTS = {"base": {"backbone": "base", "corpus": EVENTS}}
 BY_CORPUS = ("eeg_encoders", "sgdm", "condiffusion")
 """Sections whose entries name a corpus of images."""
 
-BY_EVENT_CORPUS = ("probe_tasks",)
+BY_EVENT_CORPUS = ("latents", "probe_tasks", "event_tasks")
 """Sections whose entries name a corpus of events, and stand beside what is trained on ``finetune_lft.corpus``."""
 
 

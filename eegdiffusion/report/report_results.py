@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eegdiffusion.events.results.backbones import Backbone
+from eegdiffusion.events.results.finetuned_tasks import FinetunedTask
 from eegdiffusion.events.results.probes import ProbeResults
 from eegdiffusion.events.results.task_probes import TaskResults
 from eegdiffusion.report.classifier_comparison import ClassifierComparison, GeneratedSpectra
@@ -27,6 +28,7 @@ class EventResults:
         probes: probes of latents, by their entry.
         tasks: probes of tasks of other corpora, by their entry.
         subsets: LFTs that were tested on fewer channels, by how they were trained; the one of ``finetune_lft`` first.
+        finetuned: LFTs trained for further tasks, by their entry.
     """
 
     data: EventData
@@ -37,6 +39,7 @@ class EventResults:
     probes: Mapping[str, ProbeResults]
     tasks: Mapping[str, TaskResults]
     subsets: Mapping[str, SubsetResults]
+    finetuned: Mapping[str, FinetunedTask]
 
 
 @dataclass(frozen=True)

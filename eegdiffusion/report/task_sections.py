@@ -1,11 +1,13 @@
-"""The report's part on tasks of other corpora: a table, and who wins, in sentences."""
+"""The report's part on further tasks: what frozen features and fine-tuned LFTs score, and who wins, in sentences."""
 
 from collections.abc import Iterator, Mapping
 
 import pandas
 
 from eegdiffusion.core.signal.montages import ids_sentence, read_montage
+from eegdiffusion.core.statistics.classification_metrics import ClassifierDifference
 from eegdiffusion.events.probes.feature_names import PRETRAINED
+from eegdiffusion.events.results.finetuned_tasks import FinetunedTask, differences_from_probes
 from eegdiffusion.events.results.task_probes import TaskResults
 from eegdiffusion.report.classifier_tables import METRIC_NAMES, format_number
 
@@ -58,19 +60,77 @@ def tasks_table(tasks: Mapping[str, TaskResults]) -> pandas.DataFrame:
     )
 
 
-def task_values(tasks: Mapping[str, TaskResults]) -> dict:
+def _differences(
+    name: str, task: FinetunedTask, probed: Mapping[str, TaskResults]
+) -> list[tuple[str, ClassifierDifference]]:
+    """Compare an LFT with the probes of the task of its name, where they tell the same classes of a corpus apart."""
+    same = ("corpus", "classes")
+    if name not in probed or any(probed[name].facts[key] != task.facts[key] for key in same):
+        return []
+    return list(differences_from_probes(task, probed[name]))
+
+
+def finetuned_sentences(name: str, task: FinetunedTask, probed: Mapping[str, TaskResults]) -> Iterator[str]:
+    """Say how well an LFT that was trained for a task does, and how it differs from frozen features."""
+    facts, interval = task.facts, task.facts["interval"]
+    yield (
+        f"The LFT that was trained for it has a balanced accuracy of "
+        f"{format_number(task.metrics['balanced_accuracy'].mean())} ({format_number(interval['low'])} to "
+        f"{format_number(interval['high'])}; {len(task.metrics)} seeds), chance {format_number(facts['chance'])}."
+    )
+    differences = [
+        f"{each.mean:+z.3f} ({each.low:+z.3f} to {each.high:+z.3f}, {_verdict(each.low, each.high)}) from "
+        f"{_with_article(features)}"
+        for features, each in _differences(name, task, probed)
+    ]
+    if differences:
+        yield f"It differs by {'; '.join(differences)}."
+    if sum(facts["left_out"].values()):
+        counts = ", ".join(f"{count} of {split}" for split, count in facts["left_out"].items())
+        yield f"Windows of classes that are none of the task's were left out: {counts}."
+
+
+def finetuned_table(finetuned: Mapping[str, FinetunedTask]) -> pandas.DataFrame:
+    """Return a row for each task: its classes and head, and means over seeds of the test metrics."""
+    binary = {"auroc": "AUROC", "auprc": "AUPRC", "balanced_accuracy_at_threshold": "balanced accuracy at threshold"}
+    columns = METRIC_NAMES | (binary if any("auroc" in task.metrics for task in finetuned.values()) else {})
+    return pandas.DataFrame(
+        [
+            {
+                "task": name,
+                "classes": ", ".join(task.facts["classes"]),
+                "head": task.facts["head"],
+                "training windows": task.facts["training_windows"],
+                "test windows": task.facts["test_windows"],
+                **{
+                    heading: format_number(task.metrics[metric].mean()) if metric in task.metrics else ""
+                    for metric, heading in columns.items()
+                },
+                "95 % interval of balanced accuracy": "{} to {}".format(
+                    *(format_number(task.facts["interval"][end]) for end in ("low", "high"))
+                ),
+            }
+            for name, task in finetuned.items()
+        ]
+    )
+
+
+def task_values(tasks: Mapping[str, TaskResults], finetuned: Mapping[str, FinetunedTask]) -> dict:
     """Make the values of the template's variables."""
     corpora = {name: results.facts["corpus"] for name, results in tasks.items()}
     return {
         "tasks": {name: list(task_sentences(results)) for name, results in tasks.items()},
+        "finetuned": {name: list(finetuned_sentences(name, task, tasks)) for name, task in finetuned.items()},
+        "finetuned_table": finetuned_table(finetuned),
+        "finetuned_corpora": {name: task.facts["corpus"] for name, task in finetuned.items()},
         "tasks_table": tasks_table(tasks),
         "task_corpora": corpora,
         "real_tasks": [name for name, corpus in corpora.items() if not corpus.startswith("surrogate")],
     }
 
 
-def flat_task_metrics(tasks: Mapping[str, TaskResults]) -> dict[str, float]:
-    """Collect balanced accuracies and the pretrained backbone's differences by flat names."""
+def flat_task_metrics(tasks: Mapping[str, TaskResults], finetuned: Mapping[str, FinetunedTask]) -> dict[str, float]:
+    """Collect balanced accuracies, and the differences of the pretrained backbone and of the LFT, by flat names."""
     metrics: dict[str, float] = {}
     for name, results in tasks.items():
         for row in results.table.to_dict("records"):
@@ -79,4 +139,11 @@ def flat_task_metrics(tasks: Mapping[str, TaskResults]) -> dict[str, float]:
         for row in results.differences.to_dict("records"):
             key = f"task_{name}_pretraining_over_{row['against'].replace(' ', '_')}"
             metrics |= {f"{key}_{column}": row[column] for column in ("mean", "low", "high")}
+    for name, task in finetuned.items():
+        key = f"task_{name}_lft"
+        metrics[f"{key}_balanced_accuracy"] = float(task.metrics["balanced_accuracy"].mean())
+        metrics |= {f"{key}_{end}": task.facts["interval"][end] for end in ("low", "high")}
+        for features, each in _differences(name, task, tasks):
+            over = f"{key}_over_{features.replace(' ', '_')}"
+            metrics |= {f"{over}_{column}": getattr(each, column) for column in ("mean", "low", "high")}
     return metrics

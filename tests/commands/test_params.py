@@ -28,6 +28,7 @@ DEFAULT_IN_PAPER = {
     "lft_tests": "`eeg ablate` adds the rows",
     "probe_latents": "the paper has no probes",
     "probe_tasks": "entries are the user's",
+    "event_tasks": "entries are the user's",
     "cache_latents": "what the cache costs, not what it holds",
     "epochs": "entries are named after their papers",
     "ingest_images": "the class's defaults are THINGS-EEG2's",
@@ -193,7 +194,7 @@ def test_a_file_keeps_its_bytes_but_for_the_change(params, kind):
     after = params.read_bytes().decode()
     eol = "\r\n" if kind == "CRLF" else "\n"
     expected = text.replace("seeds: [0, 1]", "seeds: [7]")
-    row = f"  base: {{backbone: base, corpus: tuev}}{eol}"
+    row = f"  scp: {{backbone: base, corpus: scp, pool_s: 0.5}}{eol}"
     assert after == expected.replace(row, f"{row}  new: {{backbone: base, corpus: tuev}}{eol}")
 
 
@@ -217,7 +218,7 @@ def test_families_come_and_go_and_leave_the_file_as_it_was(params):
     added = _difference(before, params.read_text())
     assert [line for line in added if line[0] == "-"] == ["- ablations: {}", "- lft_tests: {}"]
     rows = len(load()["ablations"]) + len(load()["lft_tests"])
-    assert rows == len(added) - 4 - (len(load()["latents"]) - 1) > 4
+    assert rows == len(added) - 4 - (len(load()["latents"]) - 3) > 4
     ablate.main(["fusion", "rate", "--remove", "--no-run"], standalone_mode=False)
     assert params.read_text() == before
 
@@ -362,7 +363,7 @@ def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_b
     main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
     after = yaml.safe_load(params.read_text())
     assert after["matrix"] == before["matrix"] | {"generated": ["things"]}
-    assert after["latents"] == before["latents"]
+    assert after["latents"] == {"base": before["latents"]["base"]}
     assert after["event_corpora"] == {"tuev": {"root": edf, "layout": "tuev"}}
 
 
@@ -373,7 +374,9 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, edf, tm
     (folder / "raw_eeg_training.npy").touch()
     main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
     before["event_corpora"] = {"tuev": {"root": edf, "layout": "tuev"}}
-    assert yaml.safe_load(params.read_text())["probe_tasks"] == {}, "their real trials are the demo's too"
+    document = yaml.safe_load(params.read_text())
+    assert document["probe_tasks"] == document["event_tasks"] == {}, "their real trials are the demo's too"
+    assert list(document["latents"]) == ["base"]
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}
     others = {name: {k: row for k, row in before[name].items() if row["corpus"] == "things"} for name in BY_CORPUS}

@@ -38,7 +38,14 @@ def test_a_file_that_decides_reruns_what_it_decides():
     assert reruns("eegdiffusion/core/runtime/settings.py") == set(BODIES)
     assert reruns("components/finetune_lft/settings.py") == {"finetune_lft"}
     trained_alike = "eegdiffusion/events/training/finetuning_settings.py"
-    assert reruns(trained_alike) == {"pretrain_ssmdp", "finetune_lft", "ablate_lft", "test_lft", "report"}
+    assert reruns(trained_alike) == {
+        "pretrain_ssmdp",
+        "finetune_lft",
+        "ablate_lft",
+        "finetune_tasks",
+        "test_lft",
+        "report",
+    }
 
 
 @pytest.fixture(scope="module")

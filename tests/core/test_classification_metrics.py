@@ -7,6 +7,8 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import (
     METRICS,
     balanced_accuracy,
+    best_threshold,
+    binary_metrics,
     bootstrap_interval,
     chance_level,
     classification_metrics,
@@ -150,3 +152,26 @@ def test_a_constant_prediction_is_at_chance_exactly():
 def test_one_subject_gives_no_interval():
     with pytest.raises(InputError, match=r"two or more \(found 1\)"):
         bootstrap_interval(LABELS, PREDICTED[None], np.zeros(8), 3)
+
+
+def test_scores_of_two_classes_at_all_thresholds():
+    labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    assert binary_metrics(labels, scores) == {"auroc": 0.75, "auprc": pytest.approx((1 + 2 / 3) / 2)}
+    assert all(np.isnan(value) for value in binary_metrics(np.zeros(4, int), scores).values())
+
+
+def test_the_best_threshold_is_in_the_middle_between_scores():
+    assert best_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.4, 0.9])) == pytest.approx(0.3)
+    assert best_threshold(np.array([0, 1]), np.array([0.6, 0.9])) == pytest.approx(0.75)
+    assert best_threshold(np.array([1, 0]), np.array([0.6, 0.9])) == pytest.approx(0.3), "all are of the second class"
+    with pytest.raises(InputError, match="both classes"):
+        best_threshold(np.ones(3, int), np.arange(3) / 3)
+
+
+def test_no_threshold_is_better():
+    draw = np.random.default_rng(3)
+    for _ in range(20):
+        labels, scores = draw.integers(0, 2, 30), draw.random(30).round(1)
+        every = [prediction_metrics(labels, scores >= cut)["balanced_accuracy"] for cut in np.linspace(0, 1.1, 111)]
+        chosen = prediction_metrics(labels, scores >= best_threshold(labels, scores))["balanced_accuracy"]
+        assert chosen == pytest.approx(max(every))

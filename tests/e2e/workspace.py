@@ -17,6 +17,7 @@ TINY = [
     "matrix.baselines=[contrawr]",
     "event_corpora={tuev: {root: data/raw/surrogate-tuev/edf, layout: tuev}}",
     "probe_tasks={}",
+    "event_tasks={}",
     "ingest_events.validation_fraction=0.34",
     "pretrain_ssmdp.validation_samples=44",
     "pretrain_ssmdp.model={d_model: 4, d_state: 4, n_layer: 2, d_cond_embed: 8, d_cond: 8}",

@@ -27,6 +27,7 @@ def document(tmp_path, monkeypatch):
         "control": row | {"objective": "align", "encoder": "spatiotemporal", "pairs": "permuted"},
     }
     document["sgdm"] = {}
+    document["event_tasks"] = {name: {"corpus": "tuev", "latents": "base"} for name in ("seizures", "sleep_2")}
     document["condiffusion"] = {
         name: {"corpus": "things", "classifier": classifier}
         for name, classifier in (("few", "objects"), ("many", "scenes"))
@@ -38,6 +39,8 @@ def document(tmp_path, monkeypatch):
 def test_every_entry_has_a_model_and_the_first_the_short_name(document):
     models = trained_models(REGISTRY)
     assert {name: config.results for name, config in models.items() if config.each} == {
+        "lft-seizures": "models/lft/tasks/seizures/*",
+        "lft-sleep_2": "models/lft/tasks/sleep_2/*",
         "eeg-convnet": "models/eeg_encoders/objects/joint/all/all/*",
         "eeg-convnet-scenes": "models/eeg_encoders/scenes/joint/all/all/*",
         "condiffusion": "models/condiffusion/few",

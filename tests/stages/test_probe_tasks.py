@@ -8,79 +8,33 @@ import pytest
 import sklearn.metrics
 import torch
 
-from components.ingest_events import compute as ingest_events
-from components.ingest_events.settings import IngestEvents
-from components.preprocess_events import compute as preprocess_events
-from components.preprocess_events.settings import PreprocessEvents
 from components.probe_tasks import compute as probe_tasks
 from components.probe_tasks.settings import ProbedTask
-from eegdiffusion import SSMDP
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.filtering import EEGDM
-from eegdiffusion.core.signal.montage import BIPOLAR
 from eegdiffusion.core.signal.mulaw import mulaw
-from eegdiffusion.events.corpora.event_corpus import EventCorpus, channel_recipe
 from eegdiffusion.events.models import signal_transform
-from eegdiffusion.events.models.signal_transform import SignalTransform
 from eegdiffusion.events.probes.feature_names import BANDS, PRETRAINED, RAW, UNTRAINED
 from eegdiffusion.events.results.task_probes import read_task
-from eegdiffusion.events.store.window_store import Store
+from tests.trial_corpus import trial_store, write_backbone
 
 CPU = torch.device("cpu")
 SETTINGS = ProbedTask(backbone="base", corpus="blink", folds=3, untrained_seeds=[0, 1])
-MONTAGES = {"muse": ["TP9", "AF7", "AF8", "TP10"]}
-
-
-def _backbone(path, channels=BIPOLAR, seed: int = 5):
-    torch.manual_seed(seed)
-    network = SSMDP(d_model=4, d_state=4, n_layer=2, d_cond=8, d_cond_embed=8, n_class=len(channels))
-    signal_transform.save(path, network, SignalTransform(True, 200.0, "100 uV", list(channels)))
-    return path
-
-
-def _write_trials(path, split: str, per_recording: int, recordings: int, seed: int, known: bool) -> None:
-    """Trials with a slow wave whose sign is the class, on noise; recordings of one class each."""
-    rng = np.random.default_rng(seed)
-    label = np.repeat(np.arange(recordings) % 2, per_recording)
-    wave = 40 * np.sin(np.pi * np.arange(510) / 510) * np.where(label, 1, -1)[:, None]
-    signals = 15 * rng.standard_normal((len(label), 4, 510)) + wave[:, None]
-    names = [f"{split} recording {k}" if known else "" for k in np.arange(len(label)) // per_recording]
-    np.savez(
-        path / f"{split}.npz", X=signals.astype(np.float32), y=np.array(["down", "up"])[label], split=split,
-        ch_names=np.array(MONTAGES["muse"]), sfreq=255.0, subject=np.array(names), unit="uV",
-    )  # fmt: skip
-
-
-def _store(tmp_path, known: bool) -> tuple[Store, dict[str, str]]:
-    root = tmp_path / "corpus"
-    root.mkdir()
-    (root / "corpus.json").write_text('{"corpus": "waves"}')
-    _write_trials(root, "train", 6, 8, 0, known)
-    _write_trials(root, "test", 5, 6, 1, known)
-    entry = EventCorpus(root=str(root), layout="epochs", montage="muse", window_s=2.0)
-    recipe = channel_recipe(entry, MONTAGES)
-    ingest_events.compute(entry, IngestEvents(), EEGDM, recipe, tmp_path / "index", tmp_path)
-    (tmp_path / "work").mkdir()
-    settings = PreprocessEvents(filtering=EEGDM, workers=1)
-    preprocess_events.compute(root, tmp_path / "index", settings, tmp_path / "store", tmp_path / "work")
-    recordings = pandas.read_parquet(tmp_path / "index/recordings.parquet")
-    return Store(tmp_path / "store"), recordings.set_index("recording")["subject"].to_dict()
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
-    return _store(tmp_path_factory.mktemp("known"), known=True)
+    return trial_store(tmp_path_factory.mktemp("known"), known=True)
 
 
 @pytest.fixture(scope="module")
 def unknown(tmp_path_factory):
-    return _store(tmp_path_factory.mktemp("unknown"), known=False)
+    return trial_store(tmp_path_factory.mktemp("unknown"), known=False)
 
 
 @pytest.mark.parametrize(("corpus", "drawn", "groups"), [("known", "recordings", 6), ("unknown", "windows", 30)])
 def test_a_task_is_probed_beside_what_was_not_pretrained(corpus, drawn, groups, request, tmp_path):
     store, subjects = request.getfixturevalue(corpus)
-    backbone = _backbone(tmp_path / "backbone")
+    backbone = write_backbone(tmp_path / "backbone")
     table = probe_tasks.compute(store, subjects, backbone, SETTINGS, CPU, tmp_path / "task")
     results = read_task(tmp_path / "task")
     pandas.testing.assert_frame_equal(results.table, table, check_exact=False)
@@ -111,7 +65,7 @@ def test_a_task_is_probed_beside_what_was_not_pretrained(corpus, drawn, groups, 
 
 def test_tokens_are_those_of_half_a_second_and_of_the_montages_numbers(known, tmp_path):
     store, subjects = known
-    network, transform = signal_transform.load(_backbone(tmp_path / "backbone"))
+    network, transform = signal_transform.load(write_backbone(tmp_path / "backbone"))
     parts = {"test": probe_tasks.read_windows(store, ("test",), subjects)}
     variants = probe_tasks.token_variants(network, transform, store, SETTINGS, parts, CPU)
     assert list(variants) == ["std", "mean", "std and mean"]
@@ -137,7 +91,7 @@ def test_test_windows_do_not_choose(known, tmp_path, monkeypatch):
 
     monkeypatch.setattr(probe_tasks, "choose", keep)
     settings = replace(SETTINGS, untrained_seeds=[0])
-    probe_tasks.compute(store, subjects, _backbone(tmp_path / "backbone"), settings, CPU, tmp_path / "task")
+    probe_tasks.compute(store, subjects, write_backbone(tmp_path / "backbone"), settings, CPU, tmp_path / "task")
     assert len(seen) == 4
     for labels, rows, groups in seen:
         assert len(labels) == 48
@@ -147,7 +101,7 @@ def test_test_windows_do_not_choose(known, tmp_path, monkeypatch):
 
 def test_a_backbone_of_other_channels_is_refused(known, tmp_path):
     store, subjects = known
-    backbone = _backbone(tmp_path / "backbone", ["A", "B", "C", "D"])
+    backbone = write_backbone(tmp_path / "backbone", ["A", "B", "C", "D"])
     with pytest.raises(InputError, match="channel_ids: the backbone must know the numbers of montage muse"):
         probe_tasks.compute(store, subjects, backbone, SETTINGS, CPU, tmp_path / "task")
     assert not (tmp_path / "task").exists()
@@ -157,4 +111,4 @@ def test_windows_shorter_than_a_pool_are_refused(known, tmp_path):
     store, subjects = known
     settings = replace(SETTINGS, pool_s=3.0)
     with pytest.raises(InputError, match=r"window: .*400 samples"):
-        probe_tasks.compute(store, subjects, _backbone(tmp_path / "backbone"), settings, CPU, tmp_path / "task")
+        probe_tasks.compute(store, subjects, write_backbone(tmp_path / "backbone"), settings, CPU, tmp_path / "task")

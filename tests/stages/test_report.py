@@ -36,6 +36,8 @@ matrix: {backbones: [base, linear], labels: [recorded, shuffled], seeds: [0, 1, 
   probes: [base]}
 ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, model: {fusion: mean}}
+event_tasks:
+  waves: {corpus: waves, latents: waves}
 probe_tasks:
   waves: {backbone: base, corpus: waves}
   made: {backbone: base, corpus: made}
@@ -177,6 +179,37 @@ def _write_task(folder: Path, corpus: str, scores: dict[str, float], low: float)
     facts = {"corpus": corpus, "classes": ["a", "b"], "channels": montage.document(), "training_windows": 40,
              "test_windows": 30, "drawn": "windows", "groups": 30, "chance": 0.5, "warnings": []}  # fmt: skip
     (folder / "task.json").write_text(json.dumps(facts))
+    predictions = _task_windows()
+    for name, score in scores.items():
+        predictions[f"{name} 0"] = _right_in(predictions["label"], score)
+    predictions.to_parquet(folder / "predictions.parquet")
+
+
+def _task_windows() -> pandas.DataFrame:
+    """The 30 test windows of a task, half of each class."""
+    return pandas.DataFrame({"recording": "r", "start_sample": np.arange(30) * 400, "label": np.arange(30) % 2})
+
+
+def _right_in(labels: pandas.Series, share: float) -> np.ndarray:
+    """Predict a share of the windows right, the first ones."""
+    return np.where(np.arange(len(labels)) < round(share * len(labels)), labels, 1 - labels)
+
+
+def _write_finetuned(folder: Path, corpus: str, share: float) -> None:
+    """An LFT of a task for each seed, which is right in a share of the windows."""
+    windows = _task_windows()
+    predicted = _right_in(windows["label"], share)
+    for seed in SEEDS:
+        out = folder / f"seed-{seed}"
+        out.mkdir(parents=True)
+        windows.assign(row=0, channel=0, p0=1.0 - predicted, p1=predicted * 1.0).to_parquet(out / "predictions.parquet")
+        scores = {"cohen_kappa": 2 * share - 1, "balanced_accuracy": share, "f1_weighted": share, "auroc": 0.97,
+                  "auprc": 0.96, "balanced_accuracy_at_threshold": share, "parameters": 10}  # fmt: skip
+        (out / "metrics.json").write_text(json.dumps(scores))
+    facts = {"corpus": corpus, "classes": ["a", "b"], "head": "binary", "training_windows": 40, "test_windows": 30,
+             "left_out": {"train": 4, "validation": 0, "test": 3}, "chance": 0.5, "warnings": [],
+             "interval": {"low": 0.7, "high": 0.9}, "groups": [f"window {k}" for k in range(30)]}  # fmt: skip
+    (folder / "task.json").write_text(json.dumps(facts))
 
 
 def _write_repository(folder: Path) -> None:
@@ -201,6 +234,7 @@ def build(folder: Path, corpus: str = "surrogate", warnings: tuple[str, ...] = (
     names = ("pretrained backbone", "untrained backbone", "band powers", "raw samples")
     _write_task(Path("models/tasks/waves"), "Waves", dict(zip(names, (0.9, 0.9, 0.8, 0.95), strict=True)), -0.07)
     _write_task(Path("models/tasks/made"), corpus, dict(zip(names, (0.9, 0.8, 0.7, 0.6), strict=True)), 0.01)
+    _write_finetuned(Path("models/lft/tasks/waves"), "Waves", 0.8)
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
     for name in ("eeg_encoders", "structural_vae", "generator", "condiffusion", "controlnet"):
@@ -313,10 +347,11 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 22
+    assert len(titles) == 23
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
         "Probes of frozen features on other corpora (Waves, surrogate)",
+        "LFTs of further tasks: means over seeds (Waves)",
         "Published results of classifiers of events, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
         "(published, on TUEV)",
         "Published results of classifiers of seizures, mean ± sd over 5 seeds, quoted from EEGDM (arXiv:2508.14086) "
@@ -481,6 +516,23 @@ def test_tasks_name_who_wins_and_say_which_are_real(report):
     assert table.loc["waves", "chosen"].tolist() == ["std, ridge"] * 4
     assert metrics["task_waves_raw_samples_balanced_accuracy"] == 0.95
     assert metrics["task_made_pretraining_over_band_powers_low"] == 0.01
+
+
+def test_lfts_of_tasks_stand_beside_the_probes(report):
+    text, metrics = (report / "report.md").read_text(), json.loads((report / "metrics.json").read_text())
+    section = text.partition("### Other tasks, by LFTs trained for them")[2].partition("### Generated EEG")[0]
+    assert "validation windows chose its weights and thresholds" in section.replace("\n", " ")
+    assert (
+        "- **waves** (Waves). The LFT that was trained for it has a balanced accuracy of 0.800 (0.700 to 0.900; 3 "
+        "seeds), chance 0.500. It differs by -0.100 (-"
+    ) in section
+    assert "from the pretrained backbone; -0.100" in section
+    assert "+0.000 (+0.000 to +0.000, undecided) from band powers; -0.1" in section
+    assert "left out: 4 of train, 0 of validation, 3 of test." in section
+    table = _table(text, "LFTs of further tasks: means over seeds")
+    assert table.loc["waves", ["classes", "head", "AUROC"]].tolist() == ["a, b", "binary", "0.970"]
+    assert metrics["task_waves_lft_balanced_accuracy"] == pytest.approx(0.8)
+    assert metrics["task_waves_lft_over_raw_samples_high"] < 0
 
 
 def test_ablation_families_have_a_table_that_begins_with_the_lft(report):

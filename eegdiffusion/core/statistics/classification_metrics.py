@@ -46,6 +46,49 @@ def prediction_metrics(labels: np.ndarray, predicted: np.ndarray) -> dict[str, f
         }
 
 
+def binary_metrics(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Compute what scores of the second of two classes are worth at all thresholds.
+
+    * ``auroc``: area under the receiver operating characteristic, 0.5 at chance.
+    * ``auprc``: average precision, the mean precision weighted by the rise in recall; at chance the share of the second
+      class.
+
+    Args:
+        labels: (windows,), 0 or 1.
+        scores: (windows,), higher for the second class.
+
+    Returns:
+        metric -> value; NaN where one class alone occurs.
+    """
+    if len(np.unique(labels)) < 2:
+        return {"auroc": float("nan"), "auprc": float("nan")}
+    return {
+        "auroc": float(sklearn.metrics.roc_auc_score(labels, scores)),
+        "auprc": float(sklearn.metrics.average_precision_score(labels, scores)),
+    }
+
+
+def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Choose the threshold with the highest balanced accuracy; of equal ones, the one nearest to 0.5.
+
+    Args:
+        labels: (windows,), 0 or 1, of which both occur.
+        scores: (windows,), from 0 to 1; a score at the threshold or above it counts as the second class.
+
+    Raises:
+        InputError: one class alone occurs.
+    """
+    if len(np.unique(labels)) < 2:
+        raise InputError("labels: a threshold is chosen where both classes occur (found one alone)")
+    false_positive, true_positive, thresholds = sklearn.metrics.roc_curve(labels, scores, drop_intermediate=False)
+    gain = true_positive - false_positive
+    # Between a score and the next lower one every threshold decides alike: the middle is farthest from both.
+    lower = np.append(thresholds[1:], 0.0)
+    middles = (np.minimum(thresholds, 1.0) + lower) / 2
+    best = np.flatnonzero(np.isclose(gain, gain.max()))
+    return float(middles[best[np.abs(middles[best] - 0.5).argmin()]])
+
+
 def classification_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Compute :func:`prediction_metrics` of the most probable classes, and refuse input on which they mean nothing.
 

@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from eegdiffusion.core.statistics.classification_metrics import prediction_metrics
+from eegdiffusion.core.statistics.classification_metrics import binary_metrics, prediction_metrics
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
+from eegdiffusion.core.training.classification_head import class_probabilities, classification_loss
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Optimisation
@@ -20,11 +20,12 @@ class Classification(EMALightningModule):
     """A classifier, its cross-entropy, and its validation metrics with averaged weights over the whole split.
 
     Args:
-        model: (batch, ...) -> logits (batch, classes).
+        model: (batch, ...) -> logits (batch, classes), or (batch, 1) of the second of two classes.
         optimisation: settings.
         seed: seed of whatever is random in training.
         inputs: key of the batch that the model takes, or several.
         label_smoothing: label smoothing of the cross-entropy.
+        positive_weight: see :func:`.classification_head.classification_loss`.
     """
 
     def __init__(
@@ -34,16 +35,17 @@ class Classification(EMALightningModule):
         seed: int,
         inputs: str | tuple[str, ...],
         label_smoothing: float = 0.0,
+        positive_weight: float = 1.0,
     ):
         super().__init__(model, optimisation, seed)
         self.inputs = inputs
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.positive_weight = label_smoothing, positive_weight
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the cross-entropy of a batch, and log it as ``train_loss``."""
         logits = self.model(*_model_inputs(batch, self.inputs))
-        loss = functional.cross_entropy(logits, batch["label"], label_smoothing=self.label_smoothing)
+        loss = classification_loss(logits, batch["label"], self.label_smoothing, self.positive_weight)
         self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
@@ -55,8 +57,11 @@ class Classification(EMALightningModule):
         """Log the metrics and the loss of the whole split, each as ``validation_<name>``."""
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
-        metrics = prediction_metrics(labels.numpy(), logits.softmax(-1).numpy().argmax(-1))
-        metrics["loss"] = float(functional.cross_entropy(logits, labels))
+        predicted = class_probabilities(logits).numpy()
+        metrics = prediction_metrics(labels.numpy(), predicted.argmax(-1))
+        if logits.shape[-1] == 1:
+            metrics |= binary_metrics(labels.numpy(), predicted[:, 1])
+        metrics["loss"] = float(classification_loss(logits, labels))
         self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)
 
 
@@ -71,7 +76,7 @@ def probabilities(
     """Classify a whole dataset in order.
 
     Args:
-        model: (batch, ...) -> logits (batch, classes); it is put on the device, in evaluation mode.
+        model: (batch, ...) -> logits, see :func:`.class_probabilities`; it is put on the device, in evaluation mode.
         data: dataset whose batches hold what the model takes.
         inputs: key of the batch that the model takes, or several.
         batch_size: samples that go through the model at once.
@@ -84,6 +89,6 @@ def probabilities(
     model = model.to(device).eval()
 
     def classify(batch: dict[str, Tensor]) -> Tensor:
-        return model(*_model_inputs(batch, inputs), **options).float().softmax(-1)
+        return class_probabilities(model(*_model_inputs(batch, inputs), **options))
 
     return batched(classify, data, batch_size, device)

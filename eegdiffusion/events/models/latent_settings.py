@@ -25,6 +25,8 @@ class Latents:
     """Activation of each backbone layer that is taken: its gate, its filter, or their product."""
     statistic: Literal["std", "mean"] = "std"
     """Statistic over time that pools an activation: standard deviation or mean."""
+    pool_s: Annotated[float, Gt(0)] | None = None
+    """Seconds that are pooled into a token; a window must be a multiple of it. null: one second, as in the paper."""
     codec: Literal["float32", "float16", "uint8"] = "uint8"
     """How the cache stores a token; uint8 takes standard deviations only (see :mod:`~eegdiffusion.events.store`)."""
     rate: Annotated[float, Gt(0)] = 1.0
@@ -33,19 +35,19 @@ class Latents:
     """How step sizes follow a ``rate`` other than 1: over the rate (physics), or times it (EEGDM's public code)."""
 
 
-def check_corpus(name: str, latents: Latents, corpus: str) -> None:
+def check_corpus(name: str, latents: Latents, corpus: str, where: str = "finetune_lft") -> None:
     """Check that latents are of the corpus whose labels and windows go with them.
 
     Args:
         name: entry of the section ``latents``.
         latents: what it says.
-        corpus: entry of the section ``event_corpora`` that ``finetune_lft`` names.
+        corpus: entry of the section ``event_corpora`` that the settings of the training name.
+        where: name of these settings, for the error.
 
     Raises:
         InputError: they are of another corpus.
     """
     if latents.corpus != corpus:
         raise InputError(
-            f"params.yaml: finetune_lft.corpus: must be {latents.corpus!r}, as latents.{name}.corpus is "
-            f"(found {corpus!r})"
+            f"params.yaml: {where}.corpus: must be {latents.corpus!r}, as latents.{name}.corpus is (found {corpus!r})"
         )

@@ -90,7 +90,7 @@ def tokens(
         signals: (batch, channels, samples) in the transform's unit, at its rate; resampled when ``latents.rate`` asks.
         generator: source of the noise where ``latents.noise`` is ``random``, which needs one.
         channels: number of each channel; None: all that the backbone knows, in order.
-        window: samples to a pool; None: one second.
+        window: samples to a pool; None: those of ``latents.pool_s``.
         statistics: of several, tokens have one after another; None: that of ``latents``.
         check: refuse constant and clipped channels.
 
@@ -104,6 +104,8 @@ def tokens(
         signals = torch.from_numpy(resampled).to(signals)
     if transform.mu_law:
         signals = mulaw(signals)
+    if window is None and latents.pool_s is not None:
+        window = round(latents.pool_s * transform.rate_hz * latents.rate)
     schedule = noise_scheduler(backbone.config.beta_schedule, backbone.config.num_train_timesteps)
     signals = forward_process(signals, latents.step, latents.noise, schedule, generator)
     return backbone.tokens(

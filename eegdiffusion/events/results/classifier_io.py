@@ -21,6 +21,7 @@ def write_classifier_result(
     probabilities: np.ndarray,
     curves: Sequence[Mapping[str, float]],
     facts: ResultFacts,
+    more: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Write ``predictions.parquet``, ``metrics.json`` and ``curves.csv``.
 
@@ -31,6 +32,7 @@ def write_classifier_result(
         probabilities: (windows, classes).
         curves: a row for each round of training.
         facts: what the classifier says of itself; the number of windows is added.
+        more: further metrics.
 
     Returns:
         metric -> value.
@@ -39,6 +41,6 @@ def write_classifier_result(
     columns = {f"p{k}": probabilities[:, k] for k in range(probabilities.shape[1])}
     table = windows[["recording", "row", "start_sample", "channel"]].reset_index(drop=True)
     table.assign(label=labels, **columns).to_parquet(folder / PREDICTIONS, index=False)
-    metrics = prediction_metrics(labels, probabilities.argmax(-1))
+    metrics = prediction_metrics(labels, probabilities.argmax(-1)) | dict(more or {})
     write_result(folder, replace(facts, windows=len(labels)), metrics, curves)
     return metrics

@@ -17,11 +17,13 @@ class TaskResults:
     Attributes:
         table: a row for each features: variant, probe, seeds, cross_validation, metrics, low, high.
         differences: against, and the difference of the pretrained backbone's balanced accuracy: mean, low, high.
+        predictions: recording, start_sample and label of the test windows, and predicted labels ``<features> <seed>``.
         facts: corpus, classes, channels, training_windows, test_windows, drawn, groups, chance, warnings.
     """
 
     table: pandas.DataFrame
     differences: pandas.DataFrame
+    predictions: pandas.DataFrame
     facts: dict[str, Any]
 
     @property
@@ -31,6 +33,7 @@ class TaskResults:
 
 
 def read_task(folder: Path) -> TaskResults:
-    """Read ``probes.csv``, ``differences.csv`` and ``task.json`` of one entry of ``probe_tasks``."""
+    """Read what ``probe_tasks`` wrote of an entry: two tables, predictions, and ``task.json``."""
     table, differences = (pandas.read_csv(require_file(folder / f"{name}.csv")) for name in ("probes", "differences"))
-    return TaskResults(table, differences, json.loads(require_file(folder / "task.json").read_text()))
+    predictions = pandas.read_parquet(require_file(folder / "predictions.parquet"))
+    return TaskResults(table, differences, predictions, json.loads(require_file(folder / "task.json").read_text()))

@@ -11,6 +11,7 @@ from mlflow.models import ModelSignature
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.input_example import read_input_example
+from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
@@ -22,7 +23,7 @@ from eegdiffusion.events.serving.window_signature import CHANNELS, subset_signat
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     """Return the files, signature and input example of a folder that finetune_lft wrote."""
     example = read_input_example(folder)
-    classes = LFT.load_config(folder / "lft")["n_class"]
+    classes = max(2, LFT.load_config(folder / "lft")["n_class"])  # one logit tells two classes apart
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
     artifacts["preprocessing"] = folder / PREPROCESSING
     if not (folder / SUBSETS).is_file():  # an LFT that takes all channels alone
@@ -47,7 +48,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
-        self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents)})
+        self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents) if field.name in recipe})
         self.channel_ids = recipe.get("channel_ids")  # an imported classifier's are those of its backbone
         subsets = context.artifacts.get("subsets")
         self.subsets = None if subsets is None else json.loads(Path(subsets).read_text())
@@ -70,7 +71,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
             torch.Generator().manual_seed(0),
             [ids[k] for k in positions],
         )
-        return self.lft(tokens).softmax(-1).numpy()
+        return class_probabilities(self.lft(tokens)).numpy()
 
     def _positions(self, count: int, named: list[str] | None) -> list[int]:
         """Return the places of the windows' channels in the model's montage.

@@ -151,9 +151,9 @@ class LatentCache:
         return self._maps[0].shape[1:]
 
     def relabelled(self, labels: np.ndarray) -> "LatentCache":
-        """Return the same tokens under other labels, (rows,) int64."""
-        other = copy.copy(self)
-        other.labels = labels
+        """Return the same tokens under other labels, (rows,) int64, without the rows whose label is below 0."""
+        other, kept = copy.copy(self), labels >= 0
+        other._window, other.labels = self._window[kept], labels[kept]
         return other
 
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.events.models import signal_transform
@@ -25,13 +26,13 @@ class DrawnTokens:
 
     Args:
         windows: event windows of a split.
-        labels: (windows,) int64, 0-based.
+        labels: (windows,) int64, 0-based; windows whose label is below 0 are left out.
         backbone: folder of the frozen backbone.
         latents: which latents; their ``noise`` is ``random``.
         channels: number of each channel of the windows, which conditions the backbone.
 
     Attributes:
-        labels: (windows,) int64, 0-based.
+        labels: (windows,) int64, 0-based, of the windows that are left.
         network: the backbone, in evaluation mode.
     """
 
@@ -40,7 +41,9 @@ class DrawnTokens:
     ):
         if latents.noise != "random":
             raise InputError(f"noise: must be random where tokens are drawn anew (found {latents.noise!r})")
-        self._windows, self.labels, self._path, self.latents = windows, labels, backbone, latents
+        self._windows, self._path, self.latents = windows, backbone, latents
+        self._rows = np.flatnonzero(labels >= 0)
+        self.labels = labels[self._rows]
         self._channels = channels
         self.network, self._transform = signal_transform.load(backbone)
 
@@ -53,12 +56,15 @@ class DrawnTokens:
         return tuple(self.draw(torch.from_numpy(self.__getitems__([0])["signal"]), torch.Generator()).shape[1:])
 
     def relabelled(self, labels: np.ndarray) -> "DrawnTokens":
-        """Return the same windows under other labels, (windows,) int64."""
-        return DrawnTokens(self._windows, labels, self._path, self.latents, self._channels)
+        """Return the same windows under other labels, (windows,) int64, without those whose label is below 0."""
+        of_all = np.full(len(self._windows), -1, np.int64)
+        of_all[self._rows] = labels
+        return DrawnTokens(self._windows, of_all, self._path, self.latents, self._channels)
 
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read windows: ``signal`` (batch, channels, samples) float32 in 100 uV, and ``label`` (batch,) int64."""
-        return {"signal": self._windows.__getitems__(indices)["signal"], "label": self.labels[indices]}
+        rows = self._rows[indices].tolist()
+        return {"signal": self._windows.__getitems__(rows)["signal"], "label": self.labels[indices]}
 
     @torch.no_grad()
     def draw(self, signals: Tensor, generator: torch.Generator) -> Tensor:
@@ -85,6 +91,7 @@ class DrawnTokensClassification(LFTClassification):
         tokens: makes the tokens of the batches.
         label_smoothing: label smoothing of the cross-entropy.
         channel_dropout: how the channels that a step keeps are drawn; None: all are kept.
+        positive_weight: see :func:`.classification_head.classification_loss`.
     """
 
     def __init__(
@@ -95,8 +102,9 @@ class DrawnTokensClassification(LFTClassification):
         tokens: DrawnTokens,
         label_smoothing: float,
         channel_dropout: ChannelDropout | None = None,
+        positive_weight: float = 1.0,
     ):
-        super().__init__(lft, optimisation, seed, label_smoothing, channel_dropout)
+        super().__init__(lft, optimisation, seed, label_smoothing, channel_dropout, positive_weight)
         self._tokens = (tokens,)  # in a tuple, as the backbone is no part of what is trained and written
         self.hold_frozen(tokens.network)
 
@@ -122,5 +130,5 @@ def drawn_probabilities(lft: LFT, tokens: DrawnTokens, batch_size: int, device: 
     lft, generator = lft.to(device).eval(), torch.Generator().manual_seed(seed + (TEST << 32))
     tokens.network.to(device)
     return batched(
-        lambda batch: lft(tokens.draw(batch["signal"], generator)).float().softmax(-1), tokens, batch_size, device
+        lambda batch: class_probabilities(lft(tokens.draw(batch["signal"], generator))), tokens, batch_size, device
     )

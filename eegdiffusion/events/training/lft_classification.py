@@ -67,6 +67,7 @@ class LFTClassification(Classification):
         seed: seed of whatever is random in training.
         label_smoothing: label smoothing of the cross-entropy.
         channel_dropout: how subsets are drawn; None: all channels are kept.
+        positive_weight: see :func:`.classification_head.classification_loss`.
     """
 
     def __init__(
@@ -76,8 +77,9 @@ class LFTClassification(Classification):
         seed: int,
         label_smoothing: float,
         channel_dropout: ChannelDropout | None = None,
+        positive_weight: float = 1.0,
     ):
-        super().__init__(lft, optimisation, seed, "tokens", label_smoothing)
+        super().__init__(lft, optimisation, seed, "tokens", label_smoothing, positive_weight)
         self.channel_dropout = channel_dropout
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:

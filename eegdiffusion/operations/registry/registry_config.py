@@ -93,7 +93,7 @@ class RegisteredModelConfig:
     """Folder of a generator's pictures, whose ``metrics.json`` is read along; ``{entry}`` as in ``results``."""
     each: str | None = None
     """Section of ``params.yaml`` of which every entry has a model: the first has the name in this file, another its own
-    name added."""
+    name added; a name with ``{entry}`` has the entry's in its place."""
     where: dict[str, Any] = field(default_factory=dict)
     """Values of fields that an entry of ``each`` must have."""
     needs: str | None = None
@@ -148,14 +148,18 @@ def models_of_entries(name: str, config: RegisteredModelConfig) -> dict[str, Reg
         return {name: config}
     rows = resolved(config.each)
     entries = [entry for entry, row in rows.items() if all(row[key] == value for key, value in config.where.items())]
-    return {
-        name if entry == entries[0] else f"{name}-{entry}": replace(
+    pattern = name if "{entry}" in name else f"{name}-{{entry}}"
+    models = {
+        pattern.format(entry=entry): replace(
             config,
             results=config.results.format(entry=entry),
             pictures=config.pictures and config.pictures.format(entry=entry),
         )
         for entry in entries
     }
+    if pattern != name and entries:
+        return {name: models.pop(pattern.format(entry=entries[0]))} | models
+    return models
 
 
 def trained_models(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:

@@ -1,0 +1,110 @@
+"""Further tasks that an LFT is trained for: an entry of the section ``event_tasks``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, field
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Gt, Len, MinLen
+
+from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.names import Name
+from eegdiffusion.core.runtime.settings import settings, validate
+from eegdiffusion.events.training.finetuning_settings import LFTTraining
+
+Monitor = Literal["cohen_kappa", "balanced_accuracy", "f1_weighted", "auroc", "auprc"]
+"""A metric of the validation windows."""
+
+THRESHOLD_FREE = ("auroc", "auprc")
+"""Metrics that a binary head alone has."""
+
+
+@settings
+class EventTask:
+    """An entry of the section ``event_tasks``: a corpus, and what an LFT is to tell apart in it."""
+
+    corpus: Name
+    """Entry of the section ``event_corpora`` whose windows and labels the LFT learns from."""
+    latents: Name
+    """Entry of the section ``latents`` that holds their tokens."""
+    classes: Annotated[dict[str, Annotated[list[str], MinLen(1)]], Len(2)] | None = None
+    """Classes of the task by name, each with those of the corpus that it joins; windows of a class that none names are
+    left out and counted. null: the corpus's own classes."""
+    head: Literal["multiclass", "binary"] = "multiclass"
+    """One logit a class; or, of two classes, one for the second."""
+    positive_weight: Literal["balanced"] | Annotated[float, Gt(0)] = "balanced"
+    """Factor on the loss of the second class with a binary head; balanced: training windows of the first over those of
+    the second."""
+    monitor: Monitor = "cohen_kappa"
+    """Metric of the validation windows that stops training and chooses weights and seed; the last two need a binary
+    head."""
+    model: dict = field(default_factory=dict)
+    """Fields of ``finetune_lft.model`` that differ."""
+    optimisation: dict = field(default_factory=dict)
+    """Fields of ``finetune_lft.optimisation`` that differ."""
+
+
+def task_training(key: str, task: EventTask, default: LFTTraining) -> LFTTraining:
+    """Return how the LFT of a task is trained: as that of ``finetune_lft``, where the task says nothing else.
+
+    Args:
+        key: entry of the section ``event_tasks``, for errors.
+        task: what it says.
+        default: the section ``finetune_lft``.
+
+    Raises:
+        InputError: a field is unknown or breaks its rule.
+    """
+    fields = asdict(default)
+    fields |= {"corpus": task.corpus, "latents": task.latents}
+    fields |= {"model": fields["model"] | task.model, "optimisation": fields["optimisation"] | task.optimisation}
+    return validate(fields, LFTTraining, f"params.yaml: event_tasks.{key}")
+
+
+def task_classes(key: str, task: EventTask, corpus: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Return the names of a task's classes, and the class of each class of its corpus.
+
+    Args:
+        key: entry of the section ``event_tasks``, for errors.
+        task: what it says.
+        corpus: names of the corpus's classes.
+
+    Returns:
+        names; (corpus classes,) int64, 0-based, -1 of those that are left out.
+
+    Raises:
+        InputError: a class is unknown or named twice, or head, classes and monitor do not fit each other.
+    """
+    where = f"params.yaml: event_tasks.{key}"
+    joined: Mapping[str, Sequence[str]] = task.classes or {name: [name] for name in corpus}
+    of_class = np.full(len(corpus), -1, np.int64)
+    for number, (name, members) in enumerate(joined.items()):
+        for member in members:
+            if member not in corpus:
+                raise InputError(
+                    f"{where}.classes.{name}: must be classes of {task.corpus}, which has {', '.join(corpus)} "
+                    f"(found {member!r}){nearest(member, corpus)}"
+                )
+            if of_class[list(corpus).index(member)] >= 0:
+                raise InputError(f"{where}.classes.{name}: a class belongs to one alone (found {member!r} twice)")
+            of_class[list(corpus).index(member)] = number
+    if task.head == "binary" and len(joined) != 2:
+        raise InputError(f"{where}.head: binary is for two classes (found {', '.join(joined)})")
+    if task.monitor in THRESHOLD_FREE and task.head != "binary":
+        raise InputError(f"{where}.monitor: {task.monitor} needs `head: binary` (found {task.head})")
+    return list(joined), of_class
+
+
+def balanced_weight(labels: np.ndarray) -> float:
+    """Return the number of windows of the first class over that of the second.
+
+    Args:
+        labels: (windows,), 0 or 1.
+
+    Raises:
+        InputError: a class does not occur.
+    """
+    first, second = np.bincount(labels, minlength=2)
+    if not first or not second:
+        raise InputError(f"labels: both classes must occur among training windows (found {first} and {second})")
+    return float(first / second)
