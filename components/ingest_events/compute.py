@@ -81,7 +81,11 @@ def refuse_too_many(root: Path, problems: pandas.DataFrame, bad: int, total: int
 
 
 def split_subjects(
-    reader: CorpusReader, paths: list[Path], recordings: list[CheckedRecording], settings: IngestEvents
+    reader: CorpusReader,
+    paths: list[Path],
+    recordings: list[CheckedRecording],
+    events: pandas.DataFrame,
+    settings: IngestEvents,
 ) -> dict:
     """Return the split manifest (see :func:`.splits.manifest`).
 
@@ -90,12 +94,22 @@ def split_subjects(
         paths: files of all recordings; splits are drawn among all subjects, as one whose recordings are unusable must
             not move the others between the splits.
         recordings: the usable ones.
+        events: their events, by whose labels subjects are drawn where the corpus has no rule of its own.
         settings: fractions and seed of the draws.
     """
     places = reader.subjects(paths, recordings)
     given = {split: [place.subject for place in places if place.partition == split] for split in ("", *splits.SPLITS)}
-    rule = splits.RULE if reader.name == "TUEV" else splits.describe_rule(given)
-    everyone = splits.divide_subjects(given, settings.test_fraction, settings.validation_fraction, settings.split_seed)
+    published = reader.name == "TUEV"
+    subject_of = {recording.recording: recording.subject for recording in recordings}
+    classes_of = events["label"].groupby(events["recording"].map(subject_of)).agg(set).to_dict()
+    everyone = splits.divide_subjects(
+        given,
+        settings.test_fraction,
+        settings.validation_fraction,
+        settings.split_seed,
+        splits.NO_CLASSES if published else classes_of,
+    )
+    rule = splits.RULE if published else splits.describe_rule(given)
     usable = splits.having(everyone, {recording.subject for recording in recordings})
     hashes = {recording.recording: recording.sha256 for recording in recordings}
     return splits.manifest(usable, hashes, settings.validation_fraction, settings.split_seed, rule)
@@ -128,11 +142,11 @@ def compute(
     problems = pandas.DataFrame(table(checked.problems), columns=PROBLEMS)
     refuse_too_many(root, problems, bad, total, settings.max_bad_fraction, work)
 
-    manifest = split_subjects(reader, paths, recordings, settings)
+    events = reader.events(recordings)
+    manifest = split_subjects(reader, paths, recordings, events, settings)
     split_of = {subject: split for split, members in manifest["subjects"].items() for subject in members}
     index = pandas.DataFrame([asdict(recording) for recording in recordings])
     index["split"] = index["subject"].map(split_of)
-    events = reader.events(recordings)
     classes = reader.class_names(recordings)
 
     out.mkdir()

@@ -67,3 +67,28 @@ def test_a_subject_in_two_given_splits_is_refused():
         splits.divide_subjects(_given(train=["a", "b"], test=["b"]), 0.2, 0.2, 4523)
     with pytest.raises(InputError, match="split: the train split is empty"):
         splits.divide_subjects(_given(validation=["a"], test=["b"]), 0.2, 0.2, 4523)
+
+
+def test_each_class_that_two_subjects_have_is_in_all_drawn_splits():
+    classes_of = {subject: {int(k % 5 == 0)} for k, subject in enumerate(SUBJECTS)}
+    blind = splits.divide_subjects(_given(**{"": SUBJECTS}), 0.2, 0.1, 1)
+    of_split = {name: {k for subject in blind[name] for k in classes_of[subject]} for name in splits.SPLITS}
+    assert of_split["validation"] == {0}, "or this tests nothing"
+    heeded = splits.divide_subjects(_given(**{"": SUBJECTS}), 0.2, 0.1, 1, classes_of)
+    for name in splits.SPLITS:
+        assert {k for subject in heeded[name] for k in classes_of[subject]} == {0, 1}, name
+    assert sorted(member for members in heeded.values() for member in members) == SUBJECTS
+    assert heeded == splits.divide_subjects(_given(**{"": SUBJECTS[::-1]}), 0.2, 0.1, 1, classes_of)
+
+
+def test_one_subject_more_validates_where_no_draw_of_fewer_has_all_classes():
+    classes_of = {subject: {k % 2} for k, subject in enumerate(SUBJECTS)}
+    given = _given(train=SUBJECTS[:10], test=SUBJECTS[10:])
+    assert len(splits.divide_subjects(given, 0.2, 0.1, 1)["validation"]) == 1
+    assert len(splits.divide_subjects(given, 0.2, 0.1, 1, classes_of)["validation"]) == 2
+
+
+def test_classes_that_all_or_one_alone_has_change_no_draw():
+    blind = splits.divide_subjects(_given(**{"": SUBJECTS}), 0.2, 0.25, 4523)
+    alike = {subject: {0, 1, 2} if subject == SUBJECTS[3] else {0, 1} for subject in SUBJECTS}
+    assert splits.divide_subjects(_given(**{"": SUBJECTS}), 0.2, 0.25, 4523, alike) == blind

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,6 +13,14 @@ from eegdiffusion.core.runtime.errors import InputError
 SPLITS = ("train", "validation", "test")
 
 _UNKNOWN = "unknown"
+
+ClassesOf = Mapping[str, Collection[int]]
+"""Subject -> labels that occur in its recordings."""
+
+NO_CLASSES: ClassesOf = MappingProxyType({})
+
+ATTEMPTS = 100
+"""Draws of each number of subjects."""
 
 RULE = (
     "test: all of eval/; validation: int(fraction * n) of the n sorted subjects of train/, drawn without replacement "
@@ -27,7 +38,9 @@ def is_unknown(subject: str) -> bool:
     return subject.startswith(f"{_UNKNOWN} (")
 
 
-def split_subjects(train: list[str], test: list[str], fraction: float, seed: int) -> dict[str, list[str]]:
+def split_subjects(
+    train: list[str], test: list[str], fraction: float, seed: int, classes_of: ClassesOf = NO_CLASSES
+) -> dict[str, list[str]]:
     """Divide subjects as EEGDM does.
 
     Args:
@@ -35,6 +48,7 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
         test: subjects of its folder eval/.
         fraction: share of the training subjects that validate, 0 to 1.
         seed: seed of the draw.
+        classes_of: classes of each subject; where they are known, the draw heeds them (:func:`_draw`).
 
     Returns:
         the subjects of each split, by its name.
@@ -43,7 +57,7 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
         InputError: a split would be empty.
     """
     subjects = sorted(set(train))
-    validation = np.random.RandomState(seed).choice(subjects, int(fraction * len(subjects)), replace=False).tolist()
+    validation = _draw(subjects, int(fraction * len(subjects)), seed, classes_of)
     splits = {
         "train": [subject for subject in subjects if subject not in validation],
         "validation": sorted(validation),
@@ -59,7 +73,11 @@ def split_subjects(train: list[str], test: list[str], fraction: float, seed: int
 
 
 def divide_subjects(
-    given: dict[str, list[str]], test_fraction: float, validation_fraction: float, seed: int
+    given: dict[str, list[str]],
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
+    classes_of: ClassesOf = NO_CLASSES,
 ) -> dict[str, list[str]]:
     """Divide subjects, as far as the corpus does not say their split.
 
@@ -68,6 +86,7 @@ def divide_subjects(
         test_fraction: share of the subjects that test, where none is given for the test.
         validation_fraction: share of the remaining ones that validate, where none is given for the validation.
         seed: seed of the draws.
+        classes_of: classes of each subject; where they are known, the draws heed them.
 
     Returns:
         the subjects of each split, by its name.
@@ -79,10 +98,12 @@ def divide_subjects(
         raise InputError(f"split: {', '.join(shared)} must stand in one split only")
     train, test = [*given["train"], *given[""]], given["test"]
     if not test:
-        test = _draw(sorted(set(given[""])), test_fraction, seed)
+        unsaid = sorted(set(given[""]))
+        count = max(1, int(test_fraction * len(unsaid))) if len(unsaid) > 1 else 0
+        test = _draw(unsaid, count, seed, classes_of)
         train = [subject for subject in train if subject not in set(test)]
     if not given["validation"]:
-        return split_subjects(train, test, validation_fraction, seed)
+        return split_subjects(train, test, validation_fraction, seed, classes_of)
     splits = {"train": train, "validation": given["validation"], "test": test}
     for name, members in splits.items():
         if not members:
@@ -90,16 +111,45 @@ def divide_subjects(
     return {name: sorted(set(members)) for name, members in splits.items()}
 
 
-def _draw(subjects: list[str], fraction: float, seed: int) -> list[str]:
-    """Draw at least one of several subjects."""
-    count = max(1, int(fraction * len(subjects))) if len(subjects) > 1 else 0
-    return sorted(np.random.RandomState(seed).choice(subjects, count, replace=False).tolist())
+def _draw(subjects: list[str], count: int, seed: int, classes_of: ClassesOf) -> list[str]:
+    """Draw subjects so that each class that two of them have is among the drawn and among the others.
+
+    A subject of many corpora has one class alone, and a few that are drawn blindly may all have the same. The draw of
+    the seed itself is taken where it will do; then those of the next seeds, and then one subject more.
+
+    Args:
+        subjects: who may be drawn, in order.
+        count: how many.
+        seed: seed of the first draw.
+        classes_of: classes of each subject.
+
+    Returns:
+        the drawn subjects, in order; those of the first draw where no other does better.
+    """
+
+    def drawn(number: int, attempt: int) -> list[str]:
+        return sorted(np.random.RandomState(seed + attempt).choice(subjects, number, replace=False).tolist())
+
+    having = Counter(name for subject in subjects for name in classes_of.get(subject, ()))
+    wanted = {name for name, number in having.items() if number > 1}
+    if count == 0 or not wanted:
+        return drawn(count, 0)
+    for number in range(count, max(count, len(subjects) // 2) + 1):
+        for attempt in range(ATTEMPTS):
+            members = drawn(number, attempt)
+            parts = set(members), set(subjects) - set(members)
+            if all(wanted <= {name for subject in part for name in classes_of.get(subject, ())} for part in parts):
+                return members
+    return drawn(count, 0)
 
 
 def describe_rule(given: dict[str, list[str]]) -> str:
     """Return the rule by which :func:`divide_subjects` divides."""
     how = {name: "as the corpus gives it" if given[name] else "" for name in SPLITS}
-    draw = "of the sorted subjects, drawn without replacement by NumPy's legacy RandomState(seed).choice"
+    draw = (
+        "of the sorted subjects, drawn without replacement by NumPy's legacy RandomState(seed).choice, by the next "
+        "seeds and then of one more until each class that two subjects have is among the drawn and the others"
+    )
     return (
         f"test: {how['test'] or f'max(1, int(test_fraction * n)) {draw}'}; "
         f"validation: {how['validation'] or f'int(fraction * n) of the others, {draw}'}; train: the others; "
