@@ -15,6 +15,7 @@ import scipy.io
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.filtering import EEGDM
 from eegdiffusion.core.storage.array_file import load_arrays
+from eegdiffusion.events.corpora import bids
 from eegdiffusion.events.corpora.checked_corpus import check_corpus
 from eegdiffusion.events.corpora.event_corpus import EventCorpus, WindowLabels, channel_recipe
 from eegdiffusion.events.corpora.layouts import open_corpus
@@ -448,3 +449,12 @@ def test_annotations_of_a_cropped_recording_are_in_seconds_from_its_first_sample
     raw.set_annotations(notes)
     raw.crop(5, 19).save(tmp_path / "a_raw.fif", verbose="error")
     assert _read(_annotations_entry(tmp_path))[0] == {"a_raw": [(0.0, "EO"), (5.0, "EC")]}
+
+
+def test_participants_have_one_split_each_with_or_without_sub(tmp_path):
+    table = tmp_path / "participants.tsv"
+    table.write_text("participant_id\tage\tSplit\n01\t30\tTest\nsub-02\t40\tdev\nsub-03\tn/a\tn/a\n01\t30\teval\n")
+    assert bids.read_splits(tmp_path) == {"sub-01": "test", "sub-02": "validation", "sub-03": ""}
+    table.write_text("participant_id\tsplit\n01\ttrain\nsub-01\ttest\n")
+    with pytest.raises(InputError, match=r"participants\.tsv, line 3: split: must be one for sub-01 \(found 'train'"):
+        bids.read_splits(tmp_path)

@@ -108,8 +108,10 @@ def _seconds(text: object, where: str) -> float:
 def read_splits(root: Path) -> dict[str, str]:
     """Return the split of each subject, by the column ``split`` of ``participants.tsv``, where there is one.
 
+    A subject may be called without its ``sub-``.
+
     Raises:
-        InputError: a cell names no split.
+        InputError: a cell names no split, or a subject has several.
     """
     path = root / PARTICIPANTS
     if not path.is_file():
@@ -118,5 +120,10 @@ def read_splits(root: Path) -> dict[str, str]:
     table.columns = [str(name).strip().lower() for name in table]
     if "split" not in table or "participant_id" not in table:
         return {}
-    rows = enumerate(table[["participant_id", "split"]].fillna("").to_dict("records"), 2)
-    return {row["participant_id"].strip(): require_split(row["split"], f"{path}, line {k}: split") for k, row in rows}
+    splits: dict[str, str] = {}
+    for k, row in enumerate(table[["participant_id", "split"]].fillna("").to_dict("records"), 2):
+        subject = f"sub-{row['participant_id'].strip().removeprefix('sub-')}"
+        split = require_split(row["split"], f"{path}, line {k}: split")
+        if splits.setdefault(subject, split) != split:
+            raise InputError(f"{path}, line {k}: split: must be one for {subject} (found {splits[subject]!r} before)")
+    return splits
