@@ -25,7 +25,7 @@ def change(document: dict, families: list[str], remove: bool) -> None:
 @click.option("--remove", is_flag=True, help="Take the families out of params.yaml.")
 @click.option("--no-run", is_flag=True, help="Change params.yaml only.")
 def command(families: tuple[str, ...], remove: bool, no_run: bool) -> int:
-    """Run families of ablations: pretraining, noise, step, latents, codec, layers, fusion, rate, or all.
+    """Run families of ablations: pretraining, noise, step, latents, codec, layers, fusion, rate, channels, or all.
 
     Puts the rows of the families into params.yaml (sections ablations, lft_tests and latents), and runs `dvc repro`,
     which trains or tests what is new and adds a table for each family to the report.

@@ -8,7 +8,7 @@ import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
-from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture, LFTTraining
 from eegdiffusion.events.training.pretraining_settings import BackboneArchitecture
 
 FAMILIES = yaml.safe_load(Path(__file__).with_name("ablation_families.yaml").read_text())
@@ -57,6 +57,7 @@ def entries(family: str, document: dict) -> dict[str, dict]:
     backbone = document["pretrain_ssmdp"].get("model", {})
     n_layer = validate(backbone, BackboneArchitecture, "params.yaml: pretrain_ssmdp.model").n_layer
     lft = validate(document["finetune_lft"].get("model", {}), LFTArchitecture, "params.yaml: finetune_lft.model")
+    trained = validate(document["finetune_lft"], LFTTraining, "params.yaml: finetune_lft")
     rows: dict[str, dict] = {}
     tests: dict[str, dict] = {}
     latents: dict[str, dict] = {}
@@ -70,6 +71,10 @@ def entries(family: str, document: dict) -> dict[str, dict]:
             tests[key] = row
             continue
         row["model"] = dict(change.get("model", {}))
+        if training := change.get("training"):
+            if validate(document["finetune_lft"] | training, LFTTraining, f"ablations.{key}.training") == trained:
+                continue
+            row["training"] = dict(training)
         if "part" in change:
             begin, end = change["part"]
             row["model"]["layers"] = _part(begin, end, n_layer)

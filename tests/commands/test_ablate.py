@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.ablate_lft.compute import row_training
 from eegdiffusion.commands.ablate import change, command
 from eegdiffusion.commands.ablation_families import FAMILIES, entries, matched_blocks
 from eegdiffusion.core.runtime.errors import InputError
@@ -13,7 +14,7 @@ from eegdiffusion.core.runtime.settings import load, validate
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.training.ablation_row import AblationRow, LFTTest
-from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
+from eegdiffusion.events.training.finetuning_settings import LFTArchitecture, LFTTraining
 
 
 @pytest.fixture
@@ -27,21 +28,32 @@ def document():
 def test_rows_are_valid_settings_that_differ_from_the_default(document, family):
     sections = entries(family, document)
     rows, tests, latents = sections["ablations"], sections["lft_tests"], sections["latents"]
-    assert len(rows) + len(tests) == len(FAMILIES[family]) - 1
+    # The demo's LFT is trained as one of the rows of this family already.
+    assert len(rows) + len(tests) == len(FAMILIES[family]) - 1 - (family == "channels")
     assert bool(tests) == (family == "rate"), "rows of rates test what is trained, and train nothing"
-    base = document["latents"]["base"]
+    base, default = document["latents"]["base"], validate(document["finetune_lft"], LFTTraining, "")
     seen = []
     for key, values in (rows | tests).items():
         row = validate(values, LFTTest if key in tests else AblationRow, key)
         model = validate(document["finetune_lft"]["model"] | values.get("model", {}), LFTArchitecture, key)
         used = validate(latents.get(row.latents, base), Latents, row.latents)
         assert key.isidentifier()
-        assert (model, used) not in seen
-        seen.append((model, used))
+        trained = row_training(key, row, default) if key in rows else default
+        assert (model, used, trained.channel_dropout) not in seen
+        seen.append((model, used, trained.channel_dropout))
     assert (
         validate(document["finetune_lft"]["model"], LFTArchitecture, ""),
         validate(base, Latents, ""),
+        default.channel_dropout,
     ) not in seen
+
+
+def test_rows_of_channels_are_those_that_the_lft_is_not_trained_as(document):
+    rows = entries("channels", document)["ablations"]
+    assert [row["training"] for row in rows.values()] == [{"channel_dropout": None}]
+    document["finetune_lft"]["channel_dropout"] = None
+    rows = entries("channels", document)["ablations"]
+    assert [row["training"] for row in rows.values()] == [{"channel_dropout": {"least": 4}}]
 
 
 def test_layers_are_the_papers_halves_and_quarters(document):

@@ -30,6 +30,7 @@ PRINTED = {
     },
     "latents": {name: ("IV", name) for name in ("std gate", "std filter", "mean gate", "mean filter")},
     "codec": {},
+    "channels": {},
     "layers": {"all": BASE}
     | {name: ("V", name) for name in ("first half", "second half")}
     | {f"{name} quarter": ("V", f"{name} quarter") for name in ("first", "second", "third", "fourth")},
@@ -124,6 +125,7 @@ SETTINGS: dict[str, dict[str, tuple[dict, dict, dict]]] = {
         for statistic, kind in (("std", "filter"), ("mean", "gate"), ("mean", "filter"))
     },
     "codec": {"float32": ({}, {}, {})},
+    "channels": {"random subsets of 4 or more": ({}, {}, {})},
     "layers": {name: ({}, {}, {"layers": list(used), "encoder_blocks": n}) for name, (used, n) in LAYERS.items()},
     "fusion": {name: ({}, {}, {"fusion": name, "encoder_blocks": 35}) for name in ("none", "mean")},
     "rate": {
@@ -139,6 +141,7 @@ SETTINGS: dict[str, dict[str, tuple[dict, dict, dict]]] = {
 def document():
     params = load()
     del params["pretrain_ssmdp"]["model"], params["finetune_lft"]["model"]  # the paper's sizes are the defaults
+    params["finetune_lft"]["channel_dropout"] = None
     return params
 
 
