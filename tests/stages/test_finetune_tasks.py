@@ -177,6 +177,9 @@ def test_settings_that_differ_are_checked():
     changed = task_training("x", replace(MULTICLASS, model={"n_fusion": 3}, optimisation={"max_epochs": 2}), DEFAULT)
     assert (changed.corpus, changed.latents) == ("waves", "waves")
     assert (changed.model.n_fusion, changed.model.num_heads, changed.optimisation.max_epochs) == (3, 2, 2)
+    assert task_training("x", replace(MULTICLASS, training={"label_smoothing": 0.3}), DEFAULT).label_smoothing == 0.3
+    with pytest.raises(InputError, match=r"event_tasks\.x\.training: must not have corpus, which the task itself"):
+        task_training("x", replace(MULTICLASS, training={"corpus": "y"}), DEFAULT)
     with pytest.raises(InputError, match=r"event_tasks\.x.*n_fusio"):
         task_training("x", replace(MULTICLASS, model={"n_fusio": 3}), DEFAULT)
     with pytest.raises(InputError, match=r"event_tasks\.x\.corpus: must be 'waves'"):

@@ -42,6 +42,8 @@ class EventTask:
     """Fields of ``finetune_lft.model`` that differ."""
     optimisation: dict = field(default_factory=dict)
     """Fields of ``finetune_lft.optimisation`` that differ."""
+    training: dict = field(default_factory=dict)
+    """Other fields of ``finetune_lft`` that differ, such as ``channel_dropout``, null for a montage of few channels."""
 
 
 def task_training(key: str, task: EventTask, default: LFTTraining) -> LFTTraining:
@@ -55,10 +57,12 @@ def task_training(key: str, task: EventTask, default: LFTTraining) -> LFTTrainin
     Raises:
         InputError: a field is unknown or breaks its rule.
     """
-    fields = asdict(default)
-    fields |= {"corpus": task.corpus, "latents": task.latents}
+    where, fields = f"params.yaml: event_tasks.{key}", asdict(default)
+    if placed := task.training.keys() & {"latents", "corpus", "model", "optimisation"}:
+        raise InputError(f"{where}.training: must not have {', '.join(sorted(placed))}, which the task itself states")
+    fields |= {"corpus": task.corpus, "latents": task.latents} | task.training
     fields |= {"model": fields["model"] | task.model, "optimisation": fields["optimisation"] | task.optimisation}
-    return validate(fields, LFTTraining, f"params.yaml: event_tasks.{key}")
+    return validate(fields, LFTTraining, where)
 
 
 def task_classes(key: str, task: EventTask, corpus: Sequence[str]) -> tuple[list[str], np.ndarray]:

@@ -31,7 +31,8 @@ def check_channel_dropout(dropout: ChannelDropout, fusion: str, channels: int) -
         )
     if dropout.least > channels:
         raise InputError(
-            f"{where}.least: must be at most the {channels} channels of the montage (found {dropout.least})"
+            f"{where}.least: must be at most the {channels} channels of the montage (found {dropout.least}); an entry "
+            "of event_tasks may have `training: {channel_dropout: null}`"
         )
 
 
