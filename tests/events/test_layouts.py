@@ -106,9 +106,15 @@ def test_epochs_of_unknown_subjects_need_a_split(tmp_path, unit):
     np.savez(tmp_path / "all.npz", **arrays, split=["train"] * 15 + ["test"] * 5)
     windows, problems, reader = _windows(entry)
     assert [len(windows[f"all/unknown ({split})-{split}"]) for split in ("train", "validation", "test")] == [12, 3, 5]
+    assert {label for _, label in windows["all/unknown (validation)-validation"]} == {"long", "short"}
     assert [label for _, label in windows["all/unknown (test)-test"]] == ["long", "short", "long", "short", "long"]
     derived = reader.derive(tmp_path / "all.npz", "all/unknown (test)-test", EEGDM)
     assert derived.shape == (16, 5 * 400)
+    one_after_the_other = arrays | {"y": np.repeat([0, 1], 10)}
+    np.savez(tmp_path / "all.npz", **one_after_the_other, split=(["train"] * 8 + ["test"] * 2) * 2)
+    windows = _windows(entry)[0]
+    labels = [label for _, label in windows["all/unknown (validation)-validation"]]
+    assert labels == ["short", "short", "long", "long"], "a class after the other in the file, and both validate"
     np.savez(tmp_path / "all.npz", **arrays, subject=["a"] * 10 + ["b"] * 10)
     assert {name: len(rows) for name, rows in _windows(entry)[0].items()} == {"all/a": 10, "all/b": 10}
     short = dataclasses.replace(entry, window_s=3.0)

@@ -6,6 +6,7 @@ The folder gives the split too. The subject may be unknown where a split is give
 epochs validates.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ from eegdiffusion.events.corpora.window_labels import Annotation, LabelledWindow
 _NOTHING = ("", "nan", "none", "n/a", "nat")
 
 VALIDATING = 0.2
-"""Share of the training epochs of unknown subjects that validate: the last ones, as neighbours are alike."""
+"""Share of the training epochs of unknown subjects that validate: the last of each label, as neighbours are alike."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class EpochsLayout:
         epochs = _read_arrays(file) if path.suffix.lower() == ".npz" else _read_mne(file)
         given = split_of_folder(path)[0]
         splits = [split or given for split in epochs.splits]
-        places = _places(file, epochs.subjects, splits)
+        places = _places(file, epochs.subjects, splits, epochs.values)
         samples = epochs.signals.shape[2]
         if samples / epochs.sfreq < self.window_s - 0.5 / self.filtering.rate_hz:
             raise InputError(
@@ -164,8 +165,10 @@ def _reader(epochs: CutEpochs, members: list[int]) -> Callable[[Sequence[int], i
     return read
 
 
-def _places(path: Path, subjects: list[str], splits: list[str]) -> list[SubjectPlace]:
-    """Return whose each epoch is, and its split; the last training epochs of unknown subjects validate.
+def _places(path: Path, subjects: list[str], splits: list[str], values: list[str]) -> list[SubjectPlace]:
+    """Return whose each epoch is, and its split; of each label the last training epochs of unknown subjects validate.
+
+    A file may have one class after the other: the last of all would be of one class.
 
     Raises:
         InputError: neither subject nor split of an epoch is known.
@@ -175,10 +178,12 @@ def _places(path: Path, subjects: list[str], splits: list[str]) -> list[SubjectP
             f"{path}: subject: must be known, as splits are by subject, or else the split: train, validation or test, "
             "in the file or by its folder"
         )
-    lone = [
-        k for k, (subject, split) in enumerate(zip(subjects, splits, strict=True)) if not subject and split == "train"
-    ]
-    validating = set(lone[len(lone) - int(VALIDATING * len(lone)) :]) if "validation" not in splits else set()
+    lone = defaultdict(list)
+    for k, (subject, split) in enumerate(zip(subjects, splits, strict=True)):
+        if not subject and split == "train" and "validation" not in splits:
+            lone[values[k]].append(k)
+    counts = {value: max(1, round(VALIDATING * len(rows))) if len(rows) > 1 else 0 for value, rows in lone.items()}
+    validating = {k for value, rows in lone.items() for k in rows[len(rows) - counts[value] :]}
     places = []
     for k, (subject, split) in enumerate(zip(subjects, splits, strict=True)):
         split = "validation" if k in validating else split
