@@ -79,7 +79,11 @@ def compute(
         metrics[seed] = write_classifier_result(out / f"seed-{seed}", windows, test.labels, predicted, curves, facts)
         splits = {"validation": validation, "test": test}
         dropout = settings.channel_dropout and asdict(settings.channel_dropout)
-        score_subsets(trained.lft, store, splits, batch_size, device, dropout, out / f"seed-{seed}")
+        recordings = {split: store.event_windows(split).table["recording"].to_numpy() for split in splits}
+        score_subsets(
+            trained.lft, store.montage, splits, recordings, len(store.classes), batch_size, device, dropout,
+            out / f"seed-{seed}",
+        )  # fmt: skip
         if logger:
             logger.log_metrics({f"test_{name}": value for name, value in metrics[seed].items()}, step=seed)
     return metrics

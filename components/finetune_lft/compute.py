@@ -102,6 +102,11 @@ def compute(
     metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts)
     scored = {"validation": validation, "test": test} if kind == "recorded" else {}
     dropout = settings.channel_dropout and asdict(settings.channel_dropout)
-    subsets = score_subsets(trained.lft, store, scored, batch_size, device, dropout, out) if scored else None
+    recordings = {split: store.event_windows(split).table["recording"].to_numpy() for split in scored}
+    subsets = None
+    if scored:
+        subsets = score_subsets(
+            trained.lft, store.montage, scored, recordings, classes, batch_size, device, dropout, out
+        )
     write_lft(out, trained.lft, cache, windows, store.preprocessing)
     return FinetunedLFT(metrics, confusion_matrix(labels, predicted.argmax(1), classes), subsets)

@@ -29,6 +29,7 @@ from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.store.latent_cache import LatentCache
 from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
 from eegdiffusion.events.training.event_task import balanced_weight, task_classes
@@ -130,8 +131,10 @@ def compute(
         weight = balanced_weight(train.labels) if task.positive_weight == "balanced" else task.positive_weight
     batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
     windows = store.event_windows("test")
-    kept = of_class[windows.labels] >= 0
-    table, labels = windows.table[kept], test.labels
+    tables = {split: store.event_windows(split).table for split in ("validation", "test")}
+    tables = {split: rows[of_class[rows["label"].to_numpy(np.int64)] >= 0] for split, rows in tables.items()}
+    recordings = {split: rows["recording"].to_numpy() for split, rows in tables.items()}
+    table, labels = tables["test"], test.labels
     preprocessing = replace(store.preprocessing, classes=classes)
     data, logits = _task_facts(store.facts("test"), classes, of_class), 1 if binary else len(classes)
     metrics, predicted, best = {}, {}, float("-inf")
@@ -150,6 +153,9 @@ def compute(
         more = _binary_scores(trained, validation, labels, predicted[seed], batch_size, device) if binary else None
         curves = trained.fitted.curves
         metrics[seed] = write_classifier_result(folder, table, labels, predicted[seed], curves, facts, more)
+        dropout = settings.channel_dropout and asdict(settings.channel_dropout)
+        scored = {"validation": validation, "test": test}
+        score_subsets(trained.lft, store.montage, scored, recordings, len(classes), batch_size, device, dropout, folder)
         write_lft(folder, trained.lft, cache, windows, preprocessing)
         if score > best:
             chosen, best = seed, score

@@ -64,7 +64,14 @@ TASKS = {
 }
 """Entry of ``probe_tasks`` of the demo, and what is told apart."""
 
-FEATURES = ("pretrained_backbone", "untrained_backbone", "band_powers", "raw_samples")
+CLASSIFIERS = {
+    "lft": "LFT",
+    "pretrained_backbone": "pretrained backbone",
+    "untrained_backbone": "untrained backbone",
+    "band_powers": "band powers",
+    "raw_samples": "raw samples",
+}
+"""Classifiers of such a task in the report's metrics, and their names: an LFT, and probes of features."""
 
 
 def _paper(published: dict, row: Row) -> str:
@@ -85,11 +92,11 @@ def scores(metrics: dict, published: dict) -> str:
 
 def task_scores(metrics: dict) -> str:
     """Return the table of real tasks, in Markdown, the best score of each in bold; what the report lacks is a dash."""
-    lines = [f"| real task | {' | '.join(name.replace('_', ' ') for name in FEATURES)} | pretraining is worth |"]
-    lines.append(f"|---|{'--:|' * len(FEATURES)}--:|")
+    lines = [f"| real task | {' | '.join(CLASSIFIERS.values())} | pretraining is worth |"]
+    lines.append(f"|---|{'--:|' * len(CLASSIFIERS)}--:|")
     for task, words in TASKS.items():
         key = f"task_{task}"
-        values = [metrics.get(f"{key}_{name}_balanced_accuracy") for name in FEATURES]
+        values = [metrics.get(f"{key}_{name}_balanced_accuracy") for name in CLASSIFIERS]
         best = max((value for value in values if value is not None), default=None)
         cells = [NONE if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}" for value in values]
         ends = [metrics.get(f"{key}_pretraining_over_untrained_backbone_{end}") for end in ("mean", "low", "high")]

@@ -60,13 +60,13 @@ def reduced(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def mermaid(stages: dict[str, dict]) -> str:
-    """Return the drawing as a fenced block: a box a stage, an arrow to what takes its outputs."""
+    """Return the drawing as a fenced block: a box a stage, arrows to what takes its outputs."""
     pairs = reduced(edges(stages))
-    arrows = [
-        f"    {maker} --> {' & '.join(takers)}"
-        for maker in stages
-        if (takers := [taker for taker in stages if (maker, taker) in pairs])
-    ]
+    makers_of: dict[tuple[str, ...], list[str]] = {}
+    for maker in stages:
+        if takers := tuple(taker for taker in stages if (maker, taker) in pairs):
+            makers_of.setdefault(takers, []).append(maker)
+    arrows = [f"    {' & '.join(makers)} --> {' & '.join(takers)}" for takers, makers in makers_of.items()]
     return "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
 
 

@@ -185,17 +185,12 @@ def test_subsets_of_a_montage(montage, own, ids, expected):
     assert channel_subsets(chosen) == subsets
 
 
-class Store:
-    """What scoring asks of a window store: montage, classes, and the recording of each window."""
+MONTAGE = choose_montage("tcp22")
 
-    montage, classes = choose_montage("tcp22"), ["a", "b"]
 
-    def __init__(self, recordings: int):
-        self._recordings = recordings
-
-    def event_windows(self, split):
-        names = [f"r{k % self._recordings}" for k in range(16)]
-        return type("Windows", (), {"table": pandas.DataFrame({"recording": names})})
+def recordings_of(count: int) -> np.ndarray:
+    """Return the recording of each of 16 windows."""
+    return np.array([f"r{k % count}" for k in range(16)])
 
 
 @pytest.mark.parametrize("recordings", [1, 4])
@@ -203,8 +198,10 @@ def test_scores_on_subsets_are_those_of_the_lft_on_their_tokens_alone(trained, t
     tokens = Tokens(16)
     scored = score_subsets(
         trained.lft,
-        Store(recordings),
+        MONTAGE,
         {"test": tokens},
+        {"test": recordings_of(recordings)},
+        2,
         5,
         torch.device("cpu"),
         {"least": 2, "whole": 0.0},
@@ -213,7 +210,7 @@ def test_scores_on_subsets_are_those_of_the_lft_on_their_tokens_alone(trained, t
     assert read_tested_subsets(json.loads((tmp_path / SUBSETS).read_text()), SUBSETS) == scored
     table = pandas.read_parquet(tmp_path / PREDICTIONS)
     assert scored.fewest == 4
-    for subset, chosen in zip(scored.subsets, channel_subsets(Store.montage), strict=True):
+    for subset, chosen in zip(scored.subsets, channel_subsets(MONTAGE), strict=True):
         metrics = []
         for draw, kept in enumerate(chosen.draws):
             with torch.inference_mode():
@@ -225,15 +222,20 @@ def test_scores_on_subsets_are_those_of_the_lft_on_their_tokens_alone(trained, t
         for name in metrics[0]:
             assert score[name] == pytest.approx(np.mean([each[name] for each in metrics]))
         assert ("low" in score) == (recordings > 1)
-        assert subset.channels is None or subset.channels == [Store.montage.names[k] for k in chosen.draws[0]]
+        assert subset.channels is None or subset.channels == [MONTAGE.names[k] for k in chosen.draws[0]]
     named = scored.metrics("test")
     assert ("test_balanced_accuracy_20_channels_low" in named) == (recordings > 1)
     assert named["test_balanced_accuracy_16_channels"] == scored.subsets[2].scores["test"]["balanced_accuracy"]
 
 
+def _scored(lft, folder):
+    splits, recordings = {"test": Tokens(16)}, {"test": recordings_of(2)}
+    return score_subsets(lft, MONTAGE, splits, recordings, 2, 5, torch.device("cpu"), None, folder)
+
+
 def test_the_score_that_says_most_of_some_channels(trained, tmp_path):
-    scored = score_subsets(trained.lft, Store(2), {"test": Tokens(16)}, 5, torch.device("cpu"), None, tmp_path)
-    names = Store.montage.names
+    scored = _scored(trained.lft, tmp_path)
+    names = MONTAGE.names
     ears = {"A1-T3", "A2-T4"}
     assert scored.nearest(names).name == "all"
     assert scored.nearest([name for name in reversed(names) if name not in ears]).name == "tcp20"
@@ -246,5 +248,5 @@ def test_the_score_that_says_most_of_some_channels(trained, tmp_path):
 
 def test_an_lft_of_places_is_not_scored_on_subsets(tmp_path):
     lft = LFT(d_model=4, n_layer=2, n_pool=2, n_channel=22, num_heads=2, encoder_blocks=1, n_class=2, fusion="mean")
-    assert score_subsets(lft, Store(2), {"test": Tokens(16)}, 5, torch.device("cpu"), None, tmp_path) is None
+    assert _scored(lft, tmp_path) is None
     assert not list(tmp_path.iterdir())

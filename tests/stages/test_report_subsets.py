@@ -11,7 +11,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.results.tested_subsets import PREDICTIONS, SUBSETS
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.report.subset_results import read_subset_results, subset_table
-from tests.events.test_channel_dropout import Store, Tokens
+from tests.events.test_channel_dropout import MONTAGE, Tokens, recordings_of
 
 CPU = torch.device("cpu")
 SUBJECTS = np.array([f"s{k % 4}" for k in range(16)])
@@ -21,7 +21,7 @@ def _write(folder, seed: int, dropout: dict | None = None) -> None:
     torch.manual_seed(seed)
     lft = LFT(d_model=4, n_layer=2, n_pool=2, n_fusion=2, num_heads=2, encoder_blocks=1, n_class=2, token_scale=30.0)
     splits = {"validation": Tokens(16), "test": Tokens(16)}
-    score_subsets(lft, Store(4), splits, 8, CPU, dropout, folder)
+    score_subsets(lft, MONTAGE, splits, dict.fromkeys(splits, recordings_of(4)), 2, 8, CPU, dropout, folder)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from torch import Tensor
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montages import Montage, packaged, tcp_index
 from eegdiffusion.core.statistics.classification_metrics import bootstrap_interval, prediction_metrics
+from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.core.training.inference import batched
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.results.tested_subsets import PREDICTIONS, TestedSubset, TestedSubsets, write_tested_subsets
 from eegdiffusion.events.store.latent_cache import LatentCache
-from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
 
 NAMED = ("tcp20", "double_banana_16")
@@ -97,13 +97,15 @@ def classify_subsets(
 
 
 def _classes(lft: LFT, tokens: Tensor, kept: list[int]) -> Tensor:
-    return lft(tokens[:, :, :, kept]).argmax(-1)
+    return class_probabilities(lft(tokens[:, :, :, kept])).argmax(-1)
 
 
 def score_subsets(
     lft: LFT,
-    store: Store,
+    montage: Montage,
     splits: Mapping[str, LatentCache | DrawnTokens],
+    recordings: Mapping[str, np.ndarray],
+    classes: int,
     batch_size: int,
     device: torch.device,
     channel_dropout: dict | None,
@@ -113,8 +115,10 @@ def score_subsets(
 
     Args:
         lft: the classifier.
-        store: window store that the tokens were computed from.
+        montage: channels of the windows.
         splits: tokens of each split to score on.
+        recordings: split -> (windows,), the recording of each.
+        classes: number of classes.
         batch_size: windows that go through the LFT at once.
         device: where it runs.
         channel_dropout: fields of the setting that it was trained with.
@@ -127,25 +131,24 @@ def score_subsets(
     cached = {split: tokens for split, tokens in splits.items() if isinstance(tokens, LatentCache)}
     if lft.config.fusion != "cross_attention" or len(cached) < len(splits):
         return None
-    subsets, montage = channel_subsets(store.montage), store.montage.names
+    subsets, names = channel_subsets(montage), montage.names
     scores: dict[str, dict[str, dict[str, float]]] = {subset.name: {} for subset in subsets}
     tables = []
     for split, tokens in cached.items():
-        recordings = store.event_windows(split).table["recording"].to_numpy()
         for name, predicted in classify_subsets(lft, tokens, subsets, batch_size, device).items():
-            scores[name][split] = _score(tokens.labels, predicted, recordings, len(store.classes))
-            tables += [_predictions(split, name, draw, classes) for draw, classes in enumerate(predicted)]
+            scores[name][split] = _score(tokens.labels, predicted, recordings[split], classes)
+            tables += [_predictions(split, name, draw, each) for draw, each in enumerate(predicted)]
     tested = [
         TestedSubset(
             name=subset.name,
             count=subset.count,
-            channels=[montage[k] for k in subset.draws[0]] if len(subset.draws) == 1 else None,
+            channels=[names[k] for k in subset.draws[0]] if len(subset.draws) == 1 else None,
             draws=len(subset.draws),
             scores=scores[subset.name],
         )
         for subset in subsets
     ]
-    result = TestedSubsets(montage, channel_dropout, tested)
+    result = TestedSubsets(names, channel_dropout, tested)
     folder.mkdir(parents=True, exist_ok=True)
     write_tested_subsets(folder, result)
     pandas.concat(tables, ignore_index=True).to_parquet(folder / PREDICTIONS, index=False)
