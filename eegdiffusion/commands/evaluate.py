@@ -1,6 +1,6 @@
 """Score a registered classifier on windows of a store: ``eeg evaluate``."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, load_classifier, unsigned_option
-from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
     from eegdiffusion.core.signal.preprocessing import Preprocessing
+    from eegdiffusion.events.training.event_task import EventTask
 
 SPLITS = ("train", "validation", "test")
 
@@ -56,14 +57,35 @@ def score_table(labels: "np.ndarray", probabilities: "np.ndarray", classes: list
     return pandas.DataFrame(rows, columns=["metric", "class", "value"])
 
 
+def _task_of(name: str) -> "EventTask":
+    """Read an entry of the section ``event_tasks``.
+
+    Raises:
+        InputError: there is no such entry.
+    """
+    from eegdiffusion.core.runtime.settings import load, validate
+    from eegdiffusion.events.training.event_task import EventTask
+
+    tasks = load().get("event_tasks", {})
+    if name not in tasks:
+        raise InputError(
+            f"--task: must be an entry of event_tasks in params.yaml, which has {', '.join(tasks) or 'none'} "
+            f"(found {name!r}){nearest(name, tasks)}"
+        )
+    return validate(tasks[name], EventTask, f"params.yaml: event_tasks.{name}")
+
+
 @click.command("evaluate", cls=Command, clone=False)
 @click.option("--model", default="models:/lft@champion", show_default=True, help="MLflow's address of the model.")
-@click.option("--store", type=PATH, default="data/events/tuev/store", show_default=True, help="Window store to read.")
+@click.option("--task", help="Entry of event_tasks in params.yaml, whose corpus and classes are taken.")
+@click.option("--store", type=PATH, help="Window store to read; default: the task's, or data/events/tuev/store.")
 @click.option("--split", type=Choice(SPLITS), default="test", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Windows in a batch.")
 @click.option("--out", type=PATH, help="Table to write, .csv: metric, class, value.")
 @unsigned_option
-def command(model: str, store: Path, split: str, batch: int, out: Path | None, unsigned: bool) -> None:
+def command(
+    model: str, task: str | None, store: Path | None, split: str, batch: int, out: Path | None, unsigned: bool
+) -> None:
     """Score a registered classifier of events on the windows of a store that have labels.
 
     Prints Cohen's kappa, balanced accuracy and weighted F1, as the report has them, and precision, recall and F1 of
@@ -71,6 +93,7 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None, u
     """
     if out is not None and out.suffix != ".csv":
         raise InputError(f"--out: must end with .csv (found {out})")
+    store = store or Path("data/events", _task_of(task).corpus if task else "tuev", "store")
     if not (store / "store.json").is_file():
         raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
 
@@ -80,10 +103,14 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None, u
         from eegdiffusion.core.runtime.progress import progress
         from eegdiffusion.core.storage.spreadsheet import write_table
         from eegdiffusion.events.store.window_store import Store
+        from eegdiffusion.events.training.event_task import task_classes
 
         opened = Store(store)
         loaded, preprocessing = load_classifier(model, unsigned, "eeg evaluate")
-    check_fit(preprocessing, opened.preprocessing, model, store)
+    classes, of_class = opened.classes, np.arange(len(opened.classes))
+    if task:
+        classes, of_class = task_classes(task, _task_of(task), opened.classes)
+    check_fit(preprocessing, replace(opened.preprocessing, classes=classes), model, store)
     windows = opened.event_windows(split)
     first, window_of_row = windows.distinct()
     batches = [first[begin : begin + batch] for begin in range(0, len(first), batch)]
@@ -93,12 +120,16 @@ def command(model: str, store: Path, split: str, batch: int, out: Path | None, u
     ]
     if not batches:
         raise InputError(f"{store}: split: {split} has no windows")
-    table = score_table(windows.labels, np.concatenate(probabilities)[window_of_row], opened.classes)
+    labels = of_class[windows.labels]
+    kept = labels >= 0
+    if left_out := np.count_nonzero(~kept):
+        say(f"{left_out} windows of classes that are none of the task's are left out")
+    table = score_table(labels[kept], np.concatenate(probabilities)[window_of_row][kept], classes)
     of_all, of_classes = table[table["class"] == ""], table[table["class"] != ""]
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     say(f"{name}, on {split} windows of {opened.corpus} data ({store})")
     say(*(f"{row.metric:<20}{row.value:>10.4g}" for row in of_all.itertuples()))
-    by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[opened.classes]
+    by_class = of_classes.pivot(index="class", columns="metric", values="value").loc[classes]
     shown = by_class[["precision", "recall", "f1", "support"]]
     say(*shown.to_string(float_format=lambda value: f"{value:.4g}").split("\n"))
     for warning in opened.warnings:

@@ -1,11 +1,13 @@
 """A registered classifier scored on a window store, in a process as its users start it."""
 
 import subprocess
+from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas
 import pytest
+import yaml
 
 from eegdiffusion.commands.evaluate import command
 from eegdiffusion.core.runtime.errors import InputError
@@ -86,3 +88,24 @@ def test_what_does_not_fit_is_refused(registered, tmp_path, monkeypatch, words, 
     path = _write_store(tmp_path / "store", **changes)
     with pytest.raises(InputError, match=message):
         command.main(["--store", str(path), *words], standalone_mode=False)
+
+
+def test_a_task_says_corpus_and_classes(registered, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registered[0])
+    monkeypatch.chdir(tmp_path)
+    _write_store(tmp_path / "data/events/own/store", classes=[*list(tuev.CLASSES)[::-1], "unsure"])
+    table = pandas.read_parquet("data/events/own/store/windows.parquet")
+    table.loc[:4, "label"] = 6
+    table.to_parquet("data/events/own/store/windows.parquet")
+    task = {"corpus": "own", "latents": "base", "classes": {name: [name] for name in tuev.CLASSES}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"event_tasks": {"events": task}}, sort_keys=False))
+    command.main(["--task", "events", "--out", "scores.csv"], standalone_mode=False)
+    assert "5 windows of classes that are none of the task's are left out" in capsys.readouterr().out
+    scores = pandas.read_csv("scores.csv", keep_default_na=False).set_index(["metric", "class"])["value"]
+    windows = window_store.Store(Path("data/events/own/store")).event_windows("test")
+    probabilities = mlflow.pyfunc.load_model(registered[1]).predict(windows.__getitems__(list(range(5, 24)))["signal"])
+    expected = classification_metrics(5 - windows.labels[5:], probabilities)
+    assert {name: float(scores[name, ""]) for name in expected} == pytest.approx(expected, abs=1e-9)
+    assert float(scores["windows", ""]) == 19
+    with pytest.raises(InputError, match=r"--task: must be an entry.*has events .found 'event'.; did you"):
+        command.main(["--task", "event"], standalone_mode=False)
