@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.signal
+import scipy
 
 from eegdiffusion.core.recordings.brainvision_files import companion, companions
 from eegdiffusion.core.recordings.fif_checks import list_parts
