@@ -16,6 +16,7 @@ TINY = [
     "matrix.seeds=[0, 1]",
     "matrix.baselines=[contrawr]",
     "event_corpora={tuev: {root: data/raw/surrogate-tuev/edf, layout: tuev}}",
+    "latents={base: {backbone: base, corpus: tuev}}",
     "probe_tasks={}",
     "event_tasks={}",
     "ingest_events.validation_fraction=0.34",
