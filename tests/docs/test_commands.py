@@ -98,7 +98,8 @@ def _register(path: Path) -> None:
         mlflow.create_experiment("finetune_lft", artifact_location=(path / "mlruns/artifacts").as_uri())
         mlflow.set_experiment("finetune_lft")
         with mlflow.start_run():
-            folder = tiny_model.write(path / ".work/lft")
+            folder = path / ".work/lft"
+            tiny_model.write_tested(folder, {"least": 4, "whole": 0.5})
             version = registered_versions.register("lft", folder, {"corpus": tiny_model.PREPROCESSING.corpus})
         mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
 
