@@ -85,6 +85,8 @@ def best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     # Between a score and the next lower one every threshold decides alike: the middle is farthest from both.
     lower = np.append(thresholds[1:], 0.0)
     middles = (np.minimum(thresholds, 1.0) + lower) / 2
+    if lower[0] >= 1:  # the first threshold is above all scores
+        middles[0] = np.nextafter(lower[0], np.inf)
     best = np.flatnonzero(np.isclose(gain, gain.max()))
     return float(middles[best[np.abs(middles[best] - 0.5).argmin()]])
 
