@@ -48,7 +48,7 @@ class ChannelUse:
                 f"some channels are used in part of the windows alone, as they are constant or clipped: {listed}"
             )
         if said and self.tested and self.nearest:
-            said.append(f"tested, the model has a {self.nearest.sentence()}")
+            said.append(f"in the test of the model: {self.nearest.sentence()}")
             if self.tested.channel_dropout is None:
                 said.append("WARNING: it was trained on all channels alone, not on subsets")
         return said
