@@ -7,8 +7,9 @@ import pytest
 
 from eegdiffusion.core.recordings.channel_derivation import derive_channels
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.derivations import electrodes_of
 from eegdiffusion.core.signal.montage import BIPOLAR, ELECTRODES, bipolar
-from eegdiffusion.core.signal.montages import choose_montage, electrodes_of
+from eegdiffusion.core.signal.montages import choose_montage
 
 PATH = Path("r.edf")
 PLACES = sorted({*ELECTRODES, "FZ", "PZ", "TP9", "TP10", "AF7", "AF8", "M1", "OZ"})

@@ -4,8 +4,9 @@ import pytest
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.signal.derivations import distances_mm
 from eegdiffusion.core.signal.montage import BIPOLAR
-from eegdiffusion.core.signal.montages import Montages, choose_montage, distances_mm, ids_sentence, read_montage
+from eegdiffusion.core.signal.montages import Montages, choose_montage, ids_sentence, read_montage
 
 MUSE = {"muse": ["TP9", "AF7", "AF8", "TP10"]}
 

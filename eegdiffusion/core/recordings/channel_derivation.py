@@ -16,7 +16,8 @@ import numpy as np
 
 from eegdiffusion.core.recordings.electrode_labels import MASTOIDS, RecordedChannel, read_channels, read_label
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montages import Montage, canonical, electrodes_of, read_montage
+from eegdiffusion.core.signal.derivations import canonical, electrodes_of
+from eegdiffusion.core.signal.montages import Montage, read_montage
 
 
 class Term(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from eegdiffusion.core.signal.montages import SAME_PLACE, canonical
+from eegdiffusion.core.signal.derivations import SAME_PLACE, canonical
 
 MASTOIDS = {"M1": "A1", "M2": "A2"}
 """Electrodes behind the ears, which stand for those on the ears where there are none."""

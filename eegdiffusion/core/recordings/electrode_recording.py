@@ -23,7 +23,7 @@ from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.recordings.recording_channels import VOLTS, Channels, EdfChannels, MneChannels, Signals
 from eegdiffusion.core.recordings.recording_files import ending_of
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montages import electrodes_of
+from eegdiffusion.core.signal.derivations import electrodes_of
 
 if TYPE_CHECKING:
     import mne

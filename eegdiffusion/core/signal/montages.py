@@ -5,24 +5,20 @@ A backbone is conditioned on the number of a channel: one of TUEV's 22 derivatio
 pretrained on a corpus with numbers of its own, the position in that corpus's montage.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
-import numpy as np
 from annotated_types import Ge, MinLen
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings, validate
 from eegdiffusion.core.runtime.yaml_text import parse_yaml
+from eegdiffusion.core.signal.derivations import canonical, distances_mm, electrodes_of, tcp_index
 from eegdiffusion.core.signal.montage import BIPOLAR
-
-SAME_PLACE = {"T7": "T3", "T8": "T4", "P7": "T5", "P8": "T6"}
-"""The 10-10 system's names of electrodes that the 10-20 system, and the montages, call otherwise."""
 
 
 @settings
@@ -94,18 +90,6 @@ class Montage:
 def read_montage(document: dict) -> Montage:
     """Return the montage that :meth:`Montage.document` wrote."""
     return Montage(document["name"], [NumberedChannel(**row) for row in document["channels"]], document["id_names"])
-
-
-def canonical(name: str) -> str:
-    """Return the name of an electrode, a derivation or a channel in upper case, as the 10-20 system calls it."""
-    text = unicodedata.normalize("NFKC", name).strip().upper()
-    return "-".join(SAME_PLACE.get(part.strip(), part.strip()) for part in text.split("-"))
-
-
-def electrodes_of(name: str) -> tuple[str, ...]:
-    """Return the two electrodes of a derivation, or the one that the channel is, by their canonical names."""
-    parts = canonical(name).split("-")
-    return tuple(parts) if len(parts) == 2 and all(parts) else ("-".join(parts),)
 
 
 @cache
@@ -180,43 +164,6 @@ def number(channel: MontageChannel, where: str) -> NumberedChannel:
         )
     best = int(distances.argmin())
     return NumberedChannel(channel.channel, best, "nearest", round(float(distances[best]), 1))
-
-
-def tcp_index(name: str) -> int | None:
-    """Return which of TUEV's 22 derivations a channel is, whatever its sign; None for none of them."""
-    pair = electrodes_of(name)
-    known = [electrodes_of(derivation) for derivation in BIPOLAR]
-    return next((known.index(electrodes) for electrodes in (pair, pair[::-1]) if electrodes in known), None)
-
-
-def distances_mm(electrodes: Sequence[str]) -> np.ndarray | None:
-    """Measure how far an electrode or a derivation lies from each of TUEV's 22 derivations.
-
-    A derivation lies in the middle between its electrodes.
-
-    Args:
-        electrodes: one or two, by their canonical names.
-
-    Returns:
-        (22,) in mm; None where MNE's standard_1005 has no place for an electrode.
-    """
-    places = _places()
-    if any(name not in places for name in electrodes):
-        return None
-    derivations = np.array([_middle(electrodes_of(name)) for name in BIPOLAR])
-    return 1000 * np.linalg.norm(derivations - _middle(electrodes), axis=1)
-
-
-def _middle(electrodes: Sequence[str]) -> np.ndarray:
-    return np.mean([_places()[name] for name in electrodes], axis=0)
-
-
-@cache
-def _places() -> dict[str, np.ndarray]:
-    """Return the places of electrodes in MNE's standard_1005 in metres, by their canonical names."""
-    from eegdiffusion.core.signal.electrode_places import montage_places  # imports MNE, which takes seconds
-
-    return {canonical(name): place for name, place in montage_places().items()}
 
 
 def ids_sentence(montage: Montage) -> str:

@@ -9,9 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from eegdiffusion.core.recordings import amplitude
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.derivations import tcp_index
 from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montage import BIPOLAR
-from eegdiffusion.core.signal.montages import Montage, tcp_index
+from eegdiffusion.core.signal.montages import Montage
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.store import window_store

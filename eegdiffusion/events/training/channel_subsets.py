@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.signal.montages import Montage, packaged, tcp_index
+from eegdiffusion.core.signal.derivations import tcp_index
+from eegdiffusion.core.signal.montages import Montage, packaged
 from eegdiffusion.core.statistics.classification_metrics import bootstrap_interval, prediction_metrics
 from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.core.training.inference import batched
