@@ -8,6 +8,7 @@ import numpy as np
 from components.finetune_lft.settings import FinetuneLFT
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.statistics.calibration import calibration_error
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.metric_logger import MetricLogger
@@ -17,6 +18,7 @@ from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.calibration import calibrate
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.finetuning import train_lft
@@ -96,10 +98,12 @@ def compute(
     if not is_rank_zero():
         return None
     batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
+    temperature = calibrate(trained.lft, validation, batch_size, device, seed)
     predicted = classify_tokens(trained.lft, test, batch_size, device, seed).numpy()
     windows, labels = store.event_windows("test"), test.labels
-    facts = trained.facts(store.facts("test"), labels=kind)
-    metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts)
+    facts = trained.facts(store.facts("test"), labels=kind, temperature=temperature)
+    more = {"calibration_error": calibration_error(labels, predicted)}
+    metrics = write_classifier_result(out, windows.table, labels, predicted, trained.fitted.curves, facts, more)
     scored = {"validation": validation, "test": test} if kind == "recorded" else {}
     dropout = settings.channel_dropout and asdict(settings.channel_dropout)
     recordings = {split: store.event_windows(split).table["recording"].to_numpy() for split in scored}

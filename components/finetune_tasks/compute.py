@@ -12,6 +12,7 @@ from components.finetune_tasks.settings import EventTask, LFTTraining
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.ranks import is_rank_zero
+from eegdiffusion.core.statistics.calibration import calibration_error
 from eegdiffusion.core.statistics.classification_metrics import (
     best_threshold,
     binary_metrics,
@@ -29,6 +30,7 @@ from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.store.latent_cache import LatentCache
 from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
+from eegdiffusion.events.training.calibration import calibrate
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
@@ -147,10 +149,14 @@ def compute(
         if not is_rank_zero():
             continue
         folder = out / f"seed-{seed}"
+        temperature = calibrate(trained.lft, validation, batch_size, device, seed)
         predicted[seed] = classify_tokens(trained.lft, test, batch_size, device, seed).numpy()
         score = trained.fitted.best_score
-        facts = trained.facts(data, task=key, head=task.head, validation_score=score, left_out=left_out["test"])
-        more = _binary_scores(trained, validation, labels, predicted[seed], batch_size, device) if binary else None
+        facts = trained.facts(
+            data, task=key, head=task.head, validation_score=score, left_out=left_out["test"], temperature=temperature
+        )
+        more = _binary_scores(trained, validation, labels, predicted[seed], batch_size, device) if binary else {}
+        more |= {"calibration_error": calibration_error(labels, predicted[seed])}
         curves = trained.fitted.curves
         metrics[seed] = write_classifier_result(folder, table, labels, predicted[seed], curves, facts, more)
         dropout = settings.channel_dropout and asdict(settings.channel_dropout)

@@ -169,6 +169,7 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
             for name, results in events.probes.items()
         },
         **task_sections.task_values(events.tasks, events.finetuned),
+        **classifier_sections.calibration_values(events),
         **classifier_sections.subset_values(events),
         **classifier_sections.reader_values(events),
         "corpus_entry": settings.corpus,

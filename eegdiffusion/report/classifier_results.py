@@ -10,6 +10,7 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.signal.montages import ids_sentence
+from eegdiffusion.core.statistics.calibration import apply_temperature
 from eegdiffusion.core.statistics.classification_metrics import (
     METRICS,
     Interval,
@@ -33,6 +34,8 @@ class ClassifierResults:
         windows: test windows, one a row: recording, row, start_sample, label (0-based).
         probabilities: (seeds, windows, classes).
         curves: a table for each seed.
+        temperatures: (seeds,) by which logits were divided, so that probabilities come true on validation windows; None
+            where they were not.
     """
 
     seeds: list[int]
@@ -40,6 +43,7 @@ class ClassifierResults:
     windows: pandas.DataFrame
     probabilities: np.ndarray
     curves: list[pandas.DataFrame]
+    temperatures: list[float] | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -65,8 +69,20 @@ class ClassifierResults:
 
     def interval(self, subjects: pandas.Series) -> Interval:
         """Return the confidence interval of the balanced accuracy; ``subjects`` maps recordings to subjects."""
-        clusters = self.windows["recording"].map(subjects).to_numpy()
+        clusters = self.clusters(subjects)
         return bootstrap_interval(self.labels, self.predicted, clusters, self.probabilities.shape[-1])
+
+    def clusters(self, subjects: pandas.Series) -> np.ndarray:
+        """Return the subject of each window; ``subjects`` maps recordings to subjects."""
+        return self.windows["recording"].map(subjects).to_numpy()
+
+    @property
+    def uncalibrated(self) -> np.ndarray | None:
+        """Probabilities before the temperatures, (seeds, windows, classes); None where there are none."""
+        if self.temperatures is None:
+            return None
+        pairs = zip(self.probabilities, self.temperatures, strict=True)
+        return np.stack([apply_temperature(probabilities, 1 / temperature) for probabilities, temperature in pairs])
 
 
 def read_classifier(folder: Path, seeds: list[int]) -> ClassifierResults:
@@ -80,18 +96,19 @@ def read_classifier(folder: Path, seeds: list[int]) -> ClassifierResults:
         InputError: a seed is missing, or the seeds were not tested on the same windows.
     """
     folders = [folder / f"seed-{seed}" for seed in seeds]
-    facts = json.loads(require_file(folders[0] / "metrics.json").read_text())
     tables = [pandas.read_parquet(require_file(path / "predictions.parquet")) for path in folders]
+    facts = [json.loads(require_file(path / "metrics.json").read_text()) for path in folders]
     windows = tables[0][WINDOW]
     if not all(table[WINDOW].equals(windows) for table in tables):
         raise InputError(f"{folder}: all seeds must be tested on the same windows (found different ones)")
     classes = [column for column in tables[0] if column.removeprefix("p").isdigit()]
     return ClassifierResults(
         seeds=seeds,
-        parameters=facts["parameters"],
+        parameters=facts[0]["parameters"],
         windows=windows,
         probabilities=np.stack([table[classes].to_numpy() for table in tables]),
         curves=[pandas.read_csv(require_file(path / "curves.csv")) for path in folders],
+        temperatures=[each["temperature"] for each in facts] if all("temperature" in each for each in facts) else None,
     )
 
 

@@ -80,6 +80,12 @@ def classification_values(comparison: ClassifierComparison, classes: list[str], 
     }
 
 
+def calibration_values(events: EventResults) -> dict:
+    """Make the table of calibration errors of all classifiers but the control."""
+    classifiers = {name: each for name, each in events.comparison.classifiers.items() if name != CONTROL}
+    return {"calibration": classifier_tables.calibration_table(classifiers, events.data.subjects)}
+
+
 def reader_values(events: EventResults) -> dict:
     """Collect what the captions and the report's first section say of the classifiers and backbones in words."""
     accuracy = {name: metrics["balanced_accuracy"].mean for name, metrics in events.comparison.summaries.items()}

@@ -4,14 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas
 
+from eegdiffusion.core.statistics.calibration import calibration_error, calibration_interval
 from eegdiffusion.core.statistics.classification_metrics import Interval
 from eegdiffusion.core.statistics.seeds import Summary
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.report.classifier_comparison import ClassifierComparison
-from eegdiffusion.report.classifier_results import EventData
+from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 
 METRIC_NAMES = {
     "cohen_kappa": "Cohen's kappa",
@@ -84,6 +86,29 @@ def results_table(comparison: ClassifierComparison) -> pandas.DataFrame:
             for model, summaries in comparison.summaries.items()
         ]
     )
+
+
+def calibration_table(classifiers: Mapping[str, ClassifierResults], subjects: pandas.Series) -> pandas.DataFrame:
+    """Make a row for each classifier: its calibration error with the interval, and what it was before a temperature.
+
+    Args:
+        classifiers: name -> test predictions.
+        subjects: recording -> subject.
+    """
+
+    def mean_error(labels: np.ndarray, probabilities: np.ndarray) -> str:
+        return format_number(float(np.mean([calibration_error(labels, each) for each in probabilities])))
+
+    rows = []
+    for name, results in classifiers.items():
+        before = results.uncalibrated
+        interval = calibration_interval(results.labels, results.probabilities, results.clusters(subjects))
+        row = {"model": name, "calibration error": mean_error(results.labels, results.probabilities)}
+        row["95 % interval"] = format_interval(interval)
+        row["temperature"] = "–" if results.temperatures is None else f"{np.mean(results.temperatures):.2f}"
+        row["error before"] = "–" if before is None else mean_error(results.labels, before)
+        rows.append(row)
+    return pandas.DataFrame(rows)
 
 
 def _quoted(value: float | Sequence[float] | None) -> str:

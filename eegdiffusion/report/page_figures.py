@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.metric_bars import metrics_by_model
+from eegdiffusion.core.statistics.calibration import reliability
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.figures import eeg_figures
+from eegdiffusion.events.figures.calibration_figures import reliability_diagram
 from eegdiffusion.events.figures.probe_figures import probe_curves
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.events.results.probes import ProbeResults
@@ -18,6 +20,7 @@ from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.images.figures.reconstruction_figures import Reconstructed, draw_reconstructions, drawn_items
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.report.classifier_comparison import LFT, ClassifierComparison, GeneratedSpectra
+from eegdiffusion.report.classifier_results import ClassifierResults
 from eegdiffusion.report.classifier_tables import METRIC_NAMES
 from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.encoder_sections import averaged_results, chance_of
@@ -74,19 +77,27 @@ def draw_classifiers(comparison: ClassifierComparison, classes: Sequence[str], c
         corpus: name of the corpus, for the titles.
 
     Returns:
-        ``metrics``, ``confusion``, ``learning_curves``.
+        ``metrics``, ``confusion``, ``reliability``, ``learning_curves``.
     """
     lft = comparison.lft
     counts = np.sum([confusion_matrix(lft.labels, predicted, len(classes)) for predicted in lft.predicted], axis=0)
     return {
         "metrics": metrics_by_model(comparison.summaries, METRIC_NAMES, f"Test metrics by model ({corpus} data)"),
         "confusion": eeg_figures.confusion(counts, classes, f"LFT, confusion matrix ({corpus} data)"),
+        "reliability": _draw_reliability(lft, f"LFT, reliability of its probabilities ({corpus} data)"),
         "learning_curves": learning_curves(
             {name: classifier.curves for name, classifier in comparison.classifiers.items()},
             {"train_loss": "training loss", "validation_cohen_kappa": "validation kappa"},
             f"Learning curves of the classifiers ({corpus} data)",
         ),
     }
+
+
+def _draw_reliability(lft: ClassifierResults, title: str) -> Figure:
+    labels = np.tile(lft.labels, len(lft.probabilities))
+    states = {"as trained": lft.uncalibrated, "calibrated": lft.probabilities}
+    curves = {name: reliability(labels, np.concatenate(each)) for name, each in states.items() if each is not None}
+    return reliability_diagram(curves, title)
 
 
 def draw_probes(probes: Mapping[str, ProbeResults], comparison: ClassifierComparison, corpus: str) -> dict[str, Figure]:

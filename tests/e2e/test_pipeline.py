@@ -29,7 +29,7 @@ def _metrics(path):
 def test_every_stage_leaves_its_results(workspace):
     page, text = ((workspace / "reports" / f"report.{ending}").read_text() for ending in ("html", "md"))
     assert "surrogate" in text
-    assert page.count("<table>") == len(re.findall(r"^\*\*Table \d+", text, re.M)) == 12
+    assert page.count("<table>") == len(re.findall(r"^\*\*Table \d+", text, re.M)) == 13
     figures = list((workspace / "reports" / "figures").glob("*.png"))
     assert (
         page.count('src="data:image/png;base64,')

@@ -347,7 +347,7 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 23
+    assert len(titles) == 25
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
         "Probes of frozen features on other corpora (Waves, surrogate)",
@@ -374,7 +374,7 @@ def test_html_needs_nothing_else(report):
     page = (report / "report.html").read_text()
     Links().feed(page)
     pictures = [link for link in links if link.startswith("data:image/png;base64,")]
-    assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 8
+    assert len(pictures) == len(list((report / "figures").glob("*.png"))) == 9
     assert all(f'id="{link[1:]}"' in page for link in links if link not in pictures)
     assert not re.search(r"url\(|@import|https?://", page)
     assert page.count("<table>") == len(re.findall(r"^\*\*Table", (report / "report.md").read_text(), re.M))

@@ -212,7 +212,7 @@ def bootstrap_interval(
     counts = _confusions_by_cluster(labels, predicted, clusters, classes)
     seeds, subjects = counts.shape[:2]
     rng = np.random.default_rng(0)
-    means = _drawn_means(counts, _drawn_subjects(rng, subjects, replicates), rng)
+    means = _drawn_means(counts, draw_subjects(rng, subjects, replicates), rng)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level, subjects, seeds)
 
@@ -262,7 +262,7 @@ def paired_bootstrap(
     """
     both = [_confusions_by_cluster(labels, predicted, clusters, classes) for predicted in (first, second)]
     rng = np.random.default_rng(0)
-    weights = _drawn_subjects(rng, both[0].shape[1], replicates)
+    weights = draw_subjects(rng, both[0].shape[1], replicates)
     means = [_drawn_means(counts, weights, rng) for counts in both]
     differences = means[0] - means[1]
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
@@ -272,24 +272,39 @@ def paired_bootstrap(
 
 def _confusions_by_cluster(labels: np.ndarray, predicted: np.ndarray, clusters: np.ndarray, classes: int) -> np.ndarray:
     """Count windows, (seeds, clusters, classes, classes), labels before predictions."""
-    names, cluster = np.unique(clusters, return_inverse=True)
-    if len(names) < 2:
-        raise InputError(f"clusters: a bootstrap over subjects needs two or more (found {len(names)})")
+    names, cluster = group_clusters(clusters)
     counts = np.zeros((len(predicted), len(names), classes, classes))
     for seed in range(len(predicted)):
         np.add.at(counts[seed], (cluster, labels, predicted[seed]), 1)
     return counts
 
 
-def _drawn_subjects(rng: np.random.Generator, subjects: int, replicates: int) -> np.ndarray:
+def group_clusters(clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the names of the clusters, and the cluster of each window, (windows,), that a bootstrap draws from.
+
+    Raises:
+        InputError: there are fewer than two.
+    """
+    names, cluster = np.unique(clusters, return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"clusters: a bootstrap over subjects needs two or more (found {len(names)})")
+    return names, cluster
+
+
+def draw_subjects(rng: np.random.Generator, subjects: int, replicates: int) -> np.ndarray:
     """Draw how often each subject is taken, (replicates, subjects)."""
     return rng.multinomial(subjects, np.full(subjects, 1 / subjects), replicates)
+
+
+def draw_seeds(rng: np.random.Generator, seeds: int, replicates: int) -> np.ndarray:
+    """Draw the weight of each seed, (replicates, seeds); rows sum to 1."""
+    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
 
 
 def _drawn_means(counts: np.ndarray, subject_weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Compute the balanced accuracy of each replicate, (replicates,): the mean over seeds that are drawn here."""
     seeds, replicates = len(counts), len(subject_weights)
-    seed_weights = rng.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
+    seed_weights = draw_seeds(rng, seeds, replicates)
     by_seed = np.stack([balanced_accuracy(np.tensordot(subject_weights, seed_counts, 1)) for seed_counts in counts], 1)
     return (by_seed * seed_weights).sum(1)
 
