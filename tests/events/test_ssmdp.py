@@ -293,3 +293,38 @@ def test_constant_and_clipped_channels_are_named(tiny):
     with pytest.raises(InputError, match=r"signals: every channel must have at most 5% .*\(found clipped: 3\)"):
         tiny.latents(railed)
     tiny.tokens(flat, window=20, check=False)
+
+
+def _pooled(model, signals, **options):
+    ids = torch.arange(model.sizes.n_class).repeat(len(signals))[:, None]
+    conditions = model.condition(1, model.label_embed(ids))
+    return model.pooled(signals, conditions, 200, "std", "gate", **options)
+
+
+def test_pooled_latents_are_the_tokens_and_let_gradients_through(tiny):
+    signals = torch.randn(2, tiny.sizes.n_class, 1400, generator=torch.Generator().manual_seed(5))
+    expected = tiny.tokens(signals)
+    with torch.no_grad():
+        assert torch.equal(_pooled(tiny, signals), expected)
+    given = signals.clone().requires_grad_()
+    pooled = _pooled(tiny, given)
+    assert torch.allclose(pooled, expected, atol=1e-6)
+    pooled.square().sum().backward()
+    assert given.grad.abs().sum(-1).min() > 0
+    without = {name for name, weight in tiny.named_parameters() if weight.grad is None or not weight.grad.any()}
+    last = f"layers.{tiny.sizes.n_layer - 1}"
+    later = ("out_layer", *(f"layers.{k}.linear_skip" for k in range(tiny.sizes.n_layer)), f"{last}.linear_next")
+    assert not {name for name in without if not name.startswith(later)}
+
+
+def test_a_layer_that_is_wrapped_is_called(tiny):
+    """As adapters (LoRA) and hooks do; the fused products read the weights alone."""
+    signals = torch.randn(1, tiny.sizes.n_class, 200, generator=torch.Generator().manual_seed(5))
+    expected = tiny.tokens(signals)
+    for name in ("pre_layer", "cond_linear", "linear_next"):
+        handle = getattr(tiny.layers[0], name).register_forward_hook(lambda module, inputs, output: output)
+        assert torch.allclose(tiny.tokens(signals), expected, atol=1e-6), name
+        handle.remove()
+        handle = getattr(tiny.layers[0], name).register_forward_hook(lambda module, inputs, output: 2 * output)
+        assert not torch.allclose(tiny.tokens(signals), expected, atol=1e-3), name
+        handle.remove()

@@ -6,6 +6,9 @@ from eegdiffusion.core.runtime.errors import InputError
 
 STATISTICS = ("std", "mean")
 
+SMALLEST_VARIANCE = 1e-20
+"""Variance below which no gradient passes a standard deviation."""
+
 
 def part_slices(length: int, part_samples: int) -> list[slice]:
     """Cut ``length`` samples into consecutive parts of ``part_samples`` samples; the last may be shorter."""
@@ -23,6 +26,8 @@ def pool(activity: Tensor, window: int, statistic: str) -> Tensor:
         return mean.squeeze(-1).transpose(-1, -2)
     # Two passes: as exact as torch.std and several times faster on a CPU.
     deviation = windows - mean
+    if deviation.requires_grad:  # the root has no slope at 0
+        return (deviation.square().sum(-1) / (window - 1)).clamp_min(SMALLEST_VARIANCE).sqrt().transpose(-1, -2)
     return (deviation.square_().sum(-1) / (window - 1)).sqrt_().transpose(-1, -2)
 
 
