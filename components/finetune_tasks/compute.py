@@ -10,7 +10,6 @@ import torch
 
 from components.finetune_tasks.settings import EventTask, LFTTraining
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.calibration import calibration_error
 from eegdiffusion.core.statistics.classification_metrics import (
@@ -20,7 +19,6 @@ from eegdiffusion.core.statistics.classification_metrics import (
     chance_level,
     prediction_metrics,
 )
-from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
@@ -34,7 +32,7 @@ from eegdiffusion.events.training.calibration import calibrate
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
-from eegdiffusion.events.training.event_task import balanced_weight, task_classes
+from eegdiffusion.events.training.event_task import balanced_weight, task_classes, task_facts
 from eegdiffusion.events.training.finetuning import TrainedLFT, train_lft
 
 
@@ -71,11 +69,6 @@ def _task_tokens(
         if not len(tokens[split]):
             raise InputError(f"{store.path}: split: {split} has no window of the task's classes")
     return tokens, left_out
-
-
-def _task_facts(data: DataFacts, classes: list[str], of_class: np.ndarray) -> DataFacts:
-    """Return what results say of their data; scores of other classes are scores of other data."""
-    return replace(data, classes=classes, split_hash=text_hash(data.split_hash, classes, of_class.tolist()))
 
 
 def _binary_scores(
@@ -138,7 +131,7 @@ def compute(
     recordings = {split: rows["recording"].to_numpy() for split, rows in tables.items()}
     table, labels = tables["test"], test.labels
     preprocessing = replace(store.preprocessing, classes=classes)
-    data, logits = _task_facts(store.facts("test"), classes, of_class), 1 if binary else len(classes)
+    data, logits = task_facts(store.facts("test"), classes, of_class), 1 if binary else len(classes)
     metrics, predicted, best = {}, {}, float("-inf")
     chosen = seeds[0]
     for seed in seeds:

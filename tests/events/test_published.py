@@ -13,9 +13,11 @@ from safetensors.torch import load_file
 
 from eegdiffusion import load_published_backbone, load_published_classifier
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.events.models.latents import order_parts
 from eegdiffusion.events.published.lightning_checkpoint import read_checkpoint
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+CHBMIT = GOLDEN / "published/chbmit_classifier.ckpt"
 BACKBONE, CLASSIFIER = GOLDEN / "published/backbone.ckpt", GOLDEN / "published/classifier.ckpt"
 
 
@@ -48,6 +50,47 @@ def test_ema_is_the_default(expected):
 def test_backbone_of_the_classifier_is_the_published_backbones_ema(expected):
     inputs = (expected["x"], expected["diffusion_step"], expected["channel"])
     close(load_published_classifier(CLASSIFIER).backbone(*inputs), expected["prediction_ema"], 5e-5)
+
+
+@pytest.fixture(scope="module")
+def seizures() -> dict[str, torch.Tensor]:
+    return load_file(GOLDEN / "published/chbmit_expected.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("weights", "parts", "name"),
+    [("ema", None, "logits_ema"), ("online", None, "logits_online"), ("ema", "physical", "logits_ema_right_order")],
+)
+def test_ten_seconds_are_classified_in_the_order_of_the_published_weights(seizures, weights, parts, name):
+    classifier = load_published_classifier(CHBMIT, weights=weights, parts=parts)
+    logits = classifier(seizures["signals"])
+    assert logits.shape == (4,)
+    close(logits, seizures[name], 1e-4)
+    assert classifier.channels.tolist() == [*range(8), *range(14, 22)]
+    assert not torch.allclose(seizures["logits_ema"], seizures["logits_ema_right_order"], atol=2e-3)
+
+
+@pytest.mark.parametrize(("order", "name"), [("reference", "reference"), ("physical", "right")])
+def test_parts_go_through_the_backbone_in_either_order(seizures, order, name):
+    classifier = load_published_classifier(CHBMIT)
+    signals = order_parts(seizures["signals"], 1000, order)
+    tokens = classifier.backbone.tokens(signals, channels=classifier.channels)
+    close(tokens, seizures[f"tokens_{name}_order"].squeeze((2, 4)), 5e-5)
+
+
+def test_the_reference_puts_part_r_mod_f_of_channel_r_over_f_into_place_r():
+    for channels, parts in ((3, 1), (3, 2), (16, 2), (4, 3), (1, 5)):
+        rows = torch.arange(channels * parts).view(1, channels, parts, 1).expand(2, -1, -1, 4)
+        ordered = order_parts(rows.reshape(2, channels, parts * 4), 4, "reference").view(2, channels, parts, 4)
+        for r in range(channels * parts):
+            held = (r // parts) * parts + r % parts
+            assert (ordered[:, r % channels, r // channels] == held).all()
+        assert torch.equal(order_parts(ordered.flatten(2), 4, "physical"), ordered.flatten(2))
+    with pytest.raises(InputError, match="signals: must be whole parts of 4 samples in the reference's order"):
+        order_parts(torch.zeros(1, 2, 9), 4, "reference")
+    assert order_parts(torch.zeros(1, 2, 3), 4, "reference").shape == (1, 2, 3)
+    with pytest.raises(InputError, match="parts: must be one of physical, reference"):
+        load_published_classifier(CHBMIT, parts="right")
 
 
 @pytest.mark.parametrize("prefix", ["", "model.", "ema.ema_model."])

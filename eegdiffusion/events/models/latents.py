@@ -5,6 +5,7 @@ from torch import Tensor
 from eegdiffusion.core.runtime.errors import InputError
 
 STATISTICS = ("std", "mean")
+PART_ORDERS = ("physical", "reference")
 
 SMALLEST_VARIANCE = 1e-20
 """Variance below which no gradient passes a standard deviation."""
@@ -15,6 +16,35 @@ def part_slices(length: int, part_samples: int) -> list[slice]:
     if part_samples < 1:
         raise InputError(f"part_samples: must be at least 1 sample (found {part_samples})")
     return [slice(start, min(start + part_samples, length)) for start in range(0, length, part_samples)]
+
+
+def order_parts(signals: Tensor, part_samples: int, order: str) -> Tensor:
+    """Lay out the parts of multi-channel signals as they go through the backbone (EEGDM, arXiv:2508.14086).
+
+    EEGDM's public implementation folds the f parts of C channels into f C rows, channel after channel, and unfolds the
+    rows as f parts of C channels: row r, which holds part r mod f of channel r // f, stands in the place of part r // C
+    of channel r mod C. The weights of its classifiers of 10-s windows know no other order.
+
+    Args:
+        signals: (B, C, L).
+        part_samples: samples of a part.
+        order: ``physical``, each part in the place of its own channel, in order of time; or ``reference``.
+
+    Returns:
+        (B, C, L); the signals themselves where they are one part, or the order is the physical one.
+
+    Raises:
+        InputError: there is no such order, or the signals are not of whole parts.
+    """
+    if order not in PART_ORDERS:
+        raise InputError(f"parts: must be one of {', '.join(PART_ORDERS)} (found {order!r})")
+    batch, channels, length = signals.shape
+    if order == "physical" or length <= part_samples:
+        return signals
+    if length % part_samples:
+        rule = f"must be whole parts of {part_samples} samples in the reference's order"
+        raise InputError(f"signals: {rule} (found {length})")
+    return signals.reshape(batch, -1, channels, part_samples).transpose(1, 2).reshape(signals.shape)
 
 
 def pool(activity: Tensor, window: int, statistic: str) -> Tensor:

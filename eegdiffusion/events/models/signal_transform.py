@@ -13,7 +13,8 @@ from eegdiffusion.core.signal.montages import Montage, electrodes_of
 from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.models.ssmdp import SSMDP
+from eegdiffusion.events.models.latents import order_parts
+from eegdiffusion.events.models.ssmdp import PART, SSMDP
 
 TRANSFORM = "signal_transform.json"
 """File of a backbone's folder that holds the fields of :class:`SignalTransform`."""
@@ -80,6 +81,7 @@ def tokens(
     window: int | None = None,
     statistics: Sequence[str] | None = None,
     check: bool = True,
+    parts: str = "physical",
 ) -> Tensor:
     """Transform signals, take them through the forward process that ``latents`` names, and pool the latents.
 
@@ -93,6 +95,7 @@ def tokens(
         window: samples to a pool; None: those of ``latents.pool_s``.
         statistics: of several, tokens have one after another; None: that of ``latents``.
         check: refuse constant and clipped channels.
+        parts: order of the parts of windows longer than 5 s, see :func:`.order_parts`.
 
     Returns:
         (batch, layers, pools, channels, width) float32.
@@ -102,6 +105,7 @@ def tokens(
 
         resampled = resample(signals.numpy(force=True), round(signals.shape[-1] * latents.rate), axis=-1)
         signals = torch.from_numpy(resampled).to(signals)
+    signals = order_parts(signals, round(PART * latents.rate), parts)
     if transform.mu_law:
         signals = mulaw(signals)
     if window is None and latents.pool_s is not None:

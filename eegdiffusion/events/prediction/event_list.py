@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas
 
+from eegdiffusion.events.corpora import chbmit, tuev
+
 if TYPE_CHECKING:
     from eegdiffusion.events.prediction.derived_signals import DerivedPiece
 
@@ -15,6 +17,9 @@ UNUSABLE = "unusable"
 
 SHORTEST_GAP_S = 0.02
 """A shorter pause is rounding of the clock."""
+
+BACKGROUNDS = (tuev.BACKGROUND, chbmit.BACKGROUND)
+"""Names of the class that is no event, in the layouts that have one."""
 
 COLUMNS = ["onset", "duration", "label", "probability"]
 
@@ -61,6 +66,11 @@ def _label(probabilities: np.ndarray, best: int, classes: Sequence[str], backgro
     if best < 0:
         return UNUSABLE
     return classes[best] if probabilities[best] >= least else background
+
+
+def background_class(classes: Sequence[str]) -> str:
+    """Return the name of the class that is no event; that of TUEV's where no class bears a known one."""
+    return next((name for name in classes if name in BACKGROUNDS), tuev.BACKGROUND)
 
 
 def gaps(pieces: Sequence["DerivedPiece"], rate_hz: float) -> pandas.DataFrame:

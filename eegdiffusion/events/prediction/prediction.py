@@ -16,7 +16,6 @@ from eegdiffusion.core.runtime.printable import printable
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT_UV
 from eegdiffusion.core.storage.spreadsheet import write_table
-from eegdiffusion.events.corpora.tuev import BACKGROUND
 from eegdiffusion.events.prediction import annotated_edf, classify_windows, derived_signals
 from eegdiffusion.events.prediction import event_list as events
 from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
@@ -123,8 +122,9 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
     offset_s = (preprocessing.window / preprocessing.filtering.rate_hz - step_s) / 2
     pieces = signals.pieces
     of_pieces = np.split(probabilities, np.cumsum([len(piece.starts) for piece in pieces])[:-1])
+    classes, background = preprocessing.classes, events.background_class(preprocessing.classes)
     table = events.list_events(
-        of_pieces, pieces, signals.rate_hz, preprocessing.classes, BACKGROUND, step_s, offset_s, classifier.threshold
+        of_pieces, pieces, signals.rate_hz, classes, background, step_s, offset_s, classifier.threshold
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
     _write_files(recording, signals, windows, table, outputs, classifier, use)

@@ -16,7 +16,7 @@ from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.printable import encodable, printable
 from eegdiffusion.core.runtime.progress import progress
-from eegdiffusion.events.corpora.tuev import BACKGROUND
+from eegdiffusion.events.prediction.event_list import background_class
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
 from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
@@ -163,7 +163,8 @@ def _predict_rows(
 
 
 def _event_classes(classifier: Classifier) -> list[str]:
-    return [name for name in classifier.preprocessing.classes if name != BACKGROUND]
+    classes = classifier.preprocessing.classes
+    return [name for name in classes if name != background_class(classes)]
 
 
 def _with_numbers(row: Mapping[str, str], classes: list[str]) -> Row:

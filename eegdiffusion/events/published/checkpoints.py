@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.models.diffusion import SCHEDULES, forward_process, noise_scheduler
-from eegdiffusion.events.models.latents import STATISTICS
+from eegdiffusion.events.models.latents import PART_ORDERS, STATISTICS, order_parts
 from eegdiffusion.events.models.lft import LFT
-from eegdiffusion.events.models.ssmdp import KINDS, SSMDP
+from eegdiffusion.events.models.ssmdp import KINDS, PART, SSMDP
 from eegdiffusion.events.published.lightning_checkpoint import read_checkpoint
 
 ONLINE, EMA = "model.", "ema.ema_model."
 PREFIXES = {"online": ONLINE, "ema": EMA}
+_LOSS = ("criterion.pos_weight", "criterion.weight")  # buffers of the training loss, which no model has
 
 _MOST_LAYERS = 256
 _SIZES = {
@@ -67,25 +68,28 @@ class PublishedClassifier(nn.Module):
         window: samples to a pool at the rate of training.
         channels: montage index of each channel, (C,).
         steps: diffusion step of each channel, (C,).
+        parts: order of the 5-s parts of longer windows, see :func:`.latents.order_parts`.
     """
 
     def __init__(
         self, backbone: SSMDP, lft: LFT, kind: str, statistic: str, window: int, channels: Tensor, steps: Tensor,
-        rescale: bool = False, noise: str = "none",
+        rescale: bool = False, noise: str = "none", parts: str = "reference",
     ):  # fmt: skip
         super().__init__()
         self.backbone, self.lft = backbone.requires_grad_(False), lft
         self.kind, self.statistic, self.window = kind, statistic, window
-        self.rescale, self.noise = rescale, noise
+        self.rescale, self.noise, self.parts = rescale, noise, parts
         self.register_buffer("channels", channels)
         self.register_buffer("steps", steps)
 
     def forward(self, signals: Tensor, rate: float = 1.0, rate_convention: str = "physical") -> Tensor:
-        """Classify (B, C, L) signals in the units that the backbone was trained on: logits (B, classes).
+        """Classify (B, C, L) signals in the units that the backbone was trained on.
 
-        ``rate`` and ``rate_convention`` are those of ``SSMDP.tokens``; under ``reference`` the pools keep their number
-        of samples, and the fusion tokens of the pools that are missing pass unprocessed.
+        Logits are (B, classes), or (B,) of the second class where the classifier is binary. ``rate`` and
+        ``rate_convention`` are those of ``SSMDP.tokens``; under ``reference`` the pools keep their number of samples,
+        and the fusion tokens of the pools that are missing pass unprocessed.
         """
+        signals = order_parts(signals, round(PART * rate), self.parts)
         if self.noise == "scaled":
             config = self.backbone.config
             schedule = noise_scheduler(config.beta_schedule, config.num_train_timesteps)
@@ -104,11 +108,15 @@ class PublishedClassifier(nn.Module):
         if self.rescale:
             scale = (2 if self.kind == "gate" else 1) * (2 if self.statistic == "std" else 1)
             tokens = tokens * scale - int(scale > 1)
-        return self.lft(tokens, missing_pools=reference)
+        logits = self.lft(tokens, missing_pools=reference)
+        return logits[:, 0] if self.lft.config.n_class == 1 else logits
 
 
 def load_published_classifier(
-    checkpoint: Path | str | Mapping, weights: str = "ema", beta_schedule: str = "squaredcos_cap_v2"
+    checkpoint: Path | str | Mapping,
+    weights: str = "ema",
+    beta_schedule: str = "squaredcos_cap_v2",
+    parts: str | None = None,
 ) -> PublishedClassifier:
     """Make the classifier of a published checkpoint.
 
@@ -120,23 +128,26 @@ def load_published_classifier(
         weights: ``ema`` or ``online``.
         beta_schedule: noise schedule of the backbone, which the file does not tell; it matters only to classifiers
             trained on scaled or noisy signals.
+        parts: order of the 5-s parts of longer windows; None: ``reference``, in which published weights were trained.
 
     Returns:
-        a module (B, C, L) -> (B, classes), in evaluation mode.
+        a module (B, C, L) -> (B, classes), binary ones (B,), in evaluation mode.
 
     Raises:
         InputError: as :func:`load_published_backbone`.
     """
+    if parts not in (None, *PART_ORDERS):
+        raise InputError(f"parts: must be one of {', '.join(PART_ORDERS)} (found {parts!r})")
     source, state, hyper = _open(checkpoint, weights)
     options = _section(source, hyper, "model_kwargs")
     _check_options(source, options, _CLASSIFIER_RULES)
     window = _whole_option(source, options, "window_size", 200)
     _check_options(source, options, {"window_step": window})
-    parts: dict[str, dict[str, Tensor]] = {"extractor.model.": {}, "extractor.": {}, "": {}}
+    states: dict[str, dict[str, Tensor]] = {"extractor.model.": {}, "extractor.": {}, "": {}}
     for name, value in state.items():
-        prefix = next(prefix for prefix in parts if name.startswith(prefix))
-        parts[prefix][name.removeprefix(prefix)] = value
-    backbone_state, extractor, lft_state = parts.values()
+        prefix = next(prefix for prefix in states if name.startswith(prefix))
+        states[prefix][name.removeprefix(prefix)] = value
+    backbone_state, extractor, lft_state = states.values()
 
     backbone = _backbone(source, backbone_state, {"beta_schedule": beta_schedule}, "extractor.model.")
     channels = _take(source, extractor, "extractor.", "cond").flatten()
@@ -169,6 +180,7 @@ def load_published_classifier(
         channels=channels,
         steps=steps,
         rescale=bool(options.get("rescale", False)),
+        parts="reference" if parts is None else parts,
         noise="none" if hyper.get("fwd_with_noise") is None else "scaled",  # its evaluation sets the noise to zero
     )
     return classifier.eval()
@@ -207,7 +219,7 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
     if not present:
         return source, state, hyper
     chosen = present[0] if bare and len(present) == 1 else PREFIXES[weights]
-    known = (*PREFIXES.values(), "ema.online_model.", "ema.initted", "ema.step")
+    known = (*PREFIXES.values(), "ema.online_model.", "ema.initted", "ema.step", *_LOSS)
     strange = [name for name in state if not name.startswith(known)]
     if strange or chosen not in present:
         problem = f"unknown weights: {_listed(strange)}" if strange else f"missing weights: none under {chosen}*"

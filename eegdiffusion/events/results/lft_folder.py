@@ -1,6 +1,8 @@
 """What a trained LFT needs to classify windows by itself: its weights, its backbone, and how windows are made."""
 
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from eegdiffusion.core.signal.preprocessing import Preprocessing
@@ -21,6 +23,18 @@ def write_lft(folder: Path, lft: LFT, cache: Path, windows: BatchedDataset, prep
         preprocessing: how recordings become such windows, and the classes' names.
     """
     lft.cpu().save_pretrained(folder / "lft")
-    shutil.copy(cache / "cache.json", folder / "latents.json")
+    recipe = json.loads((cache / "cache.json").read_text())["recipe"]
+    write_recipe(folder, recipe, "physical")
     shutil.copytree(cache / "backbone", folder / "backbone")
     write_window_input(folder, first_inputs(windows, "signal"), preprocessing)
+
+
+def write_recipe(folder: Path, recipe: Mapping[str, object], parts: str) -> None:
+    """Write ``latents.json``: how a classifier's tokens are made.
+
+    Args:
+        folder: folder of the classifier, which exists.
+        recipe: fields of ``Latents``, and the numbers of the channels.
+        parts: order of the 5-s parts of longer windows in which it was trained, see :func:`.latents.order_parts`.
+    """
+    (folder / "latents.json").write_text(json.dumps({"recipe": {**recipe, "parts": parts}}, indent=2, sort_keys=True))

@@ -49,7 +49,8 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents) if field.name in recipe})
-        self.channel_ids = recipe.get("channel_ids")  # an imported classifier's are those of its backbone
+        self.channel_ids = recipe.get("channel_ids")  # imported by version 0.1: those of its backbone
+        self.parts = recipe.get("parts", "physical")
         subsets = context.artifacts.get("subsets")
         self.subsets = None if subsets is None else json.loads(Path(subsets).read_text())
 
@@ -70,6 +71,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
             signals,
             torch.Generator().manual_seed(0),
             [ids[k] for k in positions],
+            parts=self.parts,
         )
         return class_probabilities(self.lft(tokens)).numpy()
 

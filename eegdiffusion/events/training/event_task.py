@@ -1,15 +1,17 @@
 """Further tasks that an LFT is trained for: an entry of the section ``event_tasks``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Gt, Len, MinLen
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.settings import settings, validate
+from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
 
 Monitor = Literal["cohen_kappa", "balanced_accuracy", "f1_weighted", "auroc", "auprc"]
@@ -97,6 +99,17 @@ def task_classes(key: str, task: EventTask, corpus: Sequence[str]) -> tuple[list
     if task.monitor in THRESHOLD_FREE and task.head != "binary":
         raise InputError(f"{where}.monitor: {task.monitor} needs `head: binary` (found {task.head})")
     return list(joined), of_class
+
+
+def task_facts(data: DataFacts, classes: list[str], of_class: np.ndarray) -> DataFacts:
+    """Return what results say of their data; scores of other classes are scores of other data.
+
+    Args:
+        data: what the store says of the split.
+        classes: names of the task's classes.
+        of_class: see :func:`task_classes`.
+    """
+    return replace(data, classes=classes, split_hash=text_hash(data.split_hash, classes, of_class.tolist()))
 
 
 def balanced_weight(labels: np.ndarray) -> float:

@@ -159,6 +159,7 @@ def render_card(card: CardData, figure_names: Sequence[str], standalone: bool) -
         chosen=chosen,
         seeds=[result.metrics["seed"] for result in card.results if "seed" in result.metrics],
         parameters=chosen.get("parameters"),
+        imported="imported.file" in card.tags,
         weights=count_weights(card.folder),
         origin={label: card.tags[tag] for tag, label in ORIGIN.items() if tag in card.tags},
         figures=figure_names,
