@@ -61,6 +61,7 @@ SAID_ELSEWHERE = {
     "resvg-py": "MIT",
     "sigstore-models": "MIT",
     "skops": "MIT",
+    "timescoring": "MIT",
 }
 """Licences of packages whose metadata name none: from the licence files in them; `cuda-toolkit` lists NVIDIA's."""
 

@@ -10,6 +10,7 @@ from eegdiffusion.core.runtime.shell import errors_as_exit_status
 COMMANDS = {
     "predict": ("predict", "Find the EEG events of recordings with a registered model."),
     "evaluate": ("evaluate", "Score a registered classifier on the test split of a window store."),
+    "score": ("score", "Score predicted events against a reference's, as SzCORE does."),
     "deidentify": ("deidentify", "Write recordings without what identifies their patients."),
     "generate": ("generate", "Make pictures from EEG epochs with a registered model."),
     "serve": ("servers:serve", "Serve a registered model over HTTP."),

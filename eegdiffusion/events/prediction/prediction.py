@@ -162,7 +162,14 @@ def _write_files(
     figure = draw_prediction(excerpt, duration_s, channels, rate_hz, windows, classes, table, title)
     # Times keep their milliseconds however long the recording is.
     rounded = table.assign(probability=[float(f"{value:.6g}") for value in table["probability"]])
-    made_by = {"recording": name, "model": classifier.name, "rate_hz": recording.rate_hz, **use.document()}
+    made_by = {
+        "recording": name,
+        "model": classifier.name,
+        "classes": classes,
+        "rate_hz": recording.rate_hz,
+        "duration_s": duration_s,
+        **use.document(),
+    }
     with written_whole(*(outputs[ending] for ending in ENDINGS)) as (edf, png, sidecar, csv):
         annotated_edf.write_annotated_edf(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
