@@ -32,7 +32,7 @@ def main(run: Stage) -> None:
     corpus, out = store.description.corpus, run.output("reconstructions")
     data = [Data(f"{corpus} epochs", store.path, "testing")]
     with tracked(run, settings, title="images from EEG by EEG-ConDiffusion", corpus=corpus, data=data) as logger:
-        scores = compute(inputs, settings, device_of(accelerator), out)
+        scores = compute(inputs, settings, device_of(accelerator), run.work, out)
         if logger:
             logger.log_metrics(scores.means())
 

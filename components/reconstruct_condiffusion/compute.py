@@ -50,7 +50,7 @@ def condiffusion_system(
         device: device to compute on.
 
     Returns:
-        the epochs, and the images of all arms, which are made as they are asked for.
+        the epochs, and what makes the images of all arms.
     """
     classifier = open_classifier(inputs.classifier, inputs.store, inputs.latents.known)
     epochs = classifier.pairs.part("test", settings.repetitions or ALL, draws=1, as_stored=True)
@@ -59,13 +59,16 @@ def condiffusion_system(
     return SystemImages(epochs, arms, "", inputs.training_seed)
 
 
-def compute(inputs: ReconstructionInputs, settings: ReconstructConDiffusion, device: torch.device, out: Path) -> Scores:
+def compute(
+    inputs: ReconstructionInputs, settings: ReconstructConDiffusion, device: torch.device, work: Path, out: Path
+) -> Scores:
     """Make and score the images, and write a folder.
 
     Args:
         inputs: what the stage reads.
         settings: settings of the stage.
         device: device to compute on.
+        work: folder for images while they are made, from which an interrupted call goes on.
         out: folder to make.
 
     Returns:
@@ -76,4 +79,4 @@ def compute(inputs: ReconstructionInputs, settings: ReconstructConDiffusion, dev
     """
     keep_freed_memory()
     system = condiffusion_system(inputs, settings, device)
-    return reconstruct_images(inputs.store, inputs.latents, system, settings, device, out)
+    return reconstruct_images(inputs.store, inputs.latents, system, settings, device, work, out)

@@ -52,7 +52,7 @@ def sgdm_system(inputs: ReconstructionInputs, settings: ReconstructSGDM, device:
         device: device to compute on.
 
     Returns:
-        the epochs, and the images of all arms, which are made as they are asked for.
+        the epochs, and what makes the images of all arms.
     """
     store, average = inputs.store, settings.repetitions or ALL
     test = inputs.latents.known & (store.images["split"] == "test").to_numpy()
@@ -64,13 +64,16 @@ def sgdm_system(inputs: ReconstructionInputs, settings: ReconstructSGDM, device:
     return SystemImages(epochs, arms, inputs.features.description.model, inputs.training_seed, maps)
 
 
-def compute(inputs: ReconstructionInputs, settings: ReconstructSGDM, device: torch.device, out: Path) -> Scores:
+def compute(
+    inputs: ReconstructionInputs, settings: ReconstructSGDM, device: torch.device, work: Path, out: Path
+) -> Scores:
     """Make and score the images, and write a folder.
 
     Args:
         inputs: what the stage reads.
         settings: settings of the stage.
         device: device to compute on.
+        work: folder for images while they are made, from which an interrupted call goes on.
         out: folder to make.
 
     Returns:
@@ -81,4 +84,4 @@ def compute(inputs: ReconstructionInputs, settings: ReconstructSGDM, device: tor
     """
     keep_freed_memory()
     system = sgdm_system(inputs, settings, device)
-    return reconstruct_images(inputs.store, inputs.latents, system, settings, device, out)
+    return reconstruct_images(inputs.store, inputs.latents, system, settings, device, work, out)

@@ -1,7 +1,9 @@
 """Images from EEG by EEG-ConDiffusion: epochs, EEGConvNet, text encoder, UNet, decoder."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion, check_ge
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.generation.generator import Generator, load_generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents
+from eegdiffusion.images.generation.image_batches import image_batches
+from eegdiffusion.images.generation.image_sampling import BATCH as IMAGES
+from eegdiffusion.images.generation.image_sampling import SamplingRequest
 from eegdiffusion.images.generation.sampling_settings import Sampling
 
 BATCH = 64
@@ -104,12 +108,11 @@ def encode_epochs(
     return batched(features, epochs, BATCH, torch.device("cpu"), desc)
 
 
-@torch.inference_mode()
 def generate_images(
     pipeline: ConDiffusionPipeline, epochs: np.ndarray, seeds: list[int], sampling: Sampling,
-    subject: np.ndarray | None = None, batch_size: int = 32, desc: str | None = None,
+    subject: np.ndarray | None = None, batch_size: int = IMAGES,
 ) -> np.ndarray:  # fmt: skip
-    """Make images of epochs; zeroed epochs, or those of other images, are the controls.
+    """Make images of epochs at once; zeroed epochs, or those of other images, are the controls.
 
     Args:
         pipeline: loaded networks.
@@ -118,7 +121,6 @@ def generate_images(
         sampling: sampler, steps, guidance.
         subject: (n,) numbers of the subjects in training, -1 for others; None: all are others.
         batch_size: number of images at a time.
-        desc: label of the progress bar; None shows no bar.
 
     Returns:
         (len(seeds), side, side, 3) uint8.
@@ -126,21 +128,53 @@ def generate_images(
     Raises:
         InputError: the number of seeds is no multiple of the number of epochs.
     """
+    arrays = {"eeg": epochs} if subject is None else {"eeg": epochs, "subject": subject}
+    batches = generate_batches(pipeline, ArrayDataset(**arrays), seeds, sampling, batch_size)
+    return np.concatenate(list(batches))
+
+
+@torch.inference_mode()
+def generate_batches(
+    pipeline: ConDiffusionPipeline, epochs: BatchedDataset, seeds: list[int], sampling: Sampling,
+    batch_size: int = IMAGES, first: int = 0, desc: str | None = None,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Make images of a dataset of epochs, batch by batch.
+
+    Args:
+        pipeline: loaded networks.
+        epochs: dataset of ``eeg`` and, where subjects are told apart, ``subject``; see :func:`encode_epochs`.
+        seeds: seed of each image; an epoch has as many as any other, which follow each other.
+        sampling: sampler, steps, guidance.
+        batch_size: number of images at a time.
+        first: image that is begun with, a multiple of the batch's size.
+        desc: label of the progress bar; None shows no bar.
+
+    Yields:
+        (batch, side, side, 3) uint8.
+
+    Raises:
+        InputError: the number of seeds is no multiple of the number of epochs.
+    """
     if not len(epochs) or len(seeds) % len(epochs):
         raise InputError(f"seeds: must be as many for each of the {len(epochs)} epochs (found {len(seeds)})")
-    unet = pipeline.generator.unet
+    unet, model = pipeline.generator.unet, pipeline.model
     device = unet.device
-    arrays = {"eeg": epochs} if subject is None else {"eeg": epochs, "subject": subject}
-    features = encode_epochs(pipeline.classifier, pipeline.input, ArrayDataset(**arrays))
-    condition = torch.cat([pipeline.model.condition(part.to(device)) for part in features.split(BATCH)])
+    features = encode_epochs(pipeline.classifier, pipeline.input, epochs)
     # What stands for no EEG is the same for all.
-    nothing = pipeline.model.condition(features[:1].to(device), torch.ones(1, dtype=torch.bool, device=device))
+    nothing = model.condition(features[:1].to(device), torch.ones(1, dtype=torch.bool, device=device))
     samples = len(seeds) // len(epochs)
 
-    def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
-        rows = torch.arange(items.start, items.stop, device=device) // samples
-        tokens = nothing.expand(len(rows), -1, -1) if unconditional else condition[rows]
-        return pipeline.model.predict(unet, noisy, steps, tokens)
+    @lru_cache(maxsize=2)  # the steps of a batch ask for the same
+    def condition(part: int) -> Tensor:
+        return model.condition(features[part * BATCH : (part + 1) * BATCH].to(device))
+
+    def denoise(noisy: Tensor, steps: Tensor, images: slice, unconditional: bool) -> Tensor:
+        if unconditional:
+            return model.predict(unet, noisy, steps, nothing.expand(len(noisy), -1, -1))
+        rows = torch.arange(images.start, images.stop, device=device) // samples
+        parts = range(int(rows[0]) // BATCH, int(rows[-1]) // BATCH + 1)
+        tokens = torch.cat([condition(part) for part in parts])[rows - parts.start * BATCH]
+        return model.predict(unet, noisy, steps, tokens)
 
     request = SamplingRequest.of(sampling, pipeline.generator.latent_shape, seeds, batch_size=batch_size, desc=desc)
-    return pipeline.generator.decode(sample_latents(denoise, pipeline.generator.scheduler, request, device))
+    yield from image_batches(pipeline.generator, denoise, request, first)

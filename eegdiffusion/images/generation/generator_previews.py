@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from eegdiffusion.images.generation.generator import Generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents, seeds_for
+from eegdiffusion.images.generation.image_batches import image_batches
+from eegdiffusion.images.generation.image_sampling import SamplingRequest, seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
 
 PREVIEWED = 10
@@ -66,4 +67,4 @@ def images_of_prompts(
         return generator.unet(noisy, steps, encoder_hidden_states=seen).sample
 
     request = SamplingRequest.of(sampling, generator.latent_shape, seeds_for(len(prompts), 1, seed), desc=desc)
-    return generator.decode(sample_latents(denoise, generator.scheduler, request, device))
+    return np.concatenate(list(image_batches(generator, denoise, request)))

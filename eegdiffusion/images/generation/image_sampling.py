@@ -1,6 +1,6 @@
 """Sampling of a generator: noise to latents of images, under conditions, with classifier-free guidance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -24,6 +24,9 @@ SAMPLERS = {
 Denoise = Callable[[Tensor, Tensor, slice, bool], Tensor]
 """(noisy latents, steps, which items, whether without their condition) -> the network's prediction."""
 
+BATCH = 32
+"""Number of items that are sampled at a time."""
+
 
 @dataclass(frozen=True)
 class SamplingRequest:
@@ -36,8 +39,8 @@ class SamplingRequest:
         steps: number of steps of the sampler.
         guidance: scale w of classifier-free guidance, e0 + w (e - e0) (Ho and Salimans 2022, arXiv:2207.12598); 1 means
             none.
-        start: (items, *shape) scaled latents that are noised and from which sampling begins, as in SDEdit
-            (arXiv:2108.01073); None: sampling begins from noise alone.
+        start: makes for some items the scaled latents (items, *shape) that are noised and from which sampling begins,
+            as in SDEdit (arXiv:2108.01073); it is asked where they are needed. None: sampling begins from noise alone.
         strength: share of the steps that are taken from ``start`` on; 1: sampling begins from noise alone.
         batch_size: number of items at a time.
         desc: label of the progress bar; None shows no bar.
@@ -51,9 +54,9 @@ class SamplingRequest:
     sampler: Sampler = "unipc"
     steps: int = 20
     guidance: float = 1.0
-    start: Tensor | None = None
+    start: Callable[[slice], Tensor] | None = None
     strength: float = 1.0
-    batch_size: int = 32
+    batch_size: int = BATCH
     desc: str | None = None
 
     def __post_init__(self):
@@ -80,24 +83,29 @@ def seeded_noise(shape: tuple[int, ...], seeds: list[int]) -> Tensor:
 
 
 @torch.inference_mode()
-def sample_latents(denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device) -> Tensor:
-    """Sample latents.
+def sample_batches(
+    denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device, first: int = 0
+) -> Iterator[Tensor]:
+    """Sample latents, batch by batch.
 
     Args:
         denoise: the network under its conditions.
         training: scheduler that the network was trained with.
         request: what is sampled and how.
         device: device of the network.
+        first: item that is begun with, a multiple of the batch's size.
 
-    Returns:
-        (items, *shape) scaled latents on the CPU.
+    Yields:
+        (batch, *shape) scaled latents on the CPU.
     """
-    size, desc = request.batch_size, request.desc
-    parts = []
-    for first in progress(range(0, len(request.seeds), size), desc=desc, unit="batch", disable=desc is None):
-        items = slice(first, min(first + size, len(request.seeds)))
-        parts.append(_sample_batch(denoise, training, request, items, device).cpu())
-    return torch.cat(parts)
+    size, count, desc = request.batch_size, len(request.seeds), request.desc
+    for begin in progress(range(first, count, size), desc=desc, unit="batch", disable=desc is None):
+        yield _sample_batch(denoise, training, request, slice(begin, min(begin + size, count)), device).cpu()
+
+
+def sample_latents(denoise: Denoise, training: DDPMScheduler, request: SamplingRequest, device: torch.device) -> Tensor:
+    """Sample latents at once, (items, *shape) on the CPU; the arguments are those of :func:`sample_batches`."""
+    return torch.cat(list(sample_batches(denoise, training, request, device)))
 
 
 def _sample_batch(
@@ -115,7 +123,7 @@ def _sample_batch(
         timesteps = timesteps[skipped:]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(skipped)
-        latents = scheduler.add_noise(start[items].to(device), latents, timesteps[:1].to(device))
+        latents = scheduler.add_noise(start(items).to(device), latents, timesteps[:1].to(device))
     else:
         latents = latents * float(scheduler.init_noise_sigma)
     generators = [torch.Generator().manual_seed(int(seed) + 1) for seed in seeds]

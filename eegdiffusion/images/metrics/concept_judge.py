@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from eegdiffusion.images.metrics.image_arrays import Images
 from eegdiffusion.images.metrics.metric_networks import FeatureNetwork
 
 INVERSE_PENALTY = 0.01
@@ -42,7 +43,7 @@ class ConceptJudge:
         return (self.classifier.predict(outputs[self.output]) == concepts).astype(float)
 
 
-def train_judge(network: FeatureNetwork, images: np.ndarray, concepts: np.ndarray) -> ConceptJudge:
+def train_judge(network: FeatureNetwork, images: Images, concepts: np.ndarray) -> ConceptJudge:
     """Train a judge on true pictures.
 
     Args:

@@ -7,8 +7,34 @@ from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
 
+BATCH = 64
+"""Number of images that are scaled at a time."""
 
-def check_images(name: str, images: np.ndarray) -> None:
+
+class ImageRows:
+    """Some rows of an array of images, which are read when they are sliced; the array may be memory-mapped.
+
+    Args:
+        images: (n, height, width, 3) uint8.
+        rows: (m,) rows.
+    """
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray):
+        self._images, self._rows = images, rows
+        self.dtype, self.shape, self.ndim = images.dtype, (len(rows), *images.shape[1:]), images.ndim
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self._images[self._rows[part]]
+
+
+Images = np.ndarray | ImageRows
+"""(n, height, width, 3) uint8 images, in memory or read when they are sliced."""
+
+
+def check_images(name: str, images: Images) -> None:
     """Refuse what is not (images, height, width, 3) uint8 with two images or more; ``name`` begins the error.
 
     Raises:
@@ -35,7 +61,7 @@ def check_rows(name: str, rows: np.ndarray) -> None:
         raise InputError(f"{name}: must be finite (found {int((~np.isfinite(rows)).sum())} that are not)")
 
 
-def check_alike(name: str, array: np.ndarray, other: str, against: np.ndarray) -> None:
+def check_alike(name: str, array: Images, other: str, against: Images) -> None:
     """Refuse arrays of different shapes.
 
     Args:
@@ -51,7 +77,7 @@ def check_alike(name: str, array: np.ndarray, other: str, against: np.ndarray) -
         raise InputError(f"{name}: must have the shape of {other}, {against.shape} (found {array.shape})")
 
 
-def resize_images(images: np.ndarray, side: int, device: torch.device | str = "cpu") -> Tensor:
+def resize_images(images: Images, side: int, device: torch.device | str = "cpu") -> Tensor:
     """Scale images bilinearly with anti-aliasing.
 
     Args:
@@ -62,5 +88,9 @@ def resize_images(images: np.ndarray, side: int, device: torch.device | str = "c
     Returns:
         (n, 3, side, side) float32 from 0 to 1, on the device.
     """
-    pixels = torch.tensor(images, device=device).permute(0, 3, 1, 2).float() / 255
-    return functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+
+    def resize(part: np.ndarray) -> Tensor:
+        pixels = torch.tensor(part, device=device).permute(0, 3, 1, 2).float() / 255
+        return functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+
+    return torch.cat([resize(images[k : k + BATCH]) for k in range(0, len(images), BATCH)])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eegdiffusion.images.metrics.image_arrays import check_alike, check_images, resize_images
+from eegdiffusion.images.metrics.image_arrays import Images, check_alike, check_images, resize_images
 
 SIDE = 425
 """Side in pixels that images are scaled to."""
@@ -25,7 +25,7 @@ BATCH = 16
 """Number of image pairs that are compared at a time."""
 
 
-def low_level(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device | str = "cpu") -> dict[str, np.ndarray]:
+def low_level(seen: Images, reconstructed: Images, device: torch.device | str = "cpu") -> dict[str, np.ndarray]:
     """Compute both metrics of each pair of images, which are scaled once.
 
     ``pixcorr`` is Pearson's correlation of all RGB values; 0 where an image has one value only. ``ssim`` is the

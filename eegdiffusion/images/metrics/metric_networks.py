@@ -37,7 +37,7 @@ from eegdiffusion.core.storage import packages
 from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.features import efficientnet_lite
 from eegdiffusion.images.features.clip_features import ClipImages
-from eegdiffusion.images.metrics.image_arrays import resize_images
+from eegdiffusion.images.metrics.image_arrays import Images, resize_images
 from eegdiffusion.images.metrics.metric_settings import ReconstructionMetrics
 
 LOGITS = "logits"
@@ -88,7 +88,7 @@ class FeatureNetwork:
     side: int
     layers: tuple[Layer, ...]
     pooled: str | None
-    outputs: Callable[[np.ndarray], dict[str, np.ndarray]]
+    outputs: Callable[[Images], dict[str, np.ndarray]]
     classifies: bool
 
 
@@ -173,7 +173,7 @@ def load_networks(
 
 def _in_batches(compute: Callable[[np.ndarray], dict[str, Tensor]], batch: int):
     @torch.inference_mode()
-    def outputs(images: np.ndarray) -> dict[str, np.ndarray]:
+    def outputs(images: Images) -> dict[str, np.ndarray]:
         parts = [compute(images[k : k + batch]) for k in range(0, len(images), batch)]
         return {name: torch.cat([part[name].flatten(1) for part in parts]).cpu().numpy() for name in parts[0]}
 

@@ -13,7 +13,7 @@ from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.images.metrics.concept_judge import ConceptJudge
 from eegdiffusion.images.metrics.frechet import frechet_distance
 from eegdiffusion.images.metrics.identification import correlation_distance, two_way
-from eegdiffusion.images.metrics.image_arrays import check_images, resize_images
+from eegdiffusion.images.metrics.image_arrays import ImageRows, Images, check_images, resize_images
 from eegdiffusion.images.metrics.inception_score import inception_score
 from eegdiffusion.images.metrics.low_level import SIDE, low_level
 from eegdiffusion.images.metrics.metric_networks import LOGITS, FeatureNetwork
@@ -105,7 +105,8 @@ def score_reconstructions(
     the Fréchet distance is to the images seen, each once.
 
     Args:
-        seen: (items, height, width, 3) uint8, the image that each item shows.
+        seen: (items, height, width, 3) uint8, the image that each item shows. These and those of the arms may be
+            memory-mapped: they are read a few at a time.
         arms: (items, samples, height, width, 3) uint8 by name of the arm; numbers of samples may differ.
         items: table of ``subject`` and ``image``, and ``concept`` where there is a judge; a row for each item.
         networks: networks of ``eegdiffusion.images.metrics.metric_networks.load_networks``.
@@ -129,20 +130,23 @@ def score_reconstructions(
     ]
     tables, sets = [], []
 
+    def images_of(arm: str, sample: int, rows: np.ndarray) -> ImageRows:
+        return ImageRows(arms[arm][:, sample], rows)
+
     def take(arm: str, sample: int, rows: np.ndarray, metric: str, values: np.ndarray) -> None:
         tables.append(items.iloc[rows].assign(arm=arm, metric=metric, sample=sample, value=values))
 
     with progress(total=len(rounds) * (1 + len(networks)), desc="scores", unit="round") as bar:
         for arm, sample, rows in rounds:
-            for metric, values in _pixels(seen[rows], arms[arm][rows, sample], device):
+            for metric, values in _pixels(ImageRows(seen, rows), images_of(arm, sample, rows), device):
                 take(arm, sample, rows, metric, values)
             bar.update()
         _, first, position = np.unique(items["image"], return_index=True, return_inverse=True)
         for network in networks:
-            gallery = network.outputs(seen[first])
+            gallery = network.outputs(ImageRows(seen, first))
             by_arm: dict[str, list[dict[str, np.ndarray]]] = {arm: [] for arm in arms}
             for arm, sample, rows in rounds:
-                outputs = network.outputs(arms[arm][rows, sample])
+                outputs = network.outputs(images_of(arm, sample, rows))
                 for layer in network.layers:
                     pair = gallery[layer.output][position[rows]], outputs[layer.output]
                     take(arm, sample, rows, layer.metric, MEASURES[layer.measure](*pair))
@@ -165,7 +169,7 @@ def score_reconstructions(
     )
 
 
-def _pixels(seen: np.ndarray, reconstructed: np.ndarray, device: torch.device | str):
+def _pixels(seen: Images, reconstructed: Images, device: torch.device | str):
     """Yield metrics of pixels and their values."""
     yield from low_level(seen, reconstructed, device).items()
     small = [resize_images(images, PIXELS).flatten(1).numpy() for images in (seen, reconstructed)]

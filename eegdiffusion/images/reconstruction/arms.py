@@ -1,14 +1,16 @@
 """Arms of a reconstruction: the same items and noise, under conditions that tell what EEG contributes."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 
+from eegdiffusion.core.storage.batched_array import Batches
 from eegdiffusion.core.training.inference import BatchedDataset
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, permuted
 
-Arms = Iterator[tuple[str, np.ndarray]]
-"""Names of arms and their images (items, samples, height, width, 3) uint8, one arm after the other."""
+Arms = Mapping[str, Batches]
+"""What makes the images of each arm, by its name: (batch, height, width, 3) uint8, a row for each sample of each item,
+item by item, from a given row on."""
 
 
 class ZeroedEEG:

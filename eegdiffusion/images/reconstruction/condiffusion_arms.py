@@ -1,12 +1,17 @@
 """Images of the arms of EEG-ConDiffusion."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 
-from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate_images
+from eegdiffusion.core.storage.batched_dataset import BatchedDataset
+from eegdiffusion.core.storage.subset import Subset
+from eegdiffusion.images.condiffusion.condiffusion_sampling import ConDiffusionPipeline, generate_batches
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 from eegdiffusion.images.generation.image_sampling import seeds_for
 from eegdiffusion.images.generation.sampling_settings import Sampling
-from eegdiffusion.images.reconstruction.arms import Arms, shuffled_rows
+from eegdiffusion.images.reconstruction.arms import Arms, ZeroedEEG, shuffled_rows
 
 
 def condiffusion_arms(
@@ -22,16 +27,16 @@ def condiffusion_arms(
         sampling: how images are sampled.
 
     Returns:
-        the arms, which are made as they are asked for.
+        what makes the images of each arm.
     """
-    items = epochs.__getitems__(list(range(len(epochs))))
-    eeg, subject = items["eeg"], items["subject"]
-    seeds = seeds_for(len(eeg), samples, seed)
-    arms = {
-        "condiffusion": eeg,
-        "condiffusion_zeroed": np.zeros_like(eeg),
-        "condiffusion_shuffled": eeg[shuffled_rows(epochs, seed)],
+    seeds = seeds_for(len(epochs), samples, seed)
+    arms: dict[str, BatchedDataset] = {
+        "condiffusion": epochs,
+        "condiffusion_zeroed": ZeroedEEG(epochs),
+        "condiffusion_shuffled": Subset(epochs, shuffled_rows(epochs, seed)),
     }
-    for arm, arm_eeg in arms.items():
-        images = generate_images(pipeline, arm_eeg, seeds, sampling, subject, desc=arm)
-        yield arm, images.reshape(len(eeg), samples, *images.shape[1:])
+
+    def batches(arm: str, first: int) -> Iterator[np.ndarray]:
+        return generate_batches(pipeline, arms[arm], seeds, sampling, first=first, desc=arm)
+
+    return {arm: partial(batches, arm) for arm in arms}

@@ -1,5 +1,9 @@
 """Images of the arms of SGDM."""
 
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,7 +32,7 @@ def sgdm_arms(
         control: how far the ControlNet takes part.
 
     Returns:
-        the arms, which are made as they are asked for, and structure maps by title.
+        what makes the images of each arm, and structure maps by title.
     """
     device = sgdm.generator.unet.device
     order = torch.from_numpy(shuffled_rows(epochs, seed))
@@ -45,12 +49,7 @@ def sgdm_arms(
     }
     seeds = seeds_for(len(epochs), samples, seed)
 
-    def repeated(values: Tensor | None) -> Tensor | None:
-        return None if values is None else values.repeat_interleave(samples, 0)
+    def batches(arm: str, first: int) -> Iterator[np.ndarray]:
+        return sgdm.generate_batches(*conditions[arm], seeds, sampling, control, samples, first, desc=arm)
 
-    def generate_arms() -> Arms:
-        for arm, (features, structure) in conditions.items():
-            images = sgdm.generate(repeated(features), repeated(structure), seeds, sampling, control, desc=arm)
-            yield arm, images.reshape(len(epochs), samples, *images.shape[1:])
-
-    return generate_arms(), {"of the picture": truth, "from EEG": own.structure}
+    return {arm: partial(batches, arm) for arm in conditions}, {"of the picture": truth, "from EEG": own.structure}

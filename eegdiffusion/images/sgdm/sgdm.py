@@ -5,6 +5,7 @@ and losses are this project's, as the paper's were not to be had.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_semantics
 from eegdiffusion.images.generation.dirac_init import dirac_init_
 from eegdiffusion.images.generation.generator import Generator
-from eegdiffusion.images.generation.image_sampling import SamplingRequest, sample_latents
+from eegdiffusion.images.generation.image_batches import image_batches
+from eegdiffusion.images.generation.image_sampling import SamplingRequest
 from eegdiffusion.images.generation.sampling_settings import Sampling
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.control_settings import ControlSettings
@@ -125,29 +127,42 @@ class SGDM:
                 network.to(device).eval().requires_grad_(False)
         return self
 
-    @torch.inference_mode()
     def generate(
         self, features: Tensor | None, structure: Tensor | None, seeds: list[int], sampling: Sampling,
-        control: ControlSettings, desc: str | None = None,
+        control: ControlSettings,
     ) -> np.ndarray:  # fmt: skip
-        """Generate images.
+        """Generate images at once, (n, side, side, 3) uint8; the arguments are those of :meth:`generate_batches`."""
+        return np.concatenate(list(self.generate_batches(features, structure, seeds, sampling, control)))
+
+    @torch.inference_mode()
+    def generate_batches(
+        self, features: Tensor | None, structure: Tensor | None, seeds: list[int], sampling: Sampling,
+        control: ControlSettings, samples: int = 1, first: int = 0, desc: str | None = None,
+    ) -> Iterator[np.ndarray]:  # fmt: skip
+        """Generate images, batch by batch.
 
         Args:
-            features: (n, width), a row for each image; None: no semantic condition.
-            structure: (n, channels, side, side) from 0 to 1; None: no ControlNet.
-            seeds: (n,) seeds of the noise.
+            features: (items, width), a row for each item; None: no semantic condition.
+            structure: (items, channels, side, side) from 0 to 1; None: no ControlNet.
+            seeds: (items * samples,) seeds of the noise, item by item.
             sampling: how images are sampled.
             control: how far the ControlNet takes part.
+            samples: number of images of an item.
+            first: image that is begun with, a multiple of the batch's size.
             desc: label of the progress bar; None shows no bar.
 
-        Returns:
-            (n, side, side, 3) uint8.
+        Yields:
+            (batch, side, side, 3) uint8.
         """
         device, blind = self.generator.unet.device, features is None
         total = self.generator.scheduler.config.num_train_timesteps
-        conditions = torch.zeros(len(seeds), self._width()) if features is None else features
+        conditions = torch.zeros(len(seeds) // samples, self._width()) if features is None else features
 
-        def denoise(noisy: Tensor, steps: Tensor, items: slice, unconditional: bool) -> Tensor:
+        def items_of(images: slice) -> Tensor:
+            return torch.arange(images.start, images.stop) // samples
+
+        def denoise(noisy: Tensor, steps: Tensor, images: slice, unconditional: bool) -> Tensor:
+            items = items_of(images)
             batch = conditions[items].to(device)
             dropped = torch.full((len(batch),), blind or unconditional, device=device)
             condition = self.generator.condition(batch, dropped, self.tokens)
@@ -156,18 +171,23 @@ class SGDM:
             maps = structure[items].to(device)
             return guided_prediction(self.generator, self.controlnet, noisy, steps, condition, maps, control.scale)
 
+        start = None
+        if structure is not None and self.predictor.vae.config.structure == "colours":
+            colours = structure
+
+            def start(images: slice) -> Tensor:
+                return self._encode_colours(colours[items_of(images)])
+
         request = SamplingRequest.of(
             sampling, self.generator.latent_shape, seeds, guidance=1.0 if blind else sampling.guidance, desc=desc,
-            start=self._start(structure), strength=control.strength,
+            start=start, strength=control.strength,
         )  # fmt: skip
-        return self.generator.decode(sample_latents(denoise, self.generator.scheduler, request, device))
+        yield from image_batches(self.generator, denoise, request, first)
 
-    def _start(self, structure: Tensor | None) -> Tensor | None:
-        """Encode the colours to latents, where structure is colours."""
-        if structure is None or self.predictor.vae.config.structure != "colours":
-            return None
+    def _encode_colours(self, colours: Tensor) -> Tensor:
+        """Encode colours (n, 3, side, side) from 0 to 1, of any side, to latents."""
         side = self.generator.source.image_size
-        colours = functional.interpolate(structure.float(), (side, side), mode="bilinear", antialias=True)
+        colours = functional.interpolate(colours.float(), (side, side), mode="bilinear", antialias=True)
         return self.generator.encode((255 * colours).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def _width(self) -> int:
