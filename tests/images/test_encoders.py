@@ -1,6 +1,7 @@
 """Every encoder of EEG epochs: one contract, one table."""
 
 import inspect
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder, SubjectLayer
 from eegdiffusion.images.encoders.eegconvnet import EEGConvNet
 from eegdiffusion.images.encoders.encoder_training import electrode_positions
@@ -229,8 +231,9 @@ def test_a_linear_map_learns_which_layer_its_epochs_tell_of():
     encoder = build_encoder("ridge", n_chans=1, n_times=6, n_outputs=12).eval()
     with torch.no_grad():
         encoder.map.weight.copy_(torch.cat([torch.eye(6), torch.randn(6, 6)]))
-    validation = {"eeg": eeg, "features": np.concatenate(unit, 1), "identity": np.arange(80)}
-    mixed = mix_layers(encoder, validation, [6, 6])
+    with torch.inference_mode():
+        predicted = encoder(torch.from_numpy(eeg)).numpy()
+    mixed = mix_layers(encoder, predicted, np.concatenate(unit, 1), np.arange(80), [6, 6])
     assert mixed.layer_mixture.weights[0] > 0.9
 
 
@@ -254,13 +257,16 @@ def test_ridge_is_scikit_learns(epochs):
     eeg = rng.standard_normal((epochs, 3, 20)).astype(np.float32) + 1
     flat = eeg.reshape(epochs, -1)
     features = (flat @ rng.standard_normal((60, 5)) + 2).astype(np.float32)
-    ridge = RidgeEpochs(eeg)
-    for alpha in (0.1, 2.0):
-        expected = Ridge(alpha * epochs * flat.var()).fit(flat, features).predict(flat)
+    ridge = RidgeEpochs(ArrayDataset(eeg=eeg, features=features))
+    projection = ridge.project(lambda items: items["features"])
+    flat = flat.astype(np.float64)
+    for alpha in (2.0, 1e-3, 0.1):
+        expected = Ridge(alpha * epochs * flat.var()).fit(flat, features.astype(np.float64))
+        fit = ridge.fit(projection, alpha)
+        assert np.abs(fit.weight - expected.coef_.T).max() < 1e-5 * np.abs(expected.coef_).max()
         with torch.inference_mode():
-            fit = ridge.fit(features, alpha)
-            assert np.allclose(ridge.encoder(fit)(torch.from_numpy(eeg)), expected, atol=1e-3)
-            assert np.allclose(ridge.predict(fit, eeg[:7]), expected[:7], atol=1e-3)
+            assert np.allclose(ridge.encoder(fit)(torch.from_numpy(eeg)), expected.predict(flat), atol=1e-4)
+        assert np.allclose(ridge.predict(fit, ArrayDataset(eeg=eeg[:7])), expected.predict(flat[:7]), atol=1e-4)
 
 
 def test_what_is_misspelt_is_named():
@@ -291,20 +297,19 @@ def test_the_ridge_penalty_is_the_best_of_the_validation():
     eeg, weight = rng.normal(size=(60, 3, 5)).astype(np.float32), rng.normal(size=(15, 4))
     targets = eeg.reshape(60, -1) @ weight + 3 * rng.normal(size=(60, 4))
     train, validation = slice(0, 40), slice(40, 60)
-    losses = {}
+    data, other = ArrayDataset(eeg=eeg[train], target=targets[train]), ArrayDataset(eeg=eeg[validation])
+    target, losses = itemgetter("target"), {}
     for alpha in (1e-3, 0.3, 30.0):
-        ridge = RidgeEpochs(eeg[train])
-        predicted = ridge.predict(ridge.fit(targets[train], alpha), eeg[validation])
+        ridge = RidgeEpochs(data)
+        predicted = ridge.predict(ridge.fit(ridge.project(target), alpha), other)
         losses[alpha] = float(np.square(predicted - targets[validation]).mean())
-    selected = select_ridge(
-        eeg[train], targets[train], eeg[validation], list(losses), lambda p: np.square(p - targets[validation]).mean()
-    )
+    selected = select_ridge(data, target, other, list(losses), lambda p: np.square(p - targets[validation]).mean())
     assert selected.alpha == min(losses, key=losses.get)
     assert selected.loss == losses[selected.alpha]
     with torch.inference_mode():
         encoded = selected.encoder(torch.from_numpy(eeg[validation])).numpy()
     assert np.square(encoded - targets[validation]).mean() == pytest.approx(selected.loss, rel=1e-4)
-    first = select_ridge(eeg[train], targets[train], eeg[validation], [5.0, 1.0], lambda predicted: 0.0)
+    first = select_ridge(data, target, other, [5.0, 1.0], lambda predicted: 0.0)
     assert first.alpha == 5.0
 
 

@@ -14,6 +14,7 @@ from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.training.classification import Classification
 from eegdiffusion.core.training.ema_module import EMALightningModule
 from eegdiffusion.core.training.fit import Fitted, fit
+from eegdiffusion.core.training.inference import batched
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.images.encoders.alignment import Alignment
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
@@ -21,7 +22,7 @@ from eegdiffusion.images.encoders.encoder_settings import LINEAR, Align, Classif
 from eegdiffusion.images.encoders.layer_weights import mix_layers
 from eegdiffusion.images.encoders.registry import build_encoder, takes_positions
 from eegdiffusion.images.encoders.ridge import select_ridge
-from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.epochs.image_pairs import ALL, READ, Pairs
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 
 
@@ -140,24 +141,28 @@ def train_aligned(
     return TrainedEncoder(module.ema_model.encoder, fitted.curves, fitted.best_epoch, score)
 
 
+def _embeddings(encoder: EEGEncoder, epochs: PairedEpochs) -> np.ndarray:
+    """Embed epochs, (epochs, width) float32."""
+    return batched(lambda batch: encoder(batch["eeg"]), epochs, READ).numpy()
+
+
 def _fit_ridge(pairs: Pairs, settings: Align, layer_widths: Sequence[int]) -> TrainedEncoder:
     """Fit a ridge regression on the averages over all repetitions; the penalty is the validation's best.
 
     So are the weights of the layers of a mixture, which are fitted last.
     """
-    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
-    identity = validation["identity"]
+    train, validation = pairs.part("train", ALL), pairs.part("validation", ALL)
+    features, identity = validation.values("features"), validation.values("identity")
 
     def mean_rank(predicted: np.ndarray) -> float:
-        rank = ranks(predicted, validation["features"], identity)
+        rank = ranks(predicted, features, identity)
         return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
 
-    selected = select_ridge(train["eeg"], train["features"], validation["eeg"], settings.ridge_alphas, mean_rank)
+    selected = select_ridge(train, lambda items: items["features"], validation, settings.ridge_alphas, mean_rank)
     encoder, loss = selected.encoder, selected.loss
     if layer_widths:
-        encoder = mix_layers(encoder, validation, layer_widths)
-        with torch.inference_mode():
-            loss = mean_rank(encoder(torch.from_numpy(validation["eeg"])).numpy())
+        encoder = mix_layers(encoder, _embeddings(encoder, validation), features, identity, layer_widths)
+        loss = mean_rank(_embeddings(encoder, validation))
     return TrainedEncoder(encoder, [], 0.0, {"alpha": selected.alpha, "validation_rank": loss})
 
 

@@ -12,8 +12,8 @@ import pandas
 from sklearn.decomposition import PCA
 
 from eegdiffusion.core.statistics.retrieval import ranks
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
-from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.encoders.ridge import RidgeEpochs, by_image
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs
 
 COMPONENTS = 32
 """Largest number of principal components of a layer."""
@@ -60,19 +60,20 @@ def sweep_layers(pairs: Pairs, layers: Mapping[str, np.ndarray], alphas: Sequenc
         layers: (images, width) activations of each layer, from shallow to deep.
         alphas: penalties that are chosen from, by the same ranks.
     """
-    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
-    ridge, identity = RidgeEpochs(train["eeg"]), validation["identity"]
+    train, validation = pairs.part("train", ALL), pairs.part("validation", ALL)
+    ridge, identity, shown = RidgeEpochs(train), validation.values("identity"), train.table["image"].to_numpy()
     rows = []
     for name, features in layers.items():
         used = np.isin(pairs.split, ("train", "validation"))
         numbers = np.cumsum(used) - 1
-        components = whitened_components(features[used], numbers[np.unique(train["image"])])
+        components = whitened_components(features[used], numbers[np.unique(shown)])
         targets = np.full((len(features), components.shape[1]), np.nan, np.float32)
         targets[used] = components
-        wanted = targets[validation["image"]]
+        wanted = targets[validation.table["image"].to_numpy()]
+        projection = ridge.project(by_image(targets))
         candidates = []
         for alpha in alphas:
-            predicted = ridge.predict(ridge.fit(targets[train["image"]], alpha), validation["eeg"])
+            predicted = ridge.predict(ridge.fit(projection, alpha), validation)
             rank = float(ranks(predicted, wanted, identity).mean()) / max(1, len(np.unique(identity)) - 1)
             candidates.append((rank, alpha, predicted))
         rank, alpha, predicted = min(candidates, key=lambda candidate: candidate[0])

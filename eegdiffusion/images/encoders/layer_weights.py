@@ -1,6 +1,6 @@
 """Weights of the layers of a mixture for a map that is fitted, not trained: from the validation split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,13 +14,16 @@ STEPS, RATE, SCALE = 200, 0.1, 1 / 0.07
 
 
 def mix_layers(
-    encoder: LinearEncoder, validation: Mapping[str, np.ndarray], layer_widths: Sequence[int]
-) -> LinearEncoder:
+    encoder: LinearEncoder, predicted: np.ndarray, features: np.ndarray, identity: np.ndarray,
+    layer_widths: Sequence[int],
+) -> LinearEncoder:  # fmt: skip
     """Give a linear encoder the weights of the layers that have the least contrastive loss on validation epochs.
 
     Args:
         encoder: map to the joined unit activations of the layers.
-        validation: ``eeg`` (epochs, electrodes, samples), ``features`` (epochs, width) and ``identity`` (epochs,).
+        predicted: (epochs, width) what it predicts of validation epochs.
+        features: (epochs, width) features of the images seen.
+        identity: (epochs,) numbers of the images seen.
         layer_widths: widths of the layers.
 
     Returns:
@@ -28,13 +31,11 @@ def mix_layers(
     """
     mixed = LinearEncoder(**dict(encoder.config) | {"layer_widths": list(layer_widths)})
     mixed.map.load_state_dict(encoder.map.state_dict())
-    with torch.inference_mode():
-        predicted = encoder(torch.from_numpy(validation["eeg"]))
-    embedding, features = functional.normalize(predicted, dim=1).clone(), torch.from_numpy(validation["features"])
-    identity, mixture = torch.from_numpy(validation["identity"]), mixed.layer_mixture
+    embedding = functional.normalize(torch.from_numpy(predicted), dim=1)
+    wanted, images, mixture = torch.from_numpy(features), torch.from_numpy(identity), mixed.layer_mixture
     optimiser = torch.optim.Adam([mixture.logits], RATE)
     for _ in range(STEPS):
         optimiser.zero_grad()
-        nt_xent(mixture(embedding, None), features, identity, SCALE).backward()
+        nt_xent(mixture(embedding, None), wanted, images, SCALE).backward()
         optimiser.step()
     return mixed.eval()

@@ -9,8 +9,9 @@ import pandas
 
 from eegdiffusion.core.statistics.retrieval import csls, ranks, ranks_among, similarities
 from eegdiffusion.images.encoders.protocol_choices import INDUCTIVE, TRANSDUCTIVE
-from eegdiffusion.images.encoders.ridge import RidgeEpochs
-from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.encoders.ridge import RidgeEpochs, by_image
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs
+from eegdiffusion.images.epochs.paired_epochs import PairedEpochs
 
 REPETITIONS = (1, 4, 20, 80)
 """Numbers of repetitions of a test image that are averaged; what exceeds a subject's stands for all of them."""
@@ -26,16 +27,16 @@ FEWEST = 4
 class _Epochs:
     """Epochs of a subject that ridge regressions are fitted to and tested on, by number of averaged repetitions."""
 
-    train: dict[str, np.ndarray]
-    validation: dict[str, np.ndarray]
-    test: dict[int, dict[str, np.ndarray]]
+    train: PairedEpochs
+    validation: PairedEpochs
+    test: dict[int, PairedEpochs]
 
 
 def _read(pairs: Pairs, subject: str) -> _Epochs:
     available = pairs.repetitions(subject)
     counts = sorted({min(count, available) for count in REPETITIONS})
-    test = {count: read_all(pairs.part("test", count, [subject], draws=1)) for count in counts}
-    return _Epochs(read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL)), test)
+    test = {count: pairs.part("test", count, [subject], draws=1) for count in counts}
+    return _Epochs(pairs.part("train", ALL), pairs.part("validation", ALL), test)
 
 
 def electrode_groups(channels: Sequence[str]) -> dict[int, np.ndarray]:
@@ -63,17 +64,15 @@ def sheet_of_subject(
     """
     epochs, rows = _read(pairs, subject), []
     for count, chosen in electrode_groups(pairs.store.description.channels).items():
-        ridge = RidgeEpochs(epochs.train["eeg"][:, chosen])
-        for alpha in alphas:
-            for layer, features in layers.items():
-                centred = features - features[np.unique(epochs.train["image"])].mean(0)
-                fit = ridge.fit(centred[epochs.train["image"]], alpha)
-                rank = _validation_rank(
-                    ridge.predict(fit, epochs.validation["eeg"][:, chosen]), centred, epochs.validation
-                )
+        ridge = RidgeEpochs(epochs.train, chosen)
+        for layer, features in layers.items():
+            centred = features - features[np.unique(epochs.train.table["image"])].mean(0)
+            projection = ridge.project(by_image(centred))
+            for alpha in alphas:
+                fit = ridge.fit(projection, alpha)
+                rank = _validation_rank(ridge.predict(fit, epochs.validation), centred, epochs.validation)
                 for repetitions, test in epochs.test.items():
-                    predicted = ridge.predict(fit, test["eeg"][:, chosen])
-                    for inference, hit in _hits(predicted, centred, test).items():
+                    for inference, hit in _hits(ridge.predict(fit, test), centred, test).items():
                         rows.append(
                             pandas.DataFrame(
                                 {
@@ -83,7 +82,7 @@ def sheet_of_subject(
                                     "alpha": alpha,
                                     "repetitions": repetitions,
                                     "inference": inference,
-                                    "image": test["image"],
+                                    "image": test.table["image"].to_numpy(),
                                     "hit": hit,
                                     "validation_rank": rank,
                                 }
@@ -92,15 +91,15 @@ def sheet_of_subject(
     return pandas.concat(rows, ignore_index=True)
 
 
-def _validation_rank(predicted: np.ndarray, features: np.ndarray, validation: Mapping[str, np.ndarray]) -> float:
-    identity = validation["identity"]
-    rank = ranks(predicted, features[validation["image"]], identity)
+def _validation_rank(predicted: np.ndarray, features: np.ndarray, validation: PairedEpochs) -> float:
+    identity = validation.values("identity")
+    rank = ranks(predicted, features[validation.table["image"]], identity)
     return float(rank.mean()) / max(1, len(np.unique(identity)) - 1)
 
 
-def _hits(predicted: np.ndarray, features: np.ndarray, test: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _hits(predicted: np.ndarray, features: np.ndarray, test: PairedEpochs) -> dict[str, np.ndarray]:
     """Tell of each test image whether it is the most similar, by inference: inductive or with CSLS."""
-    _, first, column = np.unique(test["identity"], return_index=True, return_inverse=True)
-    similarity = similarities(predicted, features[test["image"][first]])
+    _, first, column = np.unique(test.values("identity"), return_index=True, return_inverse=True)
+    similarity = similarities(predicted, features[test.table["image"].to_numpy()[first]])
     scores = {INDUCTIVE: similarity, TRANSDUCTIVE: csls(similarity)}
     return {inference: ranks_among(score, column) == 0 for inference, score in scores.items()}

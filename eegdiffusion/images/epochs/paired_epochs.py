@@ -1,6 +1,7 @@
 """Epochs paired with what an encoder learns from them: the features of the image that was seen, or its class."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -64,6 +65,16 @@ class PairedEpochs:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def values(self, name: str) -> np.ndarray:
+        """Read the values of a table for all items, (items, ...), and no EEG."""
+        return self._values[name][self.table["image"].to_numpy()]
+
+    def transformed(self, transform: Callable[[np.ndarray], np.ndarray]) -> "PairedEpochs":
+        """Return the same items whose epochs, as they are stored, pass a function (batch, electrodes, samples)."""
+        other = copy(self)
+        other._transform = transform
+        return other
 
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read items, stacked."""

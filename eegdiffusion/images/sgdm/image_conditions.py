@@ -98,13 +98,12 @@ def fit_baseline(
     Returns:
         the baseline, and its ``alpha`` and ``validation_cosine``.
     """
-    truth = {name: features[data.table["image"]] for name, data in parts.items()}
-    eeg = {name: semantics.scale(data.__getitems__(list(range(len(data))))["eeg"]) for name, data in parts.items()}
-    mean = semantics.calibration.mean.cpu().numpy()
+    train, validation = (parts[name].transformed(semantics.scale) for name in ("train", "validation"))
+    truth, mean = features[validation.table["image"]], semantics.calibration.mean.cpu().numpy()
 
     def negative_cosine(predicted: np.ndarray) -> float:
-        return -mean_cosine(predicted + mean, truth["validation"], mean)
+        return -mean_cosine(predicted + mean, truth, mean)
 
-    selected = select_ridge(eeg["train"], truth["train"] - mean, eeg["validation"], alphas, negative_cosine)
+    selected = select_ridge(train, lambda items: features[items["image"]] - mean, validation, alphas, negative_cosine)
     baseline = EEGSemantics(selected.encoder, semantics.calibration, semantics.scale)
     return baseline, {"alpha": selected.alpha, "validation_cosine": -selected.loss}

@@ -15,7 +15,7 @@ from eegdiffusion.images.encoders.encoder_settings import LINEAR
 from eegdiffusion.images.encoders.registry import build_encoder
 from eegdiffusion.images.encoders.ridge import select_ridge
 from eegdiffusion.images.epochs.epoch_store import EpochStore
-from eegdiffusion.images.epochs.image_pairs import ALL, Pairs, read_all
+from eegdiffusion.images.epochs.image_pairs import ALL, Pairs
 from eegdiffusion.images.epochs.paired_epochs import ImageTable
 from eegdiffusion.images.epochs.protocols import folds
 from eegdiffusion.images.structure.structural_vae import StructuralVAE
@@ -147,16 +147,18 @@ def _fit_ridge(
     pairs: Pairs, vae: StructuralVAE, latents: np.ndarray, alphas: list[float]
 ) -> tuple[LatentReadout, Fitted]:
     """Fit a ridge regression on the averages over all repetitions; the penalty is the best on the validation split."""
-    train, validation = read_all(pairs.part("train", ALL)), read_all(pairs.part("validation", ALL))
+    train, validation = pairs.part("train", ALL), pairs.part("validation", ALL)
     mean, scale = latents.mean(0), np.sqrt(latents.var(0).mean())
-    centred, target = (
-        ((part["latent"] - mean) / scale).reshape(len(part["latent"]), -1) for part in (train, validation)
-    )
+
+    def standardised(values: np.ndarray) -> np.ndarray:
+        return ((values - mean) / scale).reshape(len(values), -1)
+
+    target = standardised(validation.values("latent"))
 
     def squared_error(predicted: np.ndarray) -> float:
         return float(np.square(predicted - target).mean())
 
-    selected = select_ridge(train["eeg"], centred, validation["eeg"], alphas, squared_error)
+    selected = select_ridge(train, lambda items: standardised(items["latent"]), validation, alphas, squared_error)
     readout = LatentReadout(selected.encoder, vae.latent_shape)
     readout.fit_scale(torch.from_numpy(latents))
     return readout, Fitted([], 0.0, selected.loss, False)
