@@ -17,6 +17,24 @@ from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
 
+
+class _Time(click.ParamType):
+    """Seconds, or hours, minutes and seconds."""
+
+    name = "time"
+
+    def convert(self, value, param, ctx):
+        """Return seconds, or raise an error that says how they are written."""
+        from eegdiffusion.events.prediction.stretch import seconds_of
+
+        try:
+            return value if isinstance(value, float) else seconds_of(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time: write seconds, or H:MM:SS.", param, ctx)
+
+
+TIME = _Time()
+
 WRITTEN = (".edf", ".png", ".json", ".csv")
 """Endings of the files that a prediction writes, the table last."""
 
@@ -59,9 +77,19 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--rename", cls=SeveralOption, metavar="OTHER=ELECTRODE", help="Electrodes called otherwise, e.g. M1=A1 M2=A2."
 )
+@click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
+@click.option("--stop", type=TIME, help="Where to end, likewise; default: the end.")
 @unsigned_option
 def command(
-    recording: Path, model: str, out: Path, threshold: float, batch: int, rename: tuple[str, ...], unsigned: bool
+    recording: Path,
+    model: str,
+    out: Path,
+    threshold: float,
+    batch: int,
+    rename: tuple[str, ...],
+    start: float,
+    stop: float | None,
+    unsigned: bool,
 ) -> None:
     """Find the EEG events of RECORDING, a file or a folder of files, with a registered model.
 
@@ -82,6 +110,10 @@ def command(
     if not recording.exists():  # before the model, which takes seconds
         raise InputError(f"{recording}: file: there is no such file")
     electrodes, folder = _renamed(rename), recording.is_dir()
+    if folder and (start or stop is not None):
+        raise InputError(f"--start, --stop: must be of one recording ({recording} is a folder)")
+    if stop is not None and stop <= start:
+        raise InputError(f"--stop: must be later than --start (found {start:g} to {stop:g} s)")
     if folder:
         require_folder_outside(out, recording)
     else:
@@ -98,6 +130,7 @@ def command(
 
         from eegdiffusion.events.prediction.prediction import Classifier, predict
         from eegdiffusion.events.prediction.recordings_folder import predict_all
+        from eegdiffusion.events.prediction.stretch import Stretch
 
         loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
         tested = tested_subsets(loaded, model)
@@ -107,5 +140,5 @@ def command(
         predict_all(recording, out, classifier)
         return
     outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in WRITTEN}
-    say(f"{name}: {predict(whole, outputs, classifier)}")
+    say(f"{name}: {predict(whole, outputs, classifier, Stretch(start, stop))}")
     say(*outputs.values())

@@ -49,8 +49,8 @@ def resampled_length(samples: int, rate_hz: float, filtering: Filtering) -> int:
 TOGETHER = 2**18
 """Samples of short signals that are filtered together, as designing the filters costs more than applying them."""
 
-LONGEST = 2**24 - 200
-"""Samples of a channel that are filtered at once: as many as the padding makes 2**24, whose transform takes 0.6 GiB."""
+LONGEST = 2**23 - 200
+"""Samples of a channel that are filtered at once: as many as the padding makes 2**23, whose transform takes 0.3 GiB."""
 
 _PAD = 100
 

@@ -20,6 +20,7 @@ from eegdiffusion.events.prediction import annotated_edf, classify_windows, deri
 from eegdiffusion.events.prediction import event_list as events
 from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
 from eegdiffusion.events.prediction.derived_signals import DerivedSignals
+from eegdiffusion.events.prediction.stretch import Stretch, cut_out
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
 
 if TYPE_CHECKING:
@@ -97,18 +98,25 @@ class PredictedEvents:
         return f"{text} ({self.duration_s:.0f} s in {self.taken_s:.1f} s, {speed:.0f} times faster than real time)"
 
 
-def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifier: Classifier) -> PredictedEvents:
+def predict(
+    recording: ElectrodeRecording,
+    outputs: Mapping[str, Path],
+    classifier: Classifier,
+    stretch: Stretch = Stretch(),  # noqa: B008 (frozen)
+) -> PredictedEvents:
     """Find the events of a recording and write table, EDF+ file, figure and how they were made; the table last.
 
     Args:
         recording: the opened recording.
         outputs: a path for each of ``ENDINGS``; they appear together, or not at all.
         classifier: the model.
+        stretch: what of it is read, as if it were all; times in the table and in what is returned stay the recording's.
 
     Raises:
         InputError: the recording cannot be used; nothing is written.
         UnavailableError: the files cannot be written; none of them is left half.
     """
+    recording = cut_out(recording, stretch)
     preprocessing, begin = classifier.preprocessing, time.monotonic()
     # Beside the results there is room for them, and the folder of temporary files may be in memory.
     folder = next(parent for parent in outputs["csv"].absolute().parents if parent.is_dir())
@@ -127,7 +135,8 @@ def predict(recording: ElectrodeRecording, outputs: Mapping[str, Path], classifi
         of_pieces, pieces, signals.rate_hz, classes, background, step_s, offset_s, classifier.threshold
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
-    _write_files(recording, signals, windows, table, outputs, classifier, use)
+    _write_files(recording, signals, windows, table, outputs, classifier, use, stretch)
+    table["onset"] += stretch.start_s
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
     notes = use.sentences()
     notes += [note] if (note := annotated_edf.date_note(recording.start)) else []
@@ -142,6 +151,7 @@ def _write_files(
     outputs: Mapping[str, Path],
     classifier: Classifier,
     use: ChannelUse,
+    stretch: Stretch,
 ) -> None:
     from eegdiffusion.events.figures.prediction_figure import draw_prediction
 
@@ -156,17 +166,21 @@ def _write_files(
     count = int((table["label"] != events.UNUSABLE).sum())
     name = printable(recording.path.name)
     of_channels = f", {len(use.sources)} of {len(use.montage)} channels" if use.lacking else ""
-    title = f"{name}: {count} event{'' if count == 1 else 's'} ({classifier.name}{of_channels})"
+    later = f" from {stretch.start_s:g} s on" if stretch.start_s else ""
+    title = f"{name}{later}: {count} event{'' if count == 1 else 's'} ({classifier.name}{of_channels})"
     duration_s = signals.clock_samples / rate_hz
     classes = classifier.preprocessing.classes
     figure = draw_prediction(excerpt, duration_s, channels, rate_hz, windows, classes, table, title)
     # Times keep their milliseconds however long the recording is.
-    rounded = table.assign(probability=[float(f"{value:.6g}") for value in table["probability"]])
+    rounded = table.assign(
+        onset=table["onset"] + stretch.start_s, probability=[float(f"{value:.6g}") for value in table["probability"]]
+    )
     made_by = {
         "recording": name,
         "model": classifier.name,
         "classes": classes,
         "rate_hz": recording.rate_hz,
+        "start_s": stretch.start_s,
         "duration_s": duration_s,
         **use.document(),
     }
