@@ -41,9 +41,10 @@ def main(run: Stage) -> None:
             return
         logger.drain()
         mlflow.log_artifacts(out)
-        confusion = confusion_matrix(tested.labels, tested.probabilities.argmax(1), len(tested.classes))
-        title = f"LFT, task {key}, seed {tested.seed} ({store.corpus} data)"
-        mlflow.log_figure(eeg_figures.confusion(confusion, tested.classes, title), "confusion.png")
+        if task.head != "multi_label":  # there a window may be of several classes
+            confusion = confusion_matrix(tested.labels, tested.probabilities.argmax(1), len(tested.classes))
+            title = f"LFT, task {key}, seed {tested.seed} ({store.corpus} data)"
+            mlflow.log_figure(eeg_figures.confusion(confusion, tested.classes, title), "confusion.png")
         metrics = {
             seed: {f"test_{name}": value for name, value in each.items()} for seed, each in tested.metrics.items()
         }

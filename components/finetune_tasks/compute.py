@@ -6,34 +6,25 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from components.finetune_tasks.settings import EventTask, LFTTraining
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
-from eegdiffusion.core.statistics.calibration import calibration_error
-from eegdiffusion.core.statistics.classification_metrics import (
-    best_threshold,
-    binary_metrics,
-    bootstrap_interval,
-    chance_level,
-    prediction_metrics,
-)
+from eegdiffusion.core.statistics.classification_metrics import Interval, bootstrap_interval, chance_level
+from eegdiffusion.core.statistics.multilabel_metrics import macro_f1_interval
 from eegdiffusion.core.training.device import device_of
 from eegdiffusion.core.training.settings import Hardware
 from eegdiffusion.events.models.latent_settings import Latents
-from eegdiffusion.events.results.classifier_io import write_classifier_result
 from eegdiffusion.events.results.finetuned_tasks import TASK
 from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.store.latent_cache import LatentCache
 from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
-from eegdiffusion.events.training.calibration import calibrate
-from eegdiffusion.events.training.channel_subsets import score_subsets
-from eegdiffusion.events.training.classifier_tokens import classify_tokens, open_tokens
+from eegdiffusion.events.training.classifier_tokens import open_tokens
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
-from eegdiffusion.events.training.event_task import balanced_weight, task_classes, task_facts
-from eegdiffusion.events.training.finetuning import TrainedLFT, train_lft
+from eegdiffusion.events.training.event_task import monitor_of, positive_weights, task_classes, task_facts
+from eegdiffusion.events.training.finetuning import train_lft
+from eegdiffusion.events.training.scored_heads import ScoredSplits, score_multi_label, score_one_class
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class TestedTask:
         seed: that seed.
         metrics: seed -> metric -> value on the test windows.
         classes: names of the classes.
-        labels: (test windows,).
+        labels: (test windows,); (test windows, classes) of 0 and 1 with a multi-label head.
         probabilities: (test windows, classes) of that seed.
     """
 
@@ -58,29 +49,21 @@ class TestedTask:
 
 
 def _task_tokens(
-    cache: Path, latents: Latents, store: Store, of_class: np.ndarray
+    cache: Path, latents: Latents, store: Store, of_class: np.ndarray, classes: int | None
 ) -> tuple[dict[str, LatentCache | DrawnTokens], dict[str, int]]:
-    """Open the tokens of all splits under the task's labels; count the windows that are left out of each."""
+    """Open the tokens of all splits under the task's labels; count the rows that are left out of each.
+
+    ``classes`` is their number where each distinct window is taken once; None: each row is.
+    """
     tokens, left_out = {}, {}
     splits = ("train", "validation", "test")
     for split, opened in zip(splits, open_tokens(cache, latents, store, *splits), strict=True):
-        tokens[split] = opened.relabelled(of_class[opened.labels])
-        left_out[split] = len(opened) - len(tokens[split])
-        if not len(tokens[split]):
+        labels = of_class[opened.labels]
+        left_out[split] = int(np.count_nonzero(labels < 0))
+        if left_out[split] == len(labels):
             raise InputError(f"{store.path}: split: {split} has no window of the task's classes")
+        tokens[split] = opened.relabelled(labels) if classes is None else opened.merged(labels, classes)
     return tokens, left_out
-
-
-def _binary_scores(
-    trained: TrainedLFT, validation: LatentCache | DrawnTokens, test_labels: np.ndarray, predicted: np.ndarray,
-    batch_size: int, device: torch.device,
-) -> dict[str, float]:  # fmt: skip
-    """Choose a threshold on the validation windows, and score the test windows with it and at all thresholds."""
-    scores = classify_tokens(trained.lft, validation, batch_size, device, trained.seed).numpy()[:, 1]
-    threshold = best_threshold(validation.labels, scores)
-    chosen = prediction_metrics(test_labels, (predicted[:, 1] >= threshold).astype(np.int64))
-    at_threshold = {f"{name}_at_threshold": value for name, value in chosen.items()}
-    return binary_metrics(test_labels, predicted[:, 1]) | {"threshold": threshold} | at_threshold
 
 
 def compute(
@@ -118,63 +101,54 @@ def compute(
         InputError: the task does not fit its corpus, or a class has no windows.
     """
     classes, of_class = task_classes(key, task, store.classes)
-    tokens, left_out = _task_tokens(cache, latents, store, of_class)
+    multi_label, binary = task.head == "multi_label", task.head == "binary"
+    tokens, left_out = _task_tokens(cache, latents, store, of_class, len(classes) if multi_label else None)
     train, validation, test = (tokens[split] for split in ("train", "validation", "test"))
-    binary = task.head == "binary"
-    weight = 1.0
-    if binary:
-        weight = balanced_weight(train.labels) if task.positive_weight == "balanced" else task.positive_weight
+    weights = positive_weights(task, classes, train.labels)
     batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
-    windows = store.event_windows("test")
-    tables = {split: store.event_windows(split).table for split in ("validation", "test")}
-    tables = {split: rows[of_class[rows["label"].to_numpy(np.int64)] >= 0] for split, rows in tables.items()}
-    recordings = {split: rows["recording"].to_numpy() for split, rows in tables.items()}
-    table, labels = tables["test"], test.labels
+    windows = ScoredSplits.of(store, of_class, {"validation": validation, "test": test}, classes)
     preprocessing = replace(store.preprocessing, classes=classes)
-    data, logits = task_facts(store.facts("test"), classes, of_class), 1 if binary else len(classes)
-    metrics, predicted, best = {}, {}, float("-inf")
+    data, logits = task_facts(store.facts("test"), classes, of_class, task.head), 1 if binary else len(classes)
+    tested, best = {}, float("-inf")
     chosen = seeds[0]
     for seed in seeds:
         trained = train_lft(
             train, validation, settings, logits, seed, hardware, work / f"fit-{seed}",
-            positive_weight=weight, monitor=task.monitor,
+            positive_weight=weights, monitor=monitor_of(task),
         )  # fmt: skip
         if not is_rank_zero():
             continue
-        folder = out / f"seed-{seed}"
-        temperature = calibrate(trained.lft, validation, batch_size, device, seed)
-        predicted[seed] = classify_tokens(trained.lft, test, batch_size, device, seed).numpy()
-        score = trained.fitted.best_score
-        facts = trained.facts(
-            data, task=key, head=task.head, validation_score=score, left_out=left_out["test"], temperature=temperature
-        )
-        more = _binary_scores(trained, validation, labels, predicted[seed], batch_size, device) if binary else {}
-        more |= {"calibration_error": calibration_error(labels, predicted[seed])}
-        curves = trained.fitted.curves
-        metrics[seed] = write_classifier_result(folder, table, labels, predicted[seed], curves, facts, more)
-        dropout = settings.channel_dropout and asdict(settings.channel_dropout)
-        scored = {"validation": validation, "test": test}
-        score_subsets(trained.lft, store.montage, scored, recordings, len(classes), batch_size, device, dropout, folder)
-        write_lft(folder, trained.lft, cache, windows, preprocessing)
+        folder, score = out / f"seed-{seed}", trained.fitted.best_score
+        about = {"task": key, "head": task.head, "validation_score": score, "left_out": left_out["test"]}
+        test_head = score_multi_label if multi_label else score_one_class
+        tested[seed] = test_head(trained, windows, data, about, settings, store.montage, batch_size, device, folder)
+        write_lft(folder, trained.lft, cache, store.event_windows("test"), preprocessing)
         if score > best:
             chosen, best = seed, score
     if not is_rank_zero():
         return None
-    groups = window_groups(table, subject_of)
-    answers = np.stack([each.argmax(-1) for each in predicted.values()])
-    interval = bootstrap_interval(labels, answers, groups, len(classes))
+    groups = window_groups(windows.tables["test"], subject_of)
+    answers = np.stack([each.predicted for each in tested.values()])
     facts = {
         "corpus": store.corpus,
         "classes": classes,
         "head": task.head,
         "left_out": left_out,
         "training_windows": len(train.labels),
-        "test_windows": len(labels),
-        "chance": chance_level(labels),
+        "test_windows": len(test.labels),
+        "chance": None if multi_label else chance_level(test.labels),
         "channels": store.montage.document(),
-        "interval": asdict(interval),
+        "interval": asdict(_interval(test.labels, answers, groups, len(classes))),
         "groups": groups.tolist(),
         "warnings": store.warnings,
     }
     (out / TASK).write_text(json.dumps(facts, indent=2))
-    return TestedTask(out / f"seed-{chosen}", chosen, metrics, classes, labels, predicted[chosen])
+    metrics = {seed: each.metrics for seed, each in tested.items()}
+    return TestedTask(out / f"seed-{chosen}", chosen, metrics, classes, test.labels, tested[chosen].probabilities)
+
+
+def _interval(labels: np.ndarray, answers: np.ndarray, groups: np.ndarray, classes: int) -> Interval:
+    """Return the interval of the balanced accuracy, or of the macro-F1 where windows may be of several classes."""
+    if labels.ndim == 2:
+        return macro_f1_interval(labels, answers, groups)
+    return bootstrap_interval(labels, answers, groups, classes)

@@ -8,6 +8,7 @@ from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.events.results.backbones import read_backbones
 from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.events.results.finetuned_tasks import read_finetuned_task
+from eegdiffusion.events.results.multi_label_tasks import read_multi_label_task
 from eegdiffusion.events.results.probes import read_probes
 from eegdiffusion.events.results.task_probes import read_task
 from eegdiffusion.report import (
@@ -25,6 +26,11 @@ from eegdiffusion.report.encoder_runs import read_encoder_corpora
 from eegdiffusion.report.event_headline import event_headline
 from eegdiffusion.report.headline import write_headline_metrics
 from eegdiffusion.report.image_headlines import image_headlines
+from eegdiffusion.report.multi_label_sections import (
+    compare_protocols,
+    flat_multi_label_metrics,
+    multi_label_values,
+)
 from eegdiffusion.report.origin import describe_origin
 from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import read_generation_results
@@ -97,6 +103,7 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     if events:
         values |= event_values(events, settings, published)
         metrics |= exports.flat_event_metrics(events) | task_sections.flat_task_metrics(events.tasks, events.finetuned)
+        metrics |= flat_multi_label_metrics(events.multi_label)
     metrics |= encoder_sections.flat_encoder_metrics(encoders)
     metrics |= reconstruction_sections.flat_reconstruction_metrics(generations)
     exports.write_exports(out, metrics, events)
@@ -146,13 +153,20 @@ def read_events(inputs: ReportInputs, settings: ReportSettings) -> EventResults:
     probes = {name: read_probes(inputs.probes / name) for name in settings.probes}
     tasks = {name: read_task(inputs.tasks / name) for name in settings.probe_tasks}
     folder = inputs.classifiers / "tasks"
-    finetuned = {name: read_finetuned_task(folder / name, settings.seeds) for name in settings.event_tasks}
+    of_sets = [name for name, task in settings.event_tasks.items() if task.head == "multi_label"]
+    finetuned = {
+        name: read_finetuned_task(folder / name, settings.seeds) for name in settings.event_tasks if name not in of_sets
+    }
+    multi_label = {
+        name: compare_protocols(read_multi_label_task(folder / name, settings.seeds), name, comparison, data)
+        for name in of_sets
+    }
     rows = [key for key, row in settings.ablations.items() if "channel_dropout" in row.training]
     folders = {LFT: folders[LFT]} | {settings.ablations[key].name: ablation_folders[key] for key in rows}
     subsets = {name: read_subset_results(folder, settings.seeds) for name, folder in folders.items()}
     known = {name: results for name, results in subsets.items() if results}
     known = known if LFT in known else {}
-    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks, known, finetuned)
+    return EventResults(data, comparison, backbones, spectra, ablated, probes, tasks, known, finetuned, multi_label)
 
 
 def event_values(events: EventResults, settings: ReportSettings, published: dict) -> dict:
@@ -169,6 +183,7 @@ def event_values(events: EventResults, settings: ReportSettings, published: dict
             for name, results in events.probes.items()
         },
         **task_sections.task_values(events.tasks, events.finetuned),
+        **multi_label_values(events.multi_label),
         **classifier_sections.calibration_values(events),
         **classifier_sections.subset_values(events),
         **classifier_sections.reader_values(events),

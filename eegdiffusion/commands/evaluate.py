@@ -38,7 +38,8 @@ def command(
 
     NAME is MLflow's address of the model, such as models:/lft-blink@challenger. Prints Cohen's kappa, balanced accuracy
     and weighted F1, as the report has them (of two classes also AUROC and AUPRC of the second), and precision, recall
-    and F1 of each class. Works without a clone of the repository, given --store and MLFLOW_TRACKING_URI.
+    and F1 of each class; of a multi-label head macro-F1, AUROC and AUPRC, each distinct window once. Works without a
+    clone of the repository, given --store and MLFLOW_TRACKING_URI.
     """
     if out is not None and out.suffix != ".csv":
         raise InputError(f"--out: must end with .csv (found {out})")
@@ -55,7 +56,8 @@ def command(
 
         opened = Store(store)
         loaded, preprocessing = load_classifier(model, unsigned, "eeg evaluate")
-    scored = score_windows(loaded.predict, preprocessing, model, opened, split, entry, batch)
+    thresholds = getattr(loaded.unwrap_python_model(), "thresholds", None)
+    scored = score_windows(loaded.predict, preprocessing, model, opened, split, entry, batch, thresholds)
     title = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     say_scores(scored, title, split, opened)
     if out is not None:

@@ -31,7 +31,7 @@ def score_imported(folder: Path, task: str, file: Path, corpus: str) -> None:
     )
     say_scores(scored, f"{file.name}, trained on {corpus} data", "test", store)
     facts = ResultFacts(
-        data=task_facts(store.facts("test"), scored.classes, scored.of_class),
+        data=task_facts(store.facts("test"), scored.classes, scored.of_class, entry.head),
         parameters=sum(parameter.numel() for parameter in LFT.from_pretrained(folder / "lft").parameters()),
         more={"task": task, "head": entry.head, "left_out": scored.left_out},
     )

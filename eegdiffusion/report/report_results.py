@@ -1,7 +1,7 @@
 """Everything that the report says: results of both branches, and the values of its templates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eegdiffusion.events.results.backbones import Backbone
 from eegdiffusion.events.results.finetuned_tasks import FinetunedTask
@@ -11,6 +11,7 @@ from eegdiffusion.report.classifier_comparison import ClassifierComparison, Gene
 from eegdiffusion.report.classifier_results import ClassifierResults, EventData
 from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.headline import Headline
+from eegdiffusion.report.multi_label_sections import MultiLabelResults
 from eegdiffusion.report.reconstruction_results import GenerationResults
 from eegdiffusion.report.subset_results import SubsetResults
 
@@ -28,7 +29,8 @@ class EventResults:
         probes: probes of latents, by their entry.
         tasks: probes of tasks of other corpora, by their entry.
         subsets: LFTs that were tested on fewer channels, by how they were trained; the one of ``finetune_lft`` first.
-        finetuned: LFTs trained for further tasks, by their entry.
+        finetuned: LFTs trained for further tasks of one class a window, by their entry.
+        multi_label: LFTs of distinct windows, which may be of several classes, by their entry.
     """
 
     data: EventData
@@ -40,6 +42,7 @@ class EventResults:
     tasks: Mapping[str, TaskResults]
     subsets: Mapping[str, SubsetResults]
     finetuned: Mapping[str, FinetunedTask]
+    multi_label: Mapping[str, MultiLabelResults] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

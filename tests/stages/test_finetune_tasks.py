@@ -164,7 +164,7 @@ def test_left_out_rows_take_their_tokens_along(trials):
         ),
         ({"classes": {"a": ["up"], "b": ["down", "up"]}}, r"classes.b: a class belongs to one alone .found 'up' twice"),
         ({"head": "binary"}, "event_tasks.x.head: binary is for two classes .found down, up, flat"),
-        ({"monitor": "auprc"}, "event_tasks.x.monitor: auprc needs `head: binary`"),
+        ({"monitor": "auprc"}, "event_tasks.x.monitor: auprc needs `head: binary` or `head: multi_label`"),
     ],
 )
 def test_a_task_that_cannot_be_is_refused(changes, message):

@@ -1,9 +1,12 @@
 """Supervised classification of EEG: the LFT on latent tokens, baselines on windows, encoders on epochs."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from eegdiffusion.core.statistics.classification_metrics import binary_metrics, prediction_metrics
+from eegdiffusion.core.statistics.multilabel_metrics import best_multilabel_metrics
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.classification_head import class_probabilities, classification_loss
 from eegdiffusion.core.training.ema_module import EMALightningModule
@@ -20,7 +23,8 @@ class Classification(EMALightningModule):
     """A classifier, its cross-entropy, and its validation metrics with averaged weights over the whole split.
 
     Args:
-        model: (batch, ...) -> logits (batch, classes), or (batch, 1) of the second of two classes.
+        model: (batch, ...) -> logits (batch, classes), or (batch, 1) of the second of two classes. A batch's ``label``
+            is (batch,); or (batch, classes) of 0 and 1, where a window may be of several classes.
         optimisation: settings.
         seed: seed of whatever is random in training.
         inputs: key of the batch that the model takes, or several.
@@ -35,7 +39,7 @@ class Classification(EMALightningModule):
         seed: int,
         inputs: str | tuple[str, ...],
         label_smoothing: float = 0.0,
-        positive_weight: float = 1.0,
+        positive_weight: float | Sequence[float] = 1.0,
     ):
         super().__init__(model, optimisation, seed)
         self.inputs = inputs
@@ -57,8 +61,12 @@ class Classification(EMALightningModule):
         """Log the metrics and the loss of the whole split, each as ``validation_<name>``."""
         logits, labels = (torch.cat(parts) for parts in zip(*self._validated, strict=True))
         self._validated.clear()
-        predicted = class_probabilities(logits).numpy()
-        metrics = prediction_metrics(labels.numpy(), predicted.argmax(-1))
+        multi_label = labels.dim() == 2
+        predicted = class_probabilities(logits, multi_label).numpy()
+        if multi_label:
+            metrics = best_multilabel_metrics(labels.numpy(), predicted)
+        else:
+            metrics = prediction_metrics(labels.numpy(), predicted.argmax(-1))
         if logits.shape[-1] == 1:
             metrics |= binary_metrics(labels.numpy(), predicted[:, 1])
         metrics["loss"] = float(classification_loss(logits, labels))
@@ -71,6 +79,7 @@ def probabilities(
     inputs: str | tuple[str, ...],
     batch_size: int,
     device: torch.device,
+    multi_label: bool = False,
     **options: object,
 ) -> Tensor:
     """Classify a whole dataset in order.
@@ -81,14 +90,15 @@ def probabilities(
         inputs: key of the batch that the model takes, or several.
         batch_size: samples that go through the model at once.
         device: where the model runs.
+        multi_label: whether a window may be of several classes, or of none.
         **options: further arguments of the model.
 
     Returns:
-        (samples, classes) float32 on the CPU, rows summing to 1.
+        (samples, classes) float32 on the CPU, rows summing to 1 unless ``multi_label``.
     """
     model = model.to(device).eval()
 
     def classify(batch: dict[str, Tensor]) -> Tensor:
-        return class_probabilities(model(*_model_inputs(batch, inputs), **options))
+        return class_probabilities(model(*_model_inputs(batch, inputs), **options), multi_label)
 
     return batched(classify, data, batch_size, device)

@@ -15,6 +15,7 @@ from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.results.decision import DECISION, read_decision
 from eegdiffusion.events.results.tested_subsets import SUBSETS
 from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
 from eegdiffusion.events.serving.window_signature import CHANNELS, subset_signature, window_signature
@@ -26,6 +27,8 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
     classes = max(2, LFT.load_config(folder / "lft")["n_class"])  # one logit tells two classes apart
     artifacts = {name: folder / name for name in ("lft", "backbone")} | {"latents": folder / "latents.json"}
     artifacts["preprocessing"] = folder / PREPROCESSING
+    if (folder / DECISION).is_file():
+        artifacts["decision"] = folder / DECISION
     if not (folder / SUBSETS).is_file():  # an LFT that takes all channels alone
         return artifacts, window_signature(example, classes), example
     channels = read_preprocessing(folder / PREPROCESSING).channels
@@ -35,11 +38,14 @@ def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
 class EventClassifier(mlflow.pyfunc.PythonModel):
     """Classifies windows (n, channels, samples) in 100 uV; returns probabilities (n, classes).
 
+    Rows sum to 1, unless the model has ``thresholds``.
+
     Attributes:
         preprocessing: fields of ``eegdiffusion.core.signal.preprocessing.Preprocessing``: how recordings become
             windows.
         subsets: fields of ``eegdiffusion.events.results.tested_subsets.TestedSubsets``: on which of its channels it was
             tested; None where it takes all of them alone.
+        thresholds: class -> least probability of it, where a window may be of several classes, or of none; else None.
     """
 
     def load_context(self, context) -> None:
@@ -53,6 +59,9 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         self.parts = recipe.get("parts", "physical")
         subsets = context.artifacts.get("subsets")
         self.subsets = None if subsets is None else json.loads(Path(subsets).read_text())
+
+        decision = context.artifacts.get("decision")
+        self.thresholds = None if decision is None else read_decision(Path(decision)).thresholds
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
@@ -73,7 +82,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
             [ids[k] for k in positions],
             parts=self.parts,
         )
-        return class_probabilities(self.lft(tokens)).numpy()
+        return class_probabilities(self.lft(tokens), multi_label=self.thresholds is not None).numpy()
 
     def _positions(self, count: int, named: list[str] | None) -> list[int]:
         """Return the places of the windows' channels in the model's montage.

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.events.store.distinct_labels import distinct_labels
 
 SHARD = 1024
 """Windows in a file."""
@@ -110,7 +111,7 @@ class LatentCache:
         InputError: the cache was made by another recipe; the message names the fields.
 
     Attributes:
-        labels: (rows,) int64, 0-based.
+        labels: (rows,) int64, 0-based; (rows, classes) of 0 and 1 where rows are distinct windows.
     """
 
     def __init__(self, path: Path, split: str, recipe: dict):
@@ -156,8 +157,19 @@ class LatentCache:
         other._window, other.labels = self._window[kept], labels[kept]
         return other
 
+    def merged(self, labels: np.ndarray, classes: int) -> "LatentCache":
+        """Return each distinct window once, with the set of its rows' labels.
+
+        Args:
+            labels: (rows,) int64, 0-based, below 0 for rows that count for nothing.
+            classes: number of classes.
+        """
+        other = copy.copy(self)
+        other._window, other.labels = distinct_labels(self._window, labels, classes)
+        return other
+
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        """Read rows: ``tokens`` (batch, layers, pools, channels, width) float32 and ``label`` (batch,) int64."""
+        """Read rows: ``tokens`` (batch, layers, pools, channels, width) float32 and ``label``, int64."""
         codes = np.stack([self._maps[window // SHARD][window % SHARD] for window in self._window[indices]])
         return {"tokens": decode(codes), "label": self.labels[indices]}
 

@@ -55,8 +55,9 @@ def classify_tokens(
         missing_pools: admit tokens with fewer pools than the LFT has.
 
     Returns:
-        (windows, classes) float32 on the CPU, rows summing to 1.
+        (windows, classes) float32 on the CPU, rows summing to 1 unless windows are of several classes.
     """
     if isinstance(tokens, DrawnTokens):
         return drawn_probabilities(lft, tokens, batch_size, device, seed)
-    return probabilities(lft, tokens, "tokens", batch_size, device, missing_pools=missing_pools)
+    multi_label = tokens.labels.ndim == 2
+    return probabilities(lft, tokens, "tokens", batch_size, device, multi_label, missing_pools=missing_pools)

@@ -1,5 +1,6 @@
 """Tokens whose noise is drawn anew at every pass, so that no cache can hold them."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
+from eegdiffusion.events.store.distinct_labels import distinct_labels
 from eegdiffusion.events.store.window_store import EventWindows
 from eegdiffusion.events.training.finetuning_settings import ChannelDropout
 from eegdiffusion.events.training.lft_classification import LFTClassification
@@ -32,7 +34,8 @@ class DrawnTokens:
         channels: number of each channel of the windows, which conditions the backbone.
 
     Attributes:
-        labels: (windows,) int64, 0-based, of the windows that are left.
+        labels: (windows,) int64, 0-based, of the windows that are left; (windows, classes) of 0 and 1 where these are
+            distinct windows.
         network: the backbone, in evaluation mode.
     """
 
@@ -61,8 +64,21 @@ class DrawnTokens:
         of_all[self._rows] = labels
         return DrawnTokens(self._windows, of_all, self._path, self.latents, self._channels)
 
+    def merged(self, labels: np.ndarray, classes: int) -> "DrawnTokens":
+        """Return each distinct window once, with the set of its rows' labels.
+
+        Args:
+            labels: (windows,) int64, 0-based, below 0 for rows that count for nothing.
+            classes: number of classes.
+        """
+        first, window_of_row = self._windows.distinct()
+        other = copy.copy(self)
+        windows, other.labels = distinct_labels(window_of_row[self._rows], labels, classes)
+        other._rows = first[windows]
+        return other
+
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
-        """Read windows: ``signal`` (batch, channels, samples) float32 in 100 uV, and ``label`` (batch,) int64."""
+        """Read windows: ``signal`` (batch, channels, samples) float32 in 100 uV, and ``label``, int64."""
         rows = self._rows[indices].tolist()
         return {"signal": self._windows.__getitems__(rows)["signal"], "label": self.labels[indices]}
 
@@ -102,7 +118,7 @@ class DrawnTokensClassification(LFTClassification):
         tokens: DrawnTokens,
         label_smoothing: float,
         channel_dropout: ChannelDropout | None = None,
-        positive_weight: float = 1.0,
+        positive_weight: float | Sequence[float] = 1.0,
     ):
         super().__init__(lft, optimisation, seed, label_smoothing, channel_dropout, positive_weight)
         self._tokens = (tokens,)  # in a tuple, as the backbone is no part of what is trained and written
@@ -125,10 +141,13 @@ def drawn_probabilities(lft: LFT, tokens: DrawnTokens, batch_size: int, device: 
     """Classify a whole split in order, with noise that the seed determines.
 
     Returns:
-        (windows, classes) float32 on the CPU, rows summing to 1.
+        (windows, classes) float32 on the CPU, rows summing to 1 unless windows are of several classes.
     """
     lft, generator = lft.to(device).eval(), torch.Generator().manual_seed(seed + (TEST << 32))
     tokens.network.to(device)
     return batched(
-        lambda batch: class_probabilities(lft(tokens.draw(batch["signal"], generator))), tokens, batch_size, device
+        lambda batch: class_probabilities(lft(tokens.draw(batch["signal"], generator)), tokens.labels.ndim == 2),
+        tokens,
+        batch_size,
+        device,
     )

@@ -14,11 +14,16 @@ from eegdiffusion.core.runtime.settings import settings, validate
 from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
 
-Monitor = Literal["cohen_kappa", "balanced_accuracy", "f1_weighted", "auroc", "auprc"]
+Monitor = Literal["cohen_kappa", "balanced_accuracy", "f1_weighted", "auroc", "auprc", "f1_macro"]
 """A metric of the validation windows."""
 
-THRESHOLD_FREE = ("auroc", "auprc")
-"""Metrics that a binary head alone has."""
+ONE_CLASS = ("cohen_kappa", "balanced_accuracy", "f1_weighted")
+MONITORS = {
+    "multiclass": ONE_CLASS,
+    "binary": (*ONE_CLASS, "auroc", "auprc"),
+    "multi_label": ("f1_macro", "auroc", "auprc"),
+}
+"""Metrics that each head has, its default first."""
 
 
 @settings
@@ -32,14 +37,15 @@ class EventTask:
     classes: Annotated[dict[str, Annotated[list[str], MinLen(1)]], Len(2)] | None = None
     """Classes of the task by name, each with those of the corpus that it joins; windows of a class that none names are
     left out and counted. null: the corpus's own classes."""
-    head: Literal["multiclass", "binary"] = "multiclass"
-    """One logit a class; or, of two classes, one for the second."""
+    head: Literal["multiclass", "binary", "multi_label"] = "multiclass"
+    """One logit a class; or, of two classes, one for the second; or, of each distinct window once, whose labels are the
+    set of those of all its rows, yes or no for each class."""
     positive_weight: Literal["balanced"] | Annotated[float, Gt(0)] = "balanced"
-    """Factor on the loss of the second class with a binary head; balanced: training windows of the first over those of
-    the second."""
-    monitor: Monitor = "cohen_kappa"
-    """Metric of the validation windows that stops training and chooses weights and seed; the last two need a binary
-    head."""
+    """Factor on the loss of the second class with a binary head, of each class's windows with a multi-label head;
+    balanced: training windows without it over those with it."""
+    monitor: Monitor | None = None
+    """Metric of the validation windows that stops training and chooses weights and seed: `cohen_kappa` unless said, or
+    `f1_macro` of a multi-label head. AUROC and AUPRC need a binary or a multi-label head."""
     model: dict = field(default_factory=dict)
     """Fields of ``finetune_lft.model`` that differ."""
     optimisation: dict = field(default_factory=dict)
@@ -96,20 +102,29 @@ def task_classes(key: str, task: EventTask, corpus: Sequence[str]) -> tuple[list
             of_class[list(corpus).index(member)] = number
     if task.head == "binary" and len(joined) != 2:
         raise InputError(f"{where}.head: binary is for two classes (found {', '.join(joined)})")
-    if task.monitor in THRESHOLD_FREE and task.head != "binary":
-        raise InputError(f"{where}.monitor: {task.monitor} needs `head: binary` (found {task.head})")
+    if task.monitor and task.monitor not in MONITORS[task.head]:
+        heads = " or ".join(f"`head: {head}`" for head, metrics in MONITORS.items() if task.monitor in metrics)
+        raise InputError(f"{where}.monitor: {task.monitor} needs {heads} (found {task.head})")
     return list(joined), of_class
 
 
-def task_facts(data: DataFacts, classes: list[str], of_class: np.ndarray) -> DataFacts:
-    """Return what results say of their data; scores of other classes are scores of other data.
+def monitor_of(task: EventTask) -> str:
+    """Return the metric of the validation windows that a task's training is chosen by."""
+    return task.monitor or MONITORS[task.head][0]
+
+
+def task_facts(data: DataFacts, classes: list[str], of_class: np.ndarray, head: str = "multiclass") -> DataFacts:
+    """Return what results say of their data; scores of other classes, or of distinct windows, are of other data.
 
     Args:
         data: what the store says of the split.
         classes: names of the task's classes.
         of_class: see :func:`task_classes`.
+        head: the task's.
     """
-    return replace(data, classes=classes, split_hash=text_hash(data.split_hash, classes, of_class.tolist()))
+    distinct = ["multi_label"] if head == "multi_label" else []
+    split_hash = text_hash(data.split_hash, classes, of_class.tolist(), *distinct)
+    return replace(data, classes=classes, split_hash=split_hash)
 
 
 def balanced_weight(labels: np.ndarray) -> float:
@@ -125,3 +140,29 @@ def balanced_weight(labels: np.ndarray) -> float:
     if not first or not second:
         raise InputError(f"labels: both classes must occur among training windows (found {first} and {second})")
     return float(first / second)
+
+
+def positive_weights(task: EventTask, classes: Sequence[str], labels: np.ndarray) -> list[float]:
+    """Return the factor on the loss of each class's windows, or of the second class's with one logit.
+
+    Args:
+        task: the entry of the section ``event_tasks``.
+        classes: names of its classes.
+        labels: training labels, (windows,) 0-based; (windows, classes) of 0 and 1 with a multi-label head.
+
+    Raises:
+        InputError: weights are to be balanced, and a class occurs in no training window or in every one.
+    """
+    if task.head == "multiclass":
+        return [1.0]
+    if task.positive_weight != "balanced":
+        return [task.positive_weight]
+    if task.head == "binary":
+        return [balanced_weight(labels)]
+    counts = labels.sum(0)
+    if wrong := [name for name, count in zip(classes, counts, strict=True) if count in (0, len(labels))]:
+        raise InputError(
+            f"labels: each class must occur in some training windows and not in others for `positive_weight: balanced` "
+            f"(found {', '.join(wrong)} in none, or in all {len(labels)}); state a number"
+        )
+    return ((len(labels) - counts) / counts).tolist()

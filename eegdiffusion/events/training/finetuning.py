@@ -1,5 +1,6 @@
 """Trains an LFT on cached tokens, and tests it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def train_lft(
     hardware: Hardware,
     work: Path,
     logger: MetricLogger | None = None,
-    positive_weight: float = 1.0,
+    positive_weight: float | Sequence[float] = 1.0,
     monitor: str = "cohen_kappa",
 ) -> TrainedLFT:
     """Train an LFT from a seed.
@@ -73,7 +74,8 @@ def train_lft(
         hardware: devices, precision and loader workers.
         work: folder for checkpoints, from which an interrupted training goes on.
         logger: a Lightning logger; None logs nothing.
-        positive_weight: factor on the loss of the second class, where there is one logit.
+        positive_weight: factor on the loss of the second class, where there is one logit; of each class, where windows
+            may be of several.
         monitor: metric of the validation windows, the larger the better, that stops training and chooses the weights.
 
     Returns:
@@ -83,7 +85,9 @@ def train_lft(
         InputError: one class alone occurs among the validation windows, by which nothing can be chosen; or the LFT
             cannot be trained on subsets of channels, and the settings ask for that.
     """
-    if len(present := np.unique(validation.labels)) < 2:
+    labels = validation.labels
+    present = np.flatnonzero(labels.any(0)) if labels.ndim == 2 else np.unique(labels)
+    if len(present) < 2:
         raise InputError(
             f"validation: {monitor} chooses the weights, so two classes or more must occur among its windows (found "
             f"class {present[0]} alone of {len(validation)}); raise ingest_events.validation_fraction"

@@ -1,5 +1,7 @@
 """Training of an LFT on tokens, of all channels or of random subsets of them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -78,7 +80,7 @@ class LFTClassification(Classification):
         seed: int,
         label_smoothing: float,
         channel_dropout: ChannelDropout | None = None,
-        positive_weight: float = 1.0,
+        positive_weight: float | Sequence[float] = 1.0,
     ):
         super().__init__(lft, optimisation, seed, "tokens", label_smoothing, positive_weight)
         self.channel_dropout = channel_dropout

@@ -91,7 +91,8 @@ def draw_card_figures(card: CardData) -> dict[str, Figure]:
     """
     folders = [result.folder for result in card.results]
     figures = {}
-    if folders and all((folder / "predictions.parquet").is_file() for folder in folders):
+    one_class = card.chosen.get("head") != "multi_label"
+    if folders and one_class and all((folder / "predictions.parquet").is_file() for folder in folders):
         figures["confusion"] = _confusion(card, folders)
     if folders and all((folder / "curves.csv").is_file() for folder in folders):
         figures["learning_curves"] = _learning_curves(card, folders)

@@ -69,6 +69,20 @@ class CardText:
 
 
 @settings
+class ModelVariant:
+    """What differs in the models of some entries of ``each``."""
+
+    where: dict[str, Any]
+    """Values of fields that such an entry has."""
+    gate: Gate
+    """What a version must reach to become champion."""
+    metrics: list[str]
+    """Metrics that are tagged, with mean and standard deviation over the seeds."""
+    output: str
+    """What the model gives, for its card."""
+
+
+@settings
 class RegisteredModelConfig:
     """Configuration of a registered model: an entry of ``mlflow/registry.yaml``."""
 
@@ -96,6 +110,8 @@ class RegisteredModelConfig:
     name added; a name with ``{entry}`` has the entry's in its place."""
     where: dict[str, Any] = field(default_factory=dict)
     """Values of fields that an entry of ``each`` must have."""
+    variants: list[ModelVariant] = field(default_factory=list)
+    """What differs in the models of some entries of ``each``; the first that fits an entry holds."""
     needs: str | None = None
     """Entry of ``params.yaml``, or of a list in it, without which the model is not trained, and not registered."""
 
@@ -142,6 +158,15 @@ def read_registry(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     return {name: validate(values, RegisteredModelConfig, f"{path}: {name}") for name, values in document.items()}
 
 
+def _varied(config: RegisteredModelConfig, row: dict[str, Any]) -> RegisteredModelConfig:
+    """Return the configuration of the models of an entry, as the first variant that fits it has it."""
+    for variant in config.variants:
+        if all(row[key] == value for key, value in variant.where.items()):
+            text = replace(config.card, output=variant.output)
+            return replace(config, gate=variant.gate, metrics=variant.metrics, card=text)
+    return config
+
+
 def models_of_entries(name: str, config: RegisteredModelConfig) -> dict[str, RegisteredModelConfig]:
     """Name the models of each entry of ``params.yaml`` that a configuration is for, with an entry's own folders."""
     if config.each is None:
@@ -151,7 +176,7 @@ def models_of_entries(name: str, config: RegisteredModelConfig) -> dict[str, Reg
     pattern = name if "{entry}" in name else f"{name}-{{entry}}"
     models = {
         pattern.format(entry=entry): replace(
-            config,
+            _varied(config, rows[entry]),
             results=config.results.format(entry=entry),
             pictures=config.pictures and config.pictures.format(entry=entry),
         )
