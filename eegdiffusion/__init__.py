@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "Backbone": "modules.backbone",
+    "Classifier": "modules.classifier",
     "SSMDP": "events.models.ssmdp",
     "LFT": "events.models.lft",
     "pool_latents": "events.models.latents",

@@ -13,7 +13,7 @@ from eegdiffusion.core.runtime.contract import read, stage_names
 LAYERS = [
     {"eegdiffusion/commands"},
     {"components"},
-    {"eegdiffusion/report", "eegdiffusion/operations", "eegdiffusion/surrogate"},
+    {"eegdiffusion/report", "eegdiffusion/operations", "eegdiffusion/surrogate", "eegdiffusion/modules"},
     {"eegdiffusion/events", "eegdiffusion/images"},
     {"eegdiffusion/core"},
 ]

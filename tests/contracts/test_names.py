@@ -17,7 +17,7 @@ REFUSED = frozenset({"found", "made", "told", "there", "one", "rest"})
 EVERYWHERE = frozenset({"__init__", "__main__", "settings", "compute"})
 """Modules that each folder of a kind has."""
 
-WINGS = ("commands", "core", "events", "images", "operations", "report", "surrogate")
+WINGS = ("commands", "core", "events", "images", "modules", "operations", "report", "surrogate")
 
 
 def modules(*packages: str) -> Iterator[Path]:

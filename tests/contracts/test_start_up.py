@@ -69,6 +69,11 @@ os._exit(0)
     assert loaded(code, watched=HEAVY) == set()
 
 
+def test_the_package_itself_loads_nothing():
+    code = "import eegdiffusion\nassert {'Backbone', 'Classifier'} <= set(dir(eegdiffusion))\nos._exit(0)"
+    assert loaded(code, watched=HEAVY | {"numpy", "pydantic"}) == set()
+
+
 def test_what_is_loaded_is_seen():
     assert loaded("import sklearn\nos._exit(0)", watched=HEAVY) >= {"sklearn"}
 

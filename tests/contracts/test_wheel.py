@@ -5,9 +5,12 @@ import subprocess
 import sys
 import zipfile
 from email.parser import Parser
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from eegdiffusion.core.runtime.closure import WEIGHTS
 
@@ -30,6 +33,58 @@ assert load_published_classifier(sys.argv[1] + "/published/classifier.ckpt")(sig
 windows, labels, channels = tuev.event_windows(sys.argv[1] + "/tuev_mini/edf/train/aaaaaaar/aaaaaaar_00000001.edf")
 assert windows.shape[1:] == (22, 1000) and len(windows) == len(labels) == len(channels)
 """
+
+ALONE = """
+import sys
+import eegdiffusion
+assert ".whl" in eegdiffusion.__file__, eegdiffusion.__file__
+assert not {"torch", "numpy"} & sys.modules.keys(), "names are loaded when they are used"
+import torch
+torch.manual_seed(0)
+from eegdiffusion.events.models.lft_network import LFTSizes
+from eegdiffusion.events.models.ssmdp_network import SSMDPSizes
+sizes, fusion = SSMDPSizes(4, 4, 2, 8, 8), LFTSizes(num_heads=2)
+signals = 2e-5 * torch.randn(2, 3, 900)
+names = ["Fp1", "EEG T7-REF", "E12"]
+places = [None, None, [0.0, -0.1, 0.05]]
+backbone = eegdiffusion.Backbone(names, 180, places, sizes=sizes)
+tokens = backbone(signals)
+tokens.sum().backward()
+backbone.save_pretrained(sys.argv[1] + "/backbone")
+with torch.no_grad():
+    read = eegdiffusion.Backbone.from_pretrained(sys.argv[1] + "/backbone")
+    assert torch.allclose(read(signals), tokens, atol=1e-6)
+info = [{"ch_name": name} for name in ("Fp1", "Cz", "O2")]
+classifier = eegdiffusion.Classifier(4, 3, info, 900, None, 180, sizes=sizes, fusion=fusion).eval()
+classifier.save_pretrained(sys.argv[1] + "/classifier")
+with torch.no_grad():
+    read = eegdiffusion.Classifier.from_pretrained(sys.argv[1] + "/classifier")
+    assert torch.equal(read(signals), classifier(signals))
+"""
+
+
+def linked(distributions: set[str], folder: Path) -> Path:
+    """Make a folder of links to what distributions have installed, for a Python that sees nothing else."""
+    folder.mkdir()
+    files = [(distribution(name), file) for name in distributions for file in distribution(name).files or []]
+    for top, known in {file.parts[0]: known for known, file in files}.items():
+        if top not in ("..", "__pycache__"):
+            (folder / top).symlink_to(known.locate_file(top))
+    return folder
+
+
+def with_requirements(names: set[str]) -> set[str]:
+    """Return the names of distributions with all that they require, as installed here."""
+    done, queue = set(), list(names)
+    while queue:
+        if (name := canonicalize_name(queue.pop())) in done:
+            continue
+        done.add(name)
+        for line in requires(name) or []:
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                queue.append(wanted.name)
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +145,20 @@ def test_its_extras_and_its_command_are_those_of_the_design(wheel):
 def test_public_names_work_from_it(wheel, tmp_path):
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(wheel)!r})\n{USE}", str(GOLDEN)]
     subprocess.run(command, cwd=tmp_path, check=True)
+
+
+def test_the_modules_need_torch_numpy_and_safetensors_alone(wheel, tmp_path):
+    """In a Python that sees these, what torch requires, and the wheel."""
+    kept = with_requirements({"torch", "numpy", "safetensors"})
+    assert not kept & {
+        "diffusers",
+        "pydantic",
+        "scipy",
+        "mne",
+        "pandas",
+        "huggingface-hub",
+        "pyyaml",
+        "annotated-types",
+    }
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{wheel}:{linked(kept, tmp_path / 'packages')}"}
+    subprocess.run([sys.executable, "-S", "-c", ALONE, str(tmp_path)], cwd=tmp_path, env=environment, check=True)

@@ -41,7 +41,7 @@ def _tell_windows_apart(lft: LFT, tokens: torch.Tensor) -> None:
     linear.weight.mul_(scale[:, None])
 
 
-def _windows() -> torch.Tensor:
+def windows() -> torch.Tensor:
     signals = tuev.derive(EDF)
     starts = range(0, signals.shape[1] - PREPROCESSING.window + 1, 200)
     return torch.from_numpy(np.stack([signals[:, k : k + PREPROCESSING.window] for k in starts]).astype(np.float32))
@@ -57,7 +57,7 @@ def write(folder: Path) -> Path:
     how = {"step": 1, "noise": "none", "kind": "gate", "statistic": "std", "codec": "float32"}
     latents = Latents(backbone="base", corpus="tuev", **how)
     saved = signal_transform.load(folder / "backbone")
-    _tell_windows_apart(lft, signal_transform.tokens(*saved, latents, _windows(), torch.Generator().manual_seed(0)))
+    _tell_windows_apart(lft, signal_transform.tokens(*saved, latents, windows(), torch.Generator().manual_seed(0)))
     lft.save_pretrained(folder / "lft")
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}))
     write_window_input(

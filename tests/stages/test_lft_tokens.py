@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas
@@ -18,7 +18,7 @@ from components.finetune_lft.settings import FinetuneLFT
 from components.probe_latents import compute as probe_latents
 from components.probe_latents.settings import ProbeLatents
 from components.test_lft import compute as test_lft
-from eegdiffusion import LFT, SSMDP
+from eegdiffusion import LFT, SSMDP, Backbone
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.montages import Montage, NumberedChannel
@@ -26,7 +26,7 @@ from eegdiffusion.core.training.settings import EMASettings, Hardware, Optimisat
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.signal_transform import SignalTransform
-from eegdiffusion.events.store import window_store
+from eegdiffusion.events.store import latent_cache, window_store
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
 from eegdiffusion.events.training.finetuning_settings import LFTArchitecture
 
@@ -128,6 +128,20 @@ def test_drawn_tokens_are_not_cached(folder):
     assert not list((folder / "random").glob("*.arrow"))
     assert sorted(os.listdir(folder / "random")) == ["backbone", "cache.json", "rows.parquet"]
     assert list((folder / "base").glob("*.arrow"))
+
+
+def test_the_public_backbone_makes_the_tokens_of_the_cache_to_the_bit(folder, store):
+    """From a window of the store, in its unit; in volts they differ by rounding."""
+    windows = store.event_windows("test").__getitems__([0, 3])["signal"]
+    recipe = latent_cache.make_recipe(
+        asdict(_latents("base")), folder / "base/backbone", store.fingerprint, store.montage.ids
+    )
+    cached = latent_cache.LatentCache(folder / "base", "test", recipe).__getitems__([0, 3])["tokens"]
+    backbone = Backbone.from_pretrained(folder / "backbone", ch_names=CHANNELS, unit="100 uV", frozen=True)
+    tokens = backbone(torch.from_numpy(windows)).numpy()
+    assert np.array_equal(latent_cache.decode(latent_cache.encode(tokens, "uint8")), cached)
+    in_volts = Backbone.from_pretrained(folder / "backbone", ch_names=CHANNELS, frozen=True)
+    assert np.abs(in_volts(torch.from_numpy(windows * np.float32(1e-4))).numpy() - tokens).max() < 1e-5
 
 
 @pytest.fixture

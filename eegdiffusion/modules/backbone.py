@@ -1,0 +1,185 @@
+"""The backbone of EEGDM (arXiv:2508.14086) as a module for anybody's code: EEG in volts, of any montage, to tokens."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.signal.mulaw import mulaw
+from eegdiffusion.events.models.ssmdp_network import SSMDPNetwork, SSMDPSizes
+from eegdiffusion.modules.channel_ids import UNKNOWN, channel_ids
+from eegdiffusion.modules.resampling import Resampling
+from eegdiffusion.modules.token_settings import TokenSettings, volts_in
+
+Places = Sequence[Sequence[float] | None]
+
+
+class Backbone(nn.Module):
+    """Turns EEG into tokens; gradients reach signals and weights.
+
+    Units, resampling and the mu-law are within. What is not: filters. The backbone was trained on EEG between 0.1 and
+    75 Hz without the power line.
+
+    Args:
+        ch_names: labels of the channels, of electrodes or derivations. One that the backbone does not know has the
+            number of the nearest derivation that it knows, and one without a place on the head the mean of all their
+            embeddings, of which a warning tells. None: the backbone's own channels, in order.
+        sfreq: sampling rate in Hz of the signals; None: the rate that the backbone was trained at.
+        channel_positions: where each channel lies, (3,) in metres in MNE's head coordinates, for names without a place
+            in MNE's standard_1005.
+        unit: of the signals: ``V``, ``mV``, ``uV``, ``100 uV``, or the volts in one: for signals that were divided by
+            their standard deviation, that deviation.
+        frozen: whether the weights begin without gradients.
+        sizes: sizes of the network.
+        tokens: how tokens are made.
+
+    Raises:
+        InputError: an argument breaks its rule; the message names both.
+
+    Attributes:
+        network: the SSMDP.
+        sizes: sizes of the network.
+        tokens: how tokens are made.
+    """
+
+    def __init__(
+        self,
+        ch_names: Sequence[str] | None = None,
+        sfreq: float | None = None,
+        channel_positions: Places | None = None,
+        unit: str | float = "V",
+        frozen: bool = False,
+        sizes: SSMDPSizes | None = None,
+        tokens: TokenSettings | None = None,
+    ):
+        super().__init__()
+        self.tokens = tokens or TokenSettings()
+        self.sizes = sizes or SSMDPSizes(n_class=len(self.tokens.channels))
+        if self.sizes.n_class != len(self.tokens.channels):
+            rule = f"must be {self.sizes.n_class}, as many as the network has"
+            raise InputError(f"tokens: channels: {rule} (found {len(self.tokens.channels)})")
+        self.ch_names = list(self.tokens.channels if ch_names is None else ch_names)
+        self.channel_positions = channel_positions
+        self.sfreq = float(self.tokens.rate_hz if sfreq is None else sfreq)
+        if not 0 < self.sfreq < float("inf"):
+            raise InputError(f"sfreq: must be positive (found {sfreq!r})")
+        self.unit = unit
+        self.frozen = frozen
+        self._factor = volts_in(unit) / volts_in(self.tokens.unit)
+        self.network = SSMDPNetwork(self.sizes)
+        self.resampling = Resampling(self.sfreq, self.tokens.rate_hz)
+        self._known_ids: dict[tuple[str, ...], list[int]] = {}
+        self._ids = self._channel_ids(self.ch_names, channel_positions)
+        self.network.requires_grad_(not frozen)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, **settings: Any) -> Self:
+        """Read a backbone from a folder, offline.
+
+        Args:
+            folder: what :meth:`save_pretrained` or ``eeg export`` wrote, a copy of it from a hub, or the folder
+                ``backbone`` of a training.
+            **settings: arguments of the class that are not those of the folder: ``ch_names``, ``sfreq``, ``unit``, ...
+
+        Raises:
+            InputError: the folder holds no such backbone, or what it holds breaks a rule; the message names both.
+        """
+        from eegdiffusion.modules.pretrained_folder import read_backbone
+
+        return read_backbone(cls, Path(folder), settings)
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write ``config.json``, ``model.safetensors`` and a card, ``README.md``, as hubs of models have them.
+
+        Raises:
+            InputError: the folder holds other files.
+        """
+        from eegdiffusion.modules.pretrained_folder import write_backbone
+
+        write_backbone(self, Path(folder))
+
+    def forward(
+        self, x: Tensor, channel_positions: Places | Tensor | None = None, ch_names: Sequence[str] | None = None
+    ) -> Tensor:
+        """Turn EEG into tokens.
+
+        Args:
+            x: (batch, channels, samples) in the unit and at the rate of the module, of any length. Whole seconds make
+                tokens and the rest is left out; a signal shorter than that makes one.
+            channel_positions: as the argument of the class, or (batch, channels, 3), all of one montage; with
+                ``ch_names``.
+            ch_names: labels of the channels, where they are not those of the module.
+
+        Returns:
+            (batch, layers, seconds, channels, width) float32.
+
+        Raises:
+            InputError: ``x`` breaks a rule.
+        """
+        names = self.ch_names if ch_names is None else list(ch_names)
+        if x.dim() != 3 or 0 in x.shape[:2] or x.shape[1] != len(names):
+            raise InputError(
+                f"x: must have shape (batch, {len(names)} channels, samples) (found {tuple(x.shape)}); ch_names must "
+                "name each channel"
+            )
+        ids = self._ids if ch_names is None else self._channel_ids(names, channel_positions)
+        signals = self._prepare(x)
+        length = signals.shape[-1]
+        if length < 2:
+            raise InputError(f"x: must be 2 samples or more at {self.tokens.rate_hz:g} Hz (found {length})")
+        window = min(self.tokens.window, length)
+        signals = signals[..., : length // window * window]
+        with torch.set_grad_enabled(self._needs_gradients(x)):
+            conditions = self._conditions(ids, len(x))
+            tokens = self.network.pooled(signals, conditions, window, self.tokens.statistic, self.tokens.kind)
+        return tokens
+
+    def _prepare(self, x: Tensor) -> Tensor:
+        """Return signals in the unit and at the rate that the network was trained in, through the mu-law."""
+        signals = x if self._factor == 1 else x * self._factor
+        signals = signals.to(self.network.label_embed.weight.dtype)
+        if not torch.compiler.is_compiling() and x.device.type == "cpu" and not torch.isfinite(signals).all():
+            raise InputError("x: must be finite (found NaN or infinity)")
+        signals = self.resampling(signals)
+        if self.tokens.mu_law:
+            signals = mulaw(signals)
+        return signals if self.tokens.signal_scale == 1 else signals * self.tokens.signal_scale
+
+    def _needs_gradients(self, x: Tensor) -> bool:
+        return torch.is_grad_enabled() and (
+            x.requires_grad or any(weight.requires_grad for weight in self.network.parameters())
+        )
+
+    def _conditions(self, ids: Sequence[int], batch: int) -> Tensor:
+        """Return the conditioning vector (batch * channels, 1, D) of each channel."""
+        network = self.network
+        device = network.label_embed.weight.device
+        learned = network.label_embed(torch.arange(self.sizes.n_class, device=device))
+        embeddings = torch.cat([learned, learned.mean(0, keepdim=True)])  # of UNKNOWN, -1, as well
+        return network.condition(self.tokens.step, embeddings[list(ids)].repeat(batch, 1)[:, None])
+
+    def _channel_ids(self, names: Sequence[str], places: Places | Tensor | None) -> list[int]:
+        """Return the number of each channel; a warning tells of those that have none, once."""
+        if isinstance(places, Tensor):
+            places = (places[0] if places.dim() == 3 else places).tolist()
+        if places is not None and len(places) != len(names):
+            rule = f"must have a place for each of the {len(names)} channels"
+            raise InputError(f"channel_positions: {rule} (found {len(places)})")
+        key = (*names, str(places))
+        if key not in self._known_ids:
+            ids = channel_ids(names, self.tokens.channels, places, self.tokens.numbers)
+            if unknown := [name for name, index in zip(names, ids, strict=True) if index == UNKNOWN]:
+                listed = ", ".join(map(str, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
+                warnings.warn(
+                    f"ch_names: {len(unknown)} of {len(names)} have no place on the head ({listed}); they are "
+                    "conditioned on the mean of all channels of the backbone",
+                    stacklevel=3,
+                )
+            if len(self._known_ids) >= 64:
+                self._known_ids.clear()
+            self._known_ids[key] = ids
+        return self._known_ids[key]
