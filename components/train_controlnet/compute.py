@@ -26,7 +26,12 @@ from eegdiffusion.images.generation.previews import write_previews
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_dataset import ControlNetDataset
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.image_conditions import fit_baseline, mean_cosine, predict_conditions, predict_features
+from eegdiffusion.images.sgdm.image_conditions import (
+    fit_baseline,
+    keep_predictions,
+    mean_cosine,
+    predict_features,
+)
 from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
@@ -99,38 +104,41 @@ def choose_condition(
     Returns:
         ``aligned`` or ``ridge``, and the mean cosine of both to the features of the validation images.
     """
-    truth, mean = features[validation.table["image"]], aligned.calibration.mean.cpu().numpy()
+    image, mean = validation.table["image"].to_numpy(), aligned.calibration.mean.cpu().numpy()
     cosines = {
-        name: mean_cosine(predict_features(semantics, validation, device).numpy(), truth, mean)
+        name: mean_cosine(predict_features(semantics, validation, device).numpy(), features, image, mean)
         for name, semantics in (("aligned", aligned), ("ridge", ridge))
     }
     return max(cosines, key=cosines.__getitem__) if wanted == "better" else wanted, cosines
 
 
 def predict_datasets(
-    inputs: ControlNetInputs, epochs: dict[str, PairedEpochs], semantics: EEGSemantics, predictor: StructureFromEEG,
-    end_to_end: bool, device: torch.device,
+    inputs: ControlNetInputs, epochs: dict[str, PairedEpochs], semantics: EEGSemantics,
+    predictor: StructureFromEEG | None, device: torch.device, folder: Path,
 ) -> tuple[dict[str, ControlNetDataset], dict[str, float]]:  # fmt: skip
-    """Predict the conditions of all epochs once.
+    """Predict the conditions of all epochs once: features of 4 bytes a number, structure maps of 2, memory-mapped.
 
     Args:
         inputs: what the stage reads.
         epochs: epochs by split.
         semantics: network from EEG to features.
-        predictor: network from EEG to structure.
-        end_to_end: whether the predictor is trained, so that structure is not predicted before.
+        predictor: network from EEG to structure; None where it is trained, so that structure is not predicted before.
         device: device to compute on.
+        folder: folder for files of the predictions.
 
     Returns:
         datasets by split, and the mean cosine of predicted features by split, as ``<split>_cosine``.
     """
     datasets, facts = {}, {}
-    mean = semantics.calibration.mean.cpu().numpy()
+    folder.mkdir(parents=True, exist_ok=True)
+    mean, semantics = semantics.calibration.mean.cpu().numpy(), semantics.to(device).eval()
     for name, part in epochs.items():
-        predicted = predict_conditions(semantics, predictor, part, device, f"conditions, {name}", torch.float16)
-        features = predicted.features.numpy()
-        facts[f"{name}_cosine"] = mean_cosine(features, inputs.features[part.table["image"]], mean)
-        maps = None if end_to_end else predicted.structure.numpy()
+        features = keep_predictions(semantics, part, device, np.float32, folder / f"features-{name}.npy")
+        facts[f"{name}_cosine"] = mean_cosine(features, inputs.features, part.table["image"].to_numpy(), mean)
+        maps = None
+        if predictor is not None:
+            path = folder / f"structure-{name}.npy"
+            maps = keep_predictions(predictor.decode_renormalised, part, device, np.float16, path)
         datasets[name] = ControlNetDataset(
             part, inputs.latents.latents, inputs.features, inputs.structure, features, maps
         )
@@ -195,7 +203,8 @@ def compute(
         settings.condition, semantics, ridge, epochs["validation"], inputs.features, device
     )
     semantics = ridge if condition == "ridge" else semantics
-    datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, settings.end_to_end, device)
+    before = None if settings.end_to_end else predictor.to(device).eval()
+    datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, before, device, work / "conditions")
     guide = make_guide(inputs, generator, semantics, predictor, settings)
     module = ControlNetTraining(
         guide, generator, settings.teacher_forcing_fraction, settings.new_layer_lr_factor, settings.denoising,
@@ -216,7 +225,7 @@ def compute(
     averaged = module.ema_model
     if settings.end_to_end:
         semantics, predictor = averaged.semantics, averaged.predictor
-        _, cosine_facts = predict_datasets(inputs, epochs, semantics, predictor, True, device)
+        _, cosine_facts = predict_datasets(inputs, epochs, semantics, None, device, work / "averaged")
     sgdm = SGDM(generator, averaged.controlnet, averaged.tokens, semantics, predictor, ridge).to(device)
     sgdm.save(out, inputs.generator, settings.sampling, settings.control)
     more = cosine_facts | {

@@ -1,5 +1,8 @@
 """Arrays that are written batch by batch: what is in the file, and what an interruption leaves."""
 
+import multiprocessing
+import time
+
 import numpy as np
 import pytest
 
@@ -74,6 +77,31 @@ def test_what_was_begun_for_another_array_is_thrown_away(tmp_path):
     write_batches(path, ROWS.shape, np.float64, batches, 2)
     assert began == [0]
     assert np.load(path).dtype == np.float64
+
+
+def _write_in_turn(path, began):
+    def batches(first):
+        with began.get_lock():
+            began.value += 1
+        for k in range(first, len(ROWS), 2):
+            time.sleep(0.02)
+            yield ROWS[k : k + 2]
+
+    write_batches(path, ROWS.shape, np.float32, batches, 2)
+
+
+def test_of_several_processes_one_writes(tmp_path):
+    context = multiprocessing.get_context("fork")
+    began = context.Value("i", 0)
+    processes = [context.Process(target=_write_in_turn, args=(tmp_path / "rows.npy", began)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert began.value == 1
+    assert np.array_equal(np.load(tmp_path / "rows.npy"), ROWS)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.npy"]
 
 
 @pytest.mark.parametrize("shape", [(6, 2, 3), (8, 2, 3), (7, 3, 2)])

@@ -12,6 +12,7 @@ from torch import nn
 from eegdiffusion.core.runtime import progress
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import classification_metrics
+from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.classification import Classification, probabilities
 from eegdiffusion.core.training.device import require_devices
 from eegdiffusion.core.training.ema_module import EMALightningModule
@@ -61,6 +62,40 @@ def train(work, kill_at=0, hardware=HARDWARE, number=signal.SIGKILL, **changes):
     module = Classification(model, optimisation(**changes), seed=3, inputs="signal")
     data = Clouds(64, kill_at, number), Clouds(32)
     return module, fit(module, *data, monitor="validation_cohen_kappa", mode="max", hardware=hardware, work=work)
+
+
+def train_adapter(work, **changes):
+    """Train a small part of a large network, the rest of which is frozen."""
+    torch.manual_seed(0)
+    frozen = nn.Sequential(nn.Linear(4, 5000), nn.Linear(5000, 8)).requires_grad_(False)
+    model = nn.Sequential(frozen, nn.BatchNorm1d(8), nn.Linear(8, 2))
+    module = Classification(model, optimisation(**changes), seed=3, inputs="signal")
+    data = Clouds(64), Clouds(32)
+    fit(module, *data, monitor="validation_cohen_kappa", mode="max", hardware=HARDWARE, work=work)
+    return module
+
+
+def test_what_is_frozen_is_in_no_checkpoint(tmp_path):
+    module = train_adapter(tmp_path)
+    names = set(SafetensorsCheckpointIO().load_checkpoint(tmp_path / "last.safetensors")["state_dict"])
+    assert {"model.1.running_mean", "model.2.weight", "ema.ema_model.2.weight"} <= names
+    assert not any(".0.0." in name or ".0.1." in name for name in names)
+    assert (tmp_path / "best.safetensors").stat().st_size < 50_000
+    first, again = ({k: v.clone() for k, v in each.state_dict().items()} for each in (module, train_adapter(tmp_path)))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_weight_that_is_trained_may_not_be_missing(tmp_path):
+    module = train_adapter(tmp_path, max_epochs=1)
+    state = module.state_dict()
+    del state["model.2.weight"]
+    with pytest.raises(RuntimeError, match=r"model\.2\.weight"):
+        module.load_state_dict(state)
+
+
+def test_the_best_checkpoint_and_the_last_are_one_file_where_they_are_the_same(tmp_path):
+    train(tmp_path, max_epochs=1)
+    assert (tmp_path / "best.safetensors").samefile(tmp_path / "last.safetensors")
 
 
 def test_an_interrupted_fit_is_an_interruption_for_its_caller_and_goes_on(tmp_path):

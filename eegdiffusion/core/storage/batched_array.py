@@ -1,10 +1,12 @@
 """Arrays that are written batch by batch, so that memory holds one batch and an interrupted run goes on from there."""
 
+import fcntl
 import io
 import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -18,7 +20,7 @@ def write_batches(
     """Write a ``.npy`` file of rows; it appears under its name once it is complete.
 
     Where a call was interrupted, the next one begins after the last complete batch; where the file is there, nothing is
-    written.
+    written. Of several processes that write the same file, one does, and the others wait for it.
 
     Args:
         path: file to write.
@@ -35,9 +37,13 @@ def write_batches(
         return
     rows, of_row, header = math.prod(shape[:axes]), shape[axes:], _header(shape, dtype)
     partial, size = path.with_name(f"{path.name}.partial"), math.prod(of_row) * np.dtype(dtype).itemsize
-    written = _complete_rows(partial, header, size, step)
-    with partial.open("r+b" if written else "wb") as file:
+    with open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if path.exists():  # another process has written it in the meantime
+            return
+        written = _complete_rows(file, header, size, step)
         if not written:
+            file.seek(0)
             file.write(header)
         file.truncate(len(header) + written * size)
         file.seek(0, os.SEEK_END)
@@ -48,9 +54,9 @@ def write_batches(
             file.flush()
             os.fsync(file.fileno())
             written += len(batch)
-    if written < rows:
-        raise ValueError(f"{path}: must get {rows} rows (found {written})")
-    os.replace(partial, path)
+        if written < rows:
+            raise ValueError(f"{path}: must get {rows} rows (found {written})")
+        os.replace(partial, path)
 
 
 def array_batches(array: np.ndarray, step: int) -> Batches:
@@ -66,11 +72,8 @@ def _header(shape: tuple[int, ...], dtype: np.dtype | type) -> bytes:
     return file.getvalue()
 
 
-def _complete_rows(partial: Path, header: bytes, size: int, step: int) -> int:
+def _complete_rows(file: IO[bytes], header: bytes, size: int, step: int) -> int:
     """Count the rows of the complete batches that a file has; none where it begins otherwise."""
-    if not partial.exists():
+    if file.read(len(header)) != header:
         return 0
-    with partial.open("rb") as file:
-        if file.read(len(header)) != header:
-            return 0
-    return (partial.stat().st_size - len(header)) // (size * step) * step
+    return (os.fstat(file.fileno()).st_size - len(header)) // (size * step) * step

@@ -49,20 +49,39 @@ def _unpack(value: Any, tensors) -> Any:
     raise ValueError(f"unknown kind {kind!r} in a checkpoint")
 
 
+def _linked(first: Path, second: Path, partial: Path) -> bool:
+    """Link a file beside the first one, and tell whether it was possible."""
+    if first == second or first.parent != second.parent:
+        return False
+    try:
+        os.link(first, partial)
+    except OSError:  # a file system without hard links
+        return False
+    return True
+
+
 class SafetensorsCheckpointIO(CheckpointIO):
     """Stores a checkpoint's tensors in one safetensors file and the rest as JSON in its metadata.
 
-    A file appears under its name only once it is complete, so a process killed while saving leaves the previous one.
+    A file appears under its name only once it is complete, so a process killed while saving leaves the previous one. Of
+    two checkpoints of the same step in a folder, such as the last one and the best, the second is a link to the first.
     """
+
+    def __init__(self):
+        self._latest: tuple[Path, Any, Any] | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint, which takes the place of an older one once it is complete."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors: dict[str, torch.Tensor] = {}
-        structure = _pack(dict(checkpoint), tensors)
-        partial = path.with_name(f"{path.name}.partial")
-        save_file(tensors, partial, metadata={"structure": json.dumps(structure)})
+        partial, latest = path.with_name(f"{path.name}.partial"), self._latest
+        self._latest = path, checkpoint.get("epoch"), checkpoint.get("global_step")
+        partial.unlink(missing_ok=True)
+        same = latest is not None and latest[2] is not None and latest[1:] == self._latest[1:]
+        if not (same and latest and _linked(latest[0], path, partial)):
+            tensors: dict[str, torch.Tensor] = {}
+            structure = _pack(dict(checkpoint), tensors)
+            save_file(tensors, partial, metadata={"structure": json.dumps(structure)})
         os.replace(partial, path)
 
     def load_checkpoint(

@@ -1,6 +1,7 @@
 """What every trained network here shares: AdamW, an averaged copy of the weights, and noise that a seed determines."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +76,22 @@ class EMALightningModule(LightningModule):
         They are moved to the device when training starts, and neither trained, averaged nor written to checkpoints.
         """
         self.frozen = networks
+
+    def _frozen_names(self) -> list[str]:
+        """Return the names of weights that training does not change, and of their averages."""
+        names = [name for name, p in self.model.named_parameters(remove_duplicate=False) if not p.requires_grad]
+        return [f"{prefix}{name}" for prefix in ("model.", "ema.ema_model.") for name in names]
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Leave out of a checkpoint what training does not change."""
+        for name in self._frozen_names():
+            checkpoint["state_dict"].pop(name, None)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False):
+        """Take up weights; those that training does not change may be missing, and stay as they are."""
+        own = self.state_dict()
+        frozen = {name: own[name] for name in self._frozen_names() if name in own}
+        return super().load_state_dict(frozen | dict(state_dict), strict, assign)
 
     def on_fit_start(self) -> None:
         """Move the frozen networks to the device."""

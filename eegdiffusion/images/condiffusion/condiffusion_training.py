@@ -1,18 +1,17 @@
 """Training of EEG-ConDiffusion on cached latents and cached features of EEG."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.storage.batched_array import write_batches
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Optimisation
 from eegdiffusion.images.condiffusion.condiffusion import ConDiffusion
@@ -62,11 +61,13 @@ class EEGFeatureDataset:
         features: (epochs, tokens, width) features of EEGConvNet.
         image: (epochs,) row of the image seen.
         latents: (images, c, h, w) latents of the store's images.
+        order: (epochs,) epoch whose features an item has; None: its own.
     """
 
     features: np.ndarray
     image: np.ndarray
     latents: np.ndarray
+    order: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -74,17 +75,18 @@ class EEGFeatureDataset:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read items: ``features`` and ``latent``, float32."""
         latent = np.asarray(self.latents[self.image[indices]], np.float32)
-        return {"features": self.features[indices].astype(np.float32), "latent": latent}
+        rows = indices if self.order is None else self.order[indices]
+        return {"features": self.features[rows].astype(np.float32), "latent": latent}
 
     def with_features(self, order: np.ndarray) -> "EEGFeatureDataset":
         """Return the dataset in which latent k has the features of epoch ``order[k]``."""
-        return EEGFeatureDataset(self.features[order], self.image, self.latents)
+        return replace(self, order=order)
 
 
 def cache_features(
     classifier: EEGConvNet, input_: EpochInput, epochs: PairedEpochs, latents: np.ndarray, path: Path
 ) -> EEGFeatureDataset:
-    """Compute the features of epochs once; a file that exists is read.
+    """Compute the features of epochs once; a file that exists is read, and an interrupted call is gone on with.
 
     Args:
         classifier: EEGConvNet, on the device to use.
@@ -93,16 +95,15 @@ def cache_features(
         latents: (images, c, h, w) latents of the store's images.
         path: file to keep the features in, half precision, memory-mapped.
     """
-    if not path.exists():
-        partial = path.with_name(f"{os.getpid()}-{path.name}")
-        shape = (len(epochs), classifier.config.tokens, classifier.config.width)
-        features = open_memmap(partial, "w+", np.float16, shape)
-        for start in progress(range(0, len(epochs), BATCH), desc=f"features, {path.stem}", unit="batch"):
+
+    def batches(first: int) -> Iterator[np.ndarray]:
+        for start in progress(range(first, len(epochs), BATCH), desc=f"features, {path.stem}", unit="batch"):
             batch = epochs.__getitems__(list(range(start, min(start + BATCH, len(epochs)))))
             arrays = ArrayDataset(eeg=batch["eeg"], subject=batch["subject"])
-            features[start : start + BATCH] = encode_epochs(classifier, input_, arrays).numpy()
-        features.flush()
-        partial.replace(path)
+            yield encode_epochs(classifier, input_, arrays).numpy()
+
+    shape = (len(epochs), classifier.config.tokens, classifier.config.width)
+    write_batches(path, shape, np.float16, batches, BATCH)
     return EEGFeatureDataset(np.load(path, mmap_mode="r"), epochs.table["image"].to_numpy(np.int64), latents)
 
 

@@ -1,12 +1,16 @@
 """What EEG says about images, computed once for a whole dataset of epochs: features and structure maps."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.core.storage.batched_array import write_batches
 from eegdiffusion.core.training.inference import BatchedDataset, batched
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics
 from eegdiffusion.images.encoders.ridge import select_ridge
@@ -15,6 +19,9 @@ from eegdiffusion.images.structure.structure_from_eeg import StructureFromEEG
 
 BATCH = 64
 """Number of epochs that are computed at a time."""
+
+ROWS = 4096
+"""Number of predictions that are compared at a time."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +38,8 @@ class PredictedConditions:
 
 
 def predict_conditions(
-    semantics: EEGSemantics, structure: StructureFromEEG, data: BatchedDataset, device: torch.device, desc: str,
-    structure_dtype: torch.dtype = torch.float32,
-) -> PredictedConditions:  # fmt: skip
+    semantics: EEGSemantics, structure: StructureFromEEG, data: BatchedDataset, device: torch.device, desc: str
+) -> PredictedConditions:
     """Predict features and structure maps of all epochs of a dataset, in order.
 
     Args:
@@ -42,7 +48,6 @@ def predict_conditions(
         data: dataset of ``eeg`` and ``subject``.
         device: device to compute on.
         desc: label of the progress bar.
-        structure_dtype: floating-point type of the structure maps; half precision halves their memory.
 
     Returns:
         predictions on the CPU.
@@ -52,7 +57,7 @@ def predict_conditions(
     def predict(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         eeg, subject = batch["eeg"], batch["subject"]
         maps = structure.decode_renormalised(eeg, subject)
-        return {"features": semantics(eeg, subject).float(), "structure": maps.to(structure_dtype)}
+        return {"features": semantics(eeg, subject).float(), "structure": maps}
 
     return PredictedConditions(**batched(predict, data, BATCH, device, desc))
 
@@ -72,16 +77,52 @@ def predict_features(semantics: EEGSemantics, data: BatchedDataset, device: torc
     return batched(lambda batch: semantics(batch["eeg"], batch["subject"]).float(), data, BATCH, device)
 
 
-def mean_cosine(predicted: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
-    """Average the cosine similarity of predicted and true features about the training mean.
+def keep_predictions(
+    function: Callable[[Tensor, Tensor], Tensor], data: BatchedDataset, device: torch.device, dtype: type, path: Path
+) -> np.ndarray:
+    """Predict from all epochs of a dataset once, in order, to a file; an interrupted call is gone on with.
+
+    Args:
+        function: takes ``eeg`` and ``subject`` of a batch, on the device; returns (batch, ...).
+        data: dataset of ``eeg`` and ``subject``.
+        device: device to compute on.
+        dtype: type of the numbers in the file.
+        path: file to write, or to read where it is there.
+
+    Returns:
+        (epochs, ...) memory-mapped predictions.
+    """
+
+    def predicted(rows: range) -> np.ndarray:
+        batch = data.__getitems__(list(rows))
+        eeg, subject = (torch.from_numpy(batch[name]).to(device) for name in ("eeg", "subject"))
+        with torch.inference_mode():
+            return function(eeg, subject).float().cpu().numpy()
+
+    def batches(first: int) -> Iterator[np.ndarray]:
+        for k in progress(range(first, len(data), BATCH), desc=path.stem, unit="batch"):
+            yield predicted(range(k, min(k + BATCH, len(data))))
+
+    if not path.exists():
+        write_batches(path, (len(data), *predicted(range(1)).shape[1:]), dtype, batches, BATCH)
+    return np.load(path, mmap_mode="r")
+
+
+def mean_cosine(predicted: np.ndarray, features: np.ndarray, image: np.ndarray, mean: np.ndarray) -> float:
+    """Average the cosine similarity of predicted and true features about the training mean, a few at a time.
 
     Args:
         predicted: (n, width) predicted features.
-        features: (n, width) true features.
+        features: (images, width) features of images.
+        image: (n,) row of the image that each prediction is of.
         mean: (width,) mean feature of the training images.
     """
-    pair = (torch.from_numpy(values - mean) for values in (predicted, features))
-    return float(functional.cosine_similarity(*pair, dim=1).mean())
+    total = 0.0
+    for k in range(0, len(image), ROWS):
+        rows = slice(k, k + ROWS)
+        pair = (torch.from_numpy(values - mean) for values in (predicted[rows], features[image[rows]]))
+        total += float(functional.cosine_similarity(*pair, dim=1).sum(dtype=torch.float64))
+    return total / len(image)
 
 
 def fit_baseline(
@@ -99,10 +140,10 @@ def fit_baseline(
         the baseline, and its ``alpha`` and ``validation_cosine``.
     """
     train, validation = (parts[name].transformed(semantics.scale) for name in ("train", "validation"))
-    truth, mean = features[validation.table["image"]], semantics.calibration.mean.cpu().numpy()
+    image, mean = validation.table["image"].to_numpy(), semantics.calibration.mean.cpu().numpy()
 
     def negative_cosine(predicted: np.ndarray) -> float:
-        return -mean_cosine(predicted + mean, truth, mean)
+        return -mean_cosine(predicted + mean, features, image, mean)
 
     selected = select_ridge(train, lambda items: features[items["image"]] - mean, validation, alphas, negative_cosine)
     baseline = EEGSemantics(selected.encoder, semantics.calibration, semantics.scale)
