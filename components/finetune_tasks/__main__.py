@@ -4,7 +4,7 @@ from components.finetune_tasks.settings import EventTask, LFTTraining
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
-from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.core.training.settings import Hardware, Optimiser, stopping_after
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 
 
@@ -14,7 +14,7 @@ def main(run: Stage) -> None:
     key = run.item["task"]
     task = run.settings(EventTask, f"event_tasks.{key}")
     default, hardware = run.settings(LFTTraining, "finetune_lft"), run.settings(Hardware, "hardware")
-    seeds = run.settings(list[int], "matrix.seeds")
+    seeds, optimiser = run.settings(list[int], "matrix.seeds"), run.settings(Optimiser, "train_baselines.optimisation")
     latents = run.settings(Latents, f"latents.{task.latents}")
     check_corpus(task.latents, latents, task.corpus, f"event_tasks.{key}")
     with loading_modules():
@@ -31,12 +31,19 @@ def main(run: Stage) -> None:
         from eegdiffusion.events.store.window_store import Store
         from eegdiffusion.events.training.event_task import task_training
     settings = task_training(key, task, default)
+    rule = settings.optimisation
+    baselines = stopping_after(
+        optimiser, max_epochs=rule.max_epochs, min_epochs=rule.min_epochs, patience=rule.patience
+    )
     cache, store = run.input("cache"), Store(run.input("store"))
     subjects = pandas.read_parquet(run.input("index") / "recordings.parquet").set_index("recording")["subject"]
     out, reference = run.output("task"), run.output("reference")
     data = [Data(f"{store.corpus} latent tokens", cache, context) for context in ("training", "validation", "testing")]
     with tracked(run, task, settings, latents, hardware, title="LFT", corpus=store.corpus, data=data) as logger:
-        tested = compute(store, subjects.to_dict(), cache, latents, key, task, settings, seeds, hardware, out, run.work)
+        subject_of = subjects.to_dict()
+        tested = compute(
+            store, subject_of, cache, latents, key, task, settings, baselines, seeds, hardware, out, run.work
+        )
         if tested is None:
             return
         logger.drain()

@@ -13,11 +13,12 @@ from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import Interval, bootstrap_interval, chance_level
 from eegdiffusion.core.statistics.multilabel_metrics import macro_f1_interval
 from eegdiffusion.core.training.device import device_of
-from eegdiffusion.core.training.settings import Hardware
+from eegdiffusion.core.training.settings import Hardware, Optimisation
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.results.finetuned_tasks import TASK
 from eegdiffusion.events.results.lft_folder import write_lft
 from eegdiffusion.events.store.latent_cache import LatentCache
+from eegdiffusion.events.store.relabelled_windows import RelabelledWindows
 from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.events.training.classifier_tokens import open_tokens
@@ -25,6 +26,7 @@ from eegdiffusion.events.training.drawn_tokens import DrawnTokens
 from eegdiffusion.events.training.event_task import monitor_of, positive_weights, task_classes, task_facts
 from eegdiffusion.events.training.finetuning import train_lft
 from eegdiffusion.events.training.scored_heads import ScoredSplits, score_multi_label, score_one_class
+from eegdiffusion.events.training.task_baselines import compare_baselines
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def compute(
     key: str,
     task: EventTask,
     settings: LFTTraining,
+    baselines: Optimisation,
     seeds: list[int],
     hardware: Hardware,
     out: Path,
@@ -89,6 +92,7 @@ def compute(
         key: entry of the section ``event_tasks``.
         task: what it says.
         settings: sizes and optimisation, from :func:`.event_task.task_training`.
+        baselines: optimiser of the baselines, and the stopping rule of the LFT.
         seeds: seeds of the weights and of the order of the samples.
         hardware: where to run.
         out: folder to write a folder ``seed-<seed>`` to: LFT and backbone, predictions, curves and metrics.
@@ -106,7 +110,11 @@ def compute(
     train, validation, test = (tokens[split] for split in ("train", "validation", "test"))
     weights = positive_weights(task, classes, train.labels)
     batch_size, device = settings.optimisation.batch_size, device_of(hardware.accelerator)
-    windows = ScoredSplits.of(store, of_class, {"validation": validation, "test": test}, classes)
+    splits = {
+        split: RelabelledWindows(store.event_windows(split), of_class, len(classes), multi_label) for split in tokens
+    }
+    tables = {split: splits[split].table for split in ("validation", "test")}
+    windows = ScoredSplits({"validation": validation, "test": test}, tables, classes)
     preprocessing = replace(store.preprocessing, classes=classes)
     data, logits = task_facts(store.facts("test"), classes, of_class, task.head), 1 if binary else len(classes)
     tested, best = {}, float("-inf")
@@ -125,6 +133,10 @@ def compute(
         write_lft(folder, trained.lft, cache, store.event_windows("test"), preprocessing)
         if score > best:
             chosen, best = seed, score
+    compare_baselines(
+        task.baselines, splits, classes, store.sfreq, data, baselines, weights, monitor_of(task), seeds, hardware,
+        device, out / "baselines", work / "baselines",
+    )  # fmt: skip
     if not is_rank_zero():
         return None
     groups = window_groups(windows.tables["test"], subject_of)
@@ -134,6 +146,7 @@ def compute(
         "classes": classes,
         "head": task.head,
         "left_out": left_out,
+        "baselines": task.baselines,
         "training_windows": len(train.labels),
         "test_windows": len(test.labels),
         "chance": None if multi_label else chance_level(test.labels),

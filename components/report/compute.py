@@ -19,6 +19,7 @@ from eegdiffusion.report import (
     reconstruction_sections,
     task_sections,
 )
+from eegdiffusion.report.baseline_names import BASELINES
 from eegdiffusion.report.classifier_comparison import CONTROL, LFT, compare_classifiers, compare_generated_eeg
 from eegdiffusion.report.classifier_results import read_classifiers, read_event_data
 from eegdiffusion.report.encoder_headlines import encoder_headlines
@@ -36,9 +37,6 @@ from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import read_generation_results
 from eegdiffusion.report.report_results import EventResults, ReportResults
 from eegdiffusion.report.subset_results import read_subset_results
-
-BASELINES = {"sparcnet": "SPaRCNet", "contrawr": "ContraWR", "band_power": "band-power regression"}
-"""Entry of ``matrix.baselines`` and the model's name in tables."""
 
 
 @dataclass(frozen=True)

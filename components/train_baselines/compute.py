@@ -2,17 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.storage.input_example import first_inputs
-from eegdiffusion.core.storage.result_facts import ResultFacts
-from eegdiffusion.core.training.classification import Classification, probabilities
+from eegdiffusion.core.training.classification import probabilities
+from eegdiffusion.core.training.classifier_training import train_classifier
 from eegdiffusion.core.training.device import device_of
-from eegdiffusion.core.training.fit import fit
 from eegdiffusion.core.training.settings import Hardware, Optimisation
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.results.classifier_io import write_classifier_result
@@ -65,27 +64,13 @@ def compute(
     best: tuple[Path, int] | None = None
     tested_best, tested = float("-inf"), {}
     for seed in seeds:
-        torch.manual_seed(seed)
-        module = Classification(build_baseline(**sizes), optimisation, seed, "signal")
-        fitted = fit(
-            module,
-            train,
-            validation,
-            monitor="validation_cohen_kappa",
-            mode="max",
-            hardware=hardware,
-            work=work / f"fit-{seed}",
+        trained = train_classifier(
+            partial(build_baseline, **sizes), train, validation, optimisation, seed, hardware, work / f"fit-{seed}"
         )
         if not is_rank_zero():
             continue
-        model, folder = module.ema_model, out / f"seed-{seed}"
-        facts = ResultFacts(
-            data=store.facts("test"),
-            seed=seed,
-            parameters=sum(p.numel() for p in model.parameters()),
-            best_epoch=fitted.best_epoch,
-            more={"validation_cohen_kappa": fitted.best_score},
-        )
+        model, fitted, folder = trained.model, trained.fitted, out / f"seed-{seed}"
+        facts = trained.facts(store.facts("test"))
         batch_size, device = optimisation.batch_size, device_of(hardware.accelerator)
         predicted = probabilities(model, test, "signal", batch_size, device).numpy()
         metrics = write_classifier_result(folder, test.table, test.labels, predicted, fitted.curves, facts)

@@ -7,9 +7,11 @@ import pandas
 
 from eegdiffusion.core.statistics.classification_metrics import ClassifierDifference
 from eegdiffusion.events.results.multi_label_tasks import CountedTwice, MultiLabelTask, count_rows_twice
+from eegdiffusion.report.baseline_names import BASELINES
 from eegdiffusion.report.classifier_comparison import LFT, ClassifierComparison
 from eegdiffusion.report.classifier_results import EventData
 from eegdiffusion.report.classifier_tables import format_number
+from eegdiffusion.report.task_sections import difference_text
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ def protocol_sentences(results: MultiLabelResults) -> Iterator[str]:
         f"({format_number(low)} to {format_number(high)}; {len(task.metrics)} seeds) on {facts['test_windows']} "
         "windows, each of which counts once, with the set of its labels."
     )
+    compared = [
+        f"{difference_text(task.difference(each.predicted))} from {BASELINES[baseline]}"
+        for baseline, each in task.baselines.items()
+    ]
+    if compared:
+        yield f"From baselines that learned from the same windows its macro-F1 differs by {'; '.join(compared)}."
     for name, counted in results.protocols.items():
         yield (
             f"{name}: counting each of {counted.rows} rows, as in the paper, in place of each of {counted.windows} "
@@ -91,19 +99,32 @@ def multi_label_table(tasks: Mapping[str, MultiLabelResults]) -> pandas.DataFram
     headings = {"f1": "F1", "precision": "precision", "recall": "recall", "auroc": "AUROC", "auprc": "AUPRC"}
     rows = []
     for name, results in tasks.items():
-        metrics, by_class = results.task.metrics.mean(), results.task.by_class
-        means = pandas.concat(by_class).groupby(level=0, sort=False).mean()
-        every = {"F1": metrics["f1_macro"], "AUROC": metrics["auroc"], "AUPRC": metrics["auprc"]}
+        means = pandas.concat(results.task.by_class).groupby(level=0, sort=False).mean()
         rows.append(
             {"task": name, "class": "mean over classes", "windows": results.task.facts["test_windows"]}
-            | {heading: format_number(every[heading]) if heading in every else "" for heading in headings.values()}
+            | _means(results.task.metrics.mean(), headings)
         )
+        rows += [
+            {
+                "task": name,
+                "class": f"mean over classes, {BASELINES[baseline]}",
+                "windows": results.task.facts["test_windows"],
+            }
+            | _means(each.metrics.mean(), headings)
+            for baseline, each in results.task.baselines.items()
+        ]
         rows += [
             {"task": name, "class": label, "windows": int(row["support"])}
             | {heading: format_number(row[metric]) for metric, heading in headings.items()}
             for label, row in means.iterrows()
         ]
     return pandas.DataFrame(rows)
+
+
+def _means(metrics: pandas.Series, headings: Mapping[str, str]) -> dict[str, str]:
+    """Write the means over classes by their headings; nothing for what has none."""
+    every = {"F1": metrics["f1_macro"], "AUROC": metrics["auroc"], "AUPRC": metrics["auprc"]}
+    return {heading: format_number(every[heading]) if heading in every else "" for heading in headings.values()}
 
 
 def multi_label_values(tasks: Mapping[str, MultiLabelResults]) -> dict:

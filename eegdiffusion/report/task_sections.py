@@ -9,6 +9,7 @@ from eegdiffusion.core.statistics.classification_metrics import ClassifierDiffer
 from eegdiffusion.events.probes.feature_names import PRETRAINED
 from eegdiffusion.events.results.finetuned_tasks import FinetunedTask, differences_from_probes
 from eegdiffusion.events.results.task_probes import TaskResults
+from eegdiffusion.report.baseline_names import BASELINES
 from eegdiffusion.report.classifier_tables import METRIC_NAMES, format_number
 
 
@@ -40,6 +41,12 @@ def _with_article(features: str) -> str:
 
 def _verdict(low: float, high: float) -> str:
     return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+def difference_text(difference: ClassifierDifference) -> str:
+    """Write a difference with its interval, and whether it shows."""
+    low, high = difference.low, difference.high
+    return f"{difference.mean:+z.3f} ({low:+z.3f} to {high:+z.3f}, {_verdict(low, high)})"
 
 
 def tasks_table(tasks: Mapping[str, TaskResults]) -> pandas.DataFrame:
@@ -79,40 +86,49 @@ def finetuned_sentences(name: str, task: FinetunedTask, probed: Mapping[str, Tas
         f"{format_number(interval['high'])}; {len(task.metrics)} seeds), chance {format_number(facts['chance'])}."
     )
     differences = [
-        f"{each.mean:+z.3f} ({each.low:+z.3f} to {each.high:+z.3f}, {_verdict(each.low, each.high)}) from "
-        f"{_with_article(features)}"
-        for features, each in _differences(name, task, probed)
+        f"{difference_text(each)} from {_with_article(features)}" for features, each in _differences(name, task, probed)
     ]
     if differences:
         yield f"It differs by {'; '.join(differences)}."
+    compared = [
+        f"{difference_text(task.difference(each.predicted))} from {BASELINES[baseline]}"
+        for baseline, each in task.baselines.items()
+    ]
+    if compared:
+        yield f"From baselines that learned from the same windows it differs by {'; '.join(compared)}."
     if sum(facts["left_out"].values()):
         counts = ", ".join(f"{count} of {split}" for split, count in facts["left_out"].items())
         yield f"Windows of classes that are none of the task's were left out: {counts}."
 
 
 def finetuned_table(finetuned: Mapping[str, FinetunedTask]) -> pandas.DataFrame:
-    """Return a row for each task: its classes and head, and means over seeds of the test metrics."""
+    """Return a row for the LFT of each task and for each of its baselines: means over seeds of the test metrics."""
     binary = {"auroc": "AUROC", "auprc": "AUPRC", "balanced_accuracy_at_threshold": "balanced accuracy at threshold"}
     columns = METRIC_NAMES | (binary if any("auroc" in task.metrics for task in finetuned.values()) else {})
-    return pandas.DataFrame(
-        [
-            {
-                "task": name,
-                "classes": ", ".join(task.facts["classes"]),
-                "head": task.facts["head"],
-                "training windows": task.facts["training_windows"],
-                "test windows": task.facts["test_windows"],
-                **{
-                    heading: format_number(task.metrics[metric].mean()) if metric in task.metrics else ""
-                    for metric, heading in columns.items()
-                },
-                "95 % interval of balanced accuracy": "{} to {}".format(
-                    *(format_number(task.facts["interval"][end]) for end in ("low", "high"))
-                ),
-            }
-            for name, task in finetuned.items()
-        ]
-    )
+    rows = []
+    for name, task in finetuned.items():
+        facts = task.facts
+        interval = facts["interval"]
+        about = {"task": name, "classes": ", ".join(facts["classes"]), "head": facts["head"]}
+        windows = {"training windows": facts["training_windows"], "test windows": facts["test_windows"]}
+        classifiers = {"LFT": (task.metrics, interval["low"], interval["high"])}
+        for baseline, each in task.baselines.items():
+            ends = task.interval(each.predicted)
+            classifiers[BASELINES[baseline]] = each.metrics, ends.low, ends.high
+        rows += [
+            about | {"classifier": classifier} | windows | _scores(metrics, columns)
+            | {"95 % interval of balanced accuracy": f"{format_number(low)} to {format_number(high)}"}
+            for classifier, (metrics, low, high) in classifiers.items()
+        ]  # fmt: skip
+    return pandas.DataFrame(rows)
+
+
+def _scores(metrics: pandas.DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+    """Write means over seeds by their headings; nothing for a metric that a classifier does not have."""
+    return {
+        heading: format_number(metrics[metric].mean()) if metric in metrics else ""
+        for metric, heading in columns.items()
+    }
 
 
 def task_values(tasks: Mapping[str, TaskResults], finetuned: Mapping[str, FinetunedTask]) -> dict:
@@ -143,6 +159,13 @@ def flat_task_metrics(tasks: Mapping[str, TaskResults], finetuned: Mapping[str, 
         key = f"task_{name}_lft"
         metrics[f"{key}_balanced_accuracy"] = float(task.metrics["balanced_accuracy"].mean())
         metrics |= {f"{key}_{end}": task.facts["interval"][end] for end in ("low", "high")}
+        for baseline, of_baseline in task.baselines.items():
+            difference = task.difference(of_baseline.predicted)
+            metrics[f"task_{name}_{baseline}_balanced_accuracy"] = float(
+                of_baseline.metrics["balanced_accuracy"].mean()
+            )
+            over = f"{key}_over_{baseline}_baseline"
+            metrics |= {f"{over}_{column}": getattr(difference, column) for column in ("mean", "low", "high")}
         for features, each in _differences(name, task, tasks):
             over = f"{key}_over_{features.replace(' ', '_')}"
             metrics |= {f"{over}_{column}": getattr(each, column) for column in ("mean", "low", "high")}

@@ -5,10 +5,10 @@ import torch
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import EMASettings, Optimiser, stopping_after
-from eegdiffusion.events.models.baselines import BASELINES, build_baseline
+from eegdiffusion.events.models.baselines import PYHEALTH, build_baseline
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", PYHEALTH)
 def test_logits_and_gradients(name):
     torch.manual_seed(0)
     model = build_baseline(name, channels=22, samples=1000, classes=6)
@@ -19,7 +19,7 @@ def test_logits_and_gradients(name):
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in trained)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", PYHEALTH)
 def test_the_unit_does_not_matter_and_weights_round_trip(name):
     torch.manual_seed(0)
     model, other = (build_baseline(name, 5, 512, 3).eval() for _ in range(2))
@@ -42,7 +42,7 @@ def test_an_unknown_name_is_refused():
 
 
 def test_sizes_are_pyhealths(capsys):
-    counted = {name: sum(p.numel() for p in build_baseline(name, 22, 1000, 6).parameters()) for name in BASELINES}
+    counted = {name: sum(p.numel() for p in build_baseline(name, 22, 1000, 6).parameters()) for name in PYHEALTH}
     assert counted == {"sparcnet": 992875, "contrawr": 99558}
     assert not capsys.readouterr().out
     assert np.all(list(counted.values()))

@@ -62,7 +62,18 @@ def trials(tmp_path_factory):
     )
     settings, hardware = task_training("sets", TASK, DEFAULT), Hardware(accelerator="cpu", precision="32-true")
     tested = finetune(
-        store, subjects, path / "cache", LATENTS, "sets", TASK, settings, [0, 1], hardware, path / "task", path / "fit"
+        store,
+        subjects,
+        path / "cache",
+        LATENTS,
+        "sets",
+        TASK,
+        settings,
+        settings.optimisation,
+        [0, 1],
+        hardware,
+        path / "task",
+        path / "fit",
     )
     return SimpleNamespace(store=store, path=path, counts=counts, tested=tested, cache=path / "cache")
 
@@ -136,7 +147,14 @@ def test_sets_are_trained_tested_and_told_by_both_protocols(trials):
     assert "counting each of 66 rows, as in the paper, in place of each of 30 windows once" in sentences
     assert f"{counted.inflation.mean:+z.3f} macro-F1" in sentences
     table = values["multi_label_table"]
-    assert table["class"].tolist() == ["mean over classes", "down", "up"]
+    assert table["class"].tolist() == ["mean over classes", "mean over classes, band-power regression", "down", "up"]
+    regression = task.baselines["band_power"]
+    for seed, predicted in zip((0, 1), regression.predicted, strict=True):
+        score = sklearn.metrics.f1_score(labels, predicted, average="macro")
+        assert regression.metrics.loc[seed, "f1_macro"] == pytest.approx(score)
+    difference = task.difference(regression.predicted)
+    assert difference.mean == pytest.approx((task.metrics["f1_macro"] - regression.metrics["f1_macro"]).mean())
+    assert f"its macro-F1 differs by {difference.mean:+z.3f} (" in sentences
     assert table.loc[0, "F1"] == f"{task.metrics['f1_macro'].mean():.3f}"
     assert values["protocols_table"].loc[0, "inflation"] == f"{counted.inflation.mean:+z.3f}"
     assert flat_multi_label_metrics(results)["task_sets_lft_inflation_mean"] == counted.inflation.mean

@@ -61,8 +61,8 @@ def _finetune(trials, task, path, seeds=(0, 1)):
     hardware = Hardware(accelerator="cpu", precision="32-true")
     path.mkdir()
     return finetune(
-        trials.store, trials.subjects, trials.cache, LATENTS, "waves", task, settings, list(seeds), hardware,
-        path / "task", path / "fit",
+        trials.store, trials.subjects, trials.cache, LATENTS, "waves", task, settings, settings.optimisation,
+        list(seeds), hardware, path / "task", path / "fit",
     )  # fmt: skip
 
 
@@ -103,11 +103,22 @@ def test_a_task_is_trained_tested_and_told_beside_its_probes(trials, tmp_path):
     own = task.metrics["balanced_accuracy"].mean()
     for features, row in probes.table.set_index("features").iterrows():
         assert differences[features].mean == pytest.approx(own - row["balanced_accuracy"])
+    regression = task.baselines["band_power"]
+    for seed, predicted in zip((0, 1), regression.predicted, strict=True):
+        score = sklearn.metrics.balanced_accuracy_score(labels, predicted)
+        assert regression.metrics.loc[seed, "balanced_accuracy"] == pytest.approx(score)
+    difference = task.difference(regression.predicted)
+    assert difference.mean == pytest.approx(own - regression.metrics["balanced_accuracy"].mean())
+    table = finetuned_table({"waves": task})
+    assert table["classifier"].tolist() == ["LFT", "band-power regression"]
+    assert table.loc[1, "balanced accuracy"] == f"{regression.metrics['balanced_accuracy'].mean():.3f}"
     sentences = " ".join(finetuned_sentences("waves", task, {"waves": probes}))
+    assert f"same windows it differs by {difference.mean:+z.3f} (" in sentences
     assert sentences.startswith(f"The LFT that was trained for it has a balanced accuracy of {own:.3f} (")
-    assert sentences.count(" from ") == 4
-    assert "AUROC" not in finetuned_table({"waves": task})
+    assert sentences.count(" from ") == 6
+    assert "AUROC" not in table
     metrics = flat_task_metrics({"waves": probes}, {"waves": task})
+    assert metrics["task_waves_lft_over_band_power_baseline_mean"] == pytest.approx(difference.mean)
     assert metrics["task_waves_lft_over_raw_samples_mean"] == pytest.approx(differences["raw samples"].mean)
 
 
@@ -135,7 +146,7 @@ def test_one_logit_tells_two_classes_apart_and_is_served(trials, tmp_path):
     task = read_finetuned_task(tmp_path / "binary/task", [0])
     assert finetuned_table({"waves": task}).loc[0, "AUROC"] == f"{metrics['auroc']:.3f}"
     sentences = " ".join(finetuned_sentences("waves", task, {"waves": read_task(trials.probes)}))
-    assert "differs" not in sentences, "the probes tell other classes apart"
+    assert "It differs by" not in sentences, "the probes tell other classes apart"
 
 
 def test_windows_of_other_classes_are_left_out_and_counted():

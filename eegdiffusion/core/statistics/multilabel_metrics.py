@@ -209,6 +209,45 @@ def counting_difference(
     return ClassifierDifference(scores[0] - scores[1], float(low), float(high))
 
 
+def paired_macro_f1(
+    labels: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    clusters: np.ndarray,
+    level: float = 0.95,
+    replicates: int = 10_000,
+) -> ClassifierDifference:
+    """Compare two classifiers' macro-F1 on the same windows by a paired percentile bootstrap.
+
+    As by :func:`.classification_metrics.paired_bootstrap`, a replicate draws the subjects once for both, and the seeds
+    of each by themselves.
+
+    Args:
+        labels: (windows, classes) of 0 and 1.
+        first: (seeds, windows, classes) of bool, of one classifier.
+        second: (seeds, windows, classes) of the other, which may have another number of seeds.
+        clusters: (windows,), what tells the subjects apart.
+        level: nominal coverage.
+        replicates: number of replicates.
+
+    Returns:
+        first minus second, and its interval.
+
+    Raises:
+        InputError: there are fewer than two subjects.
+    """
+    names, cluster = group_clusters(clusters)
+    rng = np.random.default_rng(0)
+    weights = draw_subjects(rng, len(names), replicates)
+    means, scores = [], []
+    for predicted in (first, second):
+        counts = [f1_counts(labels, each, cluster) for each in predicted]
+        means.append((_drawn_f1(counts, weights) * draw_seeds(rng, len(predicted), replicates)).sum(1))
+        scores.append(float(np.mean([macro_f1(each.sum(0)) for each in counts])))
+    low, high = np.quantile(means[0] - means[1], _ends(level))
+    return ClassifierDifference(scores[0] - scores[1], float(low), float(high))
+
+
 def _drawn_f1(counts: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Compute the macro-F1 of each replicate and seed, (replicates, seeds)."""
     return np.stack([macro_f1(np.tensordot(weights, each, 1)) for each in counts], 1)

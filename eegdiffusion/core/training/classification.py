@@ -67,7 +67,7 @@ class Classification(EMALightningModule):
             metrics = best_multilabel_metrics(labels.numpy(), predicted)
         else:
             metrics = prediction_metrics(labels.numpy(), predicted.argmax(-1))
-        if logits.shape[-1] == 1:
+        if predicted.shape[-1] == 2 and not multi_label:
             metrics |= binary_metrics(labels.numpy(), predicted[:, 1])
         metrics["loss"] = float(classification_loss(logits, labels))
         self.log_dict({f"validation_{name}": value for name, value in metrics.items()}, prog_bar=False)

@@ -3,18 +3,21 @@
 import contextlib
 import io
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from pyhealth.datasets import create_sample_dataset
-from pyhealth.models import BaseModel, ContraWR, SparcNet
 from torch import Tensor, nn
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.models.band_power_regression import BandPowerRegression
 
-BASELINES: dict[str, type[BaseModel]] = {"sparcnet": SparcNet, "contrawr": ContraWR}
-"""SPaRCNet (Jing et al., Neurology 2023) and the supervised ContraWR encoder (Yang et al., arXiv:2110.15278)."""
+if TYPE_CHECKING:
+    from pyhealth.models import BaseModel
+
+PYHEALTH = {"sparcnet": "SparcNet", "contrawr": "ContraWR"}
+"""Classes of PyHealth, which takes seconds to load: SPaRCNet (Jing et al., Neurology 2023) and the supervised ContraWR
+encoder (Yang et al., arXiv:2110.15278)."""
 
 BAND_POWER = "band_power"
 """Name of the regression on band powers."""
@@ -44,7 +47,7 @@ class Baseline(nn.Module):
         samples: samples of a window.
     """
 
-    def __init__(self, model: BaseModel, channels: int, samples: int):
+    def __init__(self, model: "BaseModel", channels: int, samples: int):
         super().__init__()
         self.model = model
         self.channels, self.samples = channels, samples
@@ -77,11 +80,14 @@ def build_baseline(name: str, channels: int, samples: int, classes: int, rate_hz
     """
     if name == BAND_POWER:
         return BandPowerRegression(channels, samples, classes, rate_hz)
-    if name not in BASELINES:
-        raise InputError(f"baseline: must be one of {', '.join((*BASELINES, BAND_POWER))} (found {name!r})")
+    if name not in PYHEALTH:
+        raise InputError(f"baseline: must be one of {', '.join((*PYHEALTH, BAND_POWER))} (found {name!r})")
+    from pyhealth import models
+    from pyhealth.datasets import create_sample_dataset
+
     # PyHealth reads the sizes of a model off a dataset: one empty window of each class tells them all.
     window = np.zeros((channels, samples), np.float32)
     windows = [{"patient_id": str(label), "signal": window, "label": label} for label in range(classes)]
     with contextlib.redirect_stdout(io.StringIO()):
         dataset = create_sample_dataset(windows, {"signal": "tensor"}, {"label": "multiclass"})
-        return Baseline(BASELINES[name](dataset=dataset), channels, samples)
+        return Baseline(getattr(models, PYHEALTH[name])(dataset=dataset), channels, samples)

@@ -1,7 +1,8 @@
 """Results of LFTs of distinct windows, which may be of several classes, and what counting each row is worth."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import pandas
 
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.classification_metrics import ClassifierDifference
-from eegdiffusion.core.statistics.multilabel_metrics import counting_difference, f1_counts, macro_f1
-from eegdiffusion.events.results.classifier_io import PREDICTIONS
-from eegdiffusion.events.results.finetuned_tasks import TASK
+from eegdiffusion.core.statistics.multilabel_metrics import (
+    counting_difference,
+    f1_counts,
+    macro_f1,
+    paired_macro_f1,
+)
+from eegdiffusion.events.results.finetuned_tasks import TASK, TaskBaseline, read_seeds
 from eegdiffusion.events.store.distinct_labels import distinct_labels
 
 
@@ -27,6 +32,7 @@ class MultiLabelTask:
         windows: distinct test windows, one a row: recording, start_sample, and how many ``rows`` show it.
         labels: (windows, classes) of 0 and 1.
         predicted: (seeds, windows, classes) of bool.
+        baselines: baselines that were trained for it, by name.
     """
 
     facts: dict[str, Any]
@@ -35,6 +41,11 @@ class MultiLabelTask:
     windows: pandas.DataFrame
     labels: np.ndarray
     predicted: np.ndarray
+    baselines: Mapping[str, TaskBaseline] = field(default_factory=dict)
+
+    def difference(self, predicted: np.ndarray) -> ClassifierDifference:
+        """Compare the LFT's macro-F1 with another classifier's, (seeds, windows, classes) of bool."""
+        return paired_macro_f1(self.labels, self.predicted, predicted, np.array(self.facts["groups"]))
 
     @property
     def protocols(self) -> "CountedTwice":
@@ -119,16 +130,19 @@ def read_multi_label_task(folder: Path, seeds: list[int]) -> MultiLabelTask:
         InputError: a result is missing.
     """
     facts = json.loads(require_file(folder / TASK).read_text())
-    folders = [folder / f"seed-{seed}" for seed in seeds]
-    documents = [json.loads(require_file(each / "metrics.json").read_text()) for each in folders]
-    tables = [pandas.read_parquet(require_file(each / PREDICTIONS)) for each in folders]
-    columns = {letter: [f"{letter}{k}" for k in range(len(facts["classes"]))] for letter in "lc"}
-    names = [name for name, value in documents[0].items() if isinstance(value, float)]
+    labels, chosen = ([f"{letter}{k}" for k in range(len(facts["classes"]))] for letter in "lc")
+    metrics, tables = read_seeds(folder, seeds)
+    documents = [json.loads((folder / f"seed-{seed}/metrics.json").read_text()) for seed in seeds]
+    baselines = {}
+    for name in facts.get("baselines", []):
+        scores, of_baseline = read_seeds(folder / "baselines" / name, seeds)
+        baselines[name] = TaskBaseline(scores, np.stack([table[chosen].to_numpy() for table in of_baseline]))
     return MultiLabelTask(
         facts=facts,
-        metrics=pandas.DataFrame([{name: each[name] for name in names} for each in documents], index=seeds),
+        metrics=metrics,
         by_class=[pandas.DataFrame.from_dict(each["by_class"], orient="index") for each in documents],
         windows=tables[0][["recording", "start_sample", "rows"]],
-        labels=tables[0][columns["l"]].to_numpy(),
-        predicted=np.stack([table[columns["c"]].to_numpy() for table in tables]),
+        labels=tables[0][labels].to_numpy(),
+        predicted=np.stack([table[chosen].to_numpy() for table in tables]),
+        baselines=baselines,
     )

@@ -46,6 +46,9 @@ class EventTask:
     monitor: Monitor | None = None
     """Metric of the validation windows that stops training and chooses weights and seed: `cohen_kappa` unless said, or
     `f1_macro` of a multi-label head. AUROC and AUPRC need a binary or a multi-label head."""
+    baselines: list[Literal["band_power", "sparcnet", "contrawr"]] = field(default_factory=lambda: ["band_power"])
+    """Classifiers that learn from the same windows, labels and seeds, with the optimiser of ``train_baselines`` and the
+    stopping rule of the LFT; band powers need windows of a second or more."""
     model: dict = field(default_factory=dict)
     """Fields of ``finetune_lft.model`` that differ."""
     optimisation: dict = field(default_factory=dict)

@@ -15,9 +15,7 @@ from eegdiffusion.core.statistics.multilabel_metrics import class_thresholds, mu
 from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.events.results.classifier_io import write_classifier_result, write_multi_label_result
 from eegdiffusion.events.results.decision import DecisionRule, write_decision
-from eegdiffusion.events.store.distinct_labels import distinct_labels
 from eegdiffusion.events.store.latent_cache import LatentCache
-from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.events.training.calibration import calibrate
 from eegdiffusion.events.training.channel_subsets import score_subsets
 from eegdiffusion.events.training.classifier_tokens import classify_tokens
@@ -40,31 +38,6 @@ class ScoredSplits:
     tokens: dict[str, LatentCache | DrawnTokens]
     tables: dict[str, pandas.DataFrame]
     classes: list[str]
-
-    @classmethod
-    def of(
-        cls, store: Store, of_class: np.ndarray, tokens: dict[str, LatentCache | DrawnTokens], classes: list[str]
-    ) -> "ScoredSplits":
-        """Take the rows of the windows whose tokens are given.
-
-        Args:
-            store: the window store.
-            of_class: class of each class of the corpus, -1 of those that are left out.
-            tokens: tokens of each split; their labels say whether they are of distinct windows.
-            classes: names of the task's classes.
-        """
-        tables = {}
-        for split, of_split in tokens.items():
-            windows = store.event_windows(split)
-            labels = of_class[windows.labels]
-            if of_split.labels.ndim == 1:
-                tables[split] = windows.table[labels >= 0]
-                continue
-            first, window_of_row = windows.distinct()
-            kept, _ = distinct_labels(window_of_row, labels, len(classes))
-            rows = np.bincount(window_of_row[labels >= 0], minlength=len(first))[kept]
-            tables[split] = windows.table.iloc[first[kept]].assign(rows=rows)
-        return cls(tokens, tables, classes)
 
 
 @dataclass(frozen=True)
