@@ -117,7 +117,7 @@ main()
 
 COMMANDS = (
     "predict", "evaluate", "generate", "serve", "repro", "params set", "ablate", "register", "promote", "reproduce",
-    "import-checkpoint", "score", "mlflow", "airflow", "surrogate tuev", "surrogate things",
+    "import-checkpoint", "score", "operating-points", "mlflow", "airflow", "surrogate tuev", "surrogate things",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "predict": ("predict", "Find the EEG events of recordings with a registered model."),
     "evaluate": ("evaluate", "Score a registered classifier on the test split of a window store."),
     "score": ("score", "Score predicted events against a reference's, as SzCORE does."),
+    "operating-points": ("operating_points", "Choose thresholds of events for a stated rate of false ones."),
     "deidentify": ("deidentify", "Write recordings without what identifies their patients."),
     "generate": ("generate", "Make pictures from EEG epochs with a registered model."),
     "serve": ("servers:serve", "Serve a registered model over HTTP."),

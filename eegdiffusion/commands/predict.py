@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
+from eegdiffusion.commands.command_line import PATH, Choice, Command, SeveralOption
 from eegdiffusion.commands.registered_models import (
     UNSIGNED_NOTE,
     address,
@@ -35,7 +35,7 @@ class _Time(click.ParamType):
 
 TIME = _Time()
 
-WRITTEN = (".edf", ".png", ".json", ".csv")
+WRITTEN = (".edf", ".png", ".json", ".parquet", ".csv")
 """Endings of the files that a prediction writes, the table last."""
 
 
@@ -77,6 +77,10 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--rename", cls=SeveralOption, metavar="OTHER=ELECTRODE", help="Electrodes called otherwise, e.g. M1=A1 M2=A2."
 )
+@click.option("--operating-points", type=PATH, help="File of eeg operating-points, whose thresholds decide.")
+@click.option(
+    "--sensitivity", type=Choice(("low", "medium", "high")), default="medium", show_default=True, help="Which of them."
+)
 @click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
 @click.option("--stop", type=TIME, help="Where to end, likewise; default: the end.")
 @unsigned_option
@@ -87,6 +91,8 @@ def command(
     threshold: float,
     batch: int,
     rename: tuple[str, ...],
+    operating_points: Path | None,
+    sensitivity: str,
     start: float,
     stop: float | None,
     unsigned: bool,
@@ -96,10 +102,11 @@ def command(
     `eeg example recording RECORDING` writes one to try; the demo's lie in data/raw/surrogate-tuev/edf/eval.
 
     Reads EDF, BDF, BrainVision (.vhdr), EEGLAB (.set) or FIF, and writes the events as a table, the recording with them
-    as an EDF+ file, a figure, and which channels were used (.json). The model brings its filters and montage; what of
-    the montage a recording lacks is left out and said, down to the fewest channels that the model was tested on. Every
-    second is classified from the five around it, so the first and last two have none. Of a folder all recordings below
-    it are read, and --out is a folder too; the same command goes on where it stopped. Works without a clone.
+    as an EDF+ file, a figure, the probabilities of each second (.parquet), and which channels were used (.json). The
+    model brings its filters and montage; what of the montage a recording lacks is left out and said, down to the fewest
+    channels that the model was tested on. Every second is classified from the window around it, so the first and last
+    have none. Of a folder all recordings below it are read, and --out is a folder too; the same command goes on where
+    it stopped. Works without a clone.
 
     Exit status: 0 if all is done; 65 if the recording was refused, or if some of a folder's were refused or failed: the
     others are done all the same, and recordings.csv there says of each whether it is done, a duplicate, left out,
@@ -128,14 +135,19 @@ def command(
         # Before the model, which takes seconds: a file that cannot be used is refused at once.
         whole = None if folder else open_recording(recording, electrodes)
 
+        from eegdiffusion.events.prediction.operating_classifier import with_points
         from eegdiffusion.events.prediction.prediction import Classifier, predict
         from eegdiffusion.events.prediction.recordings_folder import predict_all
+        from eegdiffusion.events.prediction.sensitivity import read_operating_points
         from eegdiffusion.events.prediction.stretch import Stretch
 
+        points = None if operating_points is None else read_operating_points(operating_points)
         loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
         tested = tested_subsets(loaded, model)
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes, tested)
+    if points is not None and operating_points is not None:
+        classifier = with_points(classifier, points, sensitivity, operating_points)
     if whole is None:
         predict_all(recording, out, classifier)
         return

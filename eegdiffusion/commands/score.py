@@ -13,7 +13,12 @@ RULES = ("szcore", "overlap")
 SECONDS = click.FloatRange(0)
 
 
-def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
+def renamed_labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return what labels stand for, in lower case, from ``OTHER=CLASS``.
+
+    Raises:
+        InputError: a pair is written otherwise.
+    """
     from eegdiffusion.core.runtime.errors import InputError
 
     names = {}
@@ -63,7 +68,7 @@ def command(
     for option, folder in (("--reference", reference), ("--predictions", predictions)):
         if not folder.is_dir():
             raise InputError(f"{option}: must be a folder (found {folder})")
-    names = _renamed(rename)
+    names = renamed_labels(rename)
     with loading_modules():
         from eegdiffusion.core.storage.spreadsheet import write_table
         from eegdiffusion.events.scoring.event_scores import ALL, METRICS, OVERLAP, EventRule, score_table

@@ -100,6 +100,7 @@ def test_help_of_every_command_comes_at_once(words):
         (["generate", "none.npy", "--out", "pictures"], 65),
         (["evaluate", "--store", "none"], 65),
         (["import-checkpoint", "none.ckpt"], 65),
+        (["operating-points", "--reference", "none", "--predictions", "none"], 65),
         (["score", "--reference", "none", "--predictions", "none"], 65),
         (["promote", "--propose", "--approved"], 2),
         (["reproduce"], 2),

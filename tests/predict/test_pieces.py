@@ -30,7 +30,7 @@ def _first_class(windows):
 
 def _predict(path, out):
     """Predict with a model that says the first class of every window; return the table, the EDF+ file, the summary."""
-    model = SimpleNamespace(predict=_first_class)
+    model = SimpleNamespace(predict=_first_class, metadata=SimpleNamespace(model_uuid="stand-in"))
     classifier = prediction.Classifier("stand-in", model, PREPROCESSING, 0.0, 4, {})
     outputs = {ending: out / f"e.{ending}" for ending in prediction.ENDINGS}
     summary = prediction.predict(open_recording(path, {}), outputs, classifier)

@@ -1,6 +1,6 @@
 """Events from the probabilities of sliding windows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.events.corpora import chbmit, tuev
+from eegdiffusion.events.prediction.sensitivity import NO_CLASS, decide
 
 if TYPE_CHECKING:
     from eegdiffusion.events.prediction.derived_signals import DerivedPiece
@@ -31,6 +32,7 @@ def merge_windows(
     step_s: float,
     offset_s: float,
     least: float = 0.0,
+    thresholds: Mapping[str, float] | None = None,
 ) -> pandas.DataFrame:
     """Merge neighbouring windows of one most probable class into events.
 
@@ -43,14 +45,16 @@ def merge_windows(
         step_s: seconds between windows.
         offset_s: seconds from the start of a window to the second that it stands for.
         least: windows whose class is less probable are taken for background.
+        thresholds: class -> probability from which on a window is of it, see :func:`.sensitivity.decide`.
 
     Returns:
         a row for each event, in order: ``onset`` and ``duration`` in seconds, ``label``, and ``probability``, the mean
         of the label's over its windows; for stretches that are not usable the label says so and there is none.
     """
     asked = np.isfinite(probabilities).all(axis=1)
-    best = np.where(asked, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    labels = [_label(*window, classes, background, least) for window in zip(probabilities, best, strict=True)]
+    best = decide(np.nan_to_num(probabilities), classes, thresholds or {}, least)
+    decided = [background if each == NO_CLASS else classes[each] for each in best]
+    labels = [label if usable else UNUSABLE for label, usable in zip(decided, asked, strict=True)]
     rows = []
     for label, group in groupby(range(len(labels)), key=labels.__getitem__):
         members = list(group)
@@ -60,12 +64,6 @@ def merge_windows(
         mean = np.nan if label == UNUSABLE else probabilities[members, best[members[0]]].mean()
         rows.append(event | {"probability": mean})
     return pandas.DataFrame(rows, columns=COLUMNS)
-
-
-def _label(probabilities: np.ndarray, best: int, classes: Sequence[str], background: str, least: float) -> str:
-    if best < 0:
-        return UNUSABLE
-    return classes[best] if probabilities[best] >= least else background
 
 
 def background_class(classes: Sequence[str]) -> str:
@@ -105,6 +103,7 @@ def list_events(
     step_s: float,
     offset_s: float,
     least: float = 0.0,
+    thresholds: Mapping[str, float] | None = None,
 ) -> pandas.DataFrame:
     """List the events of all pieces, by the clock, and what has no prediction.
 
@@ -117,6 +116,7 @@ def list_events(
         step_s: seconds between windows.
         offset_s: seconds from the start of a window to the second that it stands for.
         least: windows whose class is less probable are taken for background.
+        thresholds: class -> probability from which on a window is of it.
 
     Returns:
         a table as :func:`merge_windows` has it; no event goes on over a pause.
@@ -124,7 +124,7 @@ def list_events(
     tables = [gaps(pieces, rate_hz)]
     for piece, windows in zip(pieces, probabilities, strict=True):
         onset_s = piece.onset_s + offset_s
-        tables.append(merge_windows(windows, classes, background, step_s, onset_s, least))
+        tables.append(merge_windows(windows, classes, background, step_s, onset_s, least, thresholds))
     filled = [table for table in tables if len(table)]
     if not filled:
         return tables[0]

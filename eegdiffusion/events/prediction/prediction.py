@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,14 @@ from eegdiffusion.events.prediction import annotated_edf, classify_windows, deri
 from eegdiffusion.events.prediction import event_list as events
 from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
 from eegdiffusion.events.prediction.derived_signals import DerivedSignals
+from eegdiffusion.events.prediction.second_probabilities import write_second_probabilities
 from eegdiffusion.events.prediction.stretch import Stretch, cut_out
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
 
 if TYPE_CHECKING:
     import mlflow
 
-ENDINGS = ("edf", "png", "json", "csv")
+ENDINGS = ("edf", "png", "json", "parquet", "csv")
 """Endings of the files that a prediction writes, the table last."""
 
 
@@ -42,6 +43,8 @@ class Classifier:
         batch: windows in a batch.
         rename: names that stand for electrodes.
         tested: subsets of its channels that it was tested on; None where it takes all of them alone.
+        thresholds: class -> probability from which on a second is of it, by an operating point.
+        sensitivity: what the operating points are of; empty where there are none.
     """
 
     name: str
@@ -51,6 +54,13 @@ class Classifier:
     batch: int
     rename: Mapping[str, str]
     tested: TestedSubsets | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    sensitivity: str = ""
+
+    @property
+    def model_id(self) -> str:
+        """MLflow's identifier of the very model."""
+        return str(self.model.metadata.model_uuid)
 
     @property
     def fewest(self) -> int:
@@ -131,8 +141,9 @@ def predict(
     pieces = signals.pieces
     of_pieces = np.split(probabilities, np.cumsum([len(piece.starts) for piece in pieces])[:-1])
     classes, background = preprocessing.classes, events.background_class(preprocessing.classes)
+    least, thresholds = classifier.threshold, classifier.thresholds
     table = events.list_events(
-        of_pieces, pieces, signals.rate_hz, classes, background, step_s, offset_s, classifier.threshold
+        of_pieces, pieces, signals.rate_hz, classes, background, step_s, offset_s, least, thresholds
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
     _write_files(recording, signals, windows, table, outputs, classifier, use, stretch)
@@ -178,16 +189,21 @@ def _write_files(
     made_by = {
         "recording": name,
         "model": classifier.name,
+        "model_id": classifier.model_id,
+        "sensitivity": classifier.sensitivity or None,
+        "thresholds": dict(classifier.thresholds),
         "classes": classes,
         "rate_hz": recording.rate_hz,
         "start_s": stretch.start_s,
         "duration_s": duration_s,
         **use.document(),
     }
-    with written_whole(*(outputs[ending] for ending in ENDINGS)) as (edf, png, sidecar, csv):
+    with written_whole(*(outputs[ending] for ending in ENDINGS)) as (edf, png, sidecar, seconds, csv):
         annotated_edf.write_annotated_edf(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
         )
         figure.savefig(png, dpi=110)
         sidecar.write_text(json.dumps(made_by, indent=2))
+        shifted = [(onset_s + stretch.start_s, part) for onset_s, part in windows]
+        write_second_probabilities(seconds, shifted, classes, derived_signals.STEP_S)
         write_table(csv, rounded, float_format="%.10g")

@@ -61,8 +61,9 @@ class _Work:
         status = [file.stat() for file in {*files_of(self.folder / path), *parts}]
         files = {"bytes": sum(s.st_size for s in status), "changed": max(s.st_mtime_ns for s in status)}
         return files | {
-            "model": self.classifier.model.metadata.model_uuid,
+            "model": self.classifier.model_id,
             "threshold": self.classifier.threshold,
+            "sensitivity": self.classifier.sensitivity,
             "rename": " ".join(f"{other}={name}" for other, name in sorted(self.classifier.rename.items())),
         }
 
@@ -222,7 +223,7 @@ def _require_own_place(outputs: Mapping[str, Path], work: _Work) -> None:
 def _write(path: Path, rows: Mapping[Path, Row], folder: Path, classes: list[str], last: bool = False) -> None:
     """Write the list; where that fails in between, as on a full disk, the recordings go on all the same."""
     columns = ["recording", "status", "message", "duration_s", "unusable_s", *classes, "results"]
-    columns += ["model", "threshold", "rename", "bytes", "changed", "folder"]
+    columns += ["model", "threshold", "sensitivity", "rename", "bytes", "changed", "folder"]
     here = {"folder": printable(folder.resolve())}
     try:
         write_list(path, [rows[name] | here for name in sorted(rows)], columns)

@@ -1,0 +1,80 @@
+"""Predictions of a folder second by second, beside the true events of the same recordings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.text_files import read_json
+from eegdiffusion.events.prediction.second_probabilities import ONSET, read_second_probabilities
+from eegdiffusion.events.scoring.event_tables import NO_EVENT, EventTable, find_event_tables, read_event_table
+from eegdiffusion.events.scoring.operating_points import ScoredSeconds
+
+
+@dataclass(frozen=True)
+class PredictedSeconds:
+    """Probabilities and true events of several recordings.
+
+    Attributes:
+        model: what the model is called.
+        model_id: its identifier.
+        classes: its classes but background, in lower case.
+        recordings: name of each recording -> its probabilities, with columns in lower case, and its true events.
+    """
+
+    model: str
+    model_id: str
+    classes: set[str]
+    recordings: dict[str, tuple[pandas.DataFrame, EventTable]]
+
+    @property
+    def hours(self) -> float:
+        """Hours that have a prediction."""
+        return sum(int(table.notna().all(axis=1).sum()) for table, _ in self.recordings.values()) / 3600
+
+    def of_class(self, label: str) -> list[ScoredSeconds]:
+        """Return the seconds of one class in each recording."""
+        return [
+            ScoredSeconds(
+                table[ONSET].to_numpy(np.float64),
+                table[label].to_numpy(np.float64),
+                [span for span in truth.spans if span.value == label],
+            )
+            for table, truth in self.recordings.values()
+        ]
+
+
+def read_predicted_seconds(
+    predictions: Path, reference: Path, rename: Mapping[str, str] | None = None
+) -> PredictedSeconds:
+    """Read the results of ``eeg predict`` below a folder with the reference's events.
+
+    Raises:
+        InputError: a recording lacks its reference or its probabilities, or several models predicted them.
+    """
+    tables, references = find_event_tables(predictions), find_event_tables(reference)
+    read, models = {}, {}
+    for name, path in tables.items():
+        if name not in references:
+            raise InputError(f"{path}: recording: must have a reference below {reference} (found none)")
+        seconds, said = path.with_suffix(".parquet"), path.with_suffix(".json")
+        for file in (seconds, said):
+            if not file.is_file():
+                raise InputError(f"{file}: no such file, which eeg predict writes beside {path.name}; predict it anew")
+        document = read_json(said)
+        if not isinstance(document, dict) or "model_id" not in document:
+            raise InputError(f"{said}: model_id: is missing; predict the recording anew")
+        models[document["model_id"]] = (document.get("model", ""), path)
+        table = read_second_probabilities(seconds)
+        table.columns = [str(column).lower() for column in table]
+        read[name] = table, read_event_table(references[name], rename)
+    if len(models) > 1:
+        listed = " and ".join(f"{path} by {model}" for model, path in models.values())
+        raise InputError(f"{predictions}: model: must be one for all recordings (found {listed})")
+    ((model_id, (model, _)),) = models.items()
+    columns = {tuple(table) for table, _ in read.values()}
+    classes = set(columns.pop()) - NO_EVENT - {ONSET}
+    return PredictedSeconds(model, model_id, classes, read)
