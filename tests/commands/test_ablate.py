@@ -21,6 +21,7 @@ from eegdiffusion.events.training.finetuning_settings import LFTArchitecture, LF
 def document():
     found = load()
     found["pretrain_ssmdp"]["model"]["n_layer"] = 20
+    found["ablations"] = {}  # whatever the demo has
     return found
 
 
@@ -54,6 +55,13 @@ def test_rows_of_channels_are_those_that_the_lft_is_not_trained_as(document):
     document["finetune_lft"]["channel_dropout"] = None
     rows = entries("channels", document)["ablations"]
     assert [row["training"] for row in rows.values()] == [{"channel_dropout": {"least": 4}}]
+
+
+def test_the_demo_has_the_row_of_channels_that_its_lft_is_not_trained_as(document):
+    """Its report has both LFTs side by side on fewer channels."""
+    demo = load()["ablations"]
+    rows = entries("channels", document)["ablations"]
+    assert {key: row for key, row in demo.items() if row["family"] == "channels"} == rows
 
 
 def test_layers_are_the_papers_halves_and_quarters(document):
@@ -96,8 +104,10 @@ def test_the_command_changes_the_file_and_keeps_its_comments(tmp_path, monkeypat
     text = Path("params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
+    before = set(load()["ablations"])
     command.main(["--no-run", "fusion"], standalone_mode=False)
-    assert set(load()["ablations"]) == {"fusion_none", "fusion_mean"}
+    assert set(load()["ablations"]) - before == {"fusion_none", "fusion_mean"}
+    assert before <= set(load()["ablations"])
     command.main(["--no-run", "--remove", "fusion"], standalone_mode=False)
     assert load() == yaml.safe_load(text)
     assert "# Settings of every stage" in (tmp_path / "params.yaml").read_text()

@@ -158,6 +158,8 @@ def test_a_change_is_printed(params, capsys, words, lines):
 def test_a_profile_and_a_family_say_what_they_change(params, capsys):
     from eegdiffusion.commands.ablate import command as ablate
 
+    main(["set", "ablations={}"])
+    capsys.readouterr()
     main(["profile", "paper"])
     lines = capsys.readouterr().out.splitlines()
     assert "params.yaml: matrix.seeds: [0, 1, 2, 3, 4] (was [0, 1])" in lines
@@ -216,9 +218,13 @@ def test_families_come_and_go_and_leave_the_file_as_it_was(params):
     before = params.read_text()
     ablate.main(["fusion", "rate", "--no-run"], standalone_mode=False)
     added = _difference(before, params.read_text())
-    assert [line for line in added if line[0] == "-"] == ["- ablations: {}", "- lft_tests: {}"]
-    rows = len(load()["ablations"]) + len(load()["lft_tests"])
-    assert rows == len(added) - 4 - (len(load()["latents"]) - 3) > 4
+    assert [line for line in added if line[0] == "-"] == ["- lft_tests: {}"]
+    had = yaml.safe_load(before)
+    rows, latents = (
+        sum(len(load()[name]) - len(had[name]) for name in names)
+        for names in (("ablations", "lft_tests"), ("latents",))
+    )
+    assert rows == len(added) - 2 - latents > 4
     ablate.main(["fusion", "rate", "--remove", "--no-run"], standalone_mode=False)
     assert params.read_text() == before
 
@@ -375,7 +381,8 @@ def test_a_things_corpus_takes_the_demos_place_and_its_rows_stay(params, edf, tm
     main(["corpora", "--tuev", edf, "--things", str(tmp_path / "things")])
     before["event_corpora"] = {"tuev": {"root": edf, "layout": "tuev"}}
     document = yaml.safe_load(params.read_text())
-    assert document["probe_tasks"] == document["event_tasks"] == {}, "their real trials are the demo's too"
+    assert document["probe_tasks"] == {}, "their real trials are the demo's too"
+    assert list(document["event_tasks"]) == ["distinct"], "of the corpus that takes the surrogate's place"
     assert list(document["latents"]) == ["base"]
     found = _corpora(params)
     wanted = {"root": str(tmp_path / "things"), "layout": "things_eeg2_raw", "epochs": "nice"}

@@ -19,6 +19,7 @@ TINY = [
     "latents={base: {backbone: base, corpus: tuev}}",
     "probe_tasks={}",
     "event_tasks={}",
+    "ablations={}",
     "ingest_events.validation_fraction=0.34",
     "pretrain_ssmdp.validation_samples=44",
     "pretrain_ssmdp.model={d_model: 4, d_state: 4, n_layer: 2, d_cond_embed: 8, d_cond: 8}",
