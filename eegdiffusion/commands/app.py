@@ -22,6 +22,7 @@ COMMANDS = {
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
     "key": ("key", "Make and exchange the keys that registered models are signed with."),
     "reproduce": ("reproduce", "Train a registered model again and compare its metrics."),
+    "export": ("export", "Write a registered model for others' code: hub folder, torch.export, ONNX."),
     "import-checkpoint": ("import_checkpoint", "Make a published EEGDM checkpoint a model of this project."),
     "mlflow": ("servers:mlflow", "Open the local MLflow server."),
     "airflow": ("servers:airflow", "Open a local Airflow on dags/, or run Airflow's command on it."),

@@ -1,7 +1,8 @@
 """The backbone of EEGDM (arXiv:2508.14086) as a module for anybody's code: EEG in volts, of any montage, to tokens."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,6 +45,9 @@ class Backbone(nn.Module):
         network: the SSMDP.
         sizes: sizes of the network.
         tokens: how tokens are made.
+        factor: from the signals' unit to the one that the backbone was trained in.
+        spectra: returns the spectrum of each layer's response for a number of samples, in a program whose weights are
+            constants; None: they are computed from the weights.
     """
 
     def __init__(
@@ -69,9 +73,10 @@ class Backbone(nn.Module):
             raise InputError(f"sfreq: must be positive (found {sfreq!r})")
         self.unit = unit
         self.frozen = frozen
-        self._factor = volts_in(unit) / volts_in(self.tokens.unit)
+        self.factor = volts_in(unit) / volts_in(self.tokens.unit)
         self.network = SSMDPNetwork(self.sizes)
         self.resampling = Resampling(self.sfreq, self.tokens.rate_hz)
+        self.spectra: Callable[[int], Sequence[Tensor]] | None = None
         self._known_ids: dict[tuple[str, ...], list[int]] = {}
         self._ids = self._channel_ids(self.ch_names, channel_positions)
         self.network.requires_grad_(not frozen)
@@ -132,15 +137,24 @@ class Backbone(nn.Module):
         if length < 2:
             raise InputError(f"x: must be 2 samples or more at {self.tokens.rate_hz:g} Hz (found {length})")
         window = min(self.tokens.window, length)
-        signals = signals[..., : length // window * window]
-        with torch.set_grad_enabled(self._needs_gradients(x)):
-            conditions = self._conditions(ids, len(x))
-            tokens = self.network.pooled(signals, conditions, window, self.tokens.statistic, self.tokens.kind)
-        return tokens
+        signals = signals[..., : self.used_length(length)]
+        settings = self.tokens
+        # A program that is exported has no gradients to switch.
+        exporting = torch.compiler.is_exporting()
+        with nullcontext() if exporting else torch.set_grad_enabled(self._needs_gradients(x)):
+            conditions = self._conditions(ids, x.shape[0])
+            return self.network.pooled(
+                signals, conditions, window, settings.statistic, settings.kind, spectra=self.spectra
+            )
+
+    def used_length(self, samples: int) -> int:
+        """Return how many of so many samples at the network's rate make tokens."""
+        window = min(self.tokens.window, samples)
+        return samples // window * window
 
     def _prepare(self, x: Tensor) -> Tensor:
         """Return signals in the unit and at the rate that the network was trained in, through the mu-law."""
-        signals = x if self._factor == 1 else x * self._factor
+        signals = x if self.factor == 1 else x * self.factor
         signals = signals.to(self.network.label_embed.weight.dtype)
         if not torch.compiler.is_compiling() and x.device.type == "cpu" and not torch.isfinite(signals).all():
             raise InputError("x: must be finite (found NaN or infinity)")

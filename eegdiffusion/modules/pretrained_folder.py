@@ -23,9 +23,6 @@ from eegdiffusion.modules.trained_folder import is_trained_classifier, read_trai
 from eegdiffusion.modules.weights_state import check_sizes, load_weights, read_weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-FILES = frozenset({CONFIG, WEIGHTS, CARD})
-"""Files that are written to a folder."""
-
 LIBRARY = "eegdiffusion"
 """Name of the library in ``config.json``, by which a folder is known."""
 
@@ -136,23 +133,32 @@ def read_backbone[Model: Backbone](cls: type[Model], folder: Path, settings: Map
     return model.eval()
 
 
-def write_backbone(model: Backbone, folder: Path) -> None:
-    """Write a backbone; see :meth:`.Backbone.save_pretrained`."""
+def write_backbone(
+    model: Backbone, folder: Path, origin: Mapping[str, Any] | None = None, program: Mapping[str, Any] | None = None
+) -> None:
+    """Write a backbone; see :func:`write_classifier`."""
     window = {"ch_names": model.ch_names, "sfreq": model.sfreq, "unit": model.unit}
     if model.channel_positions is not None:
         places = model.channel_positions
         window["channel_positions"] = places.tolist() if isinstance(places, Tensor) else [list(p or []) for p in places]
     config = {"backbone": asdict(model.sizes), "tokens": asdict(model.tokens), "input": window}
-    _write(model, folder, config, backbone_card(model))
+    _write(model, folder, config, backbone_card(model, origin or {}, program), origin, program)
 
 
-def write_classifier(model: Classifier, folder: Path, origin: Mapping[str, Any] | None = None) -> None:
+def write_classifier(
+    model: Classifier, folder: Path, origin: Mapping[str, Any] | None = None, program: Mapping[str, Any] | None = None
+) -> None:
     """Write a classifier; see :meth:`.Classifier.save_pretrained`.
 
     Args:
         model: the classifier.
         folder: where to.
-        origin: what the card and ``config.json`` say besides: ``model``, ``corpus``, ``preprocessing``.
+        origin: what the card and ``config.json`` say of where it comes from.
+        program: the program that lies in the folder in place of weights, as ``config.json`` says it: ``file``,
+            ``samples``, and what it is called with.
+
+    Raises:
+        InputError: the folder holds other files.
     """
     channels = None
     if model.chs_info is not None:
@@ -168,13 +174,16 @@ def write_classifier(model: Classifier, folder: Path, origin: Mapping[str, Any] 
         "tokens": asdict(model.backbone.tokens),
         "classes": model.classes,
         "input": window,
-        "origin": dict(origin or {}),
     }
-    _write(model, folder, config, classifier_card(model, origin or {}))
+    _write(model, folder, config, classifier_card(model, origin or {}, program), origin, program)
 
 
-def require_own_folder(folder: Path) -> None:
+def require_own_folder(folder: Path, weights: str = WEIGHTS) -> None:
     """Check that a folder is new, empty, or holds what was written to it before and nothing else.
+
+    Args:
+        folder: the folder.
+        weights: file of the weights, or of a program in their place.
 
     Raises:
         InputError: it holds other files, or is a file.
@@ -184,7 +193,7 @@ def require_own_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: must be a folder (found a file)")
     names = {path.name for path in folder.iterdir()}
-    if other := sorted(names - FILES):
+    if other := sorted(names - {CONFIG, CARD, weights}):
         raise InputError(f"{folder}: must be new, empty or of an earlier export (found {', '.join(other[:5])})")
     if names and not (CONFIG in names and _is_own(folder / CONFIG)):
         raise InputError(f"{folder}: must be new, empty or of an earlier export (found a folder of another program)")
@@ -198,14 +207,25 @@ def _is_own(path: Path) -> bool:
     return isinstance(document, dict) and document.get("library_name") == LIBRARY
 
 
-def _write(model: Backbone | Classifier, folder: Path, config: Mapping[str, Any], card: str) -> None:
-    require_own_folder(folder)
+def _write(
+    model: Backbone | Classifier,
+    folder: Path,
+    config: Mapping[str, Any],
+    card: str,
+    origin: Mapping[str, Any] | None,
+    program: Mapping[str, Any] | None,
+) -> None:
+    head: dict[str, Any] = {"library_name": LIBRARY, "class": type(model).__name__, "version": _version()}
+    more = {"origin": dict(origin)} if origin else {}
+    if program is not None:
+        more["program"] = dict(program)
+    require_own_folder(folder, WEIGHTS if program is None else program["file"])
     folder.mkdir(parents=True, exist_ok=True)
-    head = {"library_name": LIBRARY, "class": type(model).__name__, "version": _version()}
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS, {"format": "pt"})
+    if program is None:
+        save_file(state, folder / WEIGHTS, {"format": "pt"})
     (folder / CARD).write_text(card)
-    (folder / CONFIG).write_text(json.dumps({**head, **config}, indent=2))
+    (folder / CONFIG).write_text(json.dumps({**head, **config, **more}, indent=2))
 
 
 def _version() -> str:
