@@ -81,6 +81,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--sensitivity", type=Choice(("low", "medium", "high")), default="medium", show_default=True, help="Which of them."
 )
+@click.option("--page", is_flag=True, help="Write a page to read the recording on as well (.html).")
 @click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
 @click.option("--stop", type=TIME, help="Where to end, likewise; default: the end.")
 @unsigned_option
@@ -93,6 +94,7 @@ def command(
     rename: tuple[str, ...],
     operating_points: Path | None,
     sensitivity: str,
+    page: bool,
     start: float,
     stop: float | None,
     unsigned: bool,
@@ -149,8 +151,8 @@ def command(
     if points is not None and operating_points is not None:
         classifier = with_points(classifier, points, sensitivity, operating_points)
     if whole is None:
-        predict_all(recording, out, classifier)
+        predict_all(recording, out, classifier, page)
         return
-    outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in WRITTEN}
+    outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in ((".html",) * page + WRITTEN)}
     say(f"{name}: {predict(whole, outputs, classifier, Stretch(start, stop))}")
     say(*outputs.values())

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 ENDINGS = ("edf", "png", "json", "parquet", "csv")
 """Endings of the files that a prediction writes, the table last."""
 
+PAGE = "html"
+"""Ending of the page that a person reads the recording on, where it is asked for."""
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -118,7 +121,8 @@ def predict(
 
     Args:
         recording: the opened recording.
-        outputs: a path for each of ``ENDINGS``; they appear together, or not at all.
+        outputs: a path for each of ``ENDINGS``, and for ``PAGE`` where it is asked for; they appear together, or not at
+            all.
         classifier: the model.
         stretch: what of it is read, as if it were all; times in the table and in what is returned stay the recording's.
 
@@ -198,7 +202,12 @@ def _write_files(
         "duration_s": duration_s,
         **use.document(),
     }
-    with written_whole(*(outputs[ending] for ending in ENDINGS)) as (edf, png, sidecar, seconds, csv):
+    page = [] if PAGE not in outputs else [outputs[PAGE]]
+    with written_whole(*page, *(outputs[ending] for ending in ENDINGS)) as (*pages, edf, png, sidecar, seconds, csv):
+        for part in pages:
+            part.write_text(
+                _render_page(signals, windows, classifier, use, stretch, f"{name}{later}"), encoding="utf-8"
+            )
         annotated_edf.write_annotated_edf(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
         )
@@ -207,3 +216,32 @@ def _write_files(
         shifted = [(onset_s + stretch.start_s, part) for onset_s, part in windows]
         write_second_probabilities(seconds, shifted, classes, derived_signals.STEP_S)
         write_table(csv, rounded, float_format="%.10g")
+
+
+def _render_page(
+    signals: DerivedSignals,
+    windows: list[tuple[float, np.ndarray]],
+    classifier: Classifier,
+    use: ChannelUse,
+    stretch: Stretch,
+    title: str,
+) -> str:
+    from eegdiffusion.events.figures.reading_page import ReadRecording, render_reading_page
+
+    classes = classifier.preprocessing.classes
+    shown = ReadRecording(
+        title=title,
+        model=classifier.name,
+        notes=use.sentences(),
+        channels=signals.channels,
+        rate_hz=signals.rate_hz,
+        duration_s=signals.clock_samples / signals.rate_hz,
+        offset_s=stretch.start_s,
+        classes=classes,
+        background=events.background_class(classes),
+        thresholds=classifier.thresholds,
+        least=classifier.threshold,
+        windows=windows,
+        read=lambda start, stop: signals.read_clock(start, stop, np.nan) * UNIT_UV,
+    )
+    return render_reading_page(shown)

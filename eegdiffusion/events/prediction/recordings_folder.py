@@ -19,7 +19,7 @@ from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.events.prediction.event_list import background_class
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
-from eegdiffusion.events.prediction.prediction import ENDINGS, Classifier, predict
+from eegdiffusion.events.prediction.prediction import ENDINGS, PAGE, Classifier, predict
 from eegdiffusion.events.prediction.recordings_list import LIST, agrees, number_of, read_list, write_list
 from eegdiffusion.events.prediction.result_names import result_names
 
@@ -41,6 +41,7 @@ class _Work:
         contents: what lies below the folder.
         names: name of each recording's results, without ending.
         rows: the list as far as it goes.
+        page: whether a page to read each recording on is written.
     """
 
     folder: Path
@@ -49,11 +50,14 @@ class _Work:
     contents: FolderContents
     names: Mapping[Path, Path]
     rows: dict[Path, Row]
+    page: bool
 
     def outputs(self, path: Path) -> dict[str, Path]:
         """Return the files of a recording's results, by their endings."""
         name = self.names[path]
-        return {ending: self.out / name.with_name(f"{name.name}.{ending}") for ending in ENDINGS}
+        return {
+            ending: self.out / name.with_name(f"{name.name}.{ending}") for ending in (*[PAGE] * self.page, *ENDINGS)
+        }
 
     def state(self, path: Path) -> Row:
         """Return what a recording's results depend on: its files, the model and how it is asked."""
@@ -79,13 +83,19 @@ class _Work:
         return copy.how if copy and self.rows.get(copy.of, {}).get("status") == DONE else None
 
 
-def predict_all(folder: Path, out: Path, classifier: Classifier) -> None:
+def predict_all(folder: Path, out: Path, classifier: Classifier, page: bool = False) -> None:
     """Predict every recording below a folder; those that cannot be are listed with the reason, and the others go on.
 
     ``recordings.csv`` in the folder of the results has a row for each, with its status: ``done``; ``duplicate``, done
     too, of the same samples as another; ``left out``, such as the further parts of a split recording; ``refused``, for
     what is wrong with the file; ``failed``, for what went wrong with the program or the machine. What is done, of the
     same file by the same model and settings, is not done again.
+
+    Args:
+        folder: where the recordings are.
+        out: where the results go.
+        classifier: the model.
+        page: whether a page to read each recording on is written.
 
     Raises:
         InputError: some recordings were refused or failed, or the folders do not go together.
@@ -99,7 +109,7 @@ def predict_all(folder: Path, out: Path, classifier: Classifier) -> None:
         _say_rows(rows)
         if not contents.endings and not contents.unreachable:
             raise InputError(f"{folder}: folder: must hold recordings that can be read (found none{_listed(rows)})")
-        _predict_rows(rows, contents, kept, folder, out, classifier)
+        _predict_rows(rows, contents, kept, folder, out, classifier, page)
     _summarise(rows, out / LIST)
 
 
@@ -143,13 +153,14 @@ def _predict_rows(
     folder: Path,
     out: Path,
     classifier: Classifier,
+    page: bool,
 ) -> None:
     earlier = {path: kept[key] for path in contents.endings if (key := printable(path.as_posix())) in kept}
     finished = {path: row for path, row in earlier.items() if row.get("status") in (DONE, DUPLICATE)}
     classes = _event_classes(classifier)
     names = result_names(contents.endings, {path: row.get("results", "") for path, row in finished.items()})
     rows |= {path: _with_numbers(row, classes) for path, row in finished.items()}
-    work = _Work(folder, out, classifier, contents, names, rows)
+    work = _Work(folder, out, classifier, contents, names, rows, page)
     # Copies come after what they are copies of, and what failed, or ended the program, after what did not.
     failed = {path for path, row in earlier.items() if row.get("status") == FAILED}
     order = sorted(contents.endings, key=lambda path: (path in contents.copies, path in failed))
