@@ -13,19 +13,23 @@ from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, address, requ
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.modules.own_folder import ONNX_PROGRAM, TORCH_PROGRAM, WEIGHTS, require_own_folder
 
 if TYPE_CHECKING:
     from eegdiffusion.modules.backbone import Backbone
     from eegdiffusion.modules.classifier import Classifier
 
-KINDS = ("hub", "torch", "onnx")
+FILES = {"hub": WEIGHTS, "torch": TORCH_PROGRAM, "onnx": ONNX_PROGRAM}
+"""What can be written, and the file that holds the weights."""
+
+UNITS = ("V", "mV", "uV", "100 uV")
 
 
 @click.command("export", cls=Command, clone=False)
 @click.argument("model")
 @click.argument("folder", type=PATH)
-@click.option("--to", "kind", type=Choice(KINDS), default="hub", show_default=True, help="What to write.")
-@click.option("--unit", default="V", show_default=True, help="Of the signals that it takes: V, mV, uV or 100 uV.")
+@click.option("--to", "kind", type=Choice(list(FILES)), default="hub", show_default=True, help="What to write.")
+@click.option("--unit", type=Choice(UNITS), default="V", show_default=True, help="Of the signals that it takes.")
 @unsigned_option
 def command(model: str, folder: Path, kind: str, unit: str, unsigned: bool) -> None:
     """Write MODEL, a registered classifier of events or backbone, to FOLDER for others' code.
@@ -36,17 +40,12 @@ def command(model: str, folder: Path, kind: str, unit: str, unsigned: bool) -> N
 
     FOLDER must be new, empty, or of an earlier export of the kind. Works without a clone.
     """
+    file = FILES[kind]
+    require_own_folder(folder, file)
     model = address(model)
     require_registry(model)
     with loading_modules():
-        from eegdiffusion.modules.pretrained_folder import WEIGHTS, require_own_folder
-        from eegdiffusion.modules.program_export import ONNX_PROGRAM, TORCH_PROGRAM
-        from eegdiffusion.modules.token_settings import volts_in
         from eegdiffusion.operations.registry.verified_version import verified_files
-
-        volts_in(unit)
-        file = {"hub": WEIGHTS, "torch": TORCH_PROGRAM, "onnx": ONNX_PROGRAM}[kind]
-        require_own_folder(folder, file)
     with verified_files(model, f"eeg export --to {kind}", unsigned, "MODEL") as files:
         loaded, origin = _read(files.folder / "artifacts", model, unit)
         origin = {"model": f"{model}{UNSIGNED_NOTE if unsigned else ''}", "files": str(files)} | origin

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from eegdiffusion.modules.backbone import Backbone
     from eegdiffusion.modules.classifier import Classifier
 
-CARD = "README.md"
-
 
 def _head(tags: list[str]) -> str:
     """Return the head in YAML, of which JSON is a part; who publishes the model says its licence."""

@@ -17,14 +17,11 @@ from eegdiffusion.events.models.lft_network import LFTNetwork, LFTSizes
 from eegdiffusion.events.models.ssmdp_network import SSMDPNetwork, SSMDPSizes
 from eegdiffusion.modules.backbone import Backbone
 from eegdiffusion.modules.classifier import Classifier
-from eegdiffusion.modules.model_card import CARD, backbone_card, classifier_card
+from eegdiffusion.modules.model_card import backbone_card, classifier_card
+from eegdiffusion.modules.own_folder import CARD, CONFIG, LIBRARY, WEIGHTS, require_own_folder
 from eegdiffusion.modules.token_settings import TokenSettings
 from eegdiffusion.modules.trained_folder import is_trained_classifier, read_trained_backbone, read_trained_classifier
 from eegdiffusion.modules.weights_state import check_sizes, load_weights, read_weights
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-LIBRARY = "eegdiffusion"
-"""Name of the library in ``config.json``, by which a folder is known."""
 
 _LARGEST = {"n_layer": 256, "encoder_blocks": 256, "n_pool": 3600, "num_train_timesteps": 10_000}
 _LARGEST_WIDTH = 16_384
@@ -176,35 +173,6 @@ def write_classifier(
         "input": window,
     }
     _write(model, folder, config, classifier_card(model, origin or {}, program), origin, program)
-
-
-def require_own_folder(folder: Path, weights: str = WEIGHTS) -> None:
-    """Check that a folder is new, empty, or holds what was written to it before and nothing else.
-
-    Args:
-        folder: the folder.
-        weights: file of the weights, or of a program in their place.
-
-    Raises:
-        InputError: it holds other files, or is a file.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder}: must be a folder (found a file)")
-    names = {path.name for path in folder.iterdir()}
-    if other := sorted(names - {CONFIG, CARD, weights}):
-        raise InputError(f"{folder}: must be new, empty or of an earlier export (found {', '.join(other[:5])})")
-    if names and not (CONFIG in names and _is_own(folder / CONFIG)):
-        raise InputError(f"{folder}: must be new, empty or of an earlier export (found a folder of another program)")
-
-
-def _is_own(path: Path) -> bool:
-    try:
-        document = read_json(path)
-    except InputError:
-        return False
-    return isinstance(document, dict) and document.get("library_name") == LIBRARY
 
 
 def _write(

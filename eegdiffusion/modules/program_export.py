@@ -21,8 +21,6 @@ from eegdiffusion.modules.classifier import WINDOW_S, Classifier
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-TORCH_PROGRAM, ONNX_PROGRAM = "model.pt2", "model.onnx"
-
 OPSET = 20
 """ONNX's opset: the first whose transform, ``DFT``, takes its axis as an input, as PyTorch writes it."""
 

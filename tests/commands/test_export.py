@@ -103,16 +103,9 @@ def test_files_that_were_changed_are_refused(registry, export, tmp_path):
     assert "NOT verified" in export(folder, tmp_path / "out", "--unsigned") + (tmp_path / "out/README.md").read_text()
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("lft", "{}", "--unit", "dB"), "unit: must be one of V, mV, uV, 100 uV"),
-        (("nothing", "{}"), "nothing"),
-    ],
-)
-def test_bad_arguments_are_refused_before_anything_is_written(export, tmp_path, words, message):
-    with pytest.raises(InputError, match=message):
-        export(*(word.format(tmp_path / "out") for word in words))
+def test_a_model_that_is_not_there_is_named_and_nothing_is_written(export, tmp_path):
+    with pytest.raises(InputError, match="MODEL: models:/nothing@champion"):
+        export("nothing", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

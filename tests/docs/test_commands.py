@@ -100,8 +100,9 @@ def _register(path: Path) -> None:
         with mlflow.start_run():
             folder = path / ".work/lft"
             tiny_model.write_tested(folder, {"least": 4, "whole": 0.5})
-            version = registered_versions.register("lft", folder, {"corpus": tiny_model.PREPROCESSING.corpus})
-        mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
+            for name in ("lft", "ssmdp"):
+                version = registered_versions.register(name, folder, {"corpus": tiny_model.PREPROCESSING.corpus})
+                mlflow.MlflowClient().set_registered_model_alias(name, "champion", version.version)
 
 
 def _run(clone: Path, command: str) -> subprocess.CompletedProcess:
@@ -149,6 +150,9 @@ def test_python_examples_run(clone, monkeypatch):
     from tests.docs.documents import blocks
 
     monkeypatch.chdir(clone)
+    for command in (command for command in TABLE["run"] if "eeg export" in command):
+        if not (clone / command.split()[3]).is_dir():  # this test runs alone
+            assert _run(clone, command).returncode == 0
     examples = blocks("python")
     assert len(examples) >= 4
     noise = np.random.default_rng(0).standard_normal((2, 22, 1000)).astype(np.float32) * 0.2
@@ -163,6 +167,11 @@ def test_python_examples_run(clone, monkeypatch):
             assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
         if "tokens" in namespace:
             assert torch.isfinite(namespace["tokens"]).all()
+        if "loss" in namespace:
+            gradients = [weight.grad for weight in namespace["adapted"].parameters() if weight.requires_grad]
+            assert all(gradient is not None for gradient in gradients)
+        if "logits" in namespace:
+            assert namespace["logits"].shape == (2, 6)
 
 
 @pytest.mark.service
