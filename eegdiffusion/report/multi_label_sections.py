@@ -33,7 +33,8 @@ def compare_protocols(
 ) -> MultiLabelResults:
     """Score the LFT of a task by both protocols, and the first task's where it is of the same windows."""
     protocols = {f"LFT of {name}": task.protocols}
-    if task.facts["corpus"] == data.name and task.facts["classes"] == data.classes:
+    classes = [label.upper() for label in task.facts["classes"]]  # as the report calls them
+    if (task.facts["corpus"], classes) == (data.name, data.classes):
         lft = comparison.lft
         clusters = lft.clusters(data.subjects)
         protocols = {LFT: count_rows_twice(lft.windows, lft.predicted, clusters, len(data.classes))} | protocols

@@ -10,15 +10,22 @@ import numpy as np
 import pandas
 import pytest
 import sklearn.metrics
+import sklearn.preprocessing
 
 from components.report.__main__ import main
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT, InputError
 from eegdiffusion.core.signal.montages import choose_montage
+from eegdiffusion.core.statistics.multilabel_metrics import (
+    macro_f1_interval,
+    multilabel_metrics,
+    multilabel_per_class,
+)
 from eegdiffusion.core.storage import splits
 from eegdiffusion.core.storage.result_facts import DataFacts, ResultFacts
-from eegdiffusion.events.results.classifier_io import write_classifier_result
+from eegdiffusion.events.results.classifier_io import write_classifier_result, write_multi_label_result
 from eegdiffusion.events.results.probes import ProbeResults
 from eegdiffusion.events.store import window_store
+from eegdiffusion.events.store.distinct_labels import distinct_labels
 from eegdiffusion.report import classifier_tables
 from eegdiffusion.report.classifier_results import read_classifiers
 from eegdiffusion.report.document import Document
@@ -38,6 +45,7 @@ ablations:
   fusion_mean: {family: fusion, name: mean, latents: base, model: {fusion: mean}}
 event_tasks:
   waves: {corpus: waves, latents: waves}
+  sets: {corpus: tuev, latents: base, head: multi_label}
 probe_tasks:
   waves: {backbone: base, corpus: waves}
   made: {backbone: base, corpus: made}
@@ -212,6 +220,31 @@ def _write_finetuned(folder: Path, corpus: str, share: float) -> None:
     (folder / "task.json").write_text(json.dumps(facts))
 
 
+def _write_sets(folder: Path, corpus: str, test: pandas.DataFrame) -> None:
+    """An LFT of the distinct test windows for each seed, and a baseline that knows less."""
+    of_row = test.groupby(["recording", "start_sample"], sort=False).ngroup().to_numpy()
+    _, labels = distinct_labels(of_row, test["label"].to_numpy(), len(CLASSES))
+    table = test.iloc[np.unique(of_row, return_index=True)[1]].assign(rows=np.bincount(of_row))
+    groups = table["recording"].str.rpartition("/")[0].to_numpy(str)
+    data = DataFacts(corpus=corpus, preprocessing="f", split_hash="g", split="test")
+    thresholds, answers = np.full(len(CLASSES), 0.5), []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        for out, skill in ((folder, 0.4), (folder / "baselines/band_power", 0.2)):
+            chance = skill * labels + (1 - skill) * rng.random(labels.shape)
+            by_class = multilabel_per_class(labels, chance, thresholds, CLASSES).to_dict("index")
+            facts = ResultFacts(data=data, seed=seed, parameters=10, more={"by_class": by_class})
+            metrics = multilabel_metrics(labels, chance, thresholds)
+            write_multi_label_result(out / f"seed-{seed}", table, labels, chance, thresholds, [], facts, metrics)
+            answers += [chance >= thresholds] if out == folder else []
+    interval = macro_f1_interval(labels, np.stack(answers), groups)
+    facts = {"corpus": corpus, "classes": CLASSES, "head": "multi_label", "training_windows": 40, "warnings": [],
+             "test_windows": len(labels), "left_out": {"train": 0, "validation": 0, "test": 0}, "chance": None,
+             "baselines": ["band_power"], "interval": {"low": interval.low, "high": interval.high},
+             "groups": groups.tolist()}  # fmt: skip
+    (folder / "task.json").write_text(json.dumps(facts))
+
+
 def _write_repository(folder: Path) -> None:
     (folder / "params.yaml").write_text(PARAMS)
     for package in ("components", "eegdiffusion"):
@@ -235,6 +268,7 @@ def build(folder: Path, corpus: str = "surrogate", warnings: tuple[str, ...] = (
     _write_task(Path("models/tasks/waves"), "Waves", dict(zip(names, (0.9, 0.9, 0.8, 0.95), strict=True)), -0.07)
     _write_task(Path("models/tasks/made"), corpus, dict(zip(names, (0.9, 0.8, 0.7, 0.6), strict=True)), 0.01)
     _write_finetuned(Path("models/lft/tasks/waves"), "Waves", 0.8)
+    _write_sets(Path("models/lft/tasks/sets"), corpus, test)
     _write_backbone("base", 0.8, 0.9)
     _write_backbone("linear", 1.2, 0.6)
     for name in ("eeg_encoders", "structural_vae", "generator", "condiffusion", "controlnet"):
@@ -269,6 +303,38 @@ def _scores(report: Path, folder: str, score) -> list[float]:
         table = pandas.read_parquet(report.parent / folder / f"seed-{seed}" / "predictions.parquet")
         found.append(score(table["label"], table.filter(regex=r"^p\d").to_numpy().argmax(1)))
     return found
+
+
+def test_both_protocols_stand_side_by_side_with_the_inflation_between_them(report):
+    text, metrics = (report / "report.md").read_text(), json.loads((report / "metrics.json").read_text())
+    section = text[text.index("### Distinct windows") : text.index("### Generated EEG")]
+    table = _table(section, "Both protocols").reset_index().set_index("classifier")
+    assert table.index.tolist() == ["LFT", "LFT of sets"]
+    scores = []
+    for seed in SEEDS:
+        rows = pandas.read_parquet(report.parent / f"models/lft/recorded/seed-{seed}/predictions.parquet")
+        answer = rows.filter(regex=r"^p\d").to_numpy().argmax(1)
+        rows = rows.assign(answer=answer)
+        # Macro-F1 counts the classes that occur; what is said of others is an error of those that do.
+        present = sorted(set(rows["label"]))
+        by_rows = sklearn.metrics.f1_score(rows["label"], answer, labels=present, average="macro")
+        windows = rows.groupby(["recording", "start_sample"]).agg({"label": set, "answer": "first"})
+        one_of = sklearn.preprocessing.MultiLabelBinarizer(classes=range(len(CLASSES)))
+        labels = one_of.fit_transform(windows["label"])
+        answers = one_of.transform([{each} for each in windows["answer"]])
+        scores.append((by_rows, sklearn.metrics.f1_score(labels, answers, labels=present, average="macro")))
+    by_rows, by_windows = np.mean(scores, axis=0)
+    assert table.loc["LFT", "macro-F1, rows"] == f"{by_rows:.3f}"
+    assert table.loc["LFT", "macro-F1, distinct windows"] == f"{by_windows:.3f}"
+    assert table.loc["LFT", "inflation"] == f"{by_rows - by_windows:+z.3f}"
+    assert metrics["task_sets_inflation_of_first_lft_mean"] == pytest.approx(by_rows - by_windows)
+    assert int(table.loc["LFT", "rows"]) == len(rows)
+    assert f"in place of each of {len(windows)} windows once" in section
+    assert f"{by_rows - by_windows:+z.3f} macro-F1 (" in section
+    by_class = _table(section, "LFTs of distinct windows")
+    assert by_class["class"].tolist() == ["mean over classes", "mean over classes, band-power regression", *CLASSES]
+    assert "differs by +" in section, "the LFT knows more than the baseline"
+    assert "sets" not in _table(text, "LFTs of further tasks").index
 
 
 @pytest.mark.parametrize(
@@ -347,7 +413,7 @@ def test_generated_eeg_is_compared(report):
 def test_every_title_names_the_corpus(report):
     text = (report / "report.md").read_text()
     titles = re.findall(r"^\*\*(?:Table|Figure) \d+\.\*\* (.+)$", text, re.M)
-    assert len(titles) == 25
+    assert len(titles) == 27
     assert [title for title in titles if not title.endswith("(surrogate data)")] == [
         "Glossary of the classes (names as in TUEV)",
         "Probes of frozen features on other corpora (Waves, surrogate)",
