@@ -15,7 +15,8 @@ defaults.
 * An editor that knows YAML's language server reads `params.schema.json`: it completes fields, shows what they mean, and
   marks what is wrong.
 * `.venv/bin/eeg params set SECTION.FIELD=VALUE` changes one field, adds it where it stood at its default, checks it,
-  and leaves all else in the file as it is. `.venv/bin/eeg params profile paper` puts the papers' values in place.
+  and leaves all else in the file as it is. `.venv/bin/eeg params profile NAME` puts a paper's values in place: `paper`,
+  `paper-things` or `paper-eegcvpr40`.
 * `.venv/bin/dvc exp run -S SECTION.FIELD=VALUE` runs an experiment with another value of a field that is in the file;
   `-S '++SECTION.FIELD=VALUE'` does for every field, also one that stands at its default.
 
@@ -133,8 +134,8 @@ def _cell(text: str) -> str:
 def settings_page(root: Path = Path()) -> str:
     """Return the page, in Markdown: a section of ``params.yaml`` a heading, a field a row."""
     document, schema = yaml.safe_load((root / "params.yaml").read_text()), read_schema(root)
-    profiles = sorted(root.glob("eegdiffusion/**/paper.yaml"))
-    papers = yaml.safe_load(profiles[0].read_text()) if profiles else {}
+    profiles = sorted(root.glob("eegdiffusion/commands/profiles/*.yaml"))
+    papers = [yaml.safe_load(path.read_text())["settings"] for path in profiles]
     lines, order = [], list(document)
     for name, node in sorted(sections_of(schema).items(), key=lambda item: order.index(item[0].partition(".")[0])):
         lines += [f"## `{name.replace(ENTRY, '.NAME')}` {{ #{name.partition('.')[0]} }}", ""]
@@ -142,9 +143,10 @@ def settings_page(root: Path = Path()) -> str:
         lines += ["| field | value | default | demo | papers | meaning |", "|---|---|---|---|---|---|"]
         for field in fields_of(node, schema):
             # What a block holds stands in the rows of its fields.
-            values = ["" if field.kind == "a block" else _value(values, f"{name}.{field.name}")
-                      for values in (document, papers)]  # fmt: skip
-            cells = (f"`{field.name}`", field.kind, field.default, *values, field.meaning)
+            demo, *published = ["" if field.kind == "a block" else _value(values, f"{name}.{field.name}")
+                                for values in (document, *papers)]  # fmt: skip
+            said = "; ".join(dict.fromkeys(filter(None, published)))
+            cells = (f"`{field.name}`", field.kind, field.default, demo, said, field.meaning)
             lines.append(f"| {' | '.join(map(_cell, cells))} |")
         lines.append("")
     return HEAD + "\n".join(lines)

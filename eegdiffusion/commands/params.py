@@ -5,9 +5,8 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Group
+from eegdiffusion.commands.profile import profiles, read_profile
 from eegdiffusion.core.runtime.errors import InputError
-
-PROFILES = Path(__file__).with_name("profiles")
 
 
 def assign(document: dict, name: str, value: object) -> None:
@@ -59,11 +58,6 @@ def _parsed(text: str) -> object:
     return value
 
 
-def profiles() -> list[str]:
-    """Return the names of the profiles."""
-    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
-
-
 @click.command("params", cls=Group)
 def command() -> None:
     """Change params.yaml; its comments stay."""
@@ -86,13 +80,11 @@ def set_fields(assignments: tuple[str, ...]) -> None:
 @command.command("profile")
 @click.argument("name", type=Choice(profiles()))
 def put_profile(name: str) -> None:
-    """Put a profile's fields in place: paper has the papers' full settings."""
-    import yaml
-
+    """Put papers' settings in place: paper (EEGDM), paper-things (THINGS-EEG2), paper-eegcvpr40 (EEGCVPR40)."""
     from eegdiffusion.commands.params_file import edit
 
     with edit() as document:
-        update(document, yaml.safe_load((PROFILES / f"{name}.yaml").read_text()))
+        read_profile(name).put(document)
 
 
 @command.command("schema")

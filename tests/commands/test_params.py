@@ -1,49 +1,29 @@
 import difflib
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from components.embed_images.settings import EmbedImages
+from components.prepare_generator.settings import PrepareGenerator
 from components.pretrain_ssmdp.settings import PretrainSSMDP
+from components.train_condiffusion.settings import TrainConDiffusion
+from components.train_controlnet.settings import TrainControlNet
 from components.train_eeg_encoder.settings import TrainEEGEncoder
 from eegdiffusion.commands.own_corpora import BY_CORPUS
-from eegdiffusion.commands.params import PROFILES, command, profiles
+from eegdiffusion.commands.params import command, update
 from eegdiffusion.commands.params_file import changed, edit
+from eegdiffusion.commands.profile import profiles, read_profile
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import PARAMS, load, read
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.training.finetuning_settings import LFTTraining
+from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment
 from eegdiffusion.operations.configuration.sections import resolved, section_names, section_type
 from tests.e2e.workspace import ROOT
-
-DEFAULT_IN_PAPER = {
-    "event_corpora": "corpora are the user's",
-    "montages": "montages of the package are the papers'",
-    "image_corpora": "corpora are the user's",
-    "backbones": "the demo's variants are the paper's",
-    "latents": "the class's defaults are the paper's",
-    "ablations": "`eeg ablate` adds the rows",
-    "lft_tests": "`eeg ablate` adds the rows",
-    "probe_latents": "the paper has no probes",
-    "probe_tasks": "entries are the user's",
-    "event_tasks": "entries are the user's",
-    "cache_latents": "what the cache costs, not what it holds",
-    "epochs": "entries are named after their papers",
-    "ingest_images": "the class's defaults are THINGS-EEG2's",
-    "embed_images": "the model of CLIP is the user's",
-    "eeg_encoders": "entries are the user's",
-    "sgdm": "entries are the user's",
-    "condiffusion": "entries are the user's",
-    "prepare_generator": "the pipeline of Stable Diffusion is the user's",
-    "train_structural_vae": "no profile of the image generators yet",
-    "train_condiffusion": "no profile of the image generators yet",
-    "train_controlnet": "no profile of the image generators yet",
-    "reconstruct_sgdm": "no profile of the image generators yet",
-    "reconstruct_condiffusion": "no profile of the image generators yet",
-}
-"""Sections that the profile ``paper`` leaves as they are, and why."""
 
 
 def main(words):
@@ -68,16 +48,142 @@ def test_every_section_is_valid(params, profile):
         read(name, section_type(name))
 
 
-@pytest.mark.parametrize("profile", profiles())
-def test_a_profile_says_something_of_every_section_that_it_does_not_leave(params, profile):
-    given = yaml.safe_load((PROFILES / f"{profile}.yaml").read_text())
-    assert set(given) | set(DEFAULT_IN_PAPER) == set(section_names())
-    assert not set(given) & set(DEFAULT_IN_PAPER)
-    before = {name: resolved(name) for name in section_names()}
-    main(["profile", profile])
-    # What stands at the default is the papers' already.
-    unchanged = {"ingest_events", "preprocess_events"}
-    assert {name for name in section_names() if resolved(name) != before[name]} == set(given) - unchanged
+@pytest.mark.parametrize("name", profiles())
+def test_a_profile_says_of_every_field_what_it_is_or_why_it_stands_as_it_does(name):
+    profile = read_profile(name)
+    fields = list(profile.fields())
+    assert len(fields) > 200
+    assert {field.partition(".")[0] for field in fields} == set(section_names())
+    unsaid = [field for field in fields if not profile.sets(field) and not profile.reasons(field)]
+    assert unsaid == [], "neither set nor listed with a reason"
+    twice = [field for field in fields if len(profile.reasons(field)) > 1]
+    assert twice == [], "one reason each"
+    idle = [listed for listed in (*profile.defaults, *profile.kept) if not _are_left(profile, fields, listed)]
+    assert idle == [], "a reason for nothing"
+    reasons = [*profile.defaults.values(), *profile.kept.values()]
+    assert all(isinstance(reason, str) and len(reason) > 5 for reason in reasons)
+
+
+def _are_left(profile, fields: list[str], listed: str) -> list[str]:
+    """Fields that stand as a reason says."""
+    return [field for field in fields if listed in profile.reasons(field) and not profile.sets(field)]
+
+
+def test_a_field_that_a_profile_forgets_is_noticed():
+    profile = read_profile("paper")
+    for name in ("pretrain_ssmdp.optimisation.one_cycle", "cache_latents", "embed_images"):
+        lists = [{k: v for k, v in each.items() if k != name} for each in (profile.defaults, profile.kept)]
+        forgetful = replace(profile, defaults=lists[0], kept=lists[1])
+        unsaid = [f for f in forgetful.fields() if not forgetful.sets(f) and not forgetful.reasons(f)]
+        assert unsaid
+        assert all(field.startswith(name) for field in unsaid)
+    assert not profile.sets("pretrain_ssmdp.optimisation.one_cycle")
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_a_profile_puts_fields_in_place_or_back_to_their_default_and_leaves_the_rest(params, name):
+    profile = read_profile(name)
+    changed = {
+        "pretrain_ssmdp.seed": 5, "cache_latents.batch_size": 3, "probe_latents.draws": 2, "hardware.devices": 2,
+        "train_controlnet.control.end": 0.5, "train_condiffusion.words": {"x": "y"}, "prepare_generator.seed": 3,
+        "matrix.labels": ["recorded"], "ingest_images.seed": 1, "train_structural_vae.vae.loss.beta": 0.5,
+    }  # fmt: skip
+    with edit() as document:
+        update(document, unflatten(changed))
+    before = {section: resolved(section) for section in section_names()}
+    main(["profile", name])
+    document = load()
+    for field, value in changed.items():
+        if under := profile.reasons(field):
+            assert (field_of(document, field) == value) == (under[0] in profile.kept)
+    for section, value in profile.settings.items():
+        assert resolved(section) == filled(resolved(section), value), section
+    for listed in profile.kept:
+        section, *parts = listed.split(".")
+        after, was = resolved(section), before[section]
+        for part in parts:
+            after, was = after[part], was[part]
+        if section in profile.where_missing:
+            after = {entry: after[entry] for entry in was}
+        assert after == was
+    for listed in profile.defaults:
+        if "*" not in listed:
+            assert not field_of(document, listed), "stands in the file no more"
+    again = params.read_text()
+    main(["profile", name])
+    assert params.read_text() == again
+
+
+def unflatten(values: dict) -> dict:
+    nested: dict = {}
+    for name, value in values.items():
+        *parents, field = name.split(".")
+        part = nested
+        for parent in parents:
+            part = part.setdefault(parent, {})
+        part[field] = value
+    return nested
+
+
+def field_of(document: dict, name: str):
+    for part in name.split("."):
+        document = document.get(part, {}) if isinstance(document, dict) else {}
+    return document
+
+
+def filled(values, changes):
+    """Return values with changes in the place of what they have."""
+    if not isinstance(changes, dict) or not isinstance(values, dict):
+        return list(changes) if isinstance(changes, tuple) else changes
+    return values | {name: filled(values.get(name), change) for name, change in changes.items()}
+
+
+def test_corpora_of_the_users_stay_and_those_of_a_paper_are_added(params):
+    main(["set", "image_corpora.things={root: /mnt/things, layout: things_eeg2_raw, epochs: official}"])
+    main(["profile", "paper-things"])
+    assert load()["image_corpora"]["things"] == {
+        "root": "/mnt/things", "layout": "things_eeg2_raw", "epochs": "official",
+    }  # fmt: skip
+    main(["profile", "paper-eegcvpr40"])
+    assert load()["image_corpora"]["eegcvpr40"]["layout"] == "eegcvpr40"
+
+
+@pytest.mark.parametrize("name", [name for name in profiles() if name != "paper"])
+def test_what_a_profile_of_pictures_names_is_there(params, name):
+    """Rows name corpora, studies name encoders, and encoders are built with their options at the corpus's sizes."""
+    from eegdiffusion.images.encoders.registry import build_encoder
+
+    main(["profile", name])
+    document = load()
+    rows, corpora = document["eeg_encoders"], document["image_corpora"]
+    assert {row["corpus"] for row in rows.values()} == set(document["matrix"]["generated"]) <= set(corpora)
+    assert {corpora[name]["epochs"] for name in document["matrix"]["generated"]} <= set(document["epochs"])
+    for study in (*document["sgdm"].values(), *document["condiffusion"].values()):
+        row = rows[study.get("semantics", study.get("classifier"))]
+        assert row["corpus"] == study["corpus"]
+        assert "joint" in row["protocols"]
+    channels, samples, outputs = (63, 250, 1024) if name == "paper-things" else (128, 440, 40)
+    for row in rows.values():
+        sizes = {"n_chans": channels, "n_times": samples, "n_outputs": outputs}
+        build_encoder(row["encoder"], **sizes | row.get("options", {}))
+
+
+def test_the_paper_profiles_of_pictures_hold_the_papers_numbers(params):
+    from eegdiffusion.images.encoders.registry import build_encoder
+
+    main(["profile", "paper-things"])
+    nice = read("train_eeg_encoder", TrainEEGEncoder).align.optimisation
+    assert (nice.batch_size, nice.max_epochs, nice.learning_rate, nice.betas) == (1000, 200, 2e-4, (0.5, 0.999))
+    assert read("prepare_generator", PrepareGenerator).image_size == 512
+    assert read("embed_images", EmbedImages).model == "clip"
+    assert read("train_controlnet", TrainControlNet).optimisation.learning_rate == 1e-5
+    main(["profile", "paper-eegcvpr40"])
+    row = read("eeg_encoders.eegconvnet", EncoderExperiment)
+    network = build_encoder("eegconvnet", n_chans=128, n_times=440, n_outputs=40, **row.options)
+    assert (network.config.tokens, network.config.width) == (77, 768)
+    classify = read("train_eeg_encoder", TrainEEGEncoder).classify
+    assert (classify.classes, classify.optimisation.batch_size, classify.optimisation.learning_rate) == (40, 16, 1e-3)
+    assert read("train_condiffusion", TrainConDiffusion).denoising.min_snr_gamma is None
 
 
 def test_the_paper_profile_holds_the_papers_numbers(params):
@@ -91,8 +197,6 @@ def test_the_paper_profile_holds_the_papers_numbers(params):
     assert (lft.optimisation.min_epochs, lft.optimisation.patience, lft.label_smoothing) == (20, 3, 0.1)
     assert lft.model.token_scale == 1
     assert read("latents.base", Latents).step == 1
-    nice = read("train_eeg_encoder", TrainEEGEncoder).align.optimisation
-    assert (nice.batch_size, nice.max_epochs, nice.learning_rate, nice.betas) == (1000, 200, 2e-4, (0.5, 0.999))
     document = yaml.safe_load(params.read_text())
     assert document["matrix"]["seeds"] == [0, 1, 2, 3, 4]
 

@@ -9,7 +9,9 @@ import builtins
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
@@ -46,8 +48,25 @@ class _Imports(Mapping):
         return len(self._sources)
 
 
+@lru_cache(maxsize=256)
+def _parsed(path: Path, changed_ns: int) -> ast.Module:
+    """Parse a file, once as long as it does not change."""
+    return ast.parse(path.read_text())
+
+
 def _tree(stage: str) -> ast.Module:
-    return ast.parse((contract.stages_folder() / stage / "__main__.py").read_text())
+    path = (contract.stages_folder() / stage / "__main__.py").resolve()
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _calls(tree: ast.Module) -> list[list[ast.expr]]:
+    """Return the arguments of each call of ``run.settings``."""
+    return [
+        node.args
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.settings" and node.args
+    ]
 
 
 def read_by(stage: str) -> dict[str, ast.expr]:
@@ -60,15 +79,14 @@ def read_by(stage: str) -> dict[str, ast.expr]:
         Dotted names; ``latents.*`` stands for an entry whose name the stage computes.
     """
     sections = {}
-    for node in ast.walk(_tree(stage)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "run.settings" and node.args:
-            name = stage
-            match node.args[1:]:
-                case [ast.Constant(value=str() as text)]:
-                    name = text
-                case [ast.JoinedStr(values=[ast.Constant(value=str() as text), *_])]:
-                    name = f"{text}*"
-            sections[name] = node.args[0]
+    for kind, *named in _calls(_tree(stage)):
+        name = stage
+        match named:
+            case [ast.Constant(value=str() as text)]:
+                name = text
+            case [ast.JoinedStr(values=[ast.Constant(value=str() as text), *_])]:
+                name = f"{text}*"
+        sections[name] = kind
     return sections
 
 
@@ -158,6 +176,15 @@ def _field_types(kind: Any) -> dict[str, Any]:
             if name in part.__dataclass_fields__}  # fmt: skip
 
 
+def leaf_names(kind: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of the fields of a settings class that are no blocks, and of those in its blocks."""
+    for name, annotation in _field_types(kind).items():
+        if _field_types(annotation):
+            yield from leaf_names(annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
 def field_names(kind: Any, prefix: str = "") -> Iterator[str]:
     """Yield the dotted names of all fields of a settings class, those of its blocks too."""
     for name, annotation in _field_types(kind).items():
@@ -165,7 +192,7 @@ def field_names(kind: Any, prefix: str = "") -> Iterator[str]:
         yield from field_names(annotation, f"{prefix}{name}.")
 
 
-def _entry_type(kind: Any) -> Any | None:
+def entry_type(kind: Any) -> Any | None:
     """Return the type of a mapping's values; None where the type takes no mapping."""
     for part in _parts_of(kind):
         if get_origin(part) is dict:
@@ -192,7 +219,7 @@ def takes(name: str, document: dict) -> bool:
         fields = _field_types(kind)
         if part in fields:
             kind = fields[part]
-        elif (entry := _entry_type(kind)) is not None:
+        elif (entry := entry_type(kind)) is not None:
             is_new = not isinstance(value, dict) or part not in value
             if is_new and _field_types(entry) and depth < len(parts) - 1:
                 return False
@@ -213,7 +240,7 @@ def field_type(name: str) -> Any:
     head, *parts = name.split(".")
     kind = section_type(head) if head in section_names() else Any
     for part in parts:
-        kind = _field_types(kind).get(part, _entry_type(kind) or Any)
+        kind = _field_types(kind).get(part, entry_type(kind) or Any)
     return kind
 
 
@@ -236,7 +263,7 @@ def known_names(section_name: str, document: dict) -> list[str]:
     kind = section_type(section_name)
     values = document.get(section_name) or {}
     names = dict.fromkeys([section_name, *field_names(kind, f"{section_name}.")])
-    if entry := _entry_type(kind):
+    if entry := entry_type(kind):
         for name in values:
             names |= dict.fromkeys([f"{section_name}.{name}", *field_names(entry, f"{section_name}.{name}.")])
     return [*names, *_names_in(values, f"{section_name}.")]
