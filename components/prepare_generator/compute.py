@@ -75,12 +75,16 @@ def caption_scores(pipeline: Path) -> dict[str, float]:
 
 
 def require_size(generator: Generator) -> None:
-    """Check that images have a whole number of latent steps, and the size that the UNet was trained for.
+    """Check that images have a whole number of latent steps, and the size and latents that the UNet was trained for.
 
     Raises:
         InputError: they have not.
     """
-    side, factor = generator.source.image_size, generator.downscale
+    source, taken, given = generator.source, generator.unet.config.in_channels, generator.vae.config.latent_channels
+    if taken != given:
+        rule = f"must denoise the {given} channels of its autoencoder's latents"
+        raise InputError(f"prepare_generator.pipeline: {source.pipeline}: {rule} (found unet: in_channels {taken})")
+    side, factor = source.image_size, generator.downscale
     trained = generator.unet.config.sample_size
     if side % factor or (trained and side != trained * factor):
         wanted = f"{trained * factor}, as {generator.source.pipeline}" if trained else f"a multiple of {factor}"

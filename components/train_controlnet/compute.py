@@ -32,7 +32,7 @@ from eegdiffusion.images.sgdm.image_conditions import (
     mean_cosine,
     predict_features,
 )
-from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet
+from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet, require_features
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
     PREDICTOR,
@@ -191,6 +191,7 @@ def compute(
     keep_freed_memory()
     device, store = device_of(hardware.accelerator), inputs.store
     generator = load_generator(inputs.generator).to(device)
+    require_features(generator, inputs.features.shape[1])
     predictor = load_structure_predictor(inputs.predictor / PREDICTOR).to(device)
     averages = {"train": settings.average, "validation": ALL, "test": ALL}
     epochs = {

@@ -61,6 +61,8 @@ def test_classes_hold_out_exemplars_where_test_concepts_are_others():
     assert (counts["train"] == 3).all()
     assert (classes_of(table, 3, 1).split == found.split).all()
     assert found.names == sorted(found.names)
+    with pytest.raises(InputError, match=r"train_eeg_encoder\.classify\.classes: must be at most the 4 .*found 5"):
+        classes_of(table, 5, 0)
     with pytest.raises(InputError, match="needs three images"):
         classes_of(table.iloc[::5], None, 0)
 

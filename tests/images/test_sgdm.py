@@ -25,7 +25,7 @@ from eegdiffusion.images.generation.latent_diffusion import target_of, weights_o
 from eegdiffusion.images.generation.pixels import to_images, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
-from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet
+from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet, require_features
 from tests import tiny_generator
 
 OPTIMISATION = Optimisation(
@@ -254,6 +254,13 @@ def test_an_ip_adapter_carries_the_features(tmp_path):
     every = torch.ones(4, dtype=torch.bool)
     assert torch.equal(predict(items["features"], every), predict(items["features"] + 1, every))
     step(module, items)
+    require_features(generator, WIDTH)
+    require_features(plain, 7)
+    with pytest.raises(InputError, match=rf"ip\.safetensors: reads features of width {WIDTH}, .* have {WIDTH + 1};"):
+        require_features(generator, WIDTH + 1)
+    generator.unet.encoder_hid_proj.image_projection_layers[0] = torch.nn.Identity()
+    with pytest.raises(InputError, match="must be an IP-Adapter that reads one vector an image"):
+        require_features(generator, WIDTH)
     with pytest.raises(InputError, match="ip_adapter: must be a safetensors file"):
         open_generator(Source(source.pipeline, str(tmp_path / "none"), tiny_generator.SIDE))
 

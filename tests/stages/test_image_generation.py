@@ -132,6 +132,13 @@ def test_images_have_the_size_that_the_generator_was_trained_for(size, rule):
         require_size(replace(open_generator(Source("sd15", None, SIDE)), source=Source("sd15", None, size)))
 
 
+def test_a_pipeline_that_paints_into_images_is_refused(workspace):
+    generator = open_generator(Source("sd15", None, SIDE))
+    generator.unet.register_to_config(in_channels=9)
+    with pytest.raises(InputError, match=r"prepare_generator\.pipeline: sd15: must denoise the 4 .*in_channels 9"):
+        require_size(generator)
+
+
 def test_an_image_that_changed_since_ingestion_is_refused(store):
     images = store.images.copy()
     images.loc[0, "sha256"] = "0" * 64

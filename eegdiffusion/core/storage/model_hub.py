@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any, Protocol, Self
 
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 
@@ -12,6 +13,15 @@ RULE = "must be the folder of {kind}, or its name on the hub with a commit: owne
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 OTHER_PRECISIONS = ("*.fp16.safetensors", "*.non_ema.safetensors")
+
+
+class PretrainedClass(Protocol):
+    """A class whose ``save_pretrained`` writes a folder, which its ``from_pretrained`` reads."""
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self | Any:
+        """Read a folder."""
+        ...
 
 
 def require_pinned(source: str | None, download: bool) -> None:
@@ -51,6 +61,26 @@ def model_folder(source: str, download: bool, setting: str, kind: str, parts: tu
     if pinned is None:
         raise InputError(f"{setting}: {source}: {RULE.format(kind=kind)}")
     return _snapshot(pinned[1], pinned[2], download, setting, [f"{part}/{name}" for part in parts for name in FILES])
+
+
+def load_folder[Model: PretrainedClass](cls: type[Model], folder: Path) -> Model:
+    """Load a network from the folder that its ``save_pretrained`` wrote: nothing is downloaded, and no pickle read.
+
+    Args:
+        cls: its class, of this project's, diffusers' or transformers'.
+        folder: the folder.
+
+    Raises:
+        InputError: there is no such folder, or it does not hold the network's configuration and weights.
+    """
+    name = getattr(cls, "__name__", "network")
+    if not folder.is_dir():  # else a name on the hub
+        raise InputError(f"{folder}: no such folder; it must hold {name}'s configuration and weights")
+    try:
+        return cls.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        rule = f"must hold {name}'s configuration and weights as safetensors"
+        raise InputError(f"{folder}: {rule} ({_line(error)})") from error
 
 
 def _snapshot(name: str, commit: str, download: bool, setting: str, patterns: list[str]) -> Path:

@@ -117,7 +117,7 @@ class Classify:
     """Classification of epochs into concepts."""
 
     classes: Positive | None = None
-    """Largest number of concepts, drawn at random; null: all."""
+    """Number of concepts, drawn at random, at most those of the corpus; null: all."""
     average: Positive = 1
     """Number of repetitions of an image that are averaged into an epoch."""
     optimisation: Optimisation

@@ -33,11 +33,11 @@ def classes_of(images: pandas.DataFrame, most: int | None, seed: int) -> Classes
 
     Args:
         images: table of a store's images, with ``concept`` and ``split``.
-        most: largest number of classes, the first ones of a random order; None: all.
+        most: number of classes, the first ones of a random order; None: all.
         seed: seed of the order of concepts and of the images held out.
 
     Raises:
-        InputError: no concept has three images.
+        InputError: no concept has three images, or there are fewer concepts than classes.
     """
     draw = np.random.default_rng(seed)
     trained, tested = (set(images.loc[images["split"] == part, "concept"]) for part in ("train", "test"))
@@ -55,6 +55,9 @@ def classes_of(images: pandas.DataFrame, most: int | None, seed: int) -> Classes
         rule = "of each training concept one image validates and one tests; the corpus's test images are not used"
     if not candidates:
         raise InputError("images: a concept needs three images, to train, validate and test (found none that has)")
+    if most is not None and most > len(candidates):
+        rule = f"must be at most the {len(candidates)} concepts of the corpus that can be classified"
+        raise InputError(f"train_eeg_encoder.classify.classes: {rule} (found {most})")
     names = sorted(np.array(sorted(candidates))[draw.permutation(len(candidates))][:most].tolist())
     label = images["concept"].map({name: k for k, name in enumerate(names)}).fillna(-1).to_numpy(np.int64)
     return Classes(names, label, np.where(label >= 0, split, ""), rule)

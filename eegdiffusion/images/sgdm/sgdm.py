@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel
 from diffusers.models.attention_processor import AttnProcessor2_0
+from diffusers.models.embeddings import ImageProjection
 from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics, load_semantics
 from eegdiffusion.images.generation.dirac_init import dirac_init_
 from eegdiffusion.images.generation.generator import Generator
@@ -60,6 +62,34 @@ def make_controlnet(generator: Generator, channels: int) -> ControlNetModel:
         if isinstance(layer, nn.Conv2d):
             dirac_init_(layer)
     return controlnet
+
+
+def adapter_width(generator: Generator) -> int:
+    """Return the width of the image features that a generator's IP-Adapter reads.
+
+    Raises:
+        InputError: it reads other than one vector an image.
+    """
+    layer = generator.unet.encoder_hid_proj.image_projection_layers[0]
+    if not isinstance(layer, ImageProjection):
+        raise InputError(
+            f"prepare_generator.ip_adapter: {generator.source.ip_adapter}: must be an IP-Adapter that reads one vector "
+            f"an image, such as ip-adapter_sd15 (found {type(layer).__name__}, as ip-adapter-plus has)"
+        )
+    return layer.image_embeds.in_features
+
+
+def require_features(generator: Generator, width: int) -> None:
+    """Check that a generator's IP-Adapter, where it has one, reads features of a width.
+
+    Raises:
+        InputError: it reads others.
+    """
+    if generator.source.ip_adapter is not None and (read := adapter_width(generator)) != width:
+        raise InputError(
+            f"prepare_generator.ip_adapter: {generator.source.ip_adapter}: reads features of width {read}, and "
+            f"those of embed_images have {width}; both must be of the same CLIP model"
+        )
 
 
 def guided_prediction(
@@ -191,9 +221,7 @@ class SGDM:
         return self.generator.encode((255 * colours).round().byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def _width(self) -> int:
-        if self.tokens is not None:
-            return self.tokens.config.n_features
-        return self.generator.unet.encoder_hid_proj.image_projection_layers[0].image_embeds.in_features
+        return adapter_width(self.generator) if self.tokens is None else self.tokens.config.n_features
 
     def save(self, folder: Path, generator: Path, sampling: Sampling, control: ControlSettings) -> None:
         """Write all parts but the generator.
@@ -226,8 +254,8 @@ def load_sgdm(folder: Path, generator: Generator) -> SGDM:
     tokens = folder / "tokens"
     return SGDM(
         generator,
-        ControlNetModel.from_pretrained(folder / "controlnet"),
-        SemanticTokens.from_pretrained(tokens) if tokens.is_dir() else None,
+        load_folder(ControlNetModel, folder / "controlnet"),
+        load_folder(SemanticTokens, tokens) if tokens.is_dir() else None,
         load_semantics(folder / "semantics"),
         load_structure_predictor(folder / "structure"),
         load_semantics(folder / "ridge"),
