@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from eegdiffusion.commands.said_scores import say_scores
 from eegdiffusion.commands.task_entry import read_task_entry, store_of_task
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.core.storage.result_facts import ResultFacts
 from eegdiffusion.events.models.lft import LFT
 from eegdiffusion.events.prediction.score_windows import score_windows
@@ -32,7 +33,7 @@ def score_imported(folder: Path, task: str, file: Path, corpus: str) -> None:
     say_scores(scored, f"{file.name}, trained on {corpus} data", "test", store)
     facts = ResultFacts(
         data=task_facts(store.facts("test"), scored.classes, scored.of_class, entry.head),
-        parameters=sum(parameter.numel() for parameter in LFT.from_pretrained(folder / "lft").parameters()),
+        parameters=sum(parameter.numel() for parameter in load_folder(LFT, folder / "lft").parameters()),
         more={"task": task, "head": entry.head, "left_out": scored.left_out},
     )
     table = store.event_windows("test").table[scored.kept]

@@ -11,6 +11,7 @@ from torch import Tensor
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montages import Montage, electrodes_of
 from eegdiffusion.core.signal.mulaw import mulaw
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.events.models.diffusion import forward_process, noise_scheduler
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.latents import order_parts
@@ -47,7 +48,7 @@ def load(path: Path) -> tuple[SSMDP, SignalTransform]:
     """Read what :func:`save` wrote; the backbone comes frozen, in evaluation mode."""
     if not (path / TRANSFORM).is_file():
         raise InputError(f"{path}/{TRANSFORM}: no such file; a backbone is made by pretrain_ssmdp or import_checkpoint")
-    backbone = SSMDP.from_pretrained(path).eval().requires_grad_(False)
+    backbone = load_folder(SSMDP, path).eval().requires_grad_(False)
     return backbone, SignalTransform(**json.loads((path / TRANSFORM).read_text()))
 
 

@@ -11,6 +11,7 @@ from mlflow.models import ModelSignature
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.input_example import read_input_example
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.core.training.classification_head import class_probabilities
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
@@ -51,7 +52,7 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
     def load_context(self, context) -> None:
         """Read backbone, LFT, latents and preprocessing from the model's artifacts."""
         self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
-        self.lft = LFT.from_pretrained(context.artifacts["lft"]).eval()
+        self.lft = load_folder(LFT, Path(context.artifacts["lft"])).eval()
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents) if field.name in recipe})

@@ -15,6 +15,7 @@ from transformers import CLIPTextModel
 from transformers.masking_utils import create_causal_mask
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.images.condiffusion.adaptation import Adaptation, AdaptationKind, read_adaptation
 from eegdiffusion.images.condiffusion.eeg_projection import EEGProjection
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
@@ -194,7 +195,7 @@ def load_condiffusion(folder: Path, generator: Generator) -> ConDiffusion:
         InputError: the generator has other layers.
     """
     adaptation = read_adaptation(folder)
-    projection = EEGProjection.from_pretrained(folder / "projection")
+    projection = load_folder(EEGProjection, folder / "projection")
     if adaptation.kind == "lora":
         _drop_vocabulary(generator.text_encoder)
         generator.text_encoder.load_adapter(str(folder / "text_encoder"))
@@ -202,7 +203,7 @@ def load_condiffusion(folder: Path, generator: Generator) -> ConDiffusion:
             str(folder / "unet"), prefix=None, weight_name=LORA_WEIGHT_NAME_SAFE, use_safetensors=True
         )
     else:
-        generator.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
+        generator.text_encoder = load_folder(CLIPTextModel, folder / "text_encoder")
         known = generator.unet.state_dict()
         for name, value in load_file(folder / "unet" / CROSS_ATTENTION).items():
             if name not in known or known[name].shape != value.shape:

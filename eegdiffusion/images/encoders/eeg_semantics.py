@@ -11,6 +11,7 @@ from torch.nn import functional
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import FILE as INPUT
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.images.encoders.registry import load_encoder
 from eegdiffusion.images.features.image_features import OUTPUT
 from eegdiffusion.images.features.image_targets import FILE as TARGET
@@ -95,5 +96,5 @@ def load_aligned(folder: Path, features: Tensor) -> EEGSemantics:
 
 def load_semantics(folder: Path) -> EEGSemantics:
     """Load what :meth:`EEGSemantics.save` wrote, in evaluation mode."""
-    calibration = Calibration.from_pretrained(folder / CALIBRATION)
+    calibration = load_folder(Calibration, folder / CALIBRATION)
     return EEGSemantics(load_encoder(folder / ENCODER), calibration, EpochInput.load(folder)).eval()

@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.images.encoders.atms import ATMS
 from eegdiffusion.images.encoders.eeg_channelnet import EEGChannelNet
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
@@ -60,4 +61,4 @@ def load_encoder(path: Path) -> EEGEncoder:
     classes = {cls.__name__: cls for cls in ENCODERS.values()}
     if name not in classes:
         raise InputError(f"{path}/config.json: _class_name: must be one of {', '.join(classes)} (found {name!r})")
-    return classes[name].from_pretrained(path).eval()
+    return load_folder(classes[name], path).eval()

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.model_hub import model_folder
+from eegdiffusion.core.storage.model_hub import load_folder, model_folder
 from eegdiffusion.images.features.image_features import OUTPUT
 
 
@@ -35,7 +35,7 @@ class ClipImages:
 
         folder = model_folder(source, download, setting, "a CLIP model")
         try:
-            model = CLIPVisionModelWithProjection.from_pretrained(folder, local_files_only=True)
+            model = load_folder(CLIPVisionModelWithProjection, folder)
             self.model = model.eval().requires_grad_(False).to(device)
             self.processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:

@@ -28,7 +28,8 @@ class DepthMaps:
         try:
             if not source.is_dir():
                 raise OSError("there is no such folder")
-            self._model = AutoModelForDepthEstimation.from_pretrained(source, **options).eval().to(device)
+            self._model = AutoModelForDepthEstimation.from_pretrained(source, use_safetensors=True, **options).eval()
+            self._model.to(device)
             self._processor = AutoImageProcessor.from_pretrained(source, **options)
         except (OSError, ValueError) as error:
             rule = "must be the folder of a depth model of transformers"

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
@@ -145,7 +146,7 @@ def load_structure_predictor(folder: Path) -> StructureFromEEG:
     folder = Path(folder)
     if not (folder / READOUT).is_file():
         raise InputError(f"{folder / READOUT}: no such file; train_structural_vae makes a structure predictor")
-    vae = StructuralVAE.from_pretrained(folder / VAE)
+    vae = load_folder(StructuralVAE, folder / VAE)
     readout = LatentReadout(load_encoder(folder / ENCODER), vae.latent_shape)
     missing, unexpected = readout.load_state_dict(load_file(folder / READOUT), strict=False)
     if unexpected or any(not name.startswith("encoder.") for name in missing):
