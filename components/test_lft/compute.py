@@ -9,6 +9,7 @@ import torch
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.core.storage.result_facts import ResultFacts
 from eegdiffusion.core.training.metric_logger import MetricLogger
 from eegdiffusion.events.models.latent_settings import Latents
@@ -72,7 +73,7 @@ def compute(
         folder = trained / f"seed-{seed}"
         facts = json.loads(require_file(folder / "metrics.json").read_text())
         check_backbone(folder, cache)
-        lft = LFT.from_pretrained(folder / "lft")
+        lft = load_folder(LFT, folder / "lft")
         predicted = classify_tokens(lft, test, batch_size, device, seed, missing_pools).numpy()
         curves = pandas.read_csv(folder / "curves.csv").to_dict("records")
         result = ResultFacts(
