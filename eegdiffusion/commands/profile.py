@@ -79,15 +79,15 @@ def _is_under(name: str, listed: str) -> bool:
 
 def _take_out(document: dict, parts: list[str]) -> None:
     """Take a field out, so that it stands at its default; a section stays, empty."""
-    head, *rest = parts
-    if not rest:
-        document[head] = {}
+    *parents, field = parts
+    if not parents:
+        document[field] = {}
         return
-    for part in (head, *rest[:-1]):
+    for part in parents:
         if not isinstance(document.get(part), dict):
             return
         document = document[part]
-    document.pop(rest[-1], None)
+    document.pop(field, None)
 
 
 def profiles() -> list[str]:
