@@ -21,16 +21,27 @@ class StageTime:
         stage: name of the stage.
         runs: number of its items that were run.
         seconds: their sum.
+        cpu_seconds: time on all cores together, their sum; None where one of them does not say.
+        peak_bytes: memory of the largest process at its peak; None where one of them does not say.
     """
 
     stage: str
     runs: int
     seconds: float
+    cpu_seconds: float | None = None
+    peak_bytes: int | None = None
 
     @property
     def duration(self) -> str:
         """The time in words."""
         return format_duration(self.seconds)
+
+    @property
+    def cost(self) -> str:
+        """CPU time and memory in words; empty where they are not known."""
+        if self.cpu_seconds is None or self.peak_bytes is None:
+            return ""
+        return f"{format_duration(self.cpu_seconds)} of CPU, {self.peak_bytes / 2**30:.1f} GiB"
 
 
 @dataclass(frozen=True)
@@ -83,14 +94,10 @@ def describe_origin(corpora: Sequence[str], records: Sequence[RunRecord], stages
         where the results come from.
     """
     shown = [record for record in records if record.stage in stages]
-    times = {
-        record.stage: StageTime(
-            record.stage,
-            sum(other.stage == record.stage for other in shown),
-            sum(other.seconds for other in shown if other.stage == record.stage),
-        )
-        for record in shown
-    }
+    of_stage: dict[str, list[RunRecord]] = {}
+    for record in shown:
+        of_stage.setdefault(record.stage, []).append(record)
+    times = {stage: _time(stage, runs) for stage, runs in of_stage.items()}
     return Origin(
         corpora=list(dict.fromkeys(corpora)),
         when=_period([record.ended for record in shown]),
@@ -98,6 +105,18 @@ def describe_origin(corpora: Sequence[str], records: Sequence[RunRecord], stages
         machine=_and_others([record.machine for record in shown]),
         stages=list(times.values()),
         unrecorded=[name for name in stages if name not in times],
+    )
+
+
+def _time(stage: str, runs: Sequence[RunRecord]) -> StageTime:
+    used = [run.used for run in runs if run.used is not None]
+    known = len(used) == len(runs)
+    return StageTime(
+        stage,
+        len(runs),
+        sum(run.seconds for run in runs),
+        sum(use.cpu_seconds for use in used) if known else None,
+        max(use.peak_bytes for use in used) if known else None,
     )
 
 

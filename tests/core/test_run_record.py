@@ -2,18 +2,22 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from eegdiffusion.core.runtime import run_record
+from eegdiffusion.core.runtime.resource_use import ResourceUse, resource_use
 from eegdiffusion.core.runtime.run_record import read_records, write_record
 from eegdiffusion.operations.orchestration.workspace import return_records
+from eegdiffusion.report.origin import describe_origin
 
 
 @pytest.fixture
@@ -43,6 +47,37 @@ def test_a_run_is_recorded_with_its_time_revision_and_machine(repository):
     assert record.seconds == pytest.approx(12.3, abs=0.2)
     assert record.ended.endswith("+00:00")
     assert re.search(r"\b(1 core|\d+ cores)\b", record.machine)
+
+
+def test_a_run_says_what_it_used(repository):
+    before = resource_use()
+    total, block = 0, bytearray(200 * 2**20)
+    while resource_use().cpu_seconds < before.cpu_seconds + 0.3:
+        total += sum(range(10_000))
+    subprocess.run([sys.executable, "-c", "x = sum(range(20_000_000))"], check=True)
+    _write()
+    (record,) = read_records()
+    assert record.used.cpu_seconds >= before.cpu_seconds + 0.5, "its children's time counts"
+    assert record.used.peak_bytes >= len(block)
+    (repository / "big").write_bytes(bytes(2**20))
+    with (repository / "big").open("rb+") as file:
+        os.fsync(file.fileno())
+    assert resource_use().written_bytes >= (record.used.written_bytes or 0)
+    assert record.used.gpu_peak_bytes is None or record.used.gpu_peak_bytes > 0
+
+
+def test_a_record_of_an_earlier_version_is_read(repository):
+    _write()
+    (path,) = run_record.RECORDS.glob("*/*.json")
+    fields = json.loads(path.read_text())
+    del fields["used"]
+    path.write_text(json.dumps(fields))
+    (record,) = read_records()
+    assert record.used is None
+    assert describe_origin([], [record], ["finetune_lft"]).stages[0].cost == ""
+    used = replace(record, used=ResourceUse(90.0, 3 * 2**29))
+    assert describe_origin([], [used], ["finetune_lft"]).stages[0].cost == "90 s of CPU, 1.5 GiB"
+    assert describe_origin([], [record, used], ["finetune_lft"]).stages[0].cost == ""
 
 
 @pytest.mark.parametrize("change", ["content", "size", "missing", "another file"])

@@ -135,3 +135,4 @@ def test_a_server_that_stays_away_ends_the_stage_and_the_same_command_completes_
     run = _check_complete(workspace, server)
     assert run.info.run_id == left.info.run_id
     assert run.data.tags["resumed"] == "True"
+    assert float(run.data.tags["used.cpu_seconds"]) > 0

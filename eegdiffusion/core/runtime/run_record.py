@@ -16,6 +16,7 @@ from pathlib import Path
 from eegdiffusion.core.runtime.allotment import available_cores
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.git_repository import checked_out_revision
+from eegdiffusion.core.runtime.resource_use import ResourceUse, resource_use
 
 RECORDS = Path("models/runs/stages")
 
@@ -35,6 +36,7 @@ class RunRecord:
         revision: git commit, followed by ``-dirty`` where code or settings were changed; None without git.
         machine: name, processor, cores, memory and GPU.
         outputs: path -> signature, see :func:`signature`.
+        used: CPU time, memory and bytes; None in records of earlier versions.
     """
 
     stage: str
@@ -44,6 +46,7 @@ class RunRecord:
     revision: str | None
     machine: str
     outputs: Mapping[str, str] = field(default_factory=dict)
+    used: ResourceUse | None = None
 
     def is_of_outputs(self) -> bool:
         """Whether the outputs that lie there now are those that the run left."""
@@ -126,10 +129,17 @@ def write_record(stage: str, item: Sequence[object], began: float, ended: float,
         revision=_revision(),
         machine=machine(),
         outputs={path.as_posix(): signature(path) for path in outputs},
+        used=resource_use(),
     )
     path = record_path(stage, record.item)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(record), indent=2))
+
+
+def _read(path: Path) -> RunRecord:
+    fields = json.loads(path.read_text())
+    used = fields.pop("used", None)
+    return RunRecord(**fields, used=used and ResourceUse(**used))
 
 
 def read_records(root: Path = RECORDS) -> list[RunRecord]:
@@ -137,7 +147,7 @@ def read_records(root: Path = RECORDS) -> list[RunRecord]:
 
     Of several of one stage and item, as of a run in the repository and one in a workspace, the last counts.
     """
-    records = [RunRecord(**json.loads(path.read_text())) for path in sorted(root.glob("*/*.json"))]
+    records = [_read(path) for path in sorted(root.glob("*/*.json"))]
     ordered = sorted((record for record in records if record.is_of_outputs()), key=lambda record: record.ended)
     last = {(record.stage, record.item): record for record in ordered}
     return [record for record in ordered if last[record.stage, record.item] is record]

@@ -18,6 +18,7 @@ from eegdiffusion.core.observe.tracking.run_logger import RunLogger
 from eegdiffusion.core.observe.tracking.system_metrics import SystemMetrics
 from eegdiffusion.core.runtime.markdown import markdown_text
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.core.runtime.resource_use import resource_use
 from eegdiffusion.core.runtime.stage import Stage
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def tracked(
         corpus: corpus that it is made from.
         data: datasets that are used.
 
+    At the end the run says what the process used, as tags ``used.cpu_seconds`` and so on.
+
     The server must answer before the block and, for as long as ``RunLogger.drain`` waits, at its end; in between it
     may be away. Inside the block the run is MLflow's active one.
 
@@ -121,6 +124,7 @@ def tracked(
             with SystemMetrics(journal, run.info.start_time):
                 yield RunLogger(journal)
             journal.drain()
+        mlflow.set_tags({f"used.{name}": value for name, value in asdict(resource_use()).items() if value is not None})
         status = "FINISHED"
     finally:
         _end(status)
