@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": ("servers:serve", "Serve a registered model over HTTP."),
     "repro": ("repro", "Run the stages that are out of date, several at a time."),
     "params": ("params", "Change params.yaml: fields, profiles, corpora of one's own."),
+    "disk": ("disk", "Say what lies where on the disk."),
     "ablate": ("ablate", "Run families of ablations."),
     "register": ("register", "Register the models of the last run."),
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
