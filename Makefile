@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export MPLBACKEND := agg
 # Where a shell forbids bytecode, each process compiles its libraries anew, which takes half a minute.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help env git-repository demo demo-eeg demo-things demo-classes demo-trials repro static check test test-containers up down bench lint lock deps docs airflow mlflow sbom audit clean-work
+.PHONY: help env git-repository demo demo-eeg demo-things demo-classes demo-trials repro static check test test-containers suites up down bench lint lock deps docs airflow mlflow sbom audit clean-work
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -97,6 +97,14 @@ test: static ## what check does, with all tests
 test-containers: env ## build the images, bring all services up, run tasks in them; needs Docker, or its engine (docker.io) and debootstrap
 	$(PY) -m pytest tests/containers
 
+suites: env ## public benchmark suites' own checks of the modules, in an environment of their own: .work/suites
+	.venv/bin/uv venv --quiet --allow-existing --python $(PY) .work/suites
+	.venv/bin/uv pip install --quiet --python .work/suites/bin/python $(HASHED) benchmarks/public_suites.lock
+	rm -rf .work/suites/wheel
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir .work/suites/wheel .
+	.work/suites/bin/python -m zipfile --extract .work/suites/wheel/*.whl .work/suites/lib/python3.12/site-packages
+	.work/suites/bin/python benchmarks/public_suites.py
+
 lint: env ## ruff, with fixes
 	ruff check --fix .
 	ruff format --line-length 120 .
@@ -104,6 +112,8 @@ lint: env ## ruff, with fixes
 lock: env ## resolve pyproject.toml anew, keeping the versions of requirements.lock where they still fit
 	.venv/bin/uv pip compile --quiet pyproject.toml --extra workflow --group stages --group airflow --group mlflow --group test --group docs --group audit --group drawing --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+	.venv/bin/uv pip compile --quiet benchmarks/public_suites.in --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --output-file benchmarks/public_suites.lock
 
 # Nothing runs beside a benchmark: its threads may spin, where programs set them to sleep.
 bench: export OMP_WAIT_POLICY := active

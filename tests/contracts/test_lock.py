@@ -24,6 +24,14 @@ def test_the_lock_holds_versions_and_hashes_and_nothing_else():
     assert PIN.sub("", LOCK) == "", "no addresses, no options, nothing without a hash"
 
 
+def test_the_lock_of_the_benchmark_suites_holds_what_is_asked_for():
+    lock, asked = (Path(f"benchmarks/public_suites.{ending}").read_text() for ending in ("lock", "in"))
+    assert PIN.sub("", lock) == ""
+    locked = {canonicalize_name(name): version for name, version, _ in PIN.findall(lock)}
+    for wanted in map(Requirement, asked.splitlines()):
+        assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), f"{wanted}: run `make lock`"
+
+
 def _groups() -> dict[str, list[str]]:
     extras = {"": PROJECT["project"]["dependencies"], **PROJECT["project"]["optional-dependencies"]}
     return extras | PROJECT["dependency-groups"]
