@@ -23,10 +23,15 @@ from eegdiffusion.events.store.window_groups import window_groups
 from eegdiffusion.events.store.window_store import Store
 from eegdiffusion.events.training.classifier_tokens import open_tokens
 from eegdiffusion.events.training.drawn_tokens import DrawnTokens
-from eegdiffusion.events.training.event_task import monitor_of, positive_weights, task_classes, task_facts
+from eegdiffusion.events.training.event_task import (
+    monitor_of,
+    positive_weights,
+    task_classes,
+    task_facts,
+)
 from eegdiffusion.events.training.finetuning import train_lft
 from eegdiffusion.events.training.scored_heads import ScoredSplits, score_multi_label, score_one_class
-from eegdiffusion.events.training.task_baselines import compare_baselines
+from eegdiffusion.events.training.task_baselines import check_baselines, compare_baselines
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def compute(
         InputError: the task does not fit its corpus, or a class has no windows.
     """
     classes, of_class = task_classes(key, task, store.classes)
+    check_baselines(key, task, store.description.window / store.sfreq)
     multi_label, binary = task.head == "multi_label", task.head == "binary"
     tokens, left_out = _task_tokens(cache, latents, store, of_class, len(classes) if multi_label else None)
     train, validation, test = (tokens[split] for split in ("train", "validation", "test"))

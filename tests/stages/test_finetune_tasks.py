@@ -27,6 +27,7 @@ from eegdiffusion.events.serving.lft_pyfunc import EventClassifier, package
 from eegdiffusion.events.training.classifier_tokens import open_tokens
 from eegdiffusion.events.training.event_task import balanced_weight, task_classes, task_training
 from eegdiffusion.events.training.finetuning import train_lft
+from eegdiffusion.events.training.task_baselines import check_baselines
 from eegdiffusion.report.task_sections import finetuned_sentences, finetuned_table, flat_task_metrics
 from tests.trial_corpus import trial_store, write_backbone
 
@@ -182,6 +183,13 @@ def test_a_task_that_cannot_be_is_refused(changes, message):
     corpus = ["down", "up", "flat"] if changes.get("head") else ["down", "up"]
     with pytest.raises(InputError, match=message):
         task_classes("x", replace(MULTICLASS, **changes), corpus)
+
+
+def test_band_powers_of_windows_that_are_too_short_are_refused_before_training():
+    check_baselines("x", MULTICLASS, 1.0)
+    check_baselines("x", replace(MULTICLASS, baselines=["sparcnet"]), 0.5)
+    with pytest.raises(InputError, match=r"event_tasks\.x\.baselines: must not have band_power.*found 0\.5 s"):
+        check_baselines("x", MULTICLASS, 0.5)
 
 
 def test_settings_that_differ_are_checked():

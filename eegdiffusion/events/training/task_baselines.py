@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.statistics.classification_metrics import binary_metrics
 from eegdiffusion.core.statistics.multilabel_metrics import class_thresholds, multilabel_metrics, multilabel_per_class
@@ -15,9 +16,29 @@ from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.training.classification import probabilities
 from eegdiffusion.core.training.classifier_training import FittedClassifier, train_classifier
 from eegdiffusion.core.training.settings import Hardware, Optimisation
-from eegdiffusion.events.models.baselines import build_baseline
+from eegdiffusion.events.models.band_power_regression import SEGMENT_S
+from eegdiffusion.events.models.baselines import BAND_POWER, build_baseline
 from eegdiffusion.events.results.classifier_io import write_classifier_result, write_multi_label_result
 from eegdiffusion.events.store.relabelled_windows import RelabelledWindows
+from eegdiffusion.events.training.event_task import EventTask
+
+
+def check_baselines(key: str, task: EventTask, window_s: float) -> None:
+    """Check that a task's baselines can learn from its windows, before anything is trained.
+
+    Args:
+        key: entry of the section ``event_tasks``, for the error.
+        task: what it says.
+        window_s: length of a window in seconds.
+
+    Raises:
+        InputError: windows are too short for band powers.
+    """
+    if BAND_POWER in task.baselines and window_s < SEGMENT_S:
+        raise InputError(
+            f"params.yaml: event_tasks.{key}.baselines: must not have band_power, which needs windows of "
+            f"{SEGMENT_S:g} s or more (found {window_s:g} s); `baselines: []` trains none"
+        )
 
 
 def compare_baselines(
