@@ -188,6 +188,12 @@ E = "ema.ema_model."
         (BACKBONE, lambda s: s.pop(E + "in_layer.0.weight"), "missing weights: in_layer.0.weight"),
         (BACKBONE, lambda s: s.update({E + "layers.1.linear_next.bias": torch.zeros(16)}), "unknown weights: layers.1"),
         (BACKBONE, lambda s: s.update({"extra": torch.zeros(1)}), "unknown weights: extra"),
+        (
+            CHBMIT,
+            lambda s: s.update({"criterion.pos_weights": torch.zeros(1)}),
+            "unknown weights: criterion.pos_weights",
+        ),
+        (BACKBONE, lambda s: s.update({"ema.steps": torch.zeros(1)}), "unknown weights: ema.steps"),
         (BACKBONE, lambda s: s.update({E + "out_layer.0.bias": torch.zeros(3)}), "misshapen weights: out_layer.0.bias"),
         (BACKBONE, lambda s: s[E + "out_layer.0.bias"].fill_(torch.nan), "not finite weights: out_layer.0.bias"),
         (

@@ -219,8 +219,8 @@ def _open(checkpoint: Path | str | Mapping, weights: str) -> tuple[str, dict[str
     if not present:
         return source, state, hyper
     chosen = present[0] if bare and len(present) == 1 else PREFIXES[weights]
-    known = (*PREFIXES.values(), "ema.online_model.", "ema.initted", "ema.step", *_LOSS)
-    strange = [name for name in state if not name.startswith(known)]
+    known = (*PREFIXES.values(), "ema.online_model.")
+    strange = [name for name in state if not name.startswith(known) and name not in ("ema.initted", "ema.step", *_LOSS)]
     if strange or chosen not in present:
         problem = f"unknown weights: {_listed(strange)}" if strange else f"missing weights: none under {chosen}*"
         raise InputError(f"{source}: {problem}")
