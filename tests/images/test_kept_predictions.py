@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.lib.format import open_memmap
 from torch.nn import functional
 
 from eegdiffusion.images.condiffusion.condiffusion_training import EEGFeatureDataset
@@ -35,15 +36,19 @@ def flat(eeg: torch.Tensor, subject: torch.Tensor) -> torch.Tensor:
 
 
 def keep(batches: int, folder: Path) -> None:
-    """Keep predictions, and compare them with features."""
-    data = Numbered(batches * BATCH)
-    found = keep_predictions(flat, data, CPU, np.float32, folder / "features.npy")
-    image = np.arange(len(data)) % 10
-    mean_cosine(found, np.ones((10, WIDTH), np.float32), image, np.zeros(WIDTH, np.float32))
+    """Keep predictions."""
+    keep_predictions(flat, Numbered(batches * BATCH), CPU, np.float32, folder / "features.npy")
 
 
-def test_predictions_are_not_held():
-    small, large = peaks(keep, [ROWS // BATCH, 4 * ROWS // BATCH])
+def compare(rows: int, folder: Path) -> None:
+    """Compare predictions that lie on the disk with features."""
+    found = open_memmap(folder / "features.npy", "w+", np.float32, (rows, WIDTH))
+    mean_cosine(found, np.ones((10, WIDTH), np.float32), np.arange(rows) % 10, np.zeros(WIDTH, np.float32))
+
+
+@pytest.mark.parametrize(("function", "rows_each"), [(keep, BATCH), (compare, 1)])
+def test_predictions_are_not_held(function, rows_each):
+    small, large = peaks(function, [ROWS // rows_each, 4 * ROWS // rows_each])
     assert large - small < 0.1 * 3 * ROWS * WIDTH * 4
 
 

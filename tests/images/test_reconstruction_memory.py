@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from numpy.lib.format import open_memmap
 
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.images.encoders.registry import build_encoder
@@ -45,25 +46,42 @@ def _latents(folder: Path, count: int) -> ImageLatents:
     return ImageLatents(folder, "store")
 
 
-def write_and_score(subjects: int, folder: Path) -> None:
-    """Write the pictures of all arms, and score a sample of each."""
-    items = pandas.DataFrame({
-        "subject": np.repeat([f"sub-{k:02d}" for k in range(subjects)], SUBJECT),
-        "image": np.tile(np.arange(SUBJECT), subjects),
-    })  # fmt: skip
+def _items(subjects: int) -> pandas.DataFrame:
+    """Tabulate items of subjects who saw the same pictures."""
+    names = np.repeat([f"sub-{k:02d}" for k in range(subjects)], SUBJECT)
+    return pandas.DataFrame({"subject": names, "image": np.tile(np.arange(SUBJECT), subjects)})
+
+
+def write(subjects: int, folder: Path) -> None:
+    """Write the pictures of all arms."""
+    items = _items(subjects)
     made = len(items) * SAMPLES
     arms = {arm: partial(_batches, made, k * made) for k, arm in enumerate(ARMS)}
     latents = _latents(folder / "latents", SUBJECT)
     system = SystemImages(None, arms, "", 0)
     written = write_images(latents, system, items, SAMPLES, folder)
-    scored = {arm: images[:, :1] for arm, images in written.arms.items()}
-    scores = score_reconstructions(written.seen, scored, items, [], CONTEXT)
-    assert len(scores.values) == 4 * len(items) * len(ARMS)
+    assert {images.shape for images in written.arms.values()} == {(len(items), SAMPLES, SIDE, SIDE, 3)}
+    assert np.array_equal(written.arms["second"][-1, -1], _noise(range(2 * made - 1, 2 * made))[0])
 
 
-def test_pictures_of_all_arms_are_not_held():
-    small, large = peaks(write_and_score, [1, 4])
+def score(subjects: int, folder: Path) -> None:
+    """Score pictures that lie on the disk."""
+    items = _items(subjects)
+    shape = len(items), SIDE, SIDE, 3
+    seen, pictures = (open_memmap(folder / f"{k}.npy", "w+", np.uint8, shape) for k in range(2))
+    scores = score_reconstructions(seen, {"full": pictures[:, None]}, items, [], CONTEXT)
+    assert len(scores.values) == 4 * len(items)
+
+
+def test_pictures_of_all_arms_are_not_held_while_they_are_made():
+    small, large = peaks(write, [1, 4])
     added = 3 * SUBJECT * SIDE * SIDE * 3 * (1 + SAMPLES * len(ARMS))
+    assert large - small < 0.1 * added
+
+
+def test_pictures_are_not_held_while_they_are_scored():
+    small, large = peaks(score, [1, 7])
+    added = 6 * SUBJECT * SIDE * SIDE * 3 * 2
     assert large - small < 0.2 * added
 
 
