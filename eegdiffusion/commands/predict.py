@@ -1,6 +1,7 @@
 """Find the EEG events of recordings with a registered model: ``eeg predict``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from eegdiffusion.commands.registered_models import (
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.events.prediction.output_folder import require_folder_outside, require_writable
+
+if TYPE_CHECKING:
+    from eegdiffusion.events.prediction.events_tsv import Standard
 
 
 class _Time(click.ParamType):
@@ -82,6 +86,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
     "--sensitivity", type=Choice(("low", "medium", "high")), default="medium", show_default=True, help="Which of them."
 )
 @click.option("--page", is_flag=True, help="Write a page to read the recording on as well (.html).")
+@click.option("--tsv", type=Choice(("bids", "szcore")), help="Write BIDS's or SzCORE's table too (_events.tsv).")
 @click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
 @click.option("--stop", type=TIME, help="Where to end, likewise; default: the end.")
 @unsigned_option
@@ -95,6 +100,7 @@ def command(
     operating_points: Path | None,
     sensitivity: str,
     page: bool,
+    tsv: "Standard | None",
     start: float,
     stop: float | None,
     unsigned: bool,
@@ -137,8 +143,9 @@ def command(
         # Before the model, which takes seconds: a file that cannot be used is refused at once.
         whole = None if folder else open_recording(recording, electrodes)
 
+        from eegdiffusion.events.prediction.events_tsv import require_seizures
         from eegdiffusion.events.prediction.operating_classifier import with_points
-        from eegdiffusion.events.prediction.prediction import Classifier, predict
+        from eegdiffusion.events.prediction.prediction import Classifier, output_paths, predict
         from eegdiffusion.events.prediction.recordings_folder import predict_all
         from eegdiffusion.events.prediction.sensitivity import read_operating_points
         from eegdiffusion.events.prediction.stretch import Stretch
@@ -147,12 +154,14 @@ def command(
         loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
         tested = tested_subsets(loaded, model)
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
+    if tsv == "szcore":
+        require_seizures(preprocessing.classes)
     classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes, tested)
     if points is not None and operating_points is not None:
         classifier = with_points(classifier, points, sensitivity, operating_points)
     if whole is None:
-        predict_all(recording, out, classifier, page)
+        predict_all(recording, out, classifier, page, tsv)
         return
-    outputs = {ending.removeprefix("."): out.with_suffix(ending) for ending in ((".html",) * page + WRITTEN)}
+    outputs = output_paths(out.with_suffix(""), page, tsv)
     say(f"{name}: {predict(whole, outputs, classifier, Stretch(start, stop))}")
     say(*outputs.values())

@@ -20,6 +20,14 @@ from eegdiffusion.events.prediction import annotated_edf, classify_windows, deri
 from eegdiffusion.events.prediction import event_list as events
 from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
 from eegdiffusion.events.prediction.derived_signals import DerivedSignals
+from eegdiffusion.events.prediction.events_tsv import (
+    Standard,
+    bids_sidecar,
+    bids_table,
+    events_name,
+    require_seizures,
+    szcore_table,
+)
 from eegdiffusion.events.prediction.second_probabilities import write_second_probabilities
 from eegdiffusion.events.prediction.stretch import Stretch, cut_out
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
@@ -32,6 +40,28 @@ ENDINGS = ("edf", "png", "json", "parquet", "csv")
 
 PAGE = "html"
 """Ending of the page that a person reads the recording on, where it is asked for."""
+
+BIDS, BIDS_SIDECAR, SZCORE = "bids", "bids sidecar", "szcore"
+"""Tables of events in the words of others, where they are asked for."""
+
+
+def output_paths(results: Path, page: bool = False, tsv: Standard | None = None) -> dict[str, Path]:
+    """Return where the files of a recording's results go.
+
+    Args:
+        results: their name, without ending.
+        page: whether a page to read the recording on is asked for.
+        tsv: whose table of events is asked for as well.
+    """
+    paths = {ending: results.with_name(f"{results.name}.{ending}") for ending in ENDINGS}
+    if page:
+        paths[PAGE] = results.with_name(f"{results.name}.{PAGE}")
+    if tsv is not None:
+        name = events_name(results)
+        paths[tsv] = name.with_name(f"{name.name}.tsv")
+        if tsv == BIDS:
+            paths[BIDS_SIDECAR] = name.with_name(f"{name.name}.json")
+    return paths
 
 
 @dataclass(frozen=True)
@@ -121,8 +151,7 @@ def predict(
 
     Args:
         recording: the opened recording.
-        outputs: a path for each of ``ENDINGS``, and for ``PAGE`` where it is asked for; they appear together, or not at
-            all.
+        outputs: where the files go, from :func:`output_paths`; they appear together, or not at all.
         classifier: the model.
         stretch: what of it is read, as if it were all; times in the table and in what is returned stay the recording's.
 
@@ -202,12 +231,18 @@ def _write_files(
         "duration_s": duration_s,
         **use.document(),
     }
-    page = [] if PAGE not in outputs else [outputs[PAGE]]
-    with written_whole(*page, *(outputs[ending] for ending in ENDINGS)) as (*pages, edf, png, sidecar, seconds, csv):
-        for part in pages:
-            part.write_text(
-                _render_page(signals, windows, classifier, use, stretch, f"{name}{later}"), encoding="utf-8"
-            )
+    background = events.background_class(classes)
+    texts = {
+        PAGE: lambda: _render_page(signals, windows, classifier, use, stretch, f"{name}{later}"),
+        BIDS: lambda: bids_table(rounded),
+        BIDS_SIDECAR: lambda: bids_sidecar(classes, background, classifier.name),
+        SZCORE: lambda: szcore_table(rounded, require_seizures(classes), recording.start, duration_s),
+    }
+    more = [key for key in texts if key in outputs]
+    paths = [outputs[key] for key in (*more, *ENDINGS)]
+    with written_whole(*paths) as (*parts, edf, png, sidecar, seconds, csv):
+        for key, part in zip(more, parts, strict=True):
+            part.write_text(texts[key](), encoding="utf-8")
         annotated_edf.write_annotated_edf(
             edf, microvolts, signals.clock_samples, channels, rate_hz, table, recording.start
         )

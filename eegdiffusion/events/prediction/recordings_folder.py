@@ -17,9 +17,10 @@ from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.printable import encodable, printable
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.events.prediction.event_list import background_class
+from eegdiffusion.events.prediction.events_tsv import Standard
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
-from eegdiffusion.events.prediction.prediction import ENDINGS, PAGE, Classifier, predict
+from eegdiffusion.events.prediction.prediction import Classifier, output_paths, predict
 from eegdiffusion.events.prediction.recordings_list import LIST, agrees, number_of, read_list, write_list
 from eegdiffusion.events.prediction.result_names import result_names
 
@@ -42,6 +43,7 @@ class _Work:
         names: name of each recording's results, without ending.
         rows: the list as far as it goes.
         page: whether a page to read each recording on is written.
+        tsv: whose table of events is written as well.
     """
 
     folder: Path
@@ -51,13 +53,11 @@ class _Work:
     names: Mapping[Path, Path]
     rows: dict[Path, Row]
     page: bool
+    tsv: Standard | None
 
     def outputs(self, path: Path) -> dict[str, Path]:
         """Return the files of a recording's results, by their endings."""
-        name = self.names[path]
-        return {
-            ending: self.out / name.with_name(f"{name.name}.{ending}") for ending in (*[PAGE] * self.page, *ENDINGS)
-        }
+        return output_paths(self.out / self.names[path], self.page, self.tsv)
 
     def state(self, path: Path) -> Row:
         """Return what a recording's results depend on: its files, the model and how it is asked."""
@@ -83,7 +83,9 @@ class _Work:
         return copy.how if copy and self.rows.get(copy.of, {}).get("status") == DONE else None
 
 
-def predict_all(folder: Path, out: Path, classifier: Classifier, page: bool = False) -> None:
+def predict_all(
+    folder: Path, out: Path, classifier: Classifier, page: bool = False, tsv: Standard | None = None
+) -> None:
     """Predict every recording below a folder; those that cannot be are listed with the reason, and the others go on.
 
     ``recordings.csv`` in the folder of the results has a row for each, with its status: ``done``; ``duplicate``, done
@@ -96,6 +98,7 @@ def predict_all(folder: Path, out: Path, classifier: Classifier, page: bool = Fa
         out: where the results go.
         classifier: the model.
         page: whether a page to read each recording on is written.
+        tsv: whose table of events is written as well.
 
     Raises:
         InputError: some recordings were refused or failed, or the folders do not go together.
@@ -109,7 +112,7 @@ def predict_all(folder: Path, out: Path, classifier: Classifier, page: bool = Fa
         _say_rows(rows)
         if not contents.endings and not contents.unreachable:
             raise InputError(f"{folder}: folder: must hold recordings that can be read (found none{_listed(rows)})")
-        _predict_rows(rows, contents, kept, folder, out, classifier, page)
+        _predict_rows(rows, contents, kept, folder, out, classifier, page, tsv)
     _summarise(rows, out / LIST)
 
 
@@ -154,13 +157,14 @@ def _predict_rows(
     out: Path,
     classifier: Classifier,
     page: bool,
+    tsv: Standard | None,
 ) -> None:
     earlier = {path: kept[key] for path in contents.endings if (key := printable(path.as_posix())) in kept}
     finished = {path: row for path, row in earlier.items() if row.get("status") in (DONE, DUPLICATE)}
     classes = _event_classes(classifier)
     names = result_names(contents.endings, {path: row.get("results", "") for path, row in finished.items()})
     rows |= {path: _with_numbers(row, classes) for path, row in finished.items()}
-    work = _Work(folder, out, classifier, contents, names, rows, page)
+    work = _Work(folder, out, classifier, contents, names, rows, page, tsv)
     # Copies come after what they are copies of, and what failed, or ended the program, after what did not.
     failed = {path for path, row in earlier.items() if row.get("status") == FAILED}
     order = sorted(contents.endings, key=lambda path: (path in contents.copies, path in failed))
