@@ -14,7 +14,7 @@ from eegdiffusion.commands.score import command
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.corpora.window_labels import Annotation
 from eegdiffusion.events.scoring.event_scores import OVERLAP, Counts, EventRule, count_recording, score_table
-from eegdiffusion.events.scoring.event_tables import find_event_tables, read_event_table
+from eegdiffusion.events.scoring.event_tables import find_event_tables, find_predictions, read_event_table
 from eegdiffusion.events.scoring.scored_folder import score_folders
 from tests.tuev_fixture import write_edf
 
@@ -153,3 +153,79 @@ def test_two_files_of_one_recording_and_unknown_lengths_are_refused(tmp_path):
     (tmp_path / "p/x_events.tsv").write_text("onset\tduration\ttrial_type\n")
     with pytest.raises(InputError, match="name: must be of another recording"):
         find_event_tables(tmp_path / "p")
+
+
+@pytest.mark.parametrize("rule", [OVERLAP, EventRule()])
+def test_events_without_a_length_count_as_the_moment_that_they_are(rule):
+    for moment in (105.0, 105.01, 599.99):
+        near = _seizures((moment - 0.5, moment + 0.2))
+        point = _seizures((moment, moment))
+        assert count_recording(point, near, 600, rule)["event"] == Counts(1, 1, 0, 600)
+        assert count_recording(near, point, 600, rule)["event"] == Counts(1, 1, 0, 600)
+        assert count_recording(point, point, 600.04, rule)["event"] == Counts(1, 1, 0, 600)
+    apart = count_recording(_seizures((100, 100)), _seizures((300, 300)), 600, rule)["event"]
+    assert apart == Counts(1, 0, 1, 600)
+
+
+def test_events_that_begin_before_the_recording_count_from_its_beginning_on():
+    both = count_recording(_seizures((-5, 3)), _seizures((2, 4)), 600, OVERLAP)
+    assert both["event"] == Counts(1, 1, 0, 600)
+    assert both["sample"] == Counts(3, 1, 1, 600)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("-5\t3\tsz", r"onset: must lie in the recording's 600 s \(found -5 s\)"),
+        ("-5\tn/a\tsz", r"onset: must lie in the recording's 600 s \(found -5 s\)"),
+        ("600\tn/a\tsz", r"onset: must lie in the recording's 600 s \(found 600 s\)"),
+    ],
+)
+def test_what_lies_before_or_after_the_recording_is_refused(tmp_path, row, words):
+    _write_pair(tmp_path, "a", row, "1,1,sz,0.9\n")
+    with pytest.raises(InputError, match=words):
+        score_folders(tmp_path / "reference", tmp_path / "predictions", OVERLAP)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"duration_s": 0}, r"duration: must be 1 s or more \(found 0 s\)"),
+        ({"duration_s": float("nan")}, r"duration_s: must be a number of seconds"),
+        ({"duration_s": "long"}, r"duration_s: must be a number of seconds"),
+        ({"classes": 5}, "classes: must be a list of names"),
+        ({"classes": [1]}, "classes: must be a list of names"),
+        ({"start_s": 60}, r"start_s: must be 0, .* stretch from 60 s on"),
+    ],
+)
+def test_what_is_wrong_beside_the_predictions_is_named(tmp_path, change, words):
+    _write_pair(tmp_path, "a", "", "1,1,sz,0.9\n")
+    beside = tmp_path / "predictions/a_eeg.json"
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | change))
+    with pytest.raises(InputError, match=words):
+        score_folders(tmp_path / "reference", tmp_path / "predictions", OVERLAP)
+
+
+def test_predictions_are_the_table_that_says_its_classes_before_those_of_other_standards(folders):
+    name = "sub-01/eeg/sub-01_run-1"
+    (folders[1] / f"{name}_events.tsv").write_text("onset\tduration\ttrial_type\n105\t3\tsz\n500\t4\tsz\n")
+    assert find_predictions(folders[1])[name].name == "sub-01_run-1_eeg.csv"
+    assert find_event_tables(folders[1])[name].name == "sub-01_run-1_events.tsv"
+    assert not score_folders(*folders, OVERLAP).refused
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["onset;duration;label\n1,5;2;sz\n", "Onset\tDuration\tLabel\n1.5\t2\tSZ\n", 'onset,duration,label\n"1,5",2,sz\n'],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_tables_are_read_as_spreadsheets_write_them(tmp_path, text, encoding):
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding=encoding)
+    assert read_event_table(path).spans == [Annotation(1.5, 3.5, "sz")]
+
+
+def test_a_table_that_no_csv_reader_takes_is_refused_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("onset,duration,label\n1,1," + "x" * 200_000)
+    with pytest.raises(InputError, match=r"a.csv: must be a table of comma-separated columns"):
+        read_event_table(tmp_path / "a.csv")

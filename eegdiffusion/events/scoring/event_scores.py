@@ -98,7 +98,7 @@ def count_recording(
     """
     samples = round(duration_s * RATE_HZ)
     both = [
-        TimedEvents([(span.start_s, min(span.stop_s, duration_s)) for span in spans], RATE_HZ, samples)
+        TimedEvents([_on_mask(span, duration_s) for span in spans], RATE_HZ, samples)
         for spans in (reference, predicted)
     ]
     parameters = EventScoring.Parameters(
@@ -112,6 +112,15 @@ def count_recording(
         unit: Counts(int(score.refTrue), int(score.tp), int(score.fp), score.numSamples / score.fs)
         for unit, score in scores.items()
     }
+
+
+def _on_mask(span: Annotation, duration_s: float) -> tuple[float, float]:
+    """Return what of an event lies in the recording; one between two samples of the mask takes the sample it is in."""
+    start_s, stop_s = max(span.start_s, 0.0), min(span.stop_s, duration_s)
+    if round(start_s * RATE_HZ) < round(stop_s * RATE_HZ):
+        return start_s, stop_s
+    sample = min(int(start_s * RATE_HZ), round(duration_s * RATE_HZ) - 1)
+    return sample / RATE_HZ, (sample + 1) / RATE_HZ
 
 
 def score_table(

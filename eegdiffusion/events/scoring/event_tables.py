@@ -1,7 +1,7 @@
 """Events of one recording, as people and programs write them: tables, TUEV's ``.rec``, annotations of EDF+."""
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,13 +64,27 @@ def find_event_tables(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: there are none, or two files of one kind are of one recording.
     """
+    return _one_of_each(folder, list(READERS))
+
+
+def find_predictions(folder: Path) -> dict[str, Path]:
+    """Find the files of predicted events below a folder, one for each recording, as :func:`find_event_tables` does.
+
+    The table of ``eeg predict`` comes first: the file beside it says how long the recording is and which classes there
+    are, and the tables of ``--tsv`` hold no more than it.
+    """
+    return _one_of_each(folder, sorted(READERS, key=lambda ending: ending != ".csv"))
+
+
+def _one_of_each(folder: Path, order: Sequence[str]) -> dict[str, Path]:
+    """Return the file of each recording's events, of the first ending in order that there is."""
     tables: dict[str, list[Path]] = {}
     for path in list_files(folder).files:
         if path.suffix.lower() in READERS and not path.stem.lower().endswith(OTHER_TABLES):
             tables.setdefault(recording_name(path), []).append(path)
     if not tables:
         raise InputError(f"{folder}: files: must have events in {', '.join(READERS)} (found none)")
-    chosen, order = {}, list(READERS)
+    chosen = {}
     for name, paths in tables.items():
         first, *others = sorted(paths, key=lambda path: order.index(path.suffix.lower()))
         if others and others[0].suffix.lower() == first.suffix.lower():
@@ -101,20 +115,20 @@ def read_event_table(path: Path, rename: Mapping[str, str] | None = None) -> Eve
         InputError: the file is none of events, or events of one label overlap or are out of order.
     """
     table = READERS[path.suffix.lower()](path)
-    names = rename or {}
-
-    def label(text: str) -> str:
-        lower = text.strip().lower()
-        lower = names.get(lower, lower)
-        return names.get("sz", "sz") if lower.startswith("sz_") else lower
-
-    spans = [span._replace(value=label(span.value)) for span in table.spans]
+    spans = [span._replace(value=read_label(span.value, rename)) for span in table.spans]
     kept = [span for span in spans if span.value not in NO_EVENT]
     _require_order(path, kept)
-    said, name = _sidecar(path), "duration_s"
-    classes = {label(each) for each in said.get("classes", [])} - NO_EVENT
-    duration_s = table.duration_s if table.duration_s is not None else said.get(name)
-    return EventTable(path, kept, _recorded_s(path) if duration_s is None else float(duration_s), classes)
+    said_s, said_classes = _sidecar(path)
+    classes = {read_label(each, rename) for each in said_classes} - NO_EVENT
+    duration_s = table.duration_s if table.duration_s is not None else said_s
+    return EventTable(path, kept, _recorded_s(path) if duration_s is None else duration_s, classes)
+
+
+def read_label(text: str, rename: Mapping[str, str] | None = None) -> str:
+    """Return the label that a file's stands for, in lower case; see :func:`read_event_table`."""
+    names, lower = rename or {}, text.strip().lower()
+    lower = names.get(lower, lower)
+    return names.get("sz", "sz") if lower.startswith("sz_") else lower
 
 
 def _require_order(path: Path, spans: Iterable[Annotation]) -> None:
@@ -129,11 +143,26 @@ def _require_order(path: Path, spans: Iterable[Annotation]) -> None:
         last[span.value] = span
 
 
-def _sidecar(path: Path) -> dict:
-    """Return what ``eeg predict`` wrote beside the events."""
+def _sidecar(path: Path) -> tuple[float | None, list[str]]:
+    """Return the recording's seconds and the classes that ``eeg predict`` wrote beside the events, if it did.
+
+    Raises:
+        InputError: they are none, or the events are of a stretch, whose times no reference is held against.
+    """
     beside = path.with_suffix(".json")
     document = read_json(beside) if path.suffix.lower() == ".csv" and beside.is_file() else {}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        return None, []
+    classes = document.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise InputError(f"{beside}: classes: must be a list of names (found {classes!r:.60})")
+    if begin_s := _number(beside, "start_s", str(document.get("start_s", 0))):
+        raise InputError(
+            f"{beside}: start_s: must be 0, as recordings are scored from their beginning on (found predictions of a "
+            f"stretch from {begin_s:g} s on)"
+        )
+    said = document.get("duration_s")
+    return None if said is None else _number(beside, "duration_s", str(said)), classes
 
 
 def _recorded_s(path: Path) -> float | None:
@@ -177,7 +206,7 @@ def _read_tsv(path: Path) -> EventTable:
 
 def _number(path: Path, column: str, text: str) -> float:
     try:
-        value = float(text)
+        value = float(text.strip().replace(",", "."))
     except ValueError:
         value = float("nan")
     if not 0 <= value < float("inf"):
@@ -187,7 +216,7 @@ def _number(path: Path, column: str, text: str) -> float:
 
 def _read_csv(path: Path) -> EventTable:
     lines = [line for line in read_text(path, MOST_BYTES).splitlines() if line.strip() and not line.startswith("#")]
-    rows = csv.DictReader(lines)
+    rows = csv.DictReader(lines, delimiter=max(",;\t", key=lines[0].count) if lines else ",")
     names = [name.strip().lower() for name in rows.fieldnames or ()]
     if "start_time" in names:
         return EventTable(path, _united(tuh.read_annotations(path)))
@@ -195,9 +224,12 @@ def _read_csv(path: Path) -> EventTable:
     if missing := [name for name in ("onset", "duration", "label") if name not in names]:
         raise InputError(f"{path}: {', '.join(missing)}: is missing (found {', '.join(names) or 'no column'})")
     spans = []
-    for row in rows:
-        onset, duration = (_number(path, name, row[name] or "") for name in ("onset", "duration"))
-        spans.append(Annotation(onset, onset + duration, row["label"] or ""))
+    try:
+        for row in rows:
+            onset, duration = (_number(path, name, row[name] or "") for name in ("onset", "duration"))
+            spans.append(Annotation(onset, onset + duration, row["label"] or ""))
+    except csv.Error as error:
+        raise InputError(f"{path}: must be a table of comma-separated columns ({error})") from error
     return EventTable(path, spans)
 
 

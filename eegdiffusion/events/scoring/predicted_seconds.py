@@ -10,8 +10,15 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.text_files import read_json
 from eegdiffusion.events.prediction.second_probabilities import ONSET, read_second_probabilities
-from eegdiffusion.events.scoring.event_tables import NO_EVENT, EventTable, find_event_tables, read_event_table
+from eegdiffusion.events.scoring.event_tables import (
+    NO_EVENT,
+    EventTable,
+    find_event_tables,
+    find_predictions,
+    read_label,
+)
 from eegdiffusion.events.scoring.operating_points import ScoredSeconds
+from eegdiffusion.events.scoring.scored_folder import read_pair
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class PredictedSeconds:
             ScoredSeconds(
                 table[ONSET].to_numpy(np.float64),
                 table[label].to_numpy(np.float64),
-                [span for span in truth.spans if span.value == label],
+                [span for span in truth.spans if span.value == read_label(label)],
             )
             for table, truth in self.recordings.values()
         ]
@@ -53,9 +60,10 @@ def read_predicted_seconds(
     """Read the results of ``eeg predict`` below a folder with the reference's events.
 
     Raises:
-        InputError: a recording lacks its reference or its probabilities, or several models predicted them.
+        InputError: a recording lacks its reference or its probabilities, they do not go together, or several models
+            predicted them.
     """
-    tables, references = find_event_tables(predictions), find_event_tables(reference)
+    tables, references = find_predictions(predictions), find_event_tables(reference)
     read, models = {}, {}
     for name, path in tables.items():
         if name not in references:
@@ -70,7 +78,9 @@ def read_predicted_seconds(
         models[document["model_id"]] = (document.get("model", ""), path)
         table = read_second_probabilities(seconds)
         table.columns = [str(column).lower() for column in table]
-        read[name] = table, read_event_table(references[name], rename)
+        if not table.columns.is_unique:
+            raise InputError(f"{seconds}: columns: must differ by more than upper case (found {', '.join(table)})")
+        read[name] = table, read_pair(references[name], path, rename)[0]
     if len(models) > 1:
         listed = " and ".join(f"{path} by {model}" for model, path in models.values())
         raise InputError(f"{predictions}: model: must be one for all recordings (found {listed})")

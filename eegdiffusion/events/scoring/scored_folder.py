@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from eegdiffusion.core.recordings.bids_files import entities
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.scoring.event_scores import Counts, EventRule, count_recording
-from eegdiffusion.events.scoring.event_tables import EventTable, find_event_tables, read_event_table
+from eegdiffusion.events.scoring.event_tables import EventTable, find_event_tables, find_predictions, read_event_table
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def score_folders(
     Raises:
         InputError: a folder holds no events, or no recording can be scored.
     """
-    references, predicted = find_event_tables(reference), find_event_tables(predictions)
+    references, predicted = find_event_tables(reference), find_predictions(predictions)
     refused = [
         f"{path}: recording: must have a reference below {reference} (found none)"
         for name, path in predicted.items()
@@ -61,7 +61,7 @@ def score_folders(
         try:
             if name not in predicted:
                 raise InputError(f"{path}: recording: must have predictions below {predictions} (found none)")
-            scored[name] = _read_pair(path, predicted[name], rename)
+            scored[name] = read_pair(path, predicted[name], rename)
         except InputError as error:
             refused.append(str(error))
     if not scored:
@@ -80,7 +80,7 @@ def duration_of(truth: EventTable, guess: EventTable) -> float:
     """Return the length of a recording.
 
     Raises:
-        InputError: neither says it, they differ by more than a second, or an event begins beyond it.
+        InputError: neither says it, they differ by more than a second, it is shorter than one, or an event lies beyond.
     """
     said = [table.duration_s for table in (truth, guess) if table.duration_s is not None]
     if not said:
@@ -92,13 +92,23 @@ def duration_of(truth: EventTable, guess: EventTable) -> float:
         raise InputError(
             f"{guess.path}: duration: must be that of the reference's recording, {said[0]:g} s (found {said[1]:g} s)"
         )
+    if said[0] < 1:
+        raise InputError(f"{truth.path}: duration: must be 1 s or more (found {said[0]:g} s)")
     for table in (truth, guess):
-        if table.spans and (late := max(span.start_s for span in table.spans)) >= said[0]:
-            raise InputError(f"{table.path}: onset: must lie in the recording's {said[0]:g} s (found {late:g} s)")
+        for span in table.spans:
+            if span.start_s >= said[0] or (span.start_s < 0 and span.stop_s <= 0):
+                raise InputError(
+                    f"{table.path}: onset: must lie in the recording's {said[0]:g} s (found {span.start_s:g} s)"
+                )
     return said[0]
 
 
-def _read_pair(reference: Path, predicted: Path, rename: Mapping[str, str] | None) -> tuple[EventTable, EventTable]:
+def read_pair(reference: Path, predicted: Path, rename: Mapping[str, str] | None) -> tuple[EventTable, EventTable]:
+    """Read the events of a recording, and those predicted for it.
+
+    Raises:
+        InputError: a file is none of events, or they do not go together: in labels, length or times.
+    """
     truth, guess = read_event_table(reference, rename), read_event_table(predicted, rename)
     if guess.classes and (other := truth.labels - guess.classes):
         raise InputError(
