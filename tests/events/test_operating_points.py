@@ -1,6 +1,7 @@
 """Operating points: thresholds for a stated rate of false detections, and predictions that keep to them."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from eegdiffusion.events.prediction import prediction
 from eegdiffusion.events.prediction.event_list import merge_windows
 from eegdiffusion.events.prediction.operating_classifier import with_points
 from eegdiffusion.events.prediction.sensitivity import NO_CLASS, decide, read_operating_points
-from eegdiffusion.events.scoring.operating_points import ScoredSeconds, choose_points, count_at, parse_rates
+from eegdiffusion.events.scoring.operating_points import ScoredSeconds, choose_points, detection_curve, parse_rates
 from tests.predict import stand_in
 from tests.tuev_fixture import write_edf
 
@@ -33,6 +34,64 @@ def _seconds(hours: float, seed: int = 0, events: int = 40) -> ScoredSeconds:
         probability[start : start + 2] = rng.uniform(0.2, 1)
     spans = [Annotation(float(start), float(start + 2), "spsw") for start in starts]
     return ScoredSeconds(np.arange(count, dtype=float), probability, spans)
+
+
+def count_at(recordings: list[ScoredSeconds], threshold: float) -> tuple[int, int, int]:
+    """Count true events, those that a detection overlaps, and detections that overlap none, stretch by stretch."""
+    total = detected = false = 0
+    for recording in recordings:
+        events = [(event.start_s, max(event.stop_s, event.start_s + 1e-9)) for event in recording.events]
+        detections: list[list[float]] = []
+        for onset, probability in zip(recording.onset_s.tolist(), recording.probability.tolist(), strict=True):
+            if not probability >= threshold:
+                detections.append([])
+            elif detections and detections[-1] and onset - detections[-1][1] < 0.5:
+                detections[-1][1] = onset + 1
+            else:
+                detections.append([onset, onset + 1])
+        detections = [each for each in detections if each]
+        total += len(events)
+        detected += sum(any(a < stop and start < b for a, b in detections) for start, stop in events)
+        false += sum(not any(a < stop and start < b for start, stop in events) for a, b in detections)
+    return total, detected, false
+
+
+def _anything(rng: np.random.Generator) -> ScoredSeconds:
+    """A short recording with ties, pauses, seconds without a prediction, and events of any length anywhere."""
+    count = int(rng.integers(0, 40))
+    onsets = np.arange(float(count)) + rng.choice([0.0, 0.5, 2.0])
+    onsets[count // 2 :] += rng.choice([0.0, 0.3, 1.0, 50.0])
+    probability = np.round(rng.random(count), int(rng.integers(1, 5)))
+    probability[rng.random(count) < 0.1] = np.nan
+    starts = np.sort(np.round(rng.uniform(0, 60, rng.integers(0, 6)), int(rng.integers(0, 2))))
+    spans = [Annotation(start, start + rng.choice([0, 0.2, 1, 7]), "x") for start in starts.tolist()]
+    return ScoredSeconds(onsets, probability, spans)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_threshold_counts_what_is_counted_stretch_by_stretch(seed):
+    rng = np.random.default_rng(seed)
+    recordings = [_anything(rng) for _ in range(3)]
+    curve = detection_curve(recordings)
+    assert curve.threshold.tolist() == sorted(
+        {value for each in recordings for value in each.probability.tolist() if value > 0}, reverse=True
+    )
+    for threshold, detected, false in zip(curve.threshold, curve.detected, curve.false, strict=True):
+        assert (curve.events, detected, false) == count_at(recordings, threshold)
+
+
+def test_a_hundred_hours_take_seconds_and_a_rare_rate_has_its_exact_threshold():
+    recordings = [_seconds(24, seed, 200) for seed in range(4)]
+    begin = time.perf_counter()
+    points, _ = choose_points(recordings, 1 / 8)
+    assert time.perf_counter() - begin < 10
+    values = np.sort(np.concatenate([each.probability for each in recordings]))
+    for point in points.values():
+        assert point.threshold in values
+        below = values[np.searchsorted(values, point.threshold) - 1]
+        curve = detection_curve(recordings)
+        false = dict(zip(curve.threshold.tolist(), curve.false.tolist(), strict=True))
+        assert false[point.threshold] / point.hours <= point.rate_per_hour < false[below] / point.hours
 
 
 def test_the_threshold_is_the_lowest_that_keeps_to_the_rate():
@@ -66,12 +125,17 @@ def test_what_the_recordings_do_not_allow_is_refused_with_what_they_do():
 def test_counts_by_hand():
     probability = np.array([0.9, 0.9, 0.1, 0.8, np.nan, 0.8, 0.2, 0.7])
     recording = ScoredSeconds(np.arange(8.0), probability, [Annotation(1.5, 1.5, "x"), Annotation(5.2, 5.9, "x")])
-    assert count_at([recording], 0.75) == (2, 2, 1), "a second without a prediction parts two detections"
-    assert count_at([recording], 0.05) == (2, 2, 0)
-    assert count_at([recording], 0.95) == (2, 0, 0)
+    curve = detection_curve([recording])
+    counts = dict(zip(curve.threshold.tolist(), zip(curve.detected, curve.false, strict=True), strict=True))
+    assert curve.events == 2
+    assert counts[0.8] == (2, 1), "a second without a prediction parts two detections"
+    assert counts[0.1] == (2, 0)
+    assert counts[0.9] == (1, 0)
+    point = ScoredSeconds(np.arange(8.0), np.arange(8) / 8, [Annotation(5.0, 5.0, "x")])
+    assert detection_curve([point]).detected.tolist() == [0, 0, 1, 1, 1, 1, 1], "of a second that it begins with"
     assert recording.quiet.tolist() == [True, False, True, True, False, False, True, True]
     apart = ScoredSeconds(np.array([0.0, 1, 30, 31]), np.ones(4), [])  # a pause
-    assert count_at([apart], 0.5) == (0, 0, 2)
+    assert detection_curve([apart]).false.tolist() == [2]
 
 
 def test_rates_are_read_by_hour_and_day():
@@ -100,6 +164,7 @@ def _write(folder: Path, name: str, seconds: ScoredSeconds, model_id: str = "sta
     table = pandas.DataFrame({"onset": seconds.onset_s, "spsw": seconds.probability, "bckg": 1 - seconds.probability})
     table.to_parquet(folder / f"predictions/{name}.parquet", index=False)
     (folder / f"predictions/{name}.csv").write_text("onset,duration,label,probability\n")
+    (folder / f"predictions/{name}_events.tsv").write_text("onset\tduration\ttrial_type\tprobability\n")  # of --tsv
     said = {"model": "a stand-in", "model_id": model_id, "classes": ["spsw", "bckg"], "duration_s": len(table)}
     (folder / f"predictions/{name}.json").write_text(json.dumps(said))
     rows = "".join(f"0,{span.start_s},{span.stop_s},1\n" for span in seconds.events)
@@ -171,6 +236,13 @@ def test_folders_that_do_not_fit_are_refused_by_name(tmp_path):
     _write(tmp_path, "other", _seconds(0.1, events=5), "another")
     with pytest.raises(InputError, match="model: must be one for all recordings"):
         CliRunner().invoke(command, _words(tmp_path), catch_exceptions=False)
+    called = tmp_path / "reference/r.rec"
+    called.rename(tmp_path / "r.rec")
+    (tmp_path / "reference/r_events.tsv").write_text("onset\tduration\ttrial_type\n1\tn/a\tspike\n")
+    with pytest.raises(InputError, match=r"labels: must be of the model's classes, spsw \(found spike\)"):
+        CliRunner().invoke(command, _words(tmp_path), catch_exceptions=False)
+    (tmp_path / "reference/r_events.tsv").unlink()
+    (tmp_path / "r.rec").rename(called)
     (tmp_path / "predictions/other.parquet").unlink()
     with pytest.raises(InputError, match=r"other.parquet: no such file, which eeg predict writes"):
         CliRunner().invoke(command, _words(tmp_path), catch_exceptions=False)

@@ -11,6 +11,12 @@ from eegdiffusion.events.prediction.sensitivity import LEVELS, OperatingPoint
 RULE_OF_THREE = 3.0
 """Without a false detection in n hours the rate is below 3 / n an hour at 95 % confidence (Hanley, JAMA 1983)."""
 
+_POINT_S = 1e-9
+"""Length that an event without one has, so that it lies in a second."""
+
+_NONE = -1.0
+"""Stands for the probability of seconds without a prediction: below every threshold."""
+
 
 @dataclass(frozen=True)
 class ScoredSeconds:
@@ -28,42 +34,73 @@ class ScoredSeconds:
     events: Sequence[Annotation]
     step_s: float = 1.0
 
+    def rows_of(self, event: Annotation) -> slice:
+        """Return the seconds that an event lies in; one without a length lies in the second that it begins in."""
+        stop_s = max(event.stop_s, event.start_s + _POINT_S)
+        first = np.searchsorted(self.onset_s, event.start_s - self.step_s, side="right")
+        return slice(int(first), int(np.searchsorted(self.onset_s, stop_s, side="left")))
+
+    @property
+    def eventful(self) -> np.ndarray:
+        """Which seconds an event lies in, (seconds,) of bool."""
+        eventful = np.zeros(len(self.onset_s), bool)
+        for event in self.events:
+            eventful[self.rows_of(event)] = True
+        return eventful
+
     @property
     def quiet(self) -> np.ndarray:
         """Which seconds have a prediction and no event, (seconds,) of bool."""
-        quiet = np.isfinite(self.probability)
-        for event in self.events:
-            quiet &= (self.onset_s + self.step_s <= event.start_s) | (
-                self.onset_s >= max(event.stop_s, event.start_s + 1e-9)
-            )
-        return quiet
+        return np.isfinite(self.probability) & ~self.eventful
 
 
-def _detections(seconds: ScoredSeconds, threshold: float) -> list[tuple[float, float]]:
-    """Return starts and ends of the stretches of seconds whose probability is at least a threshold."""
-    rows = np.flatnonzero(np.nan_to_num(seconds.probability, nan=-1.0) >= threshold)
-    if not len(rows):
-        return []
-    onset, step = seconds.onset_s, seconds.step_s
-    breaks = np.flatnonzero(np.diff(onset[rows]) > 1.5 * step) + 1
-    return [(float(onset[part[0]]), float(onset[part[-1]] + step)) for part in np.split(rows, breaks)]
+@dataclass(frozen=True)
+class DetectionCurve:
+    """What is detected at each threshold that makes a difference, from the highest one down.
+
+    A detection is a stretch of seconds of at least the threshold; one that no event lies in is false.
+
+    Attributes:
+        threshold: (thresholds,) the probabilities above 0 that occur, falling.
+        detected: (thresholds,) true events that a detection overlaps.
+        false: (thresholds,) detections that overlap none.
+        events: number of true events.
+    """
+
+    threshold: np.ndarray
+    detected: np.ndarray
+    false: np.ndarray
+    events: int
 
 
-def count_at(recordings: Sequence[ScoredSeconds], threshold: float) -> tuple[int, int, int]:
-    """Count at a threshold: true events, those of them that a detection overlaps, and detections that overlap none."""
-    total = detected = false = 0
+def detection_curve(recordings: Sequence[ScoredSeconds]) -> DetectionCurve:
+    """Count detections at all thresholds, in a time that grows as that of sorting the seconds.
+
+    Of a row of seconds those above a threshold make as many stretches as there are such seconds less pairs of
+    neighbours that both are. Likewise with the seconds of events alone, two of which belong to one stretch where all
+    seconds between them are above the threshold; the other stretches are false.
+    """
+    seconds, links, true_seconds, true_links, best = [], [], [], [], []
     for recording in recordings:
-        detections = _detections(recording, threshold)
-        total += len(recording.events)
-        detected += sum(
-            any(start < event.stop_s and event.start_s < stop for start, stop in detections)
-            for event in recording.events
-        )
-        false += sum(
-            not any(start < event.stop_s and event.start_s < stop for event in recording.events)
-            for start, stop in detections
-        )
-    return total, detected, false
+        probability = np.nan_to_num(recording.probability, nan=_NONE)
+        apart = np.diff(recording.onset_s) > 1.5 * recording.step_s
+        link = np.where(apart, _NONE, np.minimum(probability[:-1], probability[1:]))
+        rows = np.flatnonzero(recording.eventful)
+        seconds.append(probability)
+        links.append(link)
+        true_seconds.append(probability[rows])
+        if len(rows) > 1:
+            true_links.append(np.minimum.reduceat(link[: rows[-1]], rows[:-1]))
+        best.append([probability[recording.rows_of(event)].max(initial=_NONE) for event in recording.events])
+
+    def at_least(parts: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
+        values = np.sort(np.concatenate([np.empty(0), *parts]))
+        return len(values) - np.searchsorted(values, threshold, side="left")
+
+    occurring = np.unique(np.concatenate([np.empty(0), *seconds]))
+    threshold = occurring[occurring > 0][::-1]
+    false = at_least(seconds) - at_least(links) - (at_least(true_seconds) - at_least(true_links))
+    return DetectionCurve(threshold, at_least(best), false, sum(map(len, best)))
 
 
 def choose_points(
@@ -81,10 +118,8 @@ def choose_points(
     Returns:
         sensitivity -> point; sensitivity -> why there is none.
     """
-    hours = sum(recording.quiet.sum() * recording.step_s for recording in recordings) / 3600
-    values = [recording.probability[np.isfinite(recording.probability)] for recording in recordings]
-    thresholds = np.unique(np.concatenate([np.quantile(each, np.linspace(0, 1, 2001)) for each in values if len(each)]))
-    counts = {float(threshold): count_at(recordings, threshold) for threshold in thresholds[thresholds > 0][::-1]}
+    hours = float(sum(recording.quiet.sum() * recording.step_s for recording in recordings)) / 3600
+    curve = detection_curve(recordings)
     points, refused = {}, {}
     for level, factor in LEVELS.items():
         rate = rate_per_hour * factor
@@ -97,15 +132,14 @@ def choose_points(
                 else "must be chosen on recordings with seconds without events of the class (found none)"
             )
             continue
-        chosen = None
-        for threshold, (total, detected, false) in counts.items():  # from the highest threshold down
-            if false / hours > rate:
-                break
-            chosen = OperatingPoint(rate, threshold, false / hours, detected / total if total else None, hours)
-        if chosen is None:
+        costly = np.flatnonzero(curve.false / hours > rate)
+        lowest = (int(costly[0]) if len(costly) else len(curve.threshold)) - 1
+        if lowest < 0:
             refused[level] = f"no threshold costs {rate:.3g} false detections an hour or fewer"
         else:
-            points[level] = chosen
+            false_per_hour = float(curve.false[lowest]) / hours
+            sensitivity = float(curve.detected[lowest]) / curve.events if curve.events else None
+            points[level] = OperatingPoint(rate, float(curve.threshold[lowest]), false_per_hour, sensitivity, hours)
     return points, refused
 
 
