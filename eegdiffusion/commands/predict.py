@@ -127,6 +127,8 @@ def command(
     electrodes, folder = _renamed(rename), recording.is_dir()
     if folder and (start or stop is not None):
         raise InputError(f"--start, --stop: must be of one recording ({recording} is a folder)")
+    if tsv == "szcore" and (start or stop is not None):
+        raise InputError("--tsv szcore: must be of a whole recording, as its table cannot say which stretch was read")
     if stop is not None and stop <= start:
         raise InputError(f"--stop: must be later than --start (found {start:g} to {stop:g} s)")
     if folder:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas
@@ -28,6 +28,7 @@ from eegdiffusion.events.prediction.events_tsv import (
     require_seizures,
     szcore_table,
 )
+from eegdiffusion.events.prediction.own_results import FILES, own_files, require_own
 from eegdiffusion.events.prediction.second_probabilities import write_second_probabilities
 from eegdiffusion.events.prediction.stretch import Stretch, cut_out
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
@@ -41,7 +42,9 @@ ENDINGS = ("edf", "png", "json", "parquet", "csv")
 PAGE = "html"
 """Ending of the page that a person reads the recording on, where it is asked for."""
 
-BIDS, BIDS_SIDECAR, SZCORE = "bids", "bids sidecar", "szcore"
+BIDS: Literal["bids"] = "bids"
+BIDS_SIDECAR = "bids sidecar"
+SZCORE: Literal["szcore"] = "szcore"
 """Tables of events in the words of others, where they are asked for."""
 
 
@@ -62,6 +65,17 @@ def output_paths(results: Path, page: bool = False, tsv: Standard | None = None)
         if tsv == BIDS:
             paths[BIDS_SIDECAR] = name.with_name(f"{name.name}.json")
     return paths
+
+
+def results_of(outputs: Mapping[str, Path]) -> set[Path]:
+    """Return what an earlier prediction of the same name wrote, with whichever options.
+
+    Args:
+        outputs: from :func:`output_paths`.
+    """
+    results = outputs["csv"].with_suffix("")
+    possible = {*output_paths(results, True, BIDS).values(), *output_paths(results, True, SZCORE).values()}
+    return own_files(outputs["json"], possible, output_paths(results).values())
 
 
 @dataclass(frozen=True)
@@ -151,14 +165,17 @@ def predict(
 
     Args:
         recording: the opened recording.
-        outputs: where the files go, from :func:`output_paths`; they appear together, or not at all.
+        outputs: where the files go, from :func:`output_paths`; they appear together, or not at all, and what an
+            earlier prediction wrote besides goes.
         classifier: the model.
         stretch: what of it is read, as if it were all; times in the table and in what is returned stay the recording's.
 
     Raises:
-        InputError: the recording cannot be used; nothing is written.
+        InputError: the recording cannot be used, or a file of another is where results go; nothing is written.
         UnavailableError: the files cannot be written; none of them is left half.
     """
+    earlier = results_of(outputs)
+    require_own(outputs, earlier)
     recording = cut_out(recording, stretch)
     preprocessing, begin = classifier.preprocessing, time.monotonic()
     # Beside the results there is room for them, and the folder of temporary files may be in memory.
@@ -180,6 +197,8 @@ def predict(
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
     _write_files(recording, signals, windows, table, outputs, classifier, use, stretch)
+    for path in earlier.difference(outputs.values()):
+        path.unlink(missing_ok=True)
     table["onset"] += stretch.start_s
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
     notes = use.sentences()
@@ -229,6 +248,7 @@ def _write_files(
         "rate_hz": recording.rate_hz,
         "start_s": stretch.start_s,
         "duration_s": duration_s,
+        FILES: [path.name for path in outputs.values()],
         **use.document(),
     }
     background = events.background_class(classes)
@@ -239,8 +259,9 @@ def _write_files(
         SZCORE: lambda: szcore_table(rounded, require_seizures(classes), recording.start, duration_s),
     }
     more = [key for key in texts if key in outputs]
-    paths = [outputs[key] for key in (*more, *ENDINGS)]
-    with written_whole(*paths) as (*parts, edf, png, sidecar, seconds, csv):
+    # The file that says which files are of the prediction first, the table last.
+    kinds = ["json", *more, *(key for key in ENDINGS if key != "json")]
+    with written_whole(*(outputs[key] for key in kinds)) as (sidecar, *parts, edf, png, seconds, csv):
         for key, part in zip(more, parts, strict=True):
             part.write_text(texts[key](), encoding="utf-8")
         annotated_edf.write_annotated_edf(

@@ -20,7 +20,7 @@ from eegdiffusion.events.prediction.event_list import background_class
 from eegdiffusion.events.prediction.events_tsv import Standard
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
-from eegdiffusion.events.prediction.prediction import Classifier, output_paths, predict
+from eegdiffusion.events.prediction.prediction import Classifier, output_paths, predict, results_of
 from eegdiffusion.events.prediction.recordings_list import LIST, agrees, number_of, read_list, write_list
 from eegdiffusion.events.prediction.result_names import result_names
 
@@ -200,12 +200,13 @@ def _is_finished(path: Path, row: Mapping[str, str], work: _Work) -> bool:
 def _attempt(path: Path, work: _Work) -> Row:
     """Predict one recording and return its row, whatever happens."""
     outputs = work.outputs(path)
+    earlier = results_of(outputs)
     try:
         state = work.state(path)
         _require_own_place(outputs, work)
         prediction = predict(open_recording(work.folder / path, work.classifier.rename), outputs, work.classifier)
     except Exception as error:
-        for file in outputs.values():  # of a recording that could be used before
+        for file in earlier:  # of a recording that could be used before
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
         explained = isinstance(error, InputError | UnavailableError)
