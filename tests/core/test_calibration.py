@@ -47,6 +47,19 @@ def test_probabilities_of_zero_and_labels_that_contradict_stay_finite():
     assert fit_temperature(1 - labels, np.eye(2)[labels]) == pytest.approx(HIGHEST, rel=1e-3)
 
 
+def test_windows_that_are_all_right_leave_probabilities_as_they_are():
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 50)
+    right = probabilities.argmax(1)
+    assert fit_temperature(right, probabilities) == 1
+    assert fit_temperature(right[:1], probabilities[:1]) == 1
+    assert fit_temperature(np.array([0, 1]), np.full((2, 2), 0.5)) == 1, "nothing says which"
+    right[0] = probabilities[0].argmin()
+    assert 0.05 < fit_temperature(right, probabilities) < 1, "one that is wrong bounds it"
+    for labels, broken in ((right[:0], probabilities[:0]), (right, probabilities * np.nan)):
+        with pytest.raises(InputError, match="probabilities: must be finite, of one window or more"):
+            fit_temperature(labels, broken)
+
+
 @pytest.mark.parametrize("classes", [2, 6])
 def test_the_error_is_that_of_torchmetrics(classes):
     rng = np.random.default_rng(classes)

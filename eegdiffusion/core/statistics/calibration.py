@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.statistics.classification_metrics import Interval, draw_seeds, draw_subjects, group_clusters
 
 BINS = 15
@@ -33,8 +34,17 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
     Returns:
         T, between ``LOWEST`` and ``HIGHEST``: above 1 for probabilities that are too sure, below for too unsure ones.
+        1 where every label is the most probable class: the lower T, the likelier they are, without an end, and of a few
+        easy windows all probabilities would become 1.
+
+    Raises:
+        InputError: there is no window, or a probability is not finite.
     """
+    if not len(labels) or not np.isfinite(probabilities).all():
+        raise InputError(f"probabilities: must be finite, of one window or more (found {len(labels)} windows)")
     logs, rows = _log(probabilities), np.arange(len(labels))
+    if (logs[rows, labels] >= logs.max(-1)).all():
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         return -float(log_softmax(logs / np.exp(log_temperature), axis=-1)[rows, labels].mean())
