@@ -14,9 +14,25 @@ from eegdiffusion.core.signal.mulaw import mulaw
 from eegdiffusion.events.models.ssmdp_network import SSMDPNetwork, SSMDPSizes
 from eegdiffusion.modules.channel_ids import UNKNOWN, channel_ids
 from eegdiffusion.modules.resampling import Resampling
-from eegdiffusion.modules.token_settings import TokenSettings, volts_in
+from eegdiffusion.modules.token_settings import TokenSettings, positive_number, volts_in
 
 Places = Sequence[Sequence[float] | None]
+
+USUAL_V = (1e-8, 2e-3)
+"""Standard deviations in volts between which signals may be EEG; others are likely to be of another unit."""
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"ch_names: must be a list of labels (found {names!r:.60})")
+    return [str(name) for name in names]
+
+
+def _plain(places: Places | Tensor | None) -> list[list[float] | None] | None:
+    """Return places as lists, of arrays and tensors too."""
+    if places is None:
+        return None
+    return [None if place is None else [float(value) for value in place] for place in places]
 
 
 class Backbone(nn.Module):
@@ -66,18 +82,20 @@ class Backbone(nn.Module):
         if self.sizes.n_class != len(self.tokens.channels):
             rule = f"must be {self.sizes.n_class}, as many as the network has"
             raise InputError(f"tokens: channels: {rule} (found {len(self.tokens.channels)})")
-        self.ch_names = list(self.tokens.channels if ch_names is None else ch_names)
-        self.channel_positions = channel_positions
-        self.sfreq = float(self.tokens.rate_hz if sfreq is None else sfreq)
-        if not 0 < self.sfreq < float("inf"):
+        self.ch_names = _labels(self.tokens.channels if ch_names is None else ch_names)
+        self.channel_positions = _plain(channel_positions)
+        rate_hz = positive_number(self.tokens.rate_hz if sfreq is None else sfreq)
+        if rate_hz is None:
             raise InputError(f"sfreq: must be positive (found {sfreq!r})")
-        self.unit = unit
+        self.sfreq = rate_hz
+        self.unit = unit if isinstance(unit, str) else volts_in(unit)
         self.frozen = frozen
         self.factor = volts_in(unit) / volts_in(self.tokens.unit)
         self.network = SSMDPNetwork(self.sizes)
         self.resampling = Resampling(self.sfreq, self.tokens.rate_hz)
         self.spectra: Callable[[int], Sequence[Tensor]] | None = None
         self._known_ids: dict[tuple[str, ...], list[int]] = {}
+        self._amplitude_seen = False
         self._ids = self._channel_ids(self.ch_names, channel_positions)
         self.network.requires_grad_(not frozen)
 
@@ -122,10 +140,15 @@ class Backbone(nn.Module):
         Returns:
             (batch, layers, seconds, channels, width) float32.
 
+        Warns:
+            UserWarning: once, where the first signals are of an amplitude that is not EEG's in the module's unit.
+
         Raises:
-            InputError: ``x`` breaks a rule.
+            InputError: ``x`` breaks a rule, or the weights were made other than float32.
         """
-        names = self.ch_names if ch_names is None else list(ch_names)
+        names = self.ch_names if ch_names is None else _labels(ch_names)
+        if not isinstance(x, Tensor):
+            raise InputError(f"x: must be a tensor of PyTorch (found {type(x).__name__})")
         if x.dim() != 3 or 0 in x.shape[:2] or x.shape[1] != len(names):
             raise InputError(
                 f"x: must have shape (batch, {len(names)} channels, samples) (found {tuple(x.shape)}); ch_names must "
@@ -155,13 +178,29 @@ class Backbone(nn.Module):
     def _prepare(self, x: Tensor) -> Tensor:
         """Return signals in the unit and at the rate that the network was trained in, through the mu-law."""
         signals = x if self.factor == 1 else x * self.factor
-        signals = signals.to(self.network.label_embed.weight.dtype)
-        if not torch.compiler.is_compiling() and x.device.type == "cpu" and not torch.isfinite(signals).all():
-            raise InputError("x: must be finite (found NaN or infinity)")
+        if (kind := self.network.label_embed.weight.dtype) != torch.float32:
+            raise InputError(f"weights: must be float32 (found {kind}); torch.autocast computes in half precision")
+        signals = signals.to(kind)
+        if not torch.compiler.is_compiling():
+            if x.device.type == "cpu" and not torch.isfinite(signals).all():
+                raise InputError("x: must be finite (found NaN or infinity)")
+            if not self._amplitude_seen:
+                self._amplitude_seen = True
+                self._warn_of_amplitude(signals.detach())
         signals = self.resampling(signals)
         if self.tokens.mu_law:
             signals = mulaw(signals)
         return signals if self.tokens.signal_scale == 1 else signals * self.tokens.signal_scale
+
+    def _warn_of_amplitude(self, signals: Tensor) -> None:
+        """Warn where signals (batch, channels, samples) in the unit of the training are likely to be of another."""
+        deviation_v = float(signals.std(-1, correction=0).median()) * volts_in(self.tokens.unit)
+        if deviation_v > 0 and not USUAL_V[0] <= deviation_v <= USUAL_V[1]:
+            warnings.warn(
+                f"x: has a standard deviation of {deviation_v:.2g} V if unit={self.unit!r}, which no EEG has; state "
+                "the unit of the signals, or the volts of their deviation where they were divided by it",
+                stacklevel=4,
+            )
 
     def _needs_gradients(self, x: Tensor) -> bool:
         return torch.is_grad_enabled() and (

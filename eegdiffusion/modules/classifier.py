@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -70,7 +71,7 @@ class Classifier(nn.Module):
             from eegdiffusion.modules.pretrained_folder import read_classifier_parts
 
             stored = read_classifier_parts(Path(pretrained))
-            sizes, fusion, tokens, classes = stored.sizes, stored.fusion, stored.tokens, classes or stored.classes
+            sizes, fusion, tokens = stored.sizes, stored.fusion, stored.tokens
         names, places = _channels(chs_info, n_chans)
         self.backbone = Backbone(names, sfreq, places, unit, frozen, sizes, tokens)
         self.chs_info, self.n_chans, self.sfreq = chs_info, len(self.backbone.ch_names), self.backbone.sfreq
@@ -79,8 +80,7 @@ class Classifier(nn.Module):
         self.n_times = _samples(n_times, input_window_seconds, self.sfreq)
         self.input_window_seconds = self.n_times / self.sfreq
         known = fusion or LFTSizes(n_class=2)
-        self.n_outputs = n_outputs or (len(classes) if classes else known.n_class)
-        self.classes = list(classes) if classes and len(classes) == self.n_outputs else None
+        self.n_outputs, self.classes = _outputs(n_outputs, classes, stored.classes if stored else None, known.n_class)
         if known.fusion != "cross_attention" and self.n_chans != known.n_channel:
             rule = f"must be {known.n_channel}, as a classifier of fusion {known.fusion} knows its channels by place"
             raise InputError(f"n_chans: {rule} (found {self.n_chans})")
@@ -174,11 +174,26 @@ def _channels(
     return [str(channel["ch_name"]) for channel in chs_info], places
 
 
+def _outputs(
+    n_outputs: int | None, classes: Sequence[str] | None, stored: Sequence[str] | None, known: int
+) -> tuple[int, list[str] | None]:
+    """Return the number of outputs, and the names of their classes where they are known."""
+    names = [str(name) for name in ((stored or ()) if classes is None else classes)]
+    count = _whole("n_outputs", len(names) or known if n_outputs is None else n_outputs, 1)
+    if classes is not None and len(names) != count:
+        raise InputError(f"classes: must be as many as n_outputs, {count} (found {len(names)})")
+    return count, names if len(names) == count else None
+
+
+def _whole(name: str, value: int, least: int, what: str = "") -> int:
+    if not isinstance(value, Integral) or value < least:
+        raise InputError(f"{name}: must be {least} {what}or more, a whole number (found {value!r})")
+    return int(value)
+
+
 def _samples(n_times: int | None, seconds: float | None, sfreq: float) -> int:
     if n_times is None:
         n_times = round((WINDOW_S if seconds is None else seconds) * sfreq)
     elif seconds is not None and round(seconds * sfreq) != n_times:
         raise InputError(f"n_times: must be {round(seconds * sfreq)}, as input_window_seconds says (found {n_times})")
-    if n_times < 2:
-        raise InputError(f"n_times: must be 2 samples or more (found {n_times})")
-    return n_times
+    return _whole("n_times", n_times, 2, "samples ")

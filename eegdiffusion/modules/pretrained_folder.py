@@ -136,8 +136,7 @@ def write_backbone(
     """Write a backbone; see :func:`write_classifier`."""
     window = {"ch_names": model.ch_names, "sfreq": model.sfreq, "unit": model.unit}
     if model.channel_positions is not None:
-        places = model.channel_positions
-        window["channel_positions"] = places.tolist() if isinstance(places, Tensor) else [list(p or []) for p in places]
+        window["channel_positions"] = model.channel_positions
     config = {"backbone": asdict(model.sizes), "tokens": asdict(model.tokens), "input": window}
     _write(model, folder, config, backbone_card(model, origin or {}, program), origin, program)
 
@@ -188,12 +187,13 @@ def _write(
     if program is not None:
         more["program"] = dict(program)
     require_own_folder(folder, WEIGHTS if program is None else program["file"])
+    document = json.dumps({**head, **config, **more}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if program is None:
         save_file(state, folder / WEIGHTS, {"format": "pt"})
     (folder / CARD).write_text(card)
-    (folder / CONFIG).write_text(json.dumps({**head, **config, **more}, indent=2))
+    (folder / CONFIG).write_text(document)
 
 
 def _version() -> str:

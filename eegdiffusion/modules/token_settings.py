@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.montage import BIPOLAR
@@ -65,6 +66,14 @@ class TokenSettings:
         return round(self.pool_s * self.rate_hz)
 
 
+def positive_number(value: object) -> float | None:
+    """Return a positive finite number of Python or NumPy as a float; None where a value is none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    number = float(value)
+    return number if 0 < number < float("inf") else None
+
+
 def volts_in(unit: str | float) -> float:
     """Return how many volts a unit is: of a name, or of the number of volts in one.
 
@@ -73,6 +82,6 @@ def volts_in(unit: str | float) -> float:
     """
     if isinstance(unit, str) and unit in UNITS_V:
         return UNITS_V[unit]
-    if isinstance(unit, int | float) and unit > 0:
-        return float(unit)
+    if (number := positive_number(unit)) is not None:
+        return number
     raise InputError(f"unit: must be one of {', '.join(UNITS_V)}, or the volts in one (found {unit!r})")
