@@ -14,7 +14,7 @@ from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.corpora.window_labels import Annotation
 from eegdiffusion.events.prediction import prediction
-from eegdiffusion.events.prediction.event_list import merge_windows
+from eegdiffusion.events.prediction.event_list import background_class, merge_windows
 from eegdiffusion.events.prediction.operating_classifier import with_points
 from eegdiffusion.events.prediction.sensitivity import NO_CLASS, decide, read_operating_points
 from eegdiffusion.events.scoring.operating_points import ScoredSeconds, choose_points, detection_curve, parse_rates
@@ -143,6 +143,19 @@ def test_rates_are_read_by_hour_and_day():
     for text in ("spsw", "spsw=9", "spsw=-1/h", "spsw=9/week", "=9/h", "spsw=x/h"):
         with pytest.raises(ValueError):  # noqa: PT011 (float's and its own)
             parse_rates([text])
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["SPSW", "BCKG"], "BCKG"),
+        (["Background", "SZ"], "Background"),
+        (["bckg_eyes", "bckg"], "bckg"),
+        (["a"], "bckg"),
+    ],
+)
+def test_background_is_no_event_in_capitals_either(classes, expected):
+    assert background_class(classes) == expected
 
 
 def test_a_second_is_of_the_class_that_exceeds_its_threshold_most():

@@ -67,8 +67,8 @@ def merge_windows(
 
 
 def background_class(classes: Sequence[str]) -> str:
-    """Return the name of the class that is no event; that of TUEV's where no class bears a known one."""
-    return next((name for name in classes if name in BACKGROUNDS), tuev.BACKGROUND)
+    """Return the name of the class that is no event, in upper or lower case; TUEV's where no class bears one."""
+    return next((name for name in classes if name.lower() in BACKGROUNDS), tuev.BACKGROUND)
 
 
 def gaps(pieces: Sequence["DerivedPiece"], rate_hz: float) -> pandas.DataFrame:
