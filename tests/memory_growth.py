@@ -21,10 +21,12 @@ def peaks(function: Callable[[int, Path], None], sizes: list[int]) -> list[int]:
     """Return the peak of anonymous memory in bytes while a function runs, at each size.
 
     Args:
-        function: takes a size and a new folder to write to. It runs in a fork, so that nothing is imported anew.
+        function: takes a size and a new folder to write to; a function of a module. It runs in a fork of a process that
+            has imported that module and nothing else: what other tests have left in this one would be counted.
         sizes: sizes in ascending order; a first run at the smallest does not count.
     """
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([function.__module__])
     ours, theirs = context.Pipe()
     process = context.Process(target=_measure, args=(theirs, function, [*sizes[:1], *sizes]))
     process.start()

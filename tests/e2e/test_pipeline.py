@@ -35,7 +35,7 @@ def test_every_stage_leaves_its_results(workspace):
         page.count('src="data:image/png;base64,')
         == len(re.findall(r"^\*\*Figure \d+", text, re.M))
         == len(figures)
-        == 7
+        == 8
     )
     windows = pandas.read_parquet(workspace / "data/events/tuev/store/windows.parquet").query("split == 'test'")
     for kind in ("recorded", "shuffled"):
