@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.statistics.classification_metrics import Interval, draw_seeds, draw_subjects, group_clusters
+from eegdiffusion.core.statistics.classification_metrics import Interval, group_clusters, interval_of_sums
 
 BINS = 15
 """Bins of equal width that the calibration error is summed over, as in the paper."""
@@ -138,10 +138,5 @@ def calibration_interval(
         InputError: there are fewer than two subjects.
     """
     names, cluster = group_clusters(clusters)
-    rng = np.random.default_rng(0)
-    weights = draw_subjects(rng, len(names), replicates)
     sums = [_bin_sums(labels, each, cluster, len(names)) for each in probabilities]
-    by_seed = np.stack([_error(np.tensordot(weights, each, 1)) for each in sums], 1)
-    means = (by_seed * draw_seeds(rng, len(sums), replicates)).sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, len(names), len(sums))
+    return interval_of_sums(sums, _error, level, replicates)

@@ -5,7 +5,7 @@ report take the same numbers.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -210,11 +210,24 @@ def bootstrap_interval(
         InputError: there are fewer than two subjects.
     """
     counts = _confusions_by_cluster(labels, predicted, clusters, classes)
-    seeds, subjects = counts.shape[:2]
-    rng = np.random.default_rng(0)
-    means = _drawn_means(counts, draw_subjects(rng, subjects, replicates), rng)
+    return interval_of_sums(list(counts), balanced_accuracy, level, replicates)
+
+
+def interval_of_sums(
+    sums: Sequence[np.ndarray], statistic: Callable[[np.ndarray], np.ndarray], level: float, replicates: int
+) -> Interval:
+    """Compute an interval as :func:`bootstrap_interval` does, of any statistic of sums over windows.
+
+    Args:
+        sums: of each seed (subjects, ...), what is summed over the windows of a subject.
+        statistic: sums (replicates, ...) -> (replicates,).
+        level: nominal coverage.
+        replicates: number of replicates.
+    """
+    rng, subjects = np.random.default_rng(0), len(sums[0])
+    means = drawn_means(sums, statistic, draw_subjects(rng, subjects, replicates), rng)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, subjects, seeds)
+    return Interval(float(low), float(high), level, subjects, len(sums))
 
 
 @dataclass(frozen=True)
@@ -263,7 +276,7 @@ def paired_bootstrap(
     both = [_confusions_by_cluster(labels, predicted, clusters, classes) for predicted in (first, second)]
     rng = np.random.default_rng(0)
     weights = draw_subjects(rng, both[0].shape[1], replicates)
-    means = [_drawn_means(counts, weights, rng) for counts in both]
+    means = [drawn_means(list(counts), balanced_accuracy, weights, rng) for counts in both]
     differences = means[0] - means[1]
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     scores = [balanced_accuracy(counts.sum(1)).mean() for counts in both]
@@ -301,11 +314,22 @@ def draw_seeds(rng: np.random.Generator, seeds: int, replicates: int) -> np.ndar
     return rng.multinomial(seeds, np.full(seeds, 1 / seeds), replicates) / seeds
 
 
-def _drawn_means(counts: np.ndarray, subject_weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Compute the balanced accuracy of each replicate, (replicates,): the mean over seeds that are drawn here."""
-    seeds, replicates = len(counts), len(subject_weights)
-    seed_weights = draw_seeds(rng, seeds, replicates)
-    by_seed = np.stack([balanced_accuracy(np.tensordot(subject_weights, seed_counts, 1)) for seed_counts in counts], 1)
+def drawn_means(
+    sums: Sequence[np.ndarray],
+    statistic: Callable[[np.ndarray], np.ndarray],
+    subject_weights: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Compute a statistic of each replicate, (replicates,): the mean over seeds, which are drawn here.
+
+    Args:
+        sums: of each seed (subjects, ...), what is summed over the windows of a subject.
+        statistic: sums (replicates, ...) -> (replicates,).
+        subject_weights: how often each replicate takes each subject, (replicates, subjects).
+        rng: what the seeds are drawn with.
+    """
+    seed_weights = draw_seeds(rng, len(sums), len(subject_weights))
+    by_seed = np.stack([statistic(np.tensordot(subject_weights, each, 1)) for each in sums], 1)
     return (by_seed * seed_weights).sum(1)
 
 

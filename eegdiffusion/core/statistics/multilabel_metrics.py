@@ -13,7 +13,9 @@ from eegdiffusion.core.statistics.classification_metrics import (
     Interval,
     draw_seeds,
     draw_subjects,
+    drawn_means,
     group_clusters,
+    interval_of_sums,
 )
 
 METRICS = ["f1_macro", "auroc", "auprc"]
@@ -163,12 +165,8 @@ def macro_f1_interval(
     Raises:
         InputError: there are fewer than two subjects.
     """
-    names, cluster = group_clusters(clusters)
-    rng = np.random.default_rng(0)
-    weights = draw_subjects(rng, len(names), replicates)
-    by_seed = _drawn_f1([f1_counts(labels, each, cluster) for each in predicted], weights)
-    low, high = np.quantile((by_seed * draw_seeds(rng, len(predicted), replicates)).sum(1), _ends(level))
-    return Interval(float(low), float(high), level, len(names), len(predicted))
+    _, cluster = group_clusters(clusters)
+    return interval_of_sums([f1_counts(labels, each, cluster) for each in predicted], macro_f1, level, replicates)
 
 
 def counting_difference(
@@ -242,7 +240,7 @@ def paired_macro_f1(
     means, scores = [], []
     for predicted in (first, second):
         counts = [f1_counts(labels, each, cluster) for each in predicted]
-        means.append((_drawn_f1(counts, weights) * draw_seeds(rng, len(predicted), replicates)).sum(1))
+        means.append(drawn_means(counts, macro_f1, weights, rng))
         scores.append(float(np.mean([macro_f1(each.sum(0)) for each in counts])))
     low, high = np.quantile(means[0] - means[1], _ends(level))
     return ClassifierDifference(scores[0] - scores[1], float(low), float(high))
