@@ -42,8 +42,8 @@ def keep(batches: int, folder: Path) -> None:
 
 def compare(rows: int, folder: Path) -> None:
     """Compare predictions that lie on the disk with features."""
-    found = open_memmap(folder / "features.npy", "w+", np.float32, (rows, WIDTH))
-    mean_cosine(found, np.ones((10, WIDTH), np.float32), np.arange(rows) % 10, np.zeros(WIDTH, np.float32))
+    predictions = open_memmap(folder / "features.npy", "w+", np.float32, (rows, WIDTH))
+    mean_cosine(predictions, np.ones((10, WIDTH), np.float32), np.arange(rows) % 10, np.zeros(WIDTH, np.float32))
 
 
 @pytest.mark.parametrize(("function", "rows_each"), [(keep, BATCH), (compare, 1)])
@@ -64,10 +64,10 @@ def test_predictions_are_made_once_and_gone_on_with(tmp_path, dtype):
     with pytest.raises(KeyboardInterrupt):
         keep_predictions(failing, data, CPU, dtype, path)
     data.read = 0
-    found = keep_predictions(flat, data, CPU, dtype, path)
+    kept = keep_predictions(flat, data, CPU, dtype, path)
     assert data.read == 1 + 5, "an epoch for the shape, and the last batch"
-    assert (found.dtype, found.shape) == (dtype, (len(data), WIDTH))
-    assert np.array_equal(found[:, 0], np.arange(len(data), dtype=dtype) + 1)
+    assert (kept.dtype, kept.shape) == (dtype, (len(data), WIDTH))
+    assert np.array_equal(kept[:, 0], np.arange(len(data), dtype=dtype) + 1)
     data.read = 0
     keep_predictions(flat, data, CPU, dtype, path)
     assert data.read == 0

@@ -55,13 +55,13 @@ def _items(subjects: int) -> pandas.DataFrame:
 def write(subjects: int, folder: Path) -> None:
     """Write the pictures of all arms."""
     items = _items(subjects)
-    made = len(items) * SAMPLES
-    arms = {arm: partial(_batches, made, k * made) for k, arm in enumerate(ARMS)}
+    pictures = len(items) * SAMPLES
+    arms = {arm: partial(_batches, pictures, k * pictures) for k, arm in enumerate(ARMS)}
     latents = _latents(folder / "latents", SUBJECT)
     system = SystemImages(None, arms, "", 0)
     written = write_images(latents, system, items, SAMPLES, folder)
     assert {images.shape for images in written.arms.values()} == {(len(items), SAMPLES, SIDE, SIDE, 3)}
-    assert np.array_equal(written.arms["second"][-1, -1], _noise(range(2 * made - 1, 2 * made))[0])
+    assert np.array_equal(written.arms["second"][-1, -1], _noise(range(2 * pictures - 1, 2 * pictures))[0])
 
 
 def score(subjects: int, folder: Path) -> None:

@@ -52,9 +52,9 @@ def test_a_binary_lft_of_one_logit_has_two_outputs_of_the_same_probabilities(tra
         Classifier.from_pretrained(tmp_path)
     preprocessing = json.loads((tmp_path / "preprocessing.json").read_text())
     (tmp_path / "preprocessing.json").write_text(json.dumps(preprocessing | {"classes": ["spsw", "bckg"]}))
-    found = Classifier.from_pretrained(tmp_path, unit="100 uV").predict_proba(windows[:4])
-    assert found.shape == (4, 2)
-    assert torch.allclose(found, _library_probabilities(tmp_path, windows[:4]), atol=1e-6)
+    probabilities = Classifier.from_pretrained(tmp_path, unit="100 uV").predict_proba(windows[:4])
+    assert probabilities.shape == (4, 2)
+    assert torch.allclose(probabilities, _library_probabilities(tmp_path, windows[:4]), atol=1e-6)
 
 
 def test_braindecodes_constructor_in_its_order():

@@ -105,9 +105,9 @@ def test_rows_of_a_window_share_its_tokens(trials):
     ],
 )
 def test_labels_are_the_set_of_the_rows(windows, labels, kept, sets):
-    found = distinct_labels(np.array(windows), np.array(labels), 2)
-    assert found[0].tolist() == kept
-    assert np.array_equal(found[1], sets)
+    joined = distinct_labels(np.array(windows), np.array(labels), 2)
+    assert joined[0].tolist() == kept
+    assert np.array_equal(joined[1], sets)
 
 
 def test_sets_are_trained_tested_and_told_by_both_protocols(trials):

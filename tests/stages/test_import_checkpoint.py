@@ -137,8 +137,8 @@ def test_the_published_seizure_classifier_is_scored_before_it_is_registered(work
     assert "eeg reproduce" not in version.description
     assert client.get_registered_model("lft-seizures").aliases.keys() == {"challenger"}
     loaded = mlflow.pyfunc.load_model("models:/lft-seizures/1")
-    found = loaded.predict(seizure_task["signal"])
-    assert np.abs(found[:, 1] - expected).max() < 1e-5
+    predicted = loaded.predict(seizure_task["signal"])
+    assert np.abs(predicted[:, 1] - expected).max() < 1e-5
     evaluate.main(["models:/lft-seizures/1", "--task", "seizures", "--out", "scores.csv"], standalone_mode=False)
     scores = pandas.read_csv("scores.csv", keep_default_na=False).set_index(["metric", "class"])["value"]
     assert float(scores["balanced_accuracy", ""]) == pytest.approx(balanced)
