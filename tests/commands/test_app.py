@@ -62,6 +62,20 @@ except SystemExit as stop:
     return int(status), min(seconds), imported
 
 
+REFERENCE = "import pydantic.dataclasses, click, yaml"
+REFERENCE_SECONDS = 0.2
+"""CPU seconds of a process with these imports on an idle core of the machine that the bars are for."""
+
+
+def slowness():
+    """How many times as long as on that machine, and idle, a process takes here and now; at least 1."""
+    before = os.times()
+    subprocess.run([sys.executable, "-c", REFERENCE], check=True)
+    after = os.times()
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    return max(1, seconds / REFERENCE_SECONDS)
+
+
 @pytest.fixture
 def clone(tmp_path):
     """A folder that looks like a clone, without a library of its own."""
@@ -77,7 +91,7 @@ def test_the_list_of_commands_costs_half_a_second():
     status, seconds, imported = timed("--help")
     assert status == 0
     assert not imported
-    assert seconds < 0.5
+    assert seconds < 0.5 * slowness()
 
 
 @pytest.mark.parametrize("words", command_paths(), ids=" ".join)
@@ -85,7 +99,7 @@ def test_help_of_every_command_comes_at_once(words):
     status, seconds, imported = timed(*words, "--help")
     assert status == 0
     assert not imported
-    assert seconds < 1
+    assert seconds < slowness()
     printed = CliRunner().invoke(app, [*words, "--help"], prog_name="eeg").output
     assert printed.startswith(f"Usage: eeg {' '.join(words)} ")
     assert len(printed.splitlines()) > 4
@@ -122,8 +136,8 @@ def test_help_of_every_command_comes_at_once(words):
 def test_an_error_of_an_argument_comes_before_anything_heavy(words, status):
     code, seconds, imported = timed(*words)
     assert code == status
-    assert not {"torch", "mlflow"} & set(imported)
-    assert seconds < 1
+    assert not imported
+    assert seconds < slowness()
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -23,6 +21,8 @@ class Summary:
 
 def summarise_seeds(values: Sequence[float]) -> Summary:
     """Summarise a metric over training seeds, one value a seed."""
+    import numpy as np  # a tenth of a second, which the error of an argument need not wait for
+
     scores = np.asarray(values, dtype=float)
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else float("nan")
     return Summary(float(scores.mean()), sd, len(scores))

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-import pandas
-
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.spreadsheet import write_table
 
@@ -99,6 +97,8 @@ def write_result(
         raise ValueError(f"metrics: {', '.join(sorted(twice))}: is a fact already")
     folder.mkdir(parents=True, exist_ok=True)
     if curves:
+        import pandas
+
         write_table(folder / CURVES, pandas.DataFrame(curves))
     (folder / METRICS).write_text(json.dumps(document | dict(metrics), indent=2))
 

@@ -4,11 +4,12 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
-
-import pandas
+from typing import IO, TYPE_CHECKING, Any
 
 from eegdiffusion.core.runtime.printable import printable
+
+if TYPE_CHECKING:
+    import pandas
 
 _BEGIN = "=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 _FORMULA = re.compile(f"'*[{_BEGIN}]")
@@ -37,7 +38,7 @@ def of_cell(text: str) -> str:
     return _MARKED.sub("", line)
 
 
-def write_table(path: Path | str, frame: pandas.DataFrame, **options: Any) -> None:
+def write_table(path: Path | str, frame: "pandas.DataFrame", **options: Any) -> None:
     """Write a table as CSV for people and their spreadsheets.
 
     Args:

@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from annotated_types import Gt
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.runtime.settings import load, section, settings, validate
+from eegdiffusion.core.runtime.yaml_text import parse_yaml
 from eegdiffusion.core.statistics.seeds import Summary, summarise_seeds
 from eegdiffusion.operations.configuration.sections import resolved
 
@@ -154,7 +154,7 @@ def read_registry(path: Path = REGISTRY) -> dict[str, RegisteredModelConfig]:
     Raises:
         InputError: a field is missing, unknown or breaks its rule.
     """
-    document = yaml.safe_load(path.read_text())
+    document: Any = parse_yaml(path.read_text(), path)
     return {name: validate(values, RegisteredModelConfig, f"{path}: {name}") for name, values in document.items()}
 
 
@@ -222,7 +222,7 @@ def select_models(names: list[str], path: Path = REGISTRY) -> dict[str, Register
 
 def read_corpus_card(name: str, path: Path = CORPORA) -> CorpusCard:
     """Read what model cards say of a corpus; of one that the file does not describe, that nothing is known."""
-    document = yaml.safe_load(path.read_text())
+    document: Any = parse_yaml(path.read_text(), path)
     return validate(document[name], CorpusCard, f"{path}: {name}") if name in document else UNKNOWN_CORPUS
 
 
