@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import ControlNetModel
 
 from components.train_controlnet.settings import TrainControlNet
 from eegdiffusion.core.storage.input_example import first_inputs, write_input_example
@@ -19,7 +20,7 @@ from eegdiffusion.images.epochs.epoch_store import EpochStore
 from eegdiffusion.images.epochs.image_pairs import ALL, split_hash
 from eegdiffusion.images.epochs.paired_epochs import PairedEpochs, mismatched
 from eegdiffusion.images.generation.denoising_gain import denoising_gain
-from eegdiffusion.images.generation.generator import Generator, load_generator
+from eegdiffusion.images.generation.generator import Generator, load_generator, weights_digest
 from eegdiffusion.images.generation.image_latents import ImageLatents
 from eegdiffusion.images.generation.latent_diffusion import losses_by_condition
 from eegdiffusion.images.generation.previews import write_previews
@@ -32,6 +33,7 @@ from eegdiffusion.images.sgdm.image_conditions import (
     mean_cosine,
     predict_features,
 )
+from eegdiffusion.images.sgdm.published_controlnet import load_published_controlnet
 from eegdiffusion.images.sgdm.sgdm import SGDM, make_controlnet, require_features
 from eegdiffusion.images.sgdm.sgdm_previews import sgdm_previews
 from eegdiffusion.images.structure.structure_from_eeg import (
@@ -147,9 +149,9 @@ def predict_datasets(
 
 def make_guide(
     inputs: ControlNetInputs, generator: Generator, semantics: EEGSemantics, predictor: StructureFromEEG,
-    settings: TrainControlNet,
+    settings: TrainControlNet, published: ControlNetModel | None = None,
 ) -> Guide:  # fmt: skip
-    """Make what is trained, with new weights that the seed determines.
+    """Make what is trained; new weights are those that the seed determines.
 
     Args:
         inputs: what the stage reads.
@@ -157,6 +159,7 @@ def make_guide(
         semantics: network from EEG to features.
         predictor: network from EEG to structure; the two are trained as well where the settings say so.
         settings: settings of the stage.
+        published: ControlNet that training begins with; None: one made of the UNet's weights.
     """
     torch.manual_seed(settings.seed)
     tokens = None
@@ -164,7 +167,7 @@ def make_guide(
         width = generator.unet.config.cross_attention_dim
         tokens = SemanticTokens(inputs.features.shape[1], settings.tokens, width)
         tokens.fit_scale(torch.from_numpy(inputs.features[inputs.split("train")]))
-    controlnet = make_controlnet(generator, inputs.structure.channels)
+    controlnet = published or make_controlnet(generator, inputs.structure.channels)
     if not settings.end_to_end:
         return Guide(controlnet, tokens)
     return Guide(controlnet, tokens, predictor.requires_grad_(True), deepcopy(semantics).requires_grad_(True))
@@ -192,6 +195,11 @@ def compute(
     device, store = device_of(hardware.accelerator), inputs.store
     generator = load_generator(inputs.generator).to(device)
     require_features(generator, inputs.features.shape[1])
+    published, begun = None, {}
+    if settings.pretrained_controlnet:
+        folder = Path(settings.pretrained_controlnet)
+        published = load_published_controlnet(folder, generator, inputs.structure.channels)
+        begun = {"pretrained_controlnet": folder.as_posix(), "pretrained_controlnet_digest": weights_digest(published)}
     predictor = load_structure_predictor(inputs.predictor / PREDICTOR).to(device)
     averages = {"train": settings.average, "validation": ALL, "test": ALL}
     epochs = {
@@ -206,7 +214,7 @@ def compute(
     semantics = ridge if condition == "ridge" else semantics
     before = None if settings.end_to_end else predictor.to(device).eval()
     datasets, cosine_facts = predict_datasets(inputs, epochs, semantics, before, device, work / "conditions")
-    guide = make_guide(inputs, generator, semantics, predictor, settings)
+    guide = make_guide(inputs, generator, semantics, predictor, settings, published)
     module = ControlNetTraining(
         guide, generator, settings.teacher_forcing_fraction, settings.new_layer_lr_factor, settings.denoising,
         settings.optimisation, settings.seed,
@@ -229,16 +237,20 @@ def compute(
         _, cosine_facts = predict_datasets(inputs, epochs, semantics, None, device, work / "averaged")
     sgdm = SGDM(generator, averaged.controlnet, averaged.tokens, semantics, predictor, ridge).to(device)
     sgdm.save(out, inputs.generator, settings.sampling, settings.control)
-    more = cosine_facts | {
-        "ridge": ridge_facts,
-        "condition": condition,
-        "condition_validation_cosine": cosines,
-        "repetitions": int(store.index["repetition"].max()) + 1,
-        "structure": inputs.structure.kind,
-        "end_to_end": settings.end_to_end,
-        "image_size": generator.source.image_size,
-        "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
-    }
+    more = (
+        cosine_facts
+        | begun
+        | {
+            "ridge": ridge_facts,
+            "condition": condition,
+            "condition_validation_cosine": cosines,
+            "repetitions": int(store.index["repetition"].max()) + 1,
+            "structure": inputs.structure.kind,
+            "end_to_end": settings.end_to_end,
+            "image_size": generator.source.image_size,
+            "frozen": {type(m).__name__: sum(p.numel() for p in m.parameters()) for m in generator.modules()},
+        }
+    )
     facts = ResultFacts(
         data=store.facts("test", split_hash(store.images, inputs.split("test"), inputs.subjects)),
         parameters=sum(p.numel() for p in guide.parameters()),

@@ -29,6 +29,10 @@ class TrainControlNet:
     """Penalties that the linear baseline chooses from, by the validation images."""
     teacher_forcing_fraction: Annotated[float, Ge(0), Le(1)] = 0.5
     """Share of training items that get their image's own features and structure in place of the predicted ones."""
+    pretrained_controlnet: str | None = None
+    """Folder of a published ControlNet (diffusers, safetensors) that training begins with, for maps as
+    ``embed_images.structure`` makes them (HED edges, depth) and for the UNet of the pipeline; null: begin with the
+    UNet's own weights. DVC watches its path, not what lies in it."""
     new_layer_lr_factor: Annotated[float, Gt(0)] = 5.0
     """Factor of the learning rate of layers that the UNet does not have: taps, and what embeds structure."""
     end_to_end: bool = False

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler, StableDiffusionXLPipeline
+from diffusers import ControlNetModel, DDPMScheduler, StableDiffusionXLPipeline
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
@@ -25,6 +25,7 @@ from eegdiffusion.images.generation.latent_diffusion import target_of, weights_o
 from eegdiffusion.images.generation.pixels import to_images, to_pixels
 from eegdiffusion.images.generation.semantic_tokens import SemanticTokens
 from eegdiffusion.images.sgdm.controlnet_training import ControlNetTraining, Guide
+from eegdiffusion.images.sgdm.published_controlnet import load_published_controlnet
 from eegdiffusion.images.sgdm.sgdm import guided_prediction, make_controlnet, require_features
 from tests import tiny_generator
 
@@ -300,3 +301,46 @@ def test_a_pipeline_that_lacks_a_part_is_refused_by_its_name(tmp_path):
     shutil.rmtree(tmp_path / "pipeline/scheduler")
     with pytest.raises(InputError, match="pipeline/scheduler: must be a part of a diffusers pipeline"):
         open_generator(Source(str(tmp_path / "pipeline"), None, tiny_generator.SIDE))
+
+
+def published(generator, folder, **changed):
+    """Write a ControlNet as published ones are: three channels of a picture, taps that are not zero."""
+    controlnet = make_controlnet(generator, 3)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameter in controlnet.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    controlnet.register_to_config(**changed)
+    controlnet.save_pretrained(folder)
+    return controlnet
+
+
+def test_a_published_controlnet_reads_a_map_as_it_reads_a_grey_picture(generator, tmp_path):
+    expected, items = published(generator, tmp_path), batch(generator)
+    controlnet = load_published_controlnet(tmp_path, generator, 1)
+    assert controlnet.config.conditioning_channels == 1
+    condition = generator.condition(items["features"], tokens=tokens_for(generator))
+    arguments = items["latent"], torch.tensor([10, 200, 500, 900]), condition
+    grey = guided_prediction(generator, expected, *arguments, items["structure"].expand(-1, 3, -1, -1))
+    assert not torch.allclose(guided_prediction(generator, None, *arguments, None), grey, atol=1e-3)
+    torch.testing.assert_close(guided_prediction(generator, controlnet, *arguments, items["structure"]), grey)
+    controlnet.save_pretrained(tmp_path / "trained")
+    again = ControlNetModel.from_pretrained(tmp_path / "trained", local_files_only=True)
+    torch.testing.assert_close(guided_prediction(generator, again, *arguments, items["structure"]), grey)
+    assert load_published_controlnet(tmp_path, generator, 3).config.conditioning_channels == 3
+
+
+def test_a_published_controlnet_that_does_not_fit_is_refused_by_field(generator, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        load_published_controlnet(tmp_path / "none", generator, 1)
+    published(generator, tmp_path / "three")
+    with pytest.raises(InputError, match=r"reads maps of 3 channels, and those of .* have 8"):
+        load_published_controlnet(tmp_path / "three", generator, 8)
+    deeper = generator.unet.config.layers_per_block + 1
+    generator.unet.register_to_config(layers_per_block=deeper)
+    with pytest.raises(InputError, match=rf"pretrained_controlnet: .*layers_per_block: must be .*{deeper}"):
+        load_published_controlnet(tmp_path / "three", generator, 1)
+    generator.unet.register_to_config(layers_per_block=deeper - 1)
+    generator.vae.register_to_config(block_out_channels=[*generator.vae.config.block_out_channels, 8])
+    with pytest.raises(InputError, match="of its side, and a latent"):
+        load_published_controlnet(tmp_path / "three", generator, 1)

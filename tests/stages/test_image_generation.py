@@ -223,16 +223,19 @@ def test_scores_are_of_these_pictures(workspace):
         assert value == pytest.approx(np.corrcoef(*map(np.float64, flat))[0, 1], abs=0.1)
 
 
-def test_what_predicts_conditions_learns_end_to_end(workspace, tmp_path, monkeypatch):
+def test_what_predicts_conditions_learns_end_to_end_with_a_published_controlnet(workspace, tmp_path, monkeypatch):
     shutil.copytree(workspace, tmp_path / "whole", symlinks=True)
     monkeypatch.chdir(tmp_path / "whole")
     document = yaml.safe_load(Path("params.yaml").read_text())
-    document["train_controlnet"]["end_to_end"] = True
+    shutil.copytree("models/controlnet/things/controlnet", "published")
+    document["train_controlnet"] |= {"end_to_end": True, "pretrained_controlnet": "published"}
     Path("params.yaml").write_text(yaml.safe_dump(document))
     shutil.rmtree("models/controlnet")
     train_controlnet(["--study", "things"])
     folder = Path("models/controlnet/things")
-    assert json.loads((folder / "metrics.json").read_text())["end_to_end"] is True
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["end_to_end"] is True
+    assert metrics["pretrained_controlnet"] == "published"
     for part in ("semantics", "structure", "ridge"):
         paths = sorted(path.relative_to(folder) for path in (folder / part).rglob("*.safetensors"))
         same = [
