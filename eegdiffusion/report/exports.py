@@ -16,7 +16,7 @@ from eegdiffusion.report.classifier_comparison import ClassifierComparison, Gene
 from eegdiffusion.report.report_results import EventResults
 
 
-def _key(name: str) -> str:
+def metric_key(name: str) -> str:
     """Return a name as a key: ``LFT, shuffled labels`` becomes ``lft_shuffled_labels``."""
     return re.sub(r"\W+", "_", name.lower())
 
@@ -32,20 +32,20 @@ def flat_event_metrics(events: EventResults) -> dict[str, str | float | bool]:
         metrics["control_interval_contains_chance"] = comparison.control_at_chance
     for name, summaries in comparison.summaries.items():
         for metric in METRICS:
-            metrics[f"{_key(name)}_{metric}_mean"] = summaries[metric].mean
-            metrics[f"{_key(name)}_{metric}_sd"] = summaries[metric].sd
-        metrics[f"{_key(name)}_balanced_accuracy_low"] = comparison.intervals[name].low
-        metrics[f"{_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
-        metrics[f"{_key(name)}_seeds"] = summaries[METRICS[0]].n
-        metrics[f"{_key(name)}_parameters"] = comparison.classifiers[name].parameters
+            metrics[f"{metric_key(name)}_{metric}_mean"] = summaries[metric].mean
+            metrics[f"{metric_key(name)}_{metric}_sd"] = summaries[metric].sd
+        metrics[f"{metric_key(name)}_balanced_accuracy_low"] = comparison.intervals[name].low
+        metrics[f"{metric_key(name)}_balanced_accuracy_high"] = comparison.intervals[name].high
+        metrics[f"{metric_key(name)}_seeds"] = summaries[METRICS[0]].n
+        metrics[f"{metric_key(name)}_parameters"] = comparison.classifiers[name].parameters
     for key, classifier in events.ablated.items():
         summaries = classifier.summaries
-        metrics |= {f"ablation_{_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
+        metrics |= {f"ablation_{metric_key(key)}_{metric}_mean": summaries[metric].mean for metric in METRICS}
     for name, backbone in events.backbones.items():
-        metrics[f"ssmdp_{_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
-        metrics[f"ssmdp_{_key(name)}_parameters"] = backbone.facts["parameters"]
+        metrics[f"ssmdp_{metric_key(name)}_validation_loss"] = backbone.facts["validation_loss"]
+        metrics[f"ssmdp_{metric_key(name)}_parameters"] = backbone.facts["parameters"]
         for band, change in events.spectra[name].differences.groupby("band", sort=False)["difference"].mean().items():
-            metrics[f"ssmdp_{_key(name)}_{band}_log10_difference"] = change
+            metrics[f"ssmdp_{metric_key(name)}_{band}_log10_difference"] = change
     return {name: value for name, value in metrics.items() if not (isinstance(value, float) and math.isnan(value))}
 
 
@@ -63,7 +63,7 @@ def kappa_rows(comparison: ClassifierComparison) -> pandas.DataFrame:
         name: pandas.concat(classifier.curves).groupby("epoch")["validation_cohen_kappa"].mean()
         for name, classifier in comparison.classifiers.items()
     }
-    return pandas.DataFrame(columns).rename(columns=_key).reset_index()
+    return pandas.DataFrame(columns).rename(columns=metric_key).reset_index()
 
 
 def loss_rows(backbones: Mapping[str, Backbone]) -> pandas.DataFrame:

@@ -121,6 +121,7 @@ def test_help_of_every_command_comes_at_once(words):
         (["export", "lft", "exported", "--unit", "dB"], 2),
         (["promote", "--propose", "--approved"], 2),
         (["reproduce"], 2),
+        (["lineage", "nosuch"], 65),
         (["repro", "--jobs", "0"], 2),
         (["surrogate", "tuev", "--seconds", "20"], 65),
         (["example", "recording", "recording.csv"], 65),

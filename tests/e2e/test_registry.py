@@ -23,8 +23,10 @@ import yaml
 from eegdiffusion.commands.reproduce import command as reproduce_command
 from eegdiffusion.commands.reproduce import compare
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.events.results.champion_predictions import read_champion
 from eegdiffusion.operations.registry.card import DESCRIPTION_LIMIT
+from eegdiffusion.report.metric_outputs import outputs_of_metric
 from tests import planted, registered_versions
 from tests.browser import needs_chromium, open_page
 from tests.e2e.workspace import environment, module
@@ -70,6 +72,31 @@ def artifacts(client, version):
     for folder in [item.path for item in found if item.is_dir]:
         found += client.list_logged_model_artifacts(model_id, folder)
     return {item.path for item in found}
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["models/lft/recorded/seed-0/metrics.json:cohen_kappa", "lft_cohen_kappa_mean", "lft/1", "models:/ssmdp/1"],
+)
+def test_a_number_or_a_version_leads_to_the_recordings(registered, target):
+    # As `eeg lineage lft` does once there is a champion.
+    document = json.loads(module(registered, "lineage", target, "--json").stdout)
+    (corpus,) = document["corpora"]
+    root = registered / corpus["root"]
+    files = {path.relative_to(root).as_posix(): content_hash(path) for path in root.rglob("*.edf")}
+    assert {row["path"]: row["sha256"] for row in corpus["recordings"]} == files
+    stages = {stage["name"].partition("@")[0] for stage in document["stages"]}
+    assert {"ingest_events", "preprocess_events", "pretrain_ssmdp"} <= stages
+    assert ("finetune_lft" in stages) == ("ssmdp" not in target)
+    assert not any("made again since" in row for stage in document["stages"] for row in stage["inputs"])
+
+
+def test_every_number_of_the_report_is_of_some_results(workspace):
+    numbers = json.loads((workspace / "reports/metrics.json").read_text())
+    numbers |= json.loads((workspace / "reports/headline.json").read_text())
+    lock = yaml.safe_load((workspace / "dvc.lock").read_text())["stages"]
+    outputs = [out["path"] for stage in lock.values() for out in stage["outs"]]
+    assert not [name for name in numbers if not outputs_of_metric(name, outputs)]
 
 
 def test_a_card_says_what_the_version_is(workspace, client):

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from eegdiffusion.core.observe.tracking import dvc_lock
-from eegdiffusion.core.runtime.closure import is_code
 from eegdiffusion.core.runtime.git_repository import checked_out_revision, git
+from eegdiffusion.operations.lineage.locked_graph import read_locked_graph
 
 LOCK, PATCH, METRICS = "dvc.lock", "uncommitted.patch", "metrics.json"
 
@@ -50,11 +48,9 @@ def find_origin(lock: str, output: str) -> OutputOrigin | None:
     Returns:
         the stage, the hash of its output, and its data; None where no stage has such an output.
     """
-    for name, stage in (yaml.safe_load(lock) or {}).get("stages", {}).items():
-        data = {dep["path"]: dep["md5"] for dep in stage.get("deps", []) if not is_code(dep["path"])}
-        for out in stage.get("outs", []):
-            if Path(output).is_relative_to(out["path"]):
-                return OutputOrigin(name, out["md5"], data)
+    for stage, out in read_locked_graph(lock).outputs_behind(output):
+        if Path(output).is_relative_to(out.path):
+            return OutputOrigin(stage.name, out.md5, {data.path: data.md5 for data in stage.data})
     return None
 
 
