@@ -138,10 +138,10 @@ def _path(path: LockedPath) -> dict:
 def _stage(stage: LockedStage, graph: LockedGraph, cache: CachedOutputs, record: RunRecord | None) -> dict:
     inputs = []
     for data in stage.data:
-        behind = [(edge.maker, edge.output) for edge in graph.edges_into(stage) if edge.data == data]
-        made = [(maker, output) for maker, output in behind if maker is not None and output is not None]
-        row = _path(data) | {"from": sorted({maker.name for maker, _ in made})}
-        if made and cache.agrees(data, [output for _, output in made]) is False:
+        edges = [edge for edge in graph.edges_into(stage) if edge.data == data]
+        outputs = [edge.output for edge in edges if edge.output is not None]
+        row = _path(data) | {"from": sorted({edge.maker.name for edge in edges if edge.maker is not None})}
+        if outputs and cache.agrees(data, outputs) is False:
             row["made again since"] = True
         inputs.append(row)
     ran = {"ended": record.ended, "revision": record.revision} if record else {}
