@@ -119,6 +119,7 @@ COMMANDS = (
     "predict", "evaluate", "generate", "serve", "repro", "params set", "ablate", "register", "promote", "reproduce",
     "import-checkpoint", "score", "operating-points", "mlflow", "airflow", "surrogate tuev", "surrogate things",
     "lineage",
+    "data-card",
 )  # fmt: skip
 
 

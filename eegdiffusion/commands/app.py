@@ -22,6 +22,7 @@ COMMANDS = {
     "register": ("register", "Register the models of the last run."),
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
     "key": ("key", "Make and exchange the keys that registered models are signed with."),
+    "data-card": ("data_card", "Describe a corpus in Croissant, for catalogues of data sets."),
     "lineage": ("lineage", "Say which recordings are behind a number, a file or a model."),
     "reproduce": ("reproduce", "Train a registered model again and compare its metrics."),
     "export": ("export", "Write a registered model for others' code: hub folder, torch.export, ONNX."),

@@ -122,6 +122,7 @@ def test_help_of_every_command_comes_at_once(words):
         (["promote", "--propose", "--approved"], 2),
         (["reproduce"], 2),
         (["lineage", "nosuch"], 65),
+        (["data-card", "nosuch"], 65),
         (["repro", "--jobs", "0"], 2),
         (["surrogate", "tuev", "--seconds", "20"], 65),
         (["example", "recording", "recording.csv"], 65),

@@ -17,10 +17,14 @@ from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
 from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import read_backbone
+from eegdiffusion.events.results.decision import DECISION, read_decision
 from eegdiffusion.images.figures.model_figures import draw_model
 from eegdiffusion.operations.configuration.sections import resolved
 from eegdiffusion.operations.registry import registry_config
+from eegdiffusion.operations.registry.card_head import card_head
+from eegdiffusion.operations.registry.prediction_evidence import prediction_evidence
 from eegdiffusion.operations.registry.registry_config import SURROGATE, RegisteredModelConfig, TrainingResult
+from eegdiffusion.operations.registry.subject_groups import FEWEST
 
 DESCRIPTION_LIMIT = 5000
 """Characters that a description may have in MLflow's database."""
@@ -143,6 +147,10 @@ def render_card(card: CardData, figure_names: Sequence[str], standalone: bool) -
         the text.
     """
     config, chosen = card.config, card.chosen
+    scores = registry_config.summarise_results(config, card.results) if chosen else {}
+    folders = [result.folder for result in card.results]
+    evidence = prediction_evidence(folders, card.folder, chosen, card.data) if standalone else None
+    decision = card.folder / DECISION
     return TEMPLATE.render(
         name=card.name,
         version=card.version,
@@ -153,7 +161,13 @@ def render_card(card: CardData, figure_names: Sequence[str], standalone: bool) -
         preprocessing=chosen.get("preprocessing"),
         settings=_settings(config.card.preprocessing) if chosen else "",
         data=card.data,
-        scores=registry_config.summarise_results(config, card.results) if chosen else {},
+        scores=scores,
+        head=card_head(card.name, config, card.tags["corpus"], chosen.get("split"), scores) if standalone else "",
+        groups=evidence and evidence.groups,
+        fewest=FEWEST,
+        calibration=evidence and evidence.calibration,
+        observed_failures=evidence.failures if evidence else [],
+        thresholds=read_decision(decision).thresholds if decision.is_file() else {},
         split=chosen.get("split"),
         split_hash=chosen.get("split_hash", "unknown"),
         windows=chosen.get("windows"),

@@ -50,6 +50,21 @@ class Gate:
     """By how much it must be better than the champion on the same split."""
 
 
+FAILURE_MODES = ("Data of another device, montage, age or condition than those it was trained on were not tested.",)
+
+OVERSIGHT = (
+    "A person who knows the task looks at each result before anything follows from it; the model decides nothing.",
+    "Whoever runs it takes it out of use by `eeg promote --retire` and goes back by `eeg promote --rollback`.",
+)
+
+CHANGE_PLAN = (
+    "A new version is trained by the same stages on more or newer data, or with other settings; both are recorded.",
+    "It becomes champion if it passes the gate of mlflow/registry.yaml on the same test split, and a person approves.",
+    "Another task, another input or other classes are a new model with a name of its own, and no new version.",
+    "Each version keeps its signature, its data by hash and its card; Airflow watches the drift of new recordings.",
+)
+
+
 @settings
 class CardText:
     """What a model card says in words; all else in it is computed."""
@@ -66,6 +81,14 @@ class CardText:
     """What its scores do not say, a sentence each."""
     ethics: list[str]
     """What its users must see to, a sentence each."""
+    operating_point: str = "It has none: nothing is decided by a threshold of its output."
+    """How decisions follow from its output, and why so."""
+    failure_modes: list[str] = field(default_factory=lambda: list(FAILURE_MODES))
+    """Where it is known to fail, a sentence each; what the test predictions show is added."""
+    oversight: list[str] = field(default_factory=lambda: list(OVERSIGHT))
+    """Who looks at what it says, and who can stop it, a sentence each."""
+    change_plan: list[str] = field(default_factory=lambda: list(CHANGE_PLAN))
+    """What may change in later versions, and what is asked of them, a sentence each."""
 
 
 @settings
@@ -126,6 +149,12 @@ class CorpusCard:
     """On what terms the corpus may be used."""
     population: str
     """Who was recorded."""
+    creator: str | None = None
+    """Who made the corpus, for its data card."""
+    url: str | None = None
+    """Where it is published, for its data card."""
+    licence_url: str | None = None
+    """Address of its terms, or its SPDX identifier, for its data card; None: the text of ``licence`` stands there."""
 
 
 UNKNOWN_CORPUS = CorpusCard(
