@@ -84,6 +84,13 @@ class Engine:
         self._build(name, "docker/Dockerfile", target, ".")
         return name
 
+    def build_on(self, target: str, file: str, name: str) -> str:
+        """Build a Dockerfile whose argument ``TRAIN`` is the image of a target, and name its image."""
+        image = f"{IMAGES}-{name}"
+        words = ["--build-arg", f"TRAIN={self.build(target)}", "--tag", image, "--file", file, "."]
+        self._run(self.program, "build", *words)
+        return image
+
     def stand_in(self, image: str, target: str) -> None:
         """Build a target of ``standins/Dockerfile`` under the name of the image for which it stands."""
         self._build(image, str(STANDINS / "Dockerfile"), target, str(STANDINS))

@@ -1,6 +1,7 @@
 """A tiny event classifier, random but real, as finetune_lft writes it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,13 +48,13 @@ def windows() -> torch.Tensor:
     return torch.from_numpy(np.stack([signals[:, k : k + PREPROCESSING.window] for k in starts]).astype(np.float32))
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, preprocessing: Preprocessing = PREPROCESSING) -> Path:
     """Write backbone, LFT, latents, preprocessing and example."""
     torch.manual_seed(0)
     backbone = SSMDP(d_model=4, d_state=4, n_layer=2, d_cond=8, d_cond_embed=8)
     signal_transform.save(folder / "backbone", backbone, SignalTransform(True, EEGDM.rate_hz, "100 uV", BIPOLAR))
     sizes = {"d_model": 4, "n_layer": 2, "n_pool": 5, "n_channel": 22, "n_fusion": 2, "num_heads": 2}
-    lft = LFT(**sizes, encoder_blocks=1, n_class=6, token_scale=30.0)
+    lft = LFT(**sizes, encoder_blocks=1, n_class=len(preprocessing.classes), token_scale=30.0)
     how = {"step": 1, "noise": "none", "kind": "gate", "statistic": "std", "codec": "float32"}
     latents = Latents(backbone="base", corpus="tuev", **how)
     saved = signal_transform.load(folder / "backbone")
@@ -61,14 +62,13 @@ def write(folder: Path) -> Path:
     lft.save_pretrained(folder / "lft")
     (folder / "latents.json").write_text(json.dumps({"recipe": asdict(latents)}))
     write_window_input(
-        folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), PREPROCESSING
+        folder, 0.2 * np.random.default_rng(0).standard_normal((2, 22, 1000), dtype=np.float32), preprocessing
     )
     return folder
 
 
-def write_tested(folder: Path, channel_dropout: dict | None = None) -> TestedSubsets:
-    """Write the model with scores on 22, 20, 16, 8 and 4 of its channels, which are made up."""
-    write(folder)
+def made_up_scores(channel_dropout: dict | None) -> TestedSubsets:
+    """Return scores on 22, 20, 16, 8 and 4 of the channels, which are made up."""
     subsets = [
         TestedSubset(
             subset.name,
@@ -79,12 +79,18 @@ def write_tested(folder: Path, channel_dropout: dict | None = None) -> TestedSub
         )
         for subset in channel_subsets(choose_montage("tcp22"))
     ]
-    tested = TestedSubsets(list(BIPOLAR), channel_dropout, subsets)
+    return TestedSubsets(list(BIPOLAR), channel_dropout, subsets)
+
+
+def write_tested(folder: Path, channel_dropout: dict | None = None) -> TestedSubsets:
+    """Write the model with its scores on subsets of its channels."""
+    write(folder)
+    tested = made_up_scores(channel_dropout)
     write_tested_subsets(folder, tested)
     return tested
 
 
-def register(folder: Path) -> tuple[str, str]:
+def register(folder: Path, write_model: Callable[[Path], Path] = write) -> tuple[str, str]:
     """Write a model and register it, as the champion, in a local store: (tracking URI, model URI)."""
     uri = f"sqlite:///{folder}/mlflow.db"
     with tracking_uri_restored():
@@ -92,6 +98,6 @@ def register(folder: Path) -> tuple[str, str]:
         mlflow.create_experiment("finetune_lft", artifact_location=(folder / "artifacts").as_uri())
         mlflow.set_experiment("finetune_lft")
         with mlflow.start_run():
-            version = registered_versions.register("lft", write(folder / "lft"), {"corpus": PREPROCESSING.corpus})
+            version = registered_versions.register("lft", write_model(folder / "lft"), {"corpus": PREPROCESSING.corpus})
         mlflow.MlflowClient().set_registered_model_alias("lft", "champion", version.version)
     return uri, "models:/lft@champion"
