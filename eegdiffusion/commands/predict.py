@@ -85,6 +85,12 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option(
     "--sensitivity", type=Choice(("low", "medium", "high")), default="medium", show_default=True, help="Which of them."
 )
+@click.option(
+    "--coarse",
+    type=click.IntRange(2, 5),
+    metavar="STEP",
+    help="Begin at steps of STEP seconds (--operating-points).",
+)
 @click.option("--page", is_flag=True, help="Write a page to read the recording on as well (.html).")
 @click.option("--tsv", type=Choice(("bids", "szcore")), help="Write BIDS's or SzCORE's table too (_events.tsv).")
 @click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
@@ -99,6 +105,7 @@ def command(
     rename: tuple[str, ...],
     operating_points: Path | None,
     sensitivity: str,
+    coarse: int | None,
     page: bool,
     tsv: "Standard | None",
     start: float,
@@ -131,6 +138,8 @@ def command(
         raise InputError("--tsv szcore: must be of a whole recording, as its table cannot say which stretch was read")
     if stop is not None and stop <= start:
         raise InputError(f"--stop: must be later than --start (found {start:g} to {stop:g} s)")
+    if coarse is not None and operating_points is None:
+        raise InputError("--coarse: must come with --operating-points, whose file says what it may skip")
     if folder:
         require_folder_outside(out, recording)
     else:
@@ -158,9 +167,12 @@ def command(
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     if tsv == "szcore":
         require_seizures(preprocessing.classes)
-    classifier = Classifier(name, loaded, preprocessing, threshold, batch, electrodes, tested)
+    ask_subsets = getattr(loaded.unwrap_python_model(), "classify_subsets", None) if tested else None
+    classifier = Classifier(
+        name, loaded, preprocessing, threshold, batch, electrodes, tested, classify_subsets=ask_subsets
+    )
     if points is not None and operating_points is not None:
-        classifier = with_points(classifier, points, sensitivity, operating_points)
+        classifier = with_points(classifier, points, sensitivity, operating_points, coarse)
     if whole is None:
         predict_all(recording, out, classifier, page, tsv)
         return

@@ -277,7 +277,9 @@ def test_what_a_recording_has_of_the_montage_is_used_and_the_rest_is_said(model,
     assert beside["tested"]["name"] == nearest.name
     assert nearest.sentence() in printed
     assert mne.io.read_raw_edf(tmp_path / "e.edf", verbose="error").ch_names == names
-    assert {"onset", "duration", "label", "probability"} == set(pandas.read_csv(tmp_path / "e.csv"))
+    assert {"onset", "duration", "label", "probability", "channels", "focus"} == set(
+        pandas.read_csv(tmp_path / "e.csv")
+    )
 
 
 def _flat(volts):

@@ -90,7 +90,7 @@ def test_predictions_are_those_of_the_pipelines_windows(loaded, tmp_path):
 def test_table_annotations_and_figure_agree(predicted):
     folder, printed = predicted
     table = pandas.read_csv(folder / "events.csv")
-    assert list(table.columns) == ["onset", "duration", "label", "probability"]
+    assert list(table.columns) == ["onset", "duration", "label", "probability", "channels", "focus"]
     assert table["label"].nunique() > 1, "of 20 seconds some are background"
     assert table["duration"].sum() < 20, "of 20 seconds some are background"
     assert set(table["label"]) <= set(tuev.CLASSES) - {"bckg"}

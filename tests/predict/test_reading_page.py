@@ -10,8 +10,9 @@ import pytest
 
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.signal.montage import ELECTRODES
-from eegdiffusion.events.figures.reading_page import ReadRecording, chosen_blocks, render_reading_page, side_of
+from eegdiffusion.events.figures.reading_page import ReadRecording, chosen_blocks, render_reading_page
 from eegdiffusion.events.prediction import prediction
+from eegdiffusion.events.prediction.event_channels import hemisphere
 from eegdiffusion.events.prediction.stretch import Stretch
 from tests.browser import needs_chromium, open_page
 from tests.predict import stand_in
@@ -58,6 +59,7 @@ def _recording(hours: float = 0.05, title: str = "r.edf", **changes) -> ReadReco
         "least": 0.0,
         "windows": [(2.0, probabilities)],
         "read": read,
+        "events": pandas.DataFrame(columns=["onset", "duration", "label", "channels", "focus"]),
     }
     return ReadRecording(**fields | changes)
 
@@ -150,7 +152,7 @@ def test_traces_have_the_colours_of_their_hemisphere():
         "C3-C4": "middle",
         "A2-T4": "right",
     }
-    assert {name: side_of(name) for name in names} == names
+    assert {name: hemisphere(name) for name in names} == names
 
 
 def test_nothing_in_a_name_ends_the_script():

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.style import COLOURS, REAL
 from eegdiffusion.events.figures.eeg_figures import scale_bar, stack
-from eegdiffusion.events.prediction.event_list import UNUSABLE
+from eegdiffusion.events.prediction.event_list import UNSURE, UNUSABLE
 
 EXCERPT_S = 10
 MOST_EXCERPTS = 3
@@ -67,7 +67,7 @@ def draw_prediction(
         windows: of each piece of the recording the time of its first row, and the (seconds, classes) probabilities; NaN
             where there is no prediction.
         classes: names.
-        events: ``onset``, ``duration``, ``label``, ``probability``.
+        events: ``onset``, ``duration``, ``label``, ``probability``, ``focus``.
         title: title of the figure.
     """
     excerpts = _excerpts(events, duration_s)
@@ -125,7 +125,8 @@ def _shade(ax: Axes, events: pandas.DataFrame, start: float, end: float, colours
     for k, event in enumerate(shown.itertuples()):
         low, high = max(event.onset, start), min(event.onset + event.duration, end)
         ax.axvspan(low, high, color=colours[event.label], alpha=0.25, linewidth=0)
-        text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f}"
+        text = event.label if np.isnan(event.probability) else f"{event.label} {event.probability:.2f} {event.focus}"
+        text += " (unsure)" if getattr(event, UNSURE, "") else ""
         last = low > end - LABEL_S
         ax.text(
             end if last else low,

@@ -2,16 +2,18 @@
 
 import base64
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas
 from scipy.signal import resample_poly
 
 from eegdiffusion.core.observe.figures.style import COLOURS
 from eegdiffusion.core.runtime.templates import templates
+from eegdiffusion.events.prediction.event_channels import hemisphere
+from eegdiffusion.events.prediction.event_list import SEPARATOR, UNSURE, UNUSABLE
 
 TEMPLATES = templates(Path(__file__).parent)
 
@@ -50,6 +52,7 @@ class ReadRecording:
         windows: of each piece the time of its first row, and the (seconds, classes) probabilities; NaN where there is
             no prediction.
         read: (start, stop) samples on the clock -> (channels, samples) in uV; NaN where nothing was recorded.
+        events: ``onset``, ``duration``, ``label``, and which ``channels`` carry each, with its ``focus``.
     """
 
     title: str
@@ -65,13 +68,7 @@ class ReadRecording:
     least: float
     windows: Sequence[tuple[float, np.ndarray]]
     read: Callable[[int, int], np.ndarray]
-
-
-def side_of(channel: str) -> str:
-    """Return the hemisphere of a derivation, ``left``, ``right`` or ``middle``, by the numbers of its electrodes."""
-    numbers = [int(text) for text in re.findall(r"[A-Za-z]+(\d+)", channel)]
-    odd = {number % 2 for number in numbers}
-    return "middle" if len(odd) != 1 else "left" if odd == {1} else "right"
+    events: pandas.DataFrame
 
 
 def chosen_blocks(recording: ReadRecording, most: int = MOST_BLOCKS) -> list[int]:
@@ -128,6 +125,22 @@ def _seconds(recording: ReadRecording) -> list[dict]:
     return pieces
 
 
+def _carried(recording: ReadRecording) -> list[dict]:
+    """Return what the table says of each event beside its class; at other gains a page has other events."""
+    return [
+        {
+            "start": event.onset,
+            "stop": event.onset + event.duration,
+            "name": event.label,
+            "channels": event.channels.split(SEPARATOR) if event.channels else [],
+            "focus": event.focus,
+            "unsure": getattr(event, UNSURE, "").split(SEPARATOR) if getattr(event, UNSURE, "") else [],
+        }
+        for event in recording.events.itertuples()
+        if event.label != UNUSABLE
+    ]
+
+
 def render_reading_page(recording: ReadRecording, most: int = MOST_BLOCKS) -> str:
     """Render the page.
 
@@ -148,11 +161,12 @@ def render_reading_page(recording: ReadRecording, most: int = MOST_BLOCKS) -> st
         "offset": recording.offset_s,
         "classes": list(recording.classes),
         "colours": colours,
-        "inks": [SIDES[side_of(name)] for name in recording.channels],
+        "inks": [SIDES[hemisphere(name)] for name in recording.channels],
         "background": recording.background,
         "thresholds": dict(recording.thresholds),
         "least": recording.least,
         "pieces": _seconds(recording),
+        "carried": _carried(recording),
         "block": BLOCK_S,
         "traces": {str(block): _trace(recording, block, down) for block in blocks},
     }

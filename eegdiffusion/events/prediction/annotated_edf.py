@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import edfio
 import numpy as np
 import pandas
 
 from eegdiffusion.core.recordings.edf_header import has_date
+from eegdiffusion.events.prediction.event_list import SEPARATOR, UNSURE
 
 WRITTEN_BY = "eegdiffusion"
 """What the header names as equipment, by which results are told from recordings of derivations."""
@@ -56,7 +58,8 @@ def write_annotated_edf(
         samples: length of the signals; a last part of less than a second is left out.
         channels: names.
         rate_hz: their rate, a whole number.
-        events: ``onset``, ``duration``, ``label``.
+        events: ``onset``, ``duration``, ``label``, and ``channels``, to the first of which an annotation belongs, as
+            EDF+ says it: ``label@@channel``; labels of events that are ``unsure`` say so.
         start: date and time at which the recording starts; a date that EDF cannot hold is left out.
     """
     rate = round(rate_hz)
@@ -97,10 +100,16 @@ def _time_stamps(seconds: int, fraction_s: float, events: pandas.DataFrame) -> l
     lists: list[list[bytes]] = [[_annotation(second + fraction_s)] for second in range(seconds)]
     for event in events.itertuples():
         record = min(max(int(event.onset), 0), seconds - 1)
-        lists[record].append(_annotation(event.onset + fraction_s, event.duration, event.label))
+        lists[record].append(_annotation(event.onset + fraction_s, event.duration, _annotation_text(event)))
     records = [b"".join(annotations) for annotations in lists]
     length = max(map(len, records))
     return [record.ljust(length + length % 2, b"\0") for record in records]
+
+
+def _annotation_text(event: Any) -> str:
+    strongest, _, _ = event.channels.partition(SEPARATOR)
+    text = f"{event.label} (unsure)" if getattr(event, UNSURE, "") else event.label
+    return f"{text}@@{strongest}" if strongest else text
 
 
 def _annotation(onset_s: float, duration_s: float | None = None, text: str = "") -> bytes:

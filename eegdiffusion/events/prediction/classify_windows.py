@@ -109,19 +109,47 @@ def classify(
     Returns:
         (windows, classes); NaN where a window is not usable.
     """
+    probabilities = np.full((len(good), len(preprocessing.classes)), np.nan)
+
+    def answer(rows: np.ndarray, windows: np.ndarray, kept: np.ndarray) -> None:
+        probabilities[rows] = predict(windows, [signals.channels[k] for k in kept])
+
+    ask_windows(signals, good, preprocessing.window, answer, batch, "predicting")
+    return probabilities
+
+
+def ask_windows(
+    signals: DerivedSignals,
+    good: np.ndarray,
+    length: int,
+    answer: Callable[[np.ndarray, np.ndarray, np.ndarray], None],
+    batch: int,
+    what: str,
+) -> None:
+    """Give a function batches of windows that have the same channels, on all cores, with a progress bar.
+
+    Args:
+        signals: the derivations.
+        good: (windows, channels) of bool, which channels of each window are given; windows without any are not.
+        length: samples in a window.
+        answer: (rows, windows (n, channels, length) float32, positions of their channels), which keeps what it finds.
+        batch: windows in a call.
+        what: what the bar says.
+    """
     firsts = window_starts(signals)
-    probabilities = np.full((len(firsts), len(preprocessing.classes)), np.nan)
     parts = [
         (kept, chosen[some])
         for kept, chosen in _alike(good)
         # The first window computes the kernels that the others share.
         for some in (slice(0, 1), *_batches(1, len(chosen), batch))
     ]
+    if not parts:
+        return
 
     def run(part: tuple[np.ndarray, np.ndarray]) -> int:
         kept, rows = part
-        windows = _cut(signals, firsts[rows], preprocessing.window)[:, kept].astype(np.float32, order="C")
-        probabilities[rows] = predict(windows, [signals.channels[k] for k in kept])
+        windows = _cut(signals, firsts[rows], length)[:, kept].astype(np.float32, order="C")
+        answer(rows, windows, kept)
         return len(rows)
 
     # Batches side by side, a core each: small models leave the threads of one operation waiting for each other.
@@ -129,7 +157,7 @@ def classify(
     torch.set_num_threads(1)
     try:
         with (
-            progress(total=int(good.any(axis=1).sum()), desc="predicting", unit="window", leave=None) as bar,
+            progress(total=int(good.any(axis=1).sum()), desc=what, unit="window", leave=None) as bar,
             ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             bar.update(run(parts[0]))
@@ -137,4 +165,3 @@ def classify(
                 bar.update(count)
     finally:
         torch.set_num_threads(threads)
-    return probabilities

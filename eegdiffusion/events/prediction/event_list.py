@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.events.corpora import chbmit, tuev
+from eegdiffusion.events.prediction.prediction_sets import PredictionSets, in_sets
 from eegdiffusion.events.prediction.sensitivity import NO_CLASS, decide
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ SHORTEST_GAP_S = 0.02
 
 BACKGROUNDS = (tuev.BACKGROUND, chbmit.BACKGROUND)
 """Names of the class that is no event, in the layouts that have one."""
+
+CHANNELS, FOCUS = "channels", "focus"
+"""Columns of the channels that carry an event, and of its focus, see :mod:`.event_channels`."""
+
+UNSURE = "unsure"
+"""Column of the other classes that an event may be of, where prediction sets are known."""
+
+SEPARATOR = ","
+"""Stands between the names of channels, and of classes."""
 
 COLUMNS = ["onset", "duration", "label", "probability"]
 
@@ -129,3 +139,46 @@ def list_events(
     if not filled:
         return tables[0]
     return pandas.concat(filled, ignore_index=True).sort_values("onset", kind="stable", ignore_index=True)
+
+
+def rows_of_events(events: pandas.DataFrame, times_s: np.ndarray, step_s: float) -> list[np.ndarray]:
+    """Return the positions of the seconds of each event; none of stretches without a prediction.
+
+    Args:
+        events: ``onset`` and ``duration`` in seconds, ``label``.
+        times_s: (seconds,) beginning of each second that was classified, in order.
+        step_s: length of one.
+    """
+    low = np.searchsorted(times_s, events["onset"].to_numpy(np.float64) - step_s / 2)
+    high = np.searchsorted(times_s, (events["onset"] + events["duration"]).to_numpy(np.float64) - step_s / 2)
+    usable = events["label"] != UNUSABLE
+    return [np.arange(a, b if use else a) for a, b, use in zip(low, high, usable, strict=True)]
+
+
+def mark_unsure(
+    events: pandas.DataFrame,
+    times_s: np.ndarray,
+    step_s: float,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    sets: PredictionSets,
+) -> pandas.DataFrame:
+    """Add the column ``unsure``: other classes in the set of an event's mean probabilities, with a comma between.
+
+    Args:
+        events: ``onset`` and ``duration`` in seconds, ``label``; in order.
+        times_s: (seconds,) beginning of each second, in order.
+        step_s: length of one.
+        probabilities: (seconds, classes); NaN where there is none.
+        classes: names.
+        sets: from which probability on each class is in a set.
+    """
+    cells = []
+    for event, rows in zip(events.itertuples(), rows_of_events(events, times_s, step_s), strict=True):
+        names: list[str] = []
+        if event.label != UNUSABLE:
+            mean = probabilities[rows].mean(axis=0)
+            members = in_sets(mean[None], classes, sets.least)[0]
+            names = [name for name, member in zip(classes, members, strict=True) if member and name != event.label]
+        cells.append(SEPARATOR.join(names))
+    return events.assign(**{UNSURE: cells})

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,9 @@ from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.events.prediction import annotated_edf, classify_windows, derived_signals
 from eegdiffusion.events.prediction import event_list as events
 from eegdiffusion.events.prediction.channel_use import ChannelUse, channel_use
+from eegdiffusion.events.prediction.coarse_pass import CoarsePass, two_passes
 from eegdiffusion.events.prediction.derived_signals import DerivedSignals
+from eegdiffusion.events.prediction.event_channels import OCCLUSION, ClassifySubsets, add_channels
 from eegdiffusion.events.prediction.events_tsv import (
     Standard,
     bids_sidecar,
@@ -29,6 +31,7 @@ from eegdiffusion.events.prediction.events_tsv import (
     szcore_table,
 )
 from eegdiffusion.events.prediction.own_results import FILES, own_files, require_own
+from eegdiffusion.events.prediction.prediction_sets import PredictionSets
 from eegdiffusion.events.prediction.second_probabilities import write_second_probabilities
 from eegdiffusion.events.prediction.stretch import Stretch, cut_out
 from eegdiffusion.events.results.tested_subsets import TestedSubsets
@@ -92,6 +95,10 @@ class Classifier:
         tested: subsets of its channels that it was tested on; None where it takes all of them alone.
         thresholds: class -> probability from which on a second is of it, by an operating point.
         sensitivity: what the operating points are of; empty where there are none.
+        classify_subsets: what it says of subsets of a window's channels; None where it takes all of them alone, or is a
+            version from before it could be asked.
+        sets: by which events are unsure; None where they were not calibrated.
+        coarse: a first pass that seconds are skipped by; None where every second is classified.
     """
 
     name: str
@@ -103,6 +110,9 @@ class Classifier:
     tested: TestedSubsets | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     sensitivity: str = ""
+    classify_subsets: ClassifySubsets | None = None
+    sets: PredictionSets | None = None
+    coarse: CoarsePass | None = None
 
     @property
     def model_id(self) -> str:
@@ -126,11 +136,11 @@ class PredictedEvents:
     """The events of one recording.
 
     Attributes:
-        events: see :func:`eegdiffusion.events.prediction.event_list.list_events`.
+        events: see :func:`eegdiffusion.events.prediction.event_list.list_events`, with the channels that carry each.
         duration_s: seconds that were recorded, without pauses.
         unusable_s: seconds without a prediction for a constant or clipped channel.
         pauses: number of pauses, at which the recording was split.
-        taken_s: time from the file to the probabilities.
+        taken_s: time from the file to the events.
         notes: sentences on what the files leave out.
         use: the channels that were used.
     """
@@ -146,6 +156,8 @@ class PredictedEvents:
     def __str__(self) -> str:
         labels = self.events["label"].value_counts().drop(events.UNUSABLE, errors="ignore")
         text = ", ".join(f"{count} {label}" for label, count in labels.items()) or "no events"
+        if events.UNSURE in self.events:
+            text += f", {int((self.events[events.UNSURE] != '').sum())} of them unsure"
         if self.unusable_s:
             text += f"; {self.unusable_s} s have a constant or clipped channel, and no prediction"
         if self.pauses:
@@ -182,9 +194,8 @@ def predict(
     folder = next(parent for parent in outputs["csv"].absolute().parents if parent.is_dir())
     signals, recorded_faults = derived_signals.derive(recording, preprocessing, folder, classifier.fewest)
     good = classify_windows.usable(recording.path, signals, recorded_faults, preprocessing, classifier.fewest)
-    probabilities = classify_windows.classify(signals, good, preprocessing, classifier.probabilities, classifier.batch)
+    probabilities, asked = _classify(signals, good, classifier)
     use = channel_use(recording, signals, good, preprocessing.channels, classifier.tested)
-    taken = time.monotonic() - begin
 
     step_s = derived_signals.STEP_S
     offset_s = (preprocessing.window / preprocessing.filtering.rate_hz - step_s) / 2
@@ -196,14 +207,42 @@ def predict(
         of_pieces, pieces, signals.rate_hz, classes, background, step_s, offset_s, least, thresholds
     )
     windows = [(piece.onset_s + offset_s, part) for piece, part in zip(pieces, of_pieces, strict=True)]
+    times_s = np.concatenate([start_s + step_s * np.arange(len(part)) for start_s, part in windows])
+    table = add_channels(
+        table, times_s, step_s, probabilities, signals, good, preprocessing, classifier.classify_subsets,
+        classifier.fewest, classifier.batch,
+    )  # fmt: skip
+    if classifier.sets is not None:
+        table = events.mark_unsure(table, times_s, step_s, probabilities, classes, classifier.sets)
+    taken = time.monotonic() - begin
     _write_files(recording, signals, windows, table, outputs, classifier, use, stretch)
     for path in earlier.difference(outputs.values()):
         path.unlink(missing_ok=True)
     table["onset"] += stretch.start_s
     unusable_s = int(np.isnan(probabilities[:, 0]).sum()) * step_s
-    notes = use.sentences()
+    notes = use.sentences() + ([classifier.coarse.sentence(asked)] if classifier.coarse else [])
     notes += [note] if (note := annotated_edf.date_note(recording.start)) else []
     return PredictedEvents(table, recording.recorded_s, unusable_s, len(pieces) - 1, taken, notes, use)
+
+
+def _classify(signals: DerivedSignals, good: np.ndarray, classifier: Classifier) -> tuple[np.ndarray, float]:
+    """Return the probabilities (windows, classes), and the share of the usable windows that were classified."""
+    preprocessing, asked = classifier.preprocessing, 0
+
+    def ask(rows: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += int(rows.sum())
+        some = good & rows[:, None]
+        return classify_windows.classify(signals, some, preprocessing, classifier.probabilities, classifier.batch)
+
+    usable = good.any(axis=1)
+    if classifier.coarse is None:
+        return ask(usable), 1.0
+    lengths = [len(piece.starts) for piece in signals.pieces]
+    background = list(preprocessing.classes).index(events.background_class(preprocessing.classes))
+    coarse = classifier.coarse
+    probabilities = two_passes(lengths, background, coarse.step, coarse.plain, usable, ask)
+    return probabilities, asked / max(int(usable.sum()), 1)
 
 
 def _write_files(
@@ -245,6 +284,9 @@ def _write_files(
         "sensitivity": classifier.sensitivity or None,
         "thresholds": dict(classifier.thresholds),
         "classes": classes,
+        "first_pass": asdict(classifier.coarse) if classifier.coarse else None,
+        "prediction_sets": asdict(classifier.sets) if classifier.sets else None,
+        "channels_of_events": OCCLUSION if classifier.classify_subsets else None,
         "rate_hz": recording.rate_hz,
         "start_s": stretch.start_s,
         "duration_s": duration_s,
@@ -253,9 +295,11 @@ def _write_files(
     }
     background = events.background_class(classes)
     texts = {
-        PAGE: lambda: _render_page(signals, windows, classifier, use, stretch, f"{name}{later}"),
+        PAGE: lambda: _render_page(signals, windows, table, classifier, use, stretch, f"{name}{later}"),
         BIDS: lambda: bids_table(rounded),
-        BIDS_SIDECAR: lambda: bids_sidecar(classes, background, classifier.name),
+        BIDS_SIDECAR: lambda: bids_sidecar(
+            classes, background, classifier.name, classifier.sets.coverage if classifier.sets else None
+        ),
         SZCORE: lambda: szcore_table(rounded, require_seizures(classes), recording.start, duration_s),
     }
     more = [key for key in texts if key in outputs]
@@ -277,6 +321,7 @@ def _write_files(
 def _render_page(
     signals: DerivedSignals,
     windows: list[tuple[float, np.ndarray]],
+    table: pandas.DataFrame,
     classifier: Classifier,
     use: ChannelUse,
     stretch: Stretch,
@@ -298,6 +343,7 @@ def _render_page(
         thresholds=classifier.thresholds,
         least=classifier.threshold,
         windows=windows,
+        events=table,
         read=lambda start, stop: signals.read_clock(start, stop, np.nan) * UNIT_UV,
     )
     return render_reading_page(shown)

@@ -16,11 +16,12 @@ from eegdiffusion.core.recordings.recording_copies import files_of
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.printable import encodable, printable
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.events.prediction.bids_derivative import is_dataset, require_derivative, write_derivative
 from eegdiffusion.events.prediction.event_list import background_class
 from eegdiffusion.events.prediction.events_tsv import Standard
 from eegdiffusion.events.prediction.folder_contents import FolderContents, look_into
 from eegdiffusion.events.prediction.output_folder import one_at_a_time, require_folder_outside
-from eegdiffusion.events.prediction.prediction import Classifier, output_paths, predict, results_of
+from eegdiffusion.events.prediction.prediction import BIDS, Classifier, output_paths, predict, results_of
 from eegdiffusion.events.prediction.recordings_list import LIST, agrees, number_of, read_list, write_list
 from eegdiffusion.events.prediction.result_names import result_names
 
@@ -91,7 +92,8 @@ def predict_all(
     ``recordings.csv`` in the folder of the results has a row for each, with its status: ``done``; ``duplicate``, done
     too, of the same samples as another; ``left out``, such as the further parts of a split recording; ``refused``, for
     what is wrong with the file; ``failed``, for what went wrong with the program or the machine. What is done, of the
-    same file by the same model and settings, is not done again.
+    same file by the same model and settings, is not done again. Of a BIDS dataset the tables in BIDS's words
+    are a derivative, which says so.
 
     Args:
         folder: where the recordings are.
@@ -104,7 +106,12 @@ def predict_all(
         InputError: some recordings were refused or failed, or the folders do not go together.
     """
     require_folder_outside(out, folder)
+    as_derivative = tsv == BIDS and is_dataset(folder)
+    if as_derivative:
+        require_derivative(out)
     with one_at_a_time(out):
+        if as_derivative:
+            write_derivative(out, folder, classifier.name)
         kept = _kept_rows(out / LIST, folder)
         contents = look_into(folder)
         rows: dict[Path, Row] = {path: _row(path, LEFT_OUT, why) for path, why in contents.left_out.items()}

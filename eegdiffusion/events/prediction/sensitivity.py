@@ -1,7 +1,7 @@
 """Operating points: the probability from which a second is an event of a class, by how many false ones it costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.text_files import read_json
+from eegdiffusion.events.prediction.coarse_pass import CoarsePass
+from eegdiffusion.events.prediction.prediction_sets import PredictionSets
 
 LEVELS = {"low": 1 / 3, "medium": 1.0, "high": 3.0}
 """Sensitivity -> factor on the rate of false detections that is asked for."""
@@ -42,12 +44,16 @@ class OperatingPoints:
         model_id: MLflow's identifier of the model that the probabilities are of.
         levels: sensitivity -> class -> point.
         refused: class and sensitivity for which there is none, and why.
+        sets: from which probability on each class is plausible; None in files from before there were such sets.
+        coarse: sensitivity -> step in seconds, as text -> first pass at such steps; none where it would miss too much.
     """
 
     model: str
     model_id: str
     levels: dict[str, dict[str, OperatingPoint]]
     refused: dict[str, str]
+    sets: PredictionSets | None = None
+    coarse: dict[str, dict[str, CoarsePass]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return them as plain data; :func:`read_operating_points` reads it."""
@@ -70,13 +76,28 @@ def read_operating_points(path: Path) -> OperatingPoints:
             level: {label: OperatingPoint(**point) for label, point in points.items()}
             for level, points in document["levels"].items()
         }
-        points = OperatingPoints(document["model"], document["model_id"], levels, dict(document["refused"]))
+        sets = document.get("sets")
+        coarse = {
+            level: {step: CoarsePass(**fields) for step, fields in passes.items()}
+            for level, passes in document.get("coarse", {}).items()
+        }
+        points = OperatingPoints(
+            document["model"],
+            document["model_id"],
+            levels,
+            dict(document["refused"]),
+            sets and PredictionSets(**sets),
+            coarse,
+        )
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: must hold operating points that eeg operating-points wrote ({error!r})") from error
     for level in points.levels.values():
         for label, point in level.items():
             if not isinstance(point.threshold, int | float) or not 0 < point.threshold <= 1 + 1e-9:
                 raise InputError(f"{path}: {label}: threshold must lie between 0 and 1 (found {point.threshold!r})")
+    for label, value in points.sets.least.items() if points.sets else ():
+        if not isinstance(value, int | float) or not 0 <= value <= 1 + 1e-9:
+            raise InputError(f"{path}: sets: {label}: must lie between 0 and 1 (found {value!r})")
     return points
 
 

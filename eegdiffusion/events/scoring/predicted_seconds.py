@@ -9,6 +9,7 @@ import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.text_files import read_json
+from eegdiffusion.events.prediction.event_list import background_class
 from eegdiffusion.events.prediction.second_probabilities import ONSET, read_second_probabilities
 from eegdiffusion.events.scoring.event_tables import (
     NO_EVENT,
@@ -53,6 +54,44 @@ class PredictedSeconds:
             for table, truth in self.recordings.values()
         ]
 
+    def pieces(self) -> tuple[list[np.ndarray], list[str]]:
+        """Return the probabilities of each piece without a pause, (seconds, classes), and the classes."""
+        pieces, names = [], list[str]()
+        for table, _ in self.recordings.values():
+            names = [name for name in table if name != ONSET]
+            pauses = np.flatnonzero(np.diff(table[ONSET].to_numpy(np.float64)) > 1.5) + 1
+            pieces += np.split(table[names].to_numpy(np.float64), pauses)
+        return pieces, names
+
+    def labelled(self) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Return the seconds that are of one class, (seconds, classes), the position of that class, and the classes.
+
+        A second is of the class of an event that takes half of it or more, or that lies in it; of background where no
+        event touches it. Seconds in between, of two classes, or without a prediction are left out; so is background
+        where the model has no such class.
+        """
+        probabilities, labels, names = [], [], list[str]()
+        for table, truth in self.recordings.values():
+            names = [name for name in table if name != ONSET]
+            background = background_class(names)
+            onset_s = table[ONSET].to_numpy(np.float64)
+            half = np.zeros((len(table), len(names)), bool)
+            touched = np.zeros(len(table), bool)
+            for span in truth.spans:
+                shared = np.minimum(span.stop_s, onset_s + 1) - np.maximum(span.start_s, onset_s)
+                inside = (span.start_s >= onset_s) & (span.stop_s <= onset_s + 1)
+                touched |= (shared > 0) | inside
+                for k, name in enumerate(names):
+                    if read_label(name) == span.value:
+                        half[:, k] |= (shared >= 0.5) | inside
+            if background in names:
+                half[~touched, names.index(background)] = True
+            values = table[names].to_numpy(np.float64)
+            kept = (half.sum(axis=1) == 1) & np.isfinite(values).all(axis=1)
+            probabilities.append(values[kept])
+            labels.append(half[kept].argmax(axis=1))
+        return np.concatenate(probabilities), np.concatenate(labels), names
+
 
 def read_predicted_seconds(
     predictions: Path, reference: Path, rename: Mapping[str, str] | None = None
@@ -75,6 +114,8 @@ def read_predicted_seconds(
         document = read_json(said)
         if not isinstance(document, dict) or "model_id" not in document:
             raise InputError(f"{said}: model_id: is missing; predict the recording anew")
+        if document.get("first_pass"):
+            raise InputError(f"{said}: first_pass: must be null, as of every second; predict it without --coarse")
         models[document["model_id"]] = (document.get("model", ""), path)
         table = read_second_probabilities(seconds)
         table.columns = [str(column).lower() for column in table]

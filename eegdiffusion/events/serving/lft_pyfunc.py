@@ -70,11 +70,38 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
 
         The parameter ``channels`` names the windows' channels where they are some of the model's, in any order.
         """
-        signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
         named = (params or {}).get(CHANNELS)
-        positions = self._positions(signals.shape[1], None if named is None else list(named))
+        tokens = self._tokens(model_input, None if named is None else list(named))
+        return class_probabilities(self.lft(tokens), multi_label=self.thresholds is not None).numpy()
+
+    @torch.inference_mode()
+    def classify_subsets(self, windows, channels, subsets):
+        """Classify windows by subsets of their channels; the backbone, which takes most of the time, runs once.
+
+        Args:
+            windows: (n, channels, samples) in 100 uV.
+            channels: names of their channels.
+            subsets: (subsets, channels) of bool, which channels are seen; of each as many as the model was tested on.
+
+        Returns:
+            (n, subsets, classes) float32.
+
+        Raises:
+            InputError: the channels are not the model's, or a subset has fewer than it was tested on.
+        """
+        subsets = np.asarray(subsets, bool)
+        for count in subsets.sum(axis=1).tolist():
+            self._require_enough(count)
+        tokens = self._tokens(windows, list(channels))
+        seen = [self.lft(tokens[:, :, :, np.flatnonzero(subset)]) for subset in subsets]
+        return class_probabilities(torch.stack(seen, 1), multi_label=self.thresholds is not None).numpy()
+
+    def _tokens(self, windows: np.ndarray, named: list[str] | None) -> torch.Tensor:
+        """Return the tokens of windows, (n, layers, pools, channels, width)."""
+        signals = torch.as_tensor(np.ascontiguousarray(windows, dtype=np.float32))
+        positions = self._positions(signals.shape[1], named)
         ids = range(len(self.preprocessing["channels"])) if self.channel_ids is None else self.channel_ids
-        tokens = signal_transform.tokens(
+        return signal_transform.tokens(
             self.backbone,
             self.transform,
             self.latents,
@@ -83,7 +110,6 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
             [ids[k] for k in positions],
             parts=self.parts,
         )
-        return class_probabilities(self.lft(tokens), multi_label=self.thresholds is not None).numpy()
 
     def _positions(self, count: int, named: list[str] | None) -> list[int]:
         """Return the places of the windows' channels in the model's montage.
@@ -99,12 +125,16 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         if count != len(names):
             rule = f"must have {len(names)} channels, or {CHANNELS} must name those that they have"
             raise InputError(f"windows: {rule} (found {count})")
-        fewest = len(montage) if self.subsets is None else min(each["count"] for each in self.subsets["subsets"])
+        self._require_enough(count)
+        return [montage.index(name) for name in names]
+
+    def _require_enough(self, count: int) -> None:
+        whole = len(self.preprocessing["channels"])
+        fewest = whole if self.subsets is None else min(each["count"] for each in self.subsets["subsets"])
         if count < fewest:
             raise InputError(
                 f"{CHANNELS}: must be {fewest} or more, as the model was tested on no fewer (found {count})"
             )
-        return [montage.index(name) for name in names]
 
 
 mlflow.models.set_model(EventClassifier())
