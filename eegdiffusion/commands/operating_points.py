@@ -52,7 +52,7 @@ def _say_points(points: "OperatingPoints") -> None:
     for level, passes in points.coarse.items():
         for each in passes.values():
             kept = f"{each.same:.2%} of the seconds are the same"
-            kept += "" if each.found is None else f", {each.found:.1%} of the events are found"
+            kept += "" if each.detected is None else f", {each.detected:.1%} of the events are found"
             say(f"first pass at {each.step} s, {level}: asks about {each.asked:.0%} of the seconds; {kept}")
 
 

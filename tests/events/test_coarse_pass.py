@@ -74,7 +74,7 @@ def test_what_is_chosen_misses_no_more_than_is_allowed_and_asks_about_little():
     for step in (2, 3, 5):
         chosen = choose_coarse(recordings, CLASSES, "bckg", step)
         assert chosen.same >= 0.995
-        assert chosen.found >= 0.98
+        assert chosen.detected >= 0.98
         assert 1 / step < chosen.asked < 1 / step + 0.25
         # On other recordings, by the same threshold.
         exact = _seconds(3600, [event + 7 for event in events], seed=9)
@@ -92,9 +92,8 @@ def test_what_is_chosen_misses_no_more_than_is_allowed_and_asks_about_little():
 
 def test_events_that_are_seen_in_their_own_second_alone_cannot_be_skipped():
     hidden = _seconds(3600, range(31, 3600, 30), blur=0)
-    assert (
-        choose_coarse([hidden], CLASSES, "bckg", 5) is None or choose_coarse([hidden], CLASSES, "bckg", 5).asked > 0.9
-    )
+    chosen = choose_coarse([hidden], CLASSES, "bckg", 5)
+    assert chosen is None or chosen.asked > 0.9
 
 
 class Loud:
@@ -151,7 +150,7 @@ def test_the_file_of_points_says_what_may_be_skipped_and_predictions_take_it(tmp
     words = ["--predictions", f"{tmp_path}/predictions", "--reference", f"{tmp_path}/reference", "--out", str(path)]
     done = CliRunner().invoke(command, words, catch_exceptions=False)
     points = read_operating_points(path)
-    assert points.coarse["medium"]["3"].found >= 0.98
+    assert points.coarse["medium"]["3"].detected >= 0.98
     assert "first pass at 3 s, medium: asks about" in done.output
     classifier = Classifier("loud", Loud(), PREPROCESSING, 0.0, 8, {})
     taken = with_points(classifier, points, "medium", path, 3)

@@ -20,19 +20,19 @@ class CoarsePass:
         plain: least probability of background from which on a second is plainly background.
         asked: share of the seconds that were asked about.
         same: share of the seconds whose class was that of the exhaustive mode.
-        found: share of the exhaustive mode's events that an event of the same class overlapped; None where it had none.
+        detected: share of the exhaustive mode's events that one of the same class overlapped; None if there were none.
     """
 
     step: int
     plain: float
     asked: float
     same: float
-    found: float | None
+    detected: float | None
 
     def sentence(self, asked: float) -> str:
         """Say what was done to a recording, ``asked`` being the share of its seconds that were asked about."""
         cost = f"{self.same:.1%} of the seconds had the same class"
-        cost += "" if self.found is None else f", {self.found:.1%} of the events were found"
+        cost += "" if self.detected is None else f", {self.detected:.1%} of the events were found"
         return (
             f"{asked:.0%} of the seconds were classified, after a first pass at steps of {self.step} s; the others lie "
             f"between two that are plainly background (on validation recordings {cost})"

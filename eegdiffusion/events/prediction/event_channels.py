@@ -1,8 +1,8 @@
 """Which channels carry an event, and its focus: by what the model says where it sees some of the channels alone.
 
 The model sees random quarters of the channels, and the change of the event's log-odds is laid to the channels that it
-goes with (RISE: Petsiuk et al., arXiv:1806.07421; regressed as in Covert et al., arXiv:2011.14878). Hiding one channel
-at a time would say little of an event that neighbours show as well, and so do halves, of which few lack all neighbours.
+goes with (RISE: Petsiuk et al., arXiv:1806.07421), by least squares. Hiding one channel at a time would say little of
+an event that neighbours show as well, and so do halves, of which few lack all neighbours.
 """
 
 import re

@@ -65,7 +65,7 @@ def choose_coarse(
     while low < high:
         middle = (low + high) // 2
         tried = _try(recordings, classes, background, step, float(candidates[middle]), thresholds)
-        if tried.same >= SAME_SECONDS and (tried.found is None or tried.found >= FOUND_EVENTS):
+        if tried.same >= SAME_SECONDS and (tried.detected is None or tried.detected >= FOUND_EVENTS):
             best, high = tried, middle
         else:
             low = middle + 1
@@ -80,8 +80,31 @@ def _try(
     plain: float,
     thresholds: Mapping[str, float] | None,
 ) -> CoarsePass:
+    """Return what a first pass costs: the worst of all seconds that it can begin with, as events may be periodic."""
+    begun = [
+        _cost([exact[first:] for exact in recordings], classes, background, step, plain, thresholds)
+        for first in range(step)
+    ]
+    detected = [each.detected for each in begun if each.detected is not None]
+    return CoarsePass(
+        step=step,
+        plain=plain,
+        asked=float(np.mean([each.asked for each in begun])),
+        same=min(each.same for each in begun),
+        detected=min(detected, default=None),
+    )
+
+
+def _cost(
+    recordings: Sequence[np.ndarray],
+    classes: Sequence[str],
+    background: str,
+    step: int,
+    plain: float,
+    thresholds: Mapping[str, float] | None,
+) -> CoarsePass:
     position = list(classes).index(background)
-    asked = same = seconds = found = events = 0
+    asked = same = seconds = detected = events = 0
     for exact in recordings:
         if not len(exact):
             continue
@@ -101,8 +124,10 @@ def _try(
             if event.label != UNUSABLE:
                 events += 1
                 part = labels[1][int(event.onset) : int(event.onset + event.duration)]
-                found += int((part == event.label).any())
-    return CoarsePass(step, plain, asked / max(seconds, 1), same / max(seconds, 1), found / events if events else None)
+                detected += int((part == event.label).any())
+    return CoarsePass(
+        step, plain, asked / max(seconds, 1), same / max(seconds, 1), detected / events if events else None
+    )
 
 
 def _labels(table: pandas.DataFrame, seconds: int) -> np.ndarray:
