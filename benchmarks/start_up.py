@@ -120,6 +120,8 @@ COMMANDS = (
     "import-checkpoint", "score", "operating-points", "mlflow", "airflow", "surrogate tuev", "surrogate things",
     "lineage",
     "data-card",
+    "crate",
+    "openlineage",
 )  # fmt: skip
 
 

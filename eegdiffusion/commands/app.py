@@ -22,6 +22,8 @@ COMMANDS = {
     "register": ("register", "Register the models of the last run."),
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),
     "key": ("key", "Make and exchange the keys that registered models are signed with."),
+    "openlineage": ("openlineage", "Send OpenLineage's events of stages that have run."),
+    "crate": ("crate", "Write the run behind a result as an RO-Crate, for a paper or an archive."),
     "data-card": ("data_card", "Describe a corpus in Croissant, for catalogues of data sets."),
     "lineage": ("lineage", "Say which recordings are behind a number, a file or a model."),
     "reproduce": ("reproduce", "Train a registered model again and compare its metrics."),

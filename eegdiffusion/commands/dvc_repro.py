@@ -13,6 +13,7 @@ from eegdiffusion.core.runtime.git_repository import require_repository
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import foreground
 from eegdiffusion.core.runtime.stage import WORK
+from eegdiffusion.operations.lineage import lineage_transport
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 LOCK = WORK / "locks" / "repro"
@@ -60,4 +61,6 @@ def repro(lock: int, *stages: str) -> int:
         lock: what :func:`alone` yields.
         *stages: names of stages; the whole graph when none is given.
     """
-    return foreground(dvc_words("--wait-for-lock", "repro", *stages), pass_fds=[lock])
+    status = foreground(dvc_words("--wait-for-lock", "repro", *stages), pass_fds=[lock])
+    lineage_transport.emit_stages()  # also of what ran before another stage has failed
+    return status

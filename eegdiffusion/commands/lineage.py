@@ -40,7 +40,7 @@ def command(target: str, as_json: bool, without_recordings: bool, unsigned: bool
         from eegdiffusion.operations.lineage.traced_result import lineage_document, write_document
         from eegdiffusion.operations.lineage.workspace_graph import open_workspace_graph
     with open_workspace_graph() as workspace:
-        traced = _trace(target, workspace.graph, workspace.cache, unsigned)
+        traced = trace(target, workspace.graph, workspace.cache, unsigned)
         traced = workspace.with_corpora(traced, recordings=not without_recordings)
         if as_json:
             click.echo(write_document(lineage_document(traced, workspace.cache, read_records())))
@@ -48,7 +48,7 @@ def command(target: str, as_json: bool, without_recordings: bool, unsigned: bool
             say(*lineage_lines(traced, workspace.cache))
 
 
-def _trace(target: str, graph: "LockedGraph", cache: "CachedOutputs", unsigned: bool) -> "TracedResult":
+def trace(target: str, graph: "LockedGraph", cache: "CachedOutputs", unsigned: bool) -> "TracedResult":
     """Find what a target is, and the part of the graph behind it."""
     from eegdiffusion.operations.lineage.traced_result import TracedResult, read_number, require_recorded
 

@@ -120,13 +120,16 @@ def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone:
     whole graph, stages whose corpus is not there are left out, with all that follows them, and named.
     """
     from eegdiffusion.commands import dvc_repro, side_by_side
+    from eegdiffusion.operations.lineage import lineage_transport
 
     _require_stages((*stages, *without, *alone))
     _check_params()
     with dvc_repro.alone() as lock:
         left_out = () if stages else _without_sources()
         if jobs > 1 or without or alone:
-            return _side_by_side(stages, (*without, *left_out), alone, jobs)
+            status = _side_by_side(stages, (*without, *left_out), alone, jobs)
+            lineage_transport.emit_stages()
+            return status
         if left_out:
             stages = tuple(side_by_side.chosen(side_by_side.read_graph(Path()), left_out))
         return dvc_repro.repro(lock, *stages)

@@ -123,6 +123,7 @@ def test_help_of_every_command_comes_at_once(words):
         (["reproduce"], 2),
         (["lineage", "nosuch"], 65),
         (["data-card", "nosuch"], 65),
+        (["crate", "docs"], 65),
         (["repro", "--jobs", "0"], 2),
         (["surrogate", "tuev", "--seconds", "20"], 65),
         (["example", "recording", "recording.csv"], 65),

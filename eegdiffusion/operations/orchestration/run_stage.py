@@ -10,10 +10,13 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 from eegdiffusion.core.runtime.errors import EXIT_BAD_INPUT
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import WORK
+from eegdiffusion.operations.lineage import lineage_transport
+from eegdiffusion.operations.lineage.open_lineage import failed_stage_events
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
 _BAD_INPUT = re.compile(rf"exited with {EXIT_BAD_INPUT}\b")
@@ -37,6 +40,7 @@ def run_stage(name: str, *options: str) -> int:
         except BlockingIOError:
             say(f"{name}: an earlier process still runs it; waiting")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        began = datetime.now(UTC)
         # DVC inherits the lock: it holds as long as the stage runs, whatever becomes of this process.
         process = subprocess.Popen(
             dvc_words("--wait-for-lock", "repro", *options, "--single-item", name),
@@ -54,9 +58,19 @@ def run_stage(name: str, *options: str) -> int:
             sys.stderr.flush()
             bad_input |= bool(line.startswith("ERROR") and _BAD_INPUT.search(line))
         status = process.wait()
-    if bad_input:
-        return EXIT_BAD_INPUT
-    return status if status >= 0 else 128 - status
+    status = EXIT_BAD_INPUT if bad_input else status if status >= 0 else 128 - status
+    _emit(name, began, status)
+    return status
+
+
+def _emit(name: str, began: datetime, status: int) -> None:
+    """Say in OpenLineage's terms what became of the stage; one that had nothing to do says nothing new."""
+    if status == 0:
+        lineage_transport.emit_stages([name])
+    else:
+        words = f"exit status {status}" + (": bad input" if status == EXIT_BAD_INPUT else "")
+        namespace = lineage_transport.namespace()
+        lineage_transport.emit(failed_stage_events(name, namespace, began, datetime.now(UTC), words))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from mlflow.entities.model_registry import ModelVersion
 from eegdiffusion.core.observe.tracking import server
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.events.results.champion_predictions import read_champion, write_champion
+from eegdiffusion.operations.lineage import lineage_transport
+from eegdiffusion.operations.lineage.open_lineage import registry_events
 from eegdiffusion.operations.registry.champion_record import fetch_predictions
 from eegdiffusion.operations.registry.gate import ROLLED_BACK, Decision, decide_promotion
 from eegdiffusion.operations.registry.registry_config import CHALLENGER, CHAMPION, RegisteredModelConfig
@@ -62,6 +64,13 @@ class RegisteredModel:
             self._client.delete_model_version_tag(self.name, version.version, "champion.until")
         if former:
             self.set_tags(former, {"champion.until": now})
+        self._emit("promote" if former is None or int(former.version) < int(version.version) else "rollback", version)
+
+    def _emit(self, action: str, version: ModelVersion) -> None:
+        """Say in OpenLineage's terms which version has become champion, or is one no more."""
+        number, namespace = str(version.version), lineage_transport.namespace()
+        inputs = [f"{self.name}/{number}"]
+        lineage_transport.emit(registry_events(action, self.name, number, inputs, namespace, datetime.now(UTC)))
 
     def challenge(
         self, config: RegisteredModelConfig, mode: Literal["promote", "propose", "approved"], unsigned: bool = False
@@ -174,6 +183,7 @@ class RegisteredModel:
         champion = self._champion()
         self._client.delete_registered_model_alias(self.name, CHAMPION)
         self.set_tags(champion, {"champion.until": _now(), "retired": _now()})
+        self._emit("retire", champion)
         return champion
 
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,9 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.markdown import markdown_text
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.operations.lineage import lineage_transport
+from eegdiffusion.operations.lineage.locked_graph import LockedPath, read_locked_graph
+from eegdiffusion.operations.lineage.open_lineage import registry_events
 from eegdiffusion.operations.registry import card, provenance, signature, signed_record
 from eegdiffusion.operations.registry.card import CardData
 from eegdiffusion.operations.registry.logged_files import fetch_as_made
@@ -262,7 +266,18 @@ def register_model(name: str, config: RegisteredModelConfig) -> ModelVersion:
             version = add_version(name, config, uri, run_id, tags)
         client.set_registered_model_alias(name, CHALLENGER, version.version)
         document_version(version, config, chosen.folder, files, tags, key, results, data, lock, patch)
+    _emit(name, str(version.version), chosen, lock)
     return client.get_model_version(name, version.version)
+
+
+def _emit(name: str, number: str, chosen: TrainingResult, lock: str | None) -> None:
+    """Say in OpenLineage's terms which output of which stage became a version."""
+    path = chosen.folder.as_posix()
+    behind = read_locked_graph(lock).outputs_behind(path) if lock is not None else []
+    outputs = [out for _, out in behind] or [LockedPath(path, content_hash(chosen.folder))]
+    lineage_transport.emit(
+        registry_events("register", name, number, outputs, lineage_transport.namespace(), datetime.now(UTC))
+    )
 
 
 def _restored(version: ModelVersion, tags: dict[str, str]) -> ModelVersion:
