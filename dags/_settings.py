@@ -3,8 +3,12 @@
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+GPU = re.compile(r"\d+|(GPU|MIG)-[0-9A-Za-z/-]+")
+"""Id of a GPU, or of a part of one: its number, or what `nvidia-smi -L` calls it."""
 
 
 def _env(name: str, default: str) -> object:
@@ -75,6 +79,9 @@ class Settings:
             raise ValueError(
                 "MLFLOW_TRACKING_URI: with EEG_GIT_URL it must be a server's, http(s)://..., as pods share no file"
             )
+        for name in self.gpu_ids:
+            if not GPU.fullmatch(name):
+                raise ValueError(f"EEG_GPUS: must be ids of GPUs, e.g. 0,1 or GPU-5a1b, or empty (found {name!r})")
         for volume in self.data_volumes:
             if len(volume) != 2 or not volume[1].startswith("/"):
                 raise ValueError(f"EEG_K8S_DATA: {':'.join(volume)!r} is not CLAIM:/FOLDER")
@@ -137,7 +144,7 @@ class Settings:
     def gpu_ids(self) -> list[str]:
         """Ids of the GPUs that tasks of this host may have: ``EEG_GPUS``; unset, the first where there is one."""
         gpus = ("0" if host_has_gpu() else "") if self.gpus is None else self.gpus
-        return [name.strip() for name in gpus.split(",") if name.strip()]
+        return list(dict.fromkeys(name.strip() for name in gpus.split(",") if name.strip()))
 
     @property
     def has_gpus(self) -> bool:

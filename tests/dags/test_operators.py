@@ -155,6 +155,9 @@ def test_a_task_knows_its_cores(built, runtime):
         ("docker", " ", []),
         ("docker", "0", ["0"]),
         ("docker", "1, 3", ["1", "3"]),
+        ("docker", ",1,", ["1"]),
+        ("docker", "0,0", ["0"]),
+        ("docker", "GPU-5a1b2c3d,MIG-7f/1/0", ["GPU-5a1b2c3d", "MIG-7f/1/0"]),
         ("process", "", []),
     ],
 )
@@ -163,6 +166,13 @@ def test_an_empty_list_of_gpus_is_none(monkeypatch, runtime, gpus, expected):
     settings = Settings(runtime=runtime)
     assert settings.gpu_ids == expected
     assert settings.has_gpus == bool(expected)
+
+
+@pytest.mark.parametrize("gpus", ["all", "none", "-1", "0-3", "0 1", "0;1", "../0"])
+def test_what_is_no_id_of_a_gpu_is_refused(monkeypatch, gpus):
+    monkeypatch.setenv("EEG_GPUS", gpus)
+    with pytest.raises(ValueError, match="EEG_GPUS: must be ids of GPUs"):
+        Settings(runtime="docker")
 
 
 def test_without_a_list_the_host_or_the_cluster_says_whether_there_are_gpus(monkeypatch):

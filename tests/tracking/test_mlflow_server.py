@@ -4,11 +4,13 @@ import datetime
 import http.server
 import ipaddress
 import os
+import re
 import ssl
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -57,12 +59,15 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """Answers health checks of who has the right credentials, and remembers the paths that it was asked for."""
+    """Answers every question in the same way, and remembers the paths that it was asked for."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Authorization")))
         self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(self.server.body)
 
     def log_message(self, *_):
         pass
@@ -73,9 +78,11 @@ def serve():
     """A function that starts an HTTP server, with TLS where it gets a context."""
     running = []
 
-    def start(context: ssl.SSLContext | None = None, status: int = 200) -> http.server.ThreadingHTTPServer:
+    def start(
+        context: ssl.SSLContext | None = None, status: int = 200, body: bytes = b"OK", **headers: str
+    ) -> http.server.ThreadingHTTPServer:
         web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-        web.asked, web.status = [], status
+        web.asked, web.status, web.body, web.headers = [], status, body, headers
         if context:
             web.socket = context.wrap_socket(web.socket, server_side=True)
         threading.Thread(target=web.serve_forever, daemon=True).start()
@@ -155,10 +162,62 @@ def test_a_proxy_whose_server_is_away_is_waited_for_and_the_reason_is_said(serve
     assert "did not answer within 1 s (status 503)" in refusal(UnavailableError)
 
 
-@pytest.mark.parametrize("address", ["http://:x/", "https://localhost:99999"])
+@pytest.mark.parametrize(
+    "address", ["http://:x/", "https://localhost:99999", "localhost:5000", "htp://x", "./mlruns", "file:///tmp/mlruns"]
+)
 def test_what_is_no_address_is_said_at_once(monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     assert "MLFLOW_TRACKING_URI" in refusal(InputError)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "rule"),
+    [
+        (200, b"<html>Log in</html>", "is no MLflow; must be .*without the path of a page.*Log in"),
+        (404, b"<h1>Not Found</h1>", "is no MLflow; must be .*status 404"),
+        (403, b"Invalid Host header - possible DNS rebinding", "start it with `--allowed-hosts`"),
+        (400, b"The plain HTTP request was sent to HTTPS port", "speaks TLS; write https://"),
+    ],
+)
+def test_another_program_at_the_address_is_said_at_once(serve, monkeypatch, status, body, rule):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{serve(status=status, body=body).server_port}")
+    assert re.search(rule, refusal(InputError))
+
+
+def test_a_login_that_leads_in_a_circle_is_said_at_once(serve, monkeypatch):
+    web = serve(status=302, Location="/login")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{web.server_port}")
+    assert "leads in a circle" in refusal(InputError)
+
+
+def test_a_proxy_that_lets_nothing_but_the_interface_through_is_passed(serve, monkeypatch):
+    web = serve(status=404, body=b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{web.server_port}")
+    server.wait()
+    assert [path for path, _ in web.asked] == ["/health", server.INTERFACE]
+
+
+def test_certificates_may_be_those_of_every_program(serve, tmp_path, monkeypatch):
+    pair = certificate(tmp_path, "server")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"https://localhost:{serve(of_server(pair)).server_port}")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pair[0]))
+    server.wait()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    assert re.search(r"see .*REQUESTS_CA_BUNDLE \(.*none\.pem", refusal(InputError))
+
+
+def test_a_path_in_the_address_of_a_store_may_be_relative(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here/mlflow.db")
+    assert server.uri() == f"sqlite:///{tmp_path}/here/mlflow.db"
+    server.experiment("toy")
+    assert mlflow.get_experiment_by_name("toy").artifact_location == f"file://{tmp_path}/here/artifacts/toy"
+
+
+@pytest.mark.parametrize("path", ["/proc/none/mlflow.db", "params.txt"])
+def test_what_is_no_store_is_said_with_its_path(tmp_path, monkeypatch, path):
+    (tmp_path / "params.txt").write_text("seeds: [0, 1]")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    assert Path(path).name in refusal(InputError)
 
 
 def test_a_server_that_refuses_this_user_says_so(serve, monkeypatch):
@@ -186,11 +245,13 @@ def tracked(tmp_path, monkeypatch):
     stage.__dict__["work"] = tmp_path / "work"
     stage.work.mkdir()
 
-    def track(interrupted: bool = False) -> str:
+    def track(interrupted: bool = False, meanwhile: Callable[[str], None] = lambda run: None) -> str:
         try:
             with tracked_run.tracked(stage, title="toy", corpus="x") as logger:
                 run = mlflow.active_run().info.run_id
                 logger.log_metrics({"loss": 1.0}, 1)
+                logger.drain()
+                meanwhile(run)
                 if interrupted:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -257,3 +318,28 @@ def test_a_run_that_is_deleted_while_it_is_trained_is_said_at_once(tmp_path, mon
     with Journal(tmp_path / "metrics.jsonl", run) as journal:
         journal.drain()
     assert mlflow.get_run(run).data.metrics == {"loss": 2.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deleted", ["run", "experiment"])
+def test_what_is_deleted_after_the_last_metric_is_said_with_the_command_that_restores_it(tracked, deleted):
+    def delete(run: str) -> None:
+        client = mlflow.MlflowClient()
+        if deleted == "run":
+            client.delete_run(run)
+        else:
+            client.delete_experiment(client.get_run(run).info.experiment_id)
+        mlflow.set_tag("figure", "drawn")
+
+    with pytest.raises(UnavailableError, match=rf"{deleted}s restore --{deleted}-id") as raised:
+        tracked(meanwhile=delete)
+    restore(str(raised.value))
+    (run,) = mlflow.search_runs(experiment_names=["toy"], output_format="list")
+    assert tracked() == run.info.run_id
+    assert mlflow.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+def test_a_run_whose_name_was_half_written_is_none(tracked, tmp_path):
+    (tmp_path / "work" / server.REFERENCE).write_text("")
+    run = tracked(interrupted=True)
+    assert tracked() == run

@@ -44,12 +44,23 @@ def _log(run_id: str, metrics: list[Metric]) -> None:
     verify_rest_response(answer, LOG_BATCH)
 
 
-def _is_deleted(run_id: str) -> bool:
-    """Whether the server says that a run was deleted, or knows it no more; not where it says nothing."""
+def deletion(run_id: str, journal: Path) -> UnavailableError | None:
+    """Return the error of a stage whose run was deleted while it was at work; None where the server says no such thing.
+
+    Args:
+        run_id: id of the run.
+        journal: the file of its metrics.
+    """
     try:
-        return server.answers() and not server.is_active(run_id)
+        absence = server.answers() and server.absence_of(run_id)
     except MlflowException:
-        return False
+        return None
+    if not absence:
+        return None
+    return UnavailableError(
+        f"MLflow: {absence}. Without it the same command goes on in a new run: {journal} keeps the metrics, and the "
+        "training its checkpoints"
+    )
 
 
 class Journal:
@@ -72,7 +83,8 @@ class Journal:
         self._file = path.open("a")
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._error, self._deleted = "", False
+        self._error = ""
+        self._deletion: UnavailableError | None = None
         self._thread = threading.Thread(target=self._keep_sending, daemon=True, name="metrics to MLflow")
 
     def _drop_half_a_line(self) -> None:
@@ -113,12 +125,8 @@ class Journal:
             UnavailableError: it was not within ``EEG_TRACKING_WAIT_SECONDS``, or the run was deleted; the file stays.
         """
         if not self._wait(server.patience_s()):
-            if self._deleted:
-                raise UnavailableError(
-                    f"MLflow: the run {self.run_id} was deleted; "
-                    f"{server.restoring('runs', 'run-id', self.run_id)} brings it back. Without it the same command "
-                    f"goes on in a new run: {self.path} keeps the metrics, and the training its checkpoints"
-                )
+            if self._deletion:
+                raise self._deletion
             raise UnavailableError(
                 f"{server.uri()}: MLflow did not take this run's metrics within {server.patience_s():g} s "
                 f"({self._error or 'no answer yet'}). {self.path} keeps them, and the training its checkpoints: run "
@@ -128,7 +136,7 @@ class Journal:
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while self.pending and not self._deleted and time.monotonic() < deadline:
+        while self.pending and not self._deletion and time.monotonic() < deadline:
             time.sleep(0.05)
         return not self.pending
 
@@ -143,7 +151,7 @@ class Journal:
                 away, self._error = False, ""
             except Exception as error:  # whatever it is, training goes on, and drain() tells it
                 self._error = str(error)
-                self._deleted = isinstance(error, MlflowException) and _is_deleted(self.run_id)
+                self._deletion = deletion(self.run_id, self.path) if isinstance(error, MlflowException) else None
                 if not away:
                     text = f"{server.uri()}: MLflow does not take metrics ({error}); {self.path} keeps them until then"
                     say(text, stream=sys.stderr)

@@ -31,15 +31,28 @@ AWAY = (502, 503, 504)
 
 DENIED = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
 
-TLS_VARIABLES = "MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH or MLFLOW_TRACKING_INSECURE_TLS"
+TLS_VARIABLES = (
+    "MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH, MLFLOW_TRACKING_INSECURE_TLS or "
+    "REQUESTS_CA_BUNDLE"
+)
+
+SQLITE = "sqlite:///"
+
+SQLITE_BEGINS = b"SQLite format 3\0"
+
+INTERFACE = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
+"""A question that every MLflow answers in JSON, with an experiment or an error."""
+
+ADDRESSES = "http(s)://HOST:PORT of a server, or sqlite:////FOLDER/mlflow.db"
 
 
 def uri() -> str:
-    """Return ``MLFLOW_TRACKING_URI``, or the local SQLite store."""
-    if os.environ.get("MLFLOW_TRACKING_URI"):
-        return os.environ["MLFLOW_TRACKING_URI"]
-    LOCAL.mkdir(exist_ok=True)
-    return f"sqlite:///{(LOCAL / 'mlflow.db').resolve()}"
+    """Return ``MLFLOW_TRACKING_URI``, or the local SQLite store; a path in it is made absolute."""
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    if not address:
+        LOCAL.mkdir(exist_ok=True)
+        address = f"{SQLITE}{LOCAL / 'mlflow.db'}"
+    return f"{SQLITE}{Path(address.removeprefix(SQLITE)).resolve()}" if address.startswith(SQLITE) else address
 
 
 def patience_s() -> float:
@@ -64,9 +77,11 @@ def _absence() -> str:
     """Return why the server gives no answer now, an empty string where it does; a local store always does.
 
     Raises:
-        InputError: waiting cannot help: TLS fails, a file of certificates is missing, or the address is none.
+        InputError: waiting cannot help: TLS fails, a file of certificates is missing, the address is none, or what
+            answers there is no MLflow.
     """
     if not remote():
+        _check_store()
         return ""
     try:
         answer = http_request(get_default_host_creds(uri()), "/health", "GET", max_retries=0, timeout=5,
@@ -77,12 +92,77 @@ def _absence() -> str:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, requests.exceptions.SSLError):
             raise InputError(f"MLFLOW_TRACKING_URI: {uri()}: TLS fails; see {TLS_VARIABLES} ({cause})") from error
+        if isinstance(cause, requests.TooManyRedirects):
+            raise InputError(f"MLFLOW_TRACKING_URI: {uri()} leads in a circle, as to a login ({cause})") from error
         if isinstance(cause, requests.RequestException):
             return str(cause)
         # Variables that exclude each other, a file that is not there, or is no certificate.
         raise InputError(f"MLFLOW_TRACKING_URI: {uri()}: see {TLS_VARIABLES} ({cause or error.message})") from error
-    # An answer that asks for credentials is one.
-    return f"status {answer.status_code}" if answer.status_code in AWAY else ""
+    if answer.status_code in AWAY:
+        return f"status {answer.status_code}"
+    _require_mlflow(answer)
+    return ""
+
+
+def _check_store() -> None:
+    """Check that the address of a store without a server is that of one.
+
+    Raises:
+        InputError: it is no address that MLflow knows, no database, or in a folder that cannot be made.
+    """
+    where = f"MLFLOW_TRACKING_URI: {uri()}"
+    if not uri().startswith(SQLITE):
+        try:
+            mlflow.MlflowClient(uri())
+        except MlflowException as error:
+            reason = " ".join(error.message.split()).partition(". ")[0]
+            raise InputError(f"{where}: must be {ADDRESSES} ({reason})") from error
+        return
+    path = Path(uri().removeprefix(SQLITE))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            begin = file.read(len(SQLITE_BEGINS))
+    except OSError as error:
+        raise InputError(f"{where}: cannot be used as a store ({error})") from error
+    if begin not in (b"", SQLITE_BEGINS):
+        raise InputError(f"{where}: is no database of SQLite, or a damaged one")
+
+
+def _require_mlflow(answer: requests.Response) -> None:
+    """Check what answered a question for its health.
+
+    An MLflow says ``OK``. One behind a proxy may ask for credentials, or have nothing but its interface reached.
+
+    Raises:
+        InputError: it is another program, speaks TLS, or does not know this host's name.
+    """
+    where, said = f"MLFLOW_TRACKING_URI: {uri()}", answer.text.strip()
+    if (answer.ok and said == "OK") or answer.status_code == 401:
+        return
+    if "Host header" in said:
+        raise InputError(
+            f"{where}: the server is not called so; start it with `--allowed-hosts` and this name ({said})"
+        )
+    if answer.status_code == 400 and "HTTPS" in said:
+        raise InputError(f"{where}: the server speaks TLS; write https:// in its address")
+    try:
+        interface = http_request(get_default_host_creds(uri()), INTERFACE, "GET", max_retries=0, timeout=5,
+                                 raise_on_status=False)  # fmt: skip
+    except MlflowException:
+        return  # it was there a moment ago: whoever asks next sees
+    try:
+        interface.json()
+    except ValueError as error:
+        if interface.status_code in (401, 403):
+            return  # credentials of a proxy's, which are asked for before anything is told
+        begin = " ".join(said.split())[:80]
+        raise InputError(
+            f"{where}: what answers there is no MLflow; must be {ADDRESSES}, without the path of a page "
+            f"(status {answer.status_code}: {begin!r})"
+        ) from error
 
 
 def answers() -> bool:
@@ -170,12 +250,12 @@ def experiment(name: str, description: str = "") -> None:
     connect()
     with denials_explained():
         # Stages may start together, and one database must not be set up twice; a server looks to that itself.
-        if not uri().startswith("sqlite:///"):
+        if not uri().startswith(SQLITE):
             _refuse_deleted(name)
             _describe(mlflow.set_experiment(name), description)
             return
         # Artifacts lie beside the database, whatever folder the stage runs in: workspaces are removed some day.
-        folder = Path(uri().removeprefix("sqlite:///")).parent
+        folder = Path(uri().removeprefix(SQLITE)).parent
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "setup.lock"):
             if not _refuse_deleted(name):
@@ -200,11 +280,30 @@ def _refuse_deleted(name: str) -> bool:
     return existing is not None
 
 
-def is_active(run_id: str) -> bool:
-    """Whether the server knows a run, and it was not deleted."""
+def absence_of(run_id: str) -> str:
+    """Return how a run is no longer there, with the command that brings it back; an empty string where it is.
+
+    Args:
+        run_id: id of the run.
+
+    Raises:
+        MlflowException: the server cannot say it.
+    """
     try:
-        return mlflow.get_run(run_id).info.lifecycle_stage == "active"
+        info = mlflow.get_run(run_id).info
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return False
+        return f"the run {run_id} is there no more"
+    if info.lifecycle_stage == "active":
+        return ""
+    home = mlflow.get_experiment(info.experiment_id)
+    if home.lifecycle_stage == "active":
+        return f"the run {run_id} was deleted; {restoring('runs', 'run-id', run_id)} brings it back"
+    command = restoring("experiments", "experiment-id", home.experiment_id)
+    return f"the run {run_id} was deleted with its experiment {home.name!r}; {command} brings both back"
+
+
+def is_active(run_id: str) -> bool:
+    """Whether the server knows a run, and it was not deleted."""
+    return not absence_of(run_id)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
+from mlflow.exceptions import MlflowException
 
 from eegdiffusion.core.observe.tracking import lineage, server
 from eegdiffusion.core.observe.tracking.datasets import Data, dataset
-from eegdiffusion.core.observe.tracking.journal import NAME, Journal
+from eegdiffusion.core.observe.tracking.journal import NAME, Journal, deletion
 from eegdiffusion.core.observe.tracking.run_logger import RunLogger
 from eegdiffusion.core.observe.tracking.system_metrics import SystemMetrics
 from eegdiffusion.core.runtime.markdown import markdown_text
@@ -50,9 +51,10 @@ def run_description(name: str, stage: str, corpus: str) -> str:
 
 def _resumable(reference: Path, experiment: str) -> str | None:
     """Return the run that an interrupted process of the same fingerprint left, if it is still one of the experiment."""
-    if not reference.exists():
+    try:
+        run_id = json.loads(reference.read_text())["run_id"]
+    except (FileNotFoundError, ValueError):  # a process was killed before it had written it
         return None
-    run_id = json.loads(reference.read_text())["run_id"]
     if not server.is_active(run_id):
         say(f"MLflow: the run {run_id} was deleted; training goes on in a new one", stream=sys.stderr)
         return None
@@ -126,5 +128,10 @@ def tracked(
             journal.drain()
         mlflow.set_tags({f"used.{name}": value for name, value in asdict(resource_use()).items() if value is not None})
         status = "FINISHED"
+    except MlflowException as error:
+        # Whoever asks the server first notices that the run was deleted.
+        if gone := deletion(run.info.run_id, stage.work / NAME):
+            raise gone from error
+        raise
     finally:
         _end(status)
