@@ -4,10 +4,8 @@ set -euo pipefail
 airflow db migrate
 airflow pools import "$EEG_REPOSITORY/dags/pools.json"
 if [ -n "${EEG_CPUS:-}" ]; then airflow pools set cpu "$EEG_CPUS" "Cores of this host"; fi
-if [ -n "${EEG_GPUS:-}" ]; then
-  gpus=${EEG_GPUS//[^,]/}
-  airflow pools set gpu "$((${#gpus} + 1))" "GPUs $EEG_GPUS of this host"
-fi
+gpus=$(tr ', ' '\n\n' <<< "${EEG_GPUS:-}" | sed '/^$/d' | sort -u | wc -l)
+if [ "$gpus" -gt 0 ]; then airflow pools set gpu "$gpus" "GPUs $EEG_GPUS of this host"; fi
 
 # The password is asked for twice: it stands in no argument.
 account() {

@@ -72,7 +72,10 @@ for name in EEG_SIGNING_KEY EEG_TRUSTED_KEYS; do
   grep -q "^$name=" .env || echo "$name=${!name:-}" >> .env
 done
 check_settings
+follow_move
+own_settings
 check_secrets
+check_gpus
 check_port AIRFLOW_PORT
 check_port MLFLOW_PORT
 write_site
@@ -80,8 +83,8 @@ write_site
 mkdir -p ../runs ../.work ../.dvc/cache ../.dvc/tmp ../models/champions ../models/runs
 
 files=(-f compose.yaml)
-if grep -q '^EEG_GPUS=.' .env; then files+=(-f compose.gpu.yaml); fi
-if grep -q '^EEG_TLS_CERTIFICATE=.' .env; then files+=(-f compose.tls.yaml); fi
+if [[ $(setting EEG_GPUS) == *[0-9A-Z]* ]]; then files+=(-f compose.gpu.yaml); fi
+if [ -n "$(setting EEG_TLS_CERTIFICATE)" ]; then files+=(-f compose.tls.yaml); fi
 $compose "${files[@]}" --profile images build ${BASE:+--build-arg "BASE=$BASE"}
 if ! $compose "${files[@]}" up --detach --wait; then
   # What ended is named above by its name only.

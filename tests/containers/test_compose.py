@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -106,9 +107,9 @@ def up(tmp_path):
     variables = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "DOCKER_SOCKET": f"{tmp_path}/socket"}
     variables |= {name: str(free_port()) for name in ("AIRFLOW_PORT", "MLFLOW_PORT")}
 
-    def start(script: str = "up.sh", folder: Path = repository) -> subprocess.CompletedProcess:
+    def start(script: str = "up.sh", folder: Path = repository, **shell: str) -> subprocess.CompletedProcess:
         words = ["bash", str(folder / "docker" / script)]
-        return subprocess.run(words, env=variables, capture_output=True, text=True)
+        return subprocess.run(words, env=variables | shell, capture_output=True, text=True)
 
     return repository, start
 
@@ -254,7 +255,77 @@ def test_settings_of_another_folder_are_refused_before_anything_starts(up, tmp_p
     done = start(script, copy)
     assert f"names {repository}, which is not there; if it was moved here, set EEG_REPOSITORY={copy}" in done.stderr
     change(copy, "EEG_REPOSITORY", str(copy))
+    before = settings_of(copy)
     assert start(script, copy).returncode == 0, "a clone that was moved keeps its services"
+    after = settings_of(copy)
+    assert after["COMPOSE_PROJECT_NAME"] == before["COMPOSE_PROJECT_NAME"]
+    if script == "up.sh":  # the scheduler knows its tasks by the folder that it is in
+        assert after["EEG_INSTALLATION"] == sha256(str(copy).encode()).hexdigest()[:8]
+
+
+def test_the_shells_variables_do_not_come_before_the_settings(up, tmp_path):
+    repository, start = up
+    (tmp_path / "bin" / "docker").write_text(
+        '#!/bin/sh\necho "$1 project ${COMPOSE_PROJECT_NAME-none} folder ${EEG_REPOSITORY-none} key $EEG_SIGNING_KEY"\n'
+    )
+    assert start().returncode == 0
+    shell = {"COMPOSE_PROJECT_NAME": "other", "EEG_REPOSITORY": "/other", "EEG_SIGNING_KEY": "/keys/mine.pem"}
+    for script, keys in (("up.sh", "/keys/mine.pem"), ("down.sh", "/keys/mine.pem")):
+        done = start(script, **shell)
+        assert done.returncode == 0, done.stderr
+        assert f"compose project none folder none key {keys}" in done.stdout
+        assert "other" not in done.stdout
+    change(repository, "EEG_SIGNING_KEY", "/keys/of the site.pem")
+    assert "key /keys/mine.pem" not in start(**shell).stdout
+
+
+@pytest.mark.parametrize("style", ["windows", "quoted"])
+def test_settings_may_be_written_as_other_editors_do(up, style):
+    repository, start = up
+    assert start().returncode == 0
+    file = repository / "docker" / ".env"
+    if style == "windows":
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    else:
+        file.write_text(re.sub(r"^(\w+)=(.+)$", r'\1="\2"', file.read_text(), flags=re.MULTILINE))
+    done = start()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("gpus", "files"),
+    [("0", 2), ("0,1", 2), (" 0, GPU-5a1b-2c ,", 2), ("", 1), (" ", 1), (",", 1), ("MIG-7f/1/0", 2)],
+)
+def test_gpus_are_asked_for_where_some_are_named(up, gpus, files):
+    repository, start = up
+    assert start().returncode == 0
+    change(repository, "EEG_GPUS", gpus)
+    done = start()
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "up --detach" in line]
+    assert line.count("-f compose") == files
+
+
+@pytest.mark.parametrize("gpus", ["all", "none", "-1", "0-3", "0 1", "0;1"])
+def test_what_is_no_id_of_a_gpu_is_said_before_anything_starts(up, gpus):
+    repository, start = up
+    assert start().returncode == 0
+    change(repository, "EEG_GPUS", gpus)
+    done = start()
+    assert done.returncode == 65
+    assert f"EEG_GPUS: must be ids of GPUs, e.g. 0,1 or GPU-5a1b, or empty (found '{gpus}')" in done.stderr
+    assert "docker" not in done.stdout
+
+
+def test_services_whose_settings_were_lost_can_be_stopped(up, tmp_path):
+    repository, start = up
+    assert start().returncode == 0
+    project = settings_of(repository)["COMPOSE_PROJECT_NAME"]
+    (repository / "docker" / ".env").unlink()
+    (tmp_path / "bin" / "docker.ps").write_text(f"{project}\n{project}\n")
+    done = start("down.sh")
+    assert done.returncode == 65
+    assert f"docker compose --project-name {project} down" in done.stderr
 
 
 def test_volumes_whose_settings_were_lost_are_said_before_anything_starts(up, tmp_path):

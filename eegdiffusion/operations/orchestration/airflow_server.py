@@ -84,7 +84,7 @@ def pools(settings: dict[str, str]) -> dict[str, dict]:
     sizes = json.loads(Path("dags", "pools.json").read_text())
     sizes["cpu"]["slots"] = int(settings["EEG_CPUS"])
     # One at least: without a GPU no stage asks for the pool.
-    sizes["gpu"]["slots"] = max(1, len([name for name in settings["EEG_GPUS"].split(",") if name.strip()]))
+    sizes["gpu"]["slots"] = max(1, len({name.strip() for name in settings["EEG_GPUS"].split(",")} - {""}))
     return sizes
 
 
