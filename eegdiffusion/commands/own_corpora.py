@@ -36,14 +36,18 @@ BY_EVENT_CORPUS = ("latents", "probe_tasks", "event_tasks")
 """Sections whose entries name a corpus of events, and stand beside what is trained on ``finetune_lft.corpus``."""
 
 
+def _require_folder(root: Path, rule: str) -> None:
+    if not root.is_dir():
+        raise InputError(f"{root}: {'is no folder' if root.exists() else 'no such folder'}; {rule}")
+
+
 def layout_of(root: Path) -> str:
     """Tell the layout of a THINGS corpus by its files.
 
     Raises:
         InputError: there is no such folder, or it has those of none.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; --things (THINGS_ROOT) must be a corpus of THINGS")
+    _require_folder(root, "--things (THINGS_ROOT) must be a corpus of THINGS")
     layouts = {"things_eeg2_raw": things_eeg2.RAW, "things_eeg2_preprocessed": things_eeg2.PREPROCESSED}
     for layout, pattern in layouts.items():
         if things_eeg2.find_partition_files(root, pattern)[0]:
@@ -60,8 +64,7 @@ def check_tuev(root: Path) -> None:
     Raises:
         InputError: there is no such folder, or it holds no ``train`` and ``eval``.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; --tuev (TUEV_ROOT) must be TUEV's edf/ folder")
+    _require_folder(root, "--tuev (TUEV_ROOT) must be TUEV's edf/ folder")
     if missing := [name for name in PARTITIONS if not (root / name).is_dir()]:
         inner = f"; is it {root / 'edf'}?" if all((root / "edf" / name).is_dir() for name in PARTITIONS) else ""
         raise InputError(
@@ -89,6 +92,8 @@ def give(document: dict, tuev: Path | None, things: Path | None) -> None:
     """
     if tuev is None and things is None:
         raise InputError("--tuev, --things: give one of them, or both")
+    # In a variable, or in quotes, no shell has expanded it.
+    tuev, things = (path and path.expanduser() for path in (tuev, things))
     if tuev is not None:
         check_tuev(tuev)
         document["event_corpora"][EVENTS] = {"root": str(tuev), "layout": "tuev"}

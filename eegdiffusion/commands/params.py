@@ -72,7 +72,7 @@ def set_fields(assignments: tuple[str, ...]) -> None:
     with edit() as document:
         for assignment in assignments:
             name, equals, value = assignment.partition("=")
-            if not equals:
+            if not (equals and name):
                 raise InputError(f"{assignment!r}: must be section.field=value")
             assign(document, name, _parsed(value))
 

@@ -1,12 +1,14 @@
 """``params.yaml`` as a document: what changes is written, and all other text stays as it is, byte by byte."""
 
 import copy
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import yaml
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.files import written_whole
 from eegdiffusion.core.runtime.names import require_names
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.settings import PARAMS, load
@@ -167,6 +169,7 @@ def edit() -> Iterator[dict]:
 
     Raises:
         InputError: a section that was changed breaks a rule, and nothing is written; or the file cannot be read.
+        UnavailableError: the file cannot be written, as where the disk is full; it stays as it was.
     """
     before = load()
     document = copy.deepcopy(before)
@@ -183,5 +186,8 @@ def edit() -> Iterator[dict]:
     for name in dict.fromkeys(touched):
         check(name, document)
     if touched:
-        PARAMS.write_bytes(text.encode())
+        file = PARAMS.resolve()  # a link stays one
+        with written_whole(file) as (part,):
+            part.write_bytes(text.encode())
+            shutil.copymode(file, part)
     say(*(f"{PARAMS}: {line}" for line in lines or ["has these values already; nothing is changed"]))

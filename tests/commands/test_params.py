@@ -1,6 +1,9 @@
 import difflib
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -404,6 +407,8 @@ def test_a_file_with_anchors_is_refused_where_an_edit_would_change_two_places(pa
         (["matrix.backbones=base"], "params.yaml: matrix.backbones: Input should be a valid list"),
         (["finetune_lft=3"], "params.yaml: finetune_lft"),
         (["latents.base={backbone"], "is no value in YAML"),
+        (["finetune_lft.optimisation.learning_rate=.inf"], "learning_rate: Input should be a finite number"),
+        (["=3"], "section.field=value"),
     ],
 )
 def test_what_is_not_there_is_refused_and_nothing_changes(params, words, rule):
@@ -440,6 +445,7 @@ def test_the_demos_images_do_not_stand_beside_a_real_tuev(params, edf):
     [
         (["--tuev", "nowhere/edf"], "nowhere/edf: no such folder; --tuev (TUEV_ROOT)"),
         (["--things", "nowhere"], "nowhere: no such folder; --things (THINGS_ROOT)"),
+        (["--tuev", "params.yaml"], "params.yaml: is no folder; --tuev (TUEV_ROOT)"),
         (["--tuev", "{edf}", "--things", "nowhere"], "nowhere: no such folder; --things"),
         (["--tuev", "{edf}/.."], "must hold train/ and eval/ (missing: train, eval); is it"),
         (["--tuev", "{edf}/train"], "must hold train/ and eval/ (missing: train, eval)"),
@@ -452,6 +458,40 @@ def test_a_corpus_that_is_not_there_changes_nothing(params, edf, words, rule):
     with pytest.raises(InputError, match=re.escape(rule)):
         main(["corpora", *(word.format(edf=edf) for word in words)])
     assert params.read_text() == before
+
+
+def test_a_home_that_no_shell_has_written_out_is(params, edf, monkeypatch):
+    monkeypatch.setenv("HOME", str(Path(edf).parent))
+    main(["corpora", "--tuev", "~/edf/"])
+    assert _corpora(params)["event_corpora"]["tuev"]["root"] == edf
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(params):
+    before = params.read_bytes()
+    words = [sys.executable, "-m", "eegdiffusion.commands", "params", "set", "hardware.devices=2"]
+    limit = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+    code = f"{limit}os.execv(sys.executable, {words!r})"
+    (params.parent / "dvc.yaml").touch()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=params.parent, capture_output=True, text=True, env=environment
+    )
+    assert process.returncode == 75, process.stderr
+    assert "params.yaml: could not be written" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert params.read_bytes() == before
+    assert not list(params.parent.glob(".writing*"))
+
+
+def test_a_linked_file_and_its_mode_stay(params, tmp_path):
+    kept = tmp_path / "elsewhere.yaml"
+    params.rename(kept)
+    kept.chmod(0o664)
+    params.symlink_to(kept)
+    main(["set", "hardware.devices=2"])
+    assert params.is_symlink()
+    assert yaml.safe_load(kept.read_text())["hardware"]["devices"] == 2
+    assert kept.stat().st_mode & 0o777 == 0o664
 
 
 def test_a_things_corpus_alone_leaves_the_demos_events_out_and_tuev_brings_the_branch_back(params, edf, tmp_path):

@@ -9,7 +9,7 @@ from components.preprocess_events import compute
 from eegdiffusion.core.runtime import allotment
 
 GIB = 2**30
-VARIABLES = ("EEG_TASK_CPUS", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "OMP_NUM_THREADS")
+VARIABLES = (*allotment.CORE_VARIABLES, "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", "OMP_NUM_THREADS")
 
 
 @pytest.fixture
@@ -64,6 +64,11 @@ def test_the_cores_of_a_quota_are_found_at_every_level(machine, membership, file
     [
         ({"EEG_TASK_CPUS": "2"}, 2, 2),
         ({"SLURM_CPUS_PER_TASK": "6"}, 6, 6),
+        ({"PBS_NCPUS": "7"}, 7, 7),
+        ({"NCPUS": "8"}, 8, 8),
+        ({"NSLOTS": "9"}, 9, 9),
+        ({"LSB_DJOB_NUMPROC": "10"}, 10, 10),
+        ({"NSLOTS": "undefined"}, 16, 16),
         ({"SLURM_CPUS_PER_TASK": "6", "EEG_TASK_CPUS": "3"}, 3, 3),
         ({"OMP_NUM_THREADS": "5"}, 16, 5),
         ({"OMP_NUM_THREADS": "4,2"}, 16, 4),
@@ -82,6 +87,7 @@ def test_scheduler_and_user_may_ask_for_fewer_than_the_quota(machine, monkeypatc
     ("membership", "files", "variables", "megabytes"),
     [
         (V2, {"memory.max": str(300 << 20)}, {}, 300),
+        (V2, {"memory.max": "max", "memory.high": str(250 << 20)}, {}, 250),
         (V2, {"memory.max": "max"}, {"SLURM_MEM_PER_NODE": "200"}, 200),
         (V2, {"memory.max": str(300 << 20)}, {"SLURM_MEM_PER_CPU": "10", "SLURM_CPUS_PER_TASK": "3"}, 30),
         (SLICE, {"system.slice/memory.max": str(100 << 20)}, {}, 100),

@@ -53,6 +53,17 @@ def test_an_archive_has_no_revision_and_is_said_where_git_is_needed(tmp_path, mo
         require_repository(tmp_path)
 
 
+def test_an_archive_unpacked_in_anothers_repository_has_not_its_revision(repository, monkeypatch):
+    folder = repository / "unpacked"
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text("stages: {}")
+    monkeypatch.chdir(folder)
+    assert checked_out_revision() == ""
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "a folder of the repository is no stranger")
+    assert checked_out_revision() == git(repository, "rev-parse", "HEAD")
+
+
 def test_a_repository_without_a_commit_has_no_revision(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     git(tmp_path, "init", "-q")

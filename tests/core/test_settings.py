@@ -43,6 +43,11 @@ def test_reads_nested_sections_and_defaults(tmp_path):
         ("s: {name: x, inner: {rate: 1}, size: many}", "s.size", "valid integer"),
         ("t: {}", "s", "no such section"),
         ("ss: {}", "s: there is no such section", "did you mean 'ss'?"),
+        ("s: {name: x, inner: {rate: .inf}}", "s.inner.rate", "finite number"),
+        ("s: {name: x, inner: {rate: .nan}}", "s.inner.rate", "finite number"),
+        ("t: {}\ns: {name: x, inner: {rate: 1}}\ns: {name: y}", "s", "is there twice, in lines 2 and 3"),
+        ("s: {name: x, inner: {rate: 1, rate: 2}}", "s.inner.rate", "is there twice, in lines 1 and 1"),
+        ("s: {sides: {a: [{rate: 1, rate: 2}]}}", "s.sides.a.0.rate", "is there twice"),
         ("s: [", "not valid YAML", ""),
     ],
 )
@@ -54,3 +59,9 @@ def test_an_error_names_file_field_and_rule(tmp_path, text, field, rule):
     assert str(path) in message
     assert field in message
     assert rule.lower() in message.lower()
+
+
+def test_a_merged_key_may_be_given_anew(tmp_path):
+    path = _write(tmp_path, "t: &t {name: x, inner: {rate: 1}}\ns: {<<: *t, name: y}")
+    for _ in range(2):  # the text is parsed once
+        assert read("s", Outer, path) == Outer(name="y", inner=Inner(rate=1.0))

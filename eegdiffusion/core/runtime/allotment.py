@@ -15,7 +15,9 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 CORES_OF_TASK = "EEG_TASK_CPUS"
 """Environment variable by which an orchestrator of this project says how many cores a task may use."""
 
-CORE_VARIABLES = (CORES_OF_TASK, "SLURM_CPUS_PER_TASK")
+CORE_VARIABLES = (CORES_OF_TASK, "SLURM_CPUS_PER_TASK", "PBS_NCPUS", "NCPUS", "NSLOTS", "LSB_DJOB_NUMPROC")
+"""Variables that say how many cores are a task's: of this project, Slurm, PBS, Grid Engine and LSF."""
+
 THREADS = "OMP_NUM_THREADS"
 
 UNLIMITED = 1 << 60
@@ -70,7 +72,7 @@ def allotted_cores() -> int:
     """Return the number of cores that the machine, the container and the scheduler leave to this process.
 
     The least of: its affinity; the CPU quota of its control group and of every group above (versions 1 and 2, a part of
-    a core counts as one); ``EEG_TASK_CPUS``; ``SLURM_CPUS_PER_TASK``. At least 1.
+    a core counts as one); :data:`CORE_VARIABLES`. At least 1.
     """
     by_scheduler = [number for name in CORE_VARIABLES if (number := _number_in(name))]
     return min([len(os.sched_getaffinity(0)), *_quotas(), *by_scheduler])
@@ -87,11 +89,12 @@ def available_cores() -> int:
 def available_memory() -> int:
     """Return the bytes of memory that this process and its children may use together.
 
-    The least of: the machine's memory; the limit of its control group and of every group above (versions 1 and 2);
+    The least of: the machine's memory; the limit of its control group and of every group above (versions 1 and 2), of
+    which ``memory.high`` slows down who passes it;
     ``SLURM_MEM_PER_NODE``, or ``SLURM_MEM_PER_CPU`` for each core, in megabytes.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for name in ("memory.max", "memory.limit_in_bytes"):
+    for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
         limits += [int(text) for text in _limits("memory", name) if text.isdigit() and int(text) < UNLIMITED]
     if megabytes := _number_in("SLURM_MEM_PER_NODE"):
         limits.append(megabytes << 20)

@@ -19,14 +19,17 @@ def git(*arguments: str) -> str:
 def checked_out_revision() -> str:
     """Return the commit of the working folder; ``-dirty`` follows where a tracked file but ``dvc.lock`` differs.
 
-    Empty where there is no repository, or no commit yet.
+    Empty where there is no repository, no commit yet, or the folder lies in another's repository, which does not track
+    it: an archive that was unpacked there.
 
     Raises:
         InputError: git refuses the repository.
     """
-    head = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
-    if not is_repository(Path()) or subprocess.run(head, capture_output=True).returncode:
+    if not is_repository(Path()):
         return ""
+    for question in (["rev-parse", "--verify", "--quiet", "HEAD"], ["ls-files", "--error-unmatch", "--", "."]):
+        if subprocess.run(["git", *question], capture_output=True).returncode:
+            return ""
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
     return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 

@@ -27,8 +27,9 @@ DVC watches only those of its fields that a stage's contract declares, as they c
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def settings[T](cls: type[T]) -> type[T]:
-    """Make a class a frozen, keyword-only, validated dataclass that refuses unknown fields."""
-    return cast("type[T]", dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))(cls))
+    """Make a class a frozen, keyword-only, validated dataclass that refuses unknown fields and infinite numbers."""
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    return cast("type[T]", dataclass(frozen=True, kw_only=True, config=config)(cls))
 
 
 def load(path: Path | str = PARAMS) -> dict:

@@ -7,7 +7,7 @@ alone sets nothing, as a program's threads are its own.
 
 import os
 
-from eegdiffusion.core.runtime.allotment import THREADS, allotted_cores
+from eegdiffusion.core.runtime.allotment import THREADS, allotted_cores, available_cores
 
 
 def threads_of_each(jobs: int) -> int:
@@ -15,8 +15,7 @@ def threads_of_each(jobs: int) -> int:
 
     Where ``OMP_NUM_THREADS`` asks for fewer, those.
     """
-    share, wanted = -(-allotted_cores() // jobs), os.environ.get(THREADS, "")
-    return min(share, int(wanted)) if wanted.isdigit() else share
+    return min(-(-allotted_cores() // jobs), available_cores())
 
 
 def set_thread_defaults() -> None:
