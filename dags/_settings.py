@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -15,6 +16,28 @@ def _env(name: str, default: str) -> object:
     return field(default_factory=lambda: os.environ.get(name) or default)
 
 
+def number[T: (int, float)](name: str, default: T, least: float = 0) -> T:
+    """Return the number that an environment variable holds.
+
+    Args:
+        name: the variable.
+        default: the number where it is unset or empty; a whole one asks for a whole one.
+        least: smallest number.
+
+    Raises:
+        ValueError: it holds none, or a smaller one.
+    """
+    kind, text = type(default), os.environ.get(name) or str(default)
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not least <= value < math.inf:
+        whole = "whole " if kind is int else ""
+        raise ValueError(f"{name}: must be a {whole}number, {least:g} or more (found {text!r})")
+    return value
+
+
 def host_has_gpu() -> bool:
     """Whether NVIDIA's driver has a GPU on this host."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
@@ -25,6 +48,16 @@ SIGNING, TRUSTED = "/keys/signing", "/keys/trusted"
 
 STATE = "/state"
 """Where pods with clones of their own mount the claim ``EEG_K8S_STATE``."""
+
+
+READ_BY_TASKS: dict[str, int | float] = {
+    "EEG_SETTLE_SECONDS": 60.0,
+    "EEG_DRIFT_LIMIT": 0.0,
+    "EEG_KEEP_RUNS": 10,
+    "EEG_KEEP_DAYS": 0.0,
+    "EEG_TRACKING_WAIT_SECONDS": 300.0,
+}
+"""Variables that tasks read as numbers: one that is none is said before any of them starts."""
 
 
 def _committed_slots(pool: str) -> int:
@@ -44,10 +77,10 @@ class Settings:
     runtime: str = _env("EEG_RUNTIME", "process")
     retrain_cron: str = _env("EEG_RETRAIN_CRON", "0 2 * * 0")
     ingest_cron: str = _env("EEG_INGEST_CRON", "*/10 * * * *")
-    retry_seconds: float = field(default_factory=lambda: float(os.environ.get("EEG_RETRY_SECONDS") or 60))
+    retry_seconds: float = field(default_factory=lambda: number("EEG_RETRY_SECONDS", 60.0))
     approval: bool = field(default_factory=lambda: os.environ.get("EEG_APPROVAL", "0") not in ("", "0"))
-    slow_hours: float = field(default_factory=lambda: float(os.environ.get("EEG_SLOW_HOURS") or 24))
-    cpus: int = field(default_factory=lambda: int(os.environ.get("EEG_CPUS") or _committed_slots("cpu")))
+    slow_hours: float = field(default_factory=lambda: number("EEG_SLOW_HOURS", 24.0))
+    cpus: int = field(default_factory=lambda: number("EEG_CPUS", _committed_slots("cpu"), 1))
     image: str = _env("EEG_IMAGE", "eeg-workflow")
     image_tag: str = _env("EEG_IMAGE_TAG", "")
     mounts: str = _env("EEG_MOUNTS", "")
@@ -71,6 +104,8 @@ class Settings:
     data: str = _env("EEG_K8S_DATA", "")
 
     def __post_init__(self):
+        for name, default in READ_BY_TASKS.items():
+            number(name, default)
         if self.git_url and self.runtime != "kubernetes":
             raise ValueError(
                 f"EEG_GIT_URL: tasks in clones of their own need EEG_RUNTIME=kubernetes, not {self.runtime!r}"

@@ -186,6 +186,8 @@ def test_a_second_one_says_who_runs_and_waits(clone):
         (["mlflow", "--port", "0"], {}, 2, "0 is not in the range"),
         (["serve", "lft", "--port", "70000"], {}, 2, "70000 is not in the range"),
         (["airflow"], {"AIRFLOW_PORT": "abc"}, 65, "AIRFLOW_PORT: must be a port"),
+        (["airflow"], {"EEG_CPUS": "two"}, 65, "EEG_CPUS: must be a number of cores, 1 or more (found 'two')"),
+        (["airflow", "standalone"], {"EEG_CPUS": "0"}, 65, "EEG_CPUS: must be a number of cores"),
     ],
 )
 def test_a_bad_port_is_said_at_once_and_starts_nothing(clone, words, variables, status, said):

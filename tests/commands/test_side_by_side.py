@@ -68,6 +68,14 @@ def test_one_stage_at_a_time_is_dvc_without_its_advice(repository):
     assert "failed to run: exit 3, exited with 3" in failed.stderr
 
 
+@pytest.mark.parametrize("words", [["--jobs", "1", "short"], ["short"]])
+def test_stages_run_in_a_shell_that_knows_their_words_whatever_the_users_is(repository, monkeypatch, words):
+    monkeypatch.setenv("SHELL", "/bin/false")
+    done = start(repository, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (repository / "short.txt").exists()
+
+
 def test_what_wants_nothing_beside_it_runs_last_and_is_told_as_the_others_are(repository):
     done = start(repository, "--alone", "sides")
     assert done.returncode == 0, done.stdout + done.stderr

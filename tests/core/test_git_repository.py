@@ -93,6 +93,7 @@ def test_a_folder_of_another_user_is_refused_with_the_command_that_allows_it(rep
     command = str(raised.value).split("`")[1]
     assert command == f"git config --global --add safe.directory '{repository}'"
     subprocess.run(command, shell=True, check=True)
+    monkeypatch.chdir(repository)
     assert checked_out_revision()
 
 

@@ -1,7 +1,12 @@
 """What a command of ours prints, and does not print."""
 
+import errno
 import os
+import subprocess
+import sys
 import warnings
+
+import pytest
 
 from eegdiffusion.core.runtime import shell
 
@@ -31,3 +36,25 @@ def test_what_mlflow_tells_while_it_works_is_hidden_unless_it_is_asked_for(monke
     monkeypatch.setenv("MLFLOW_LOGGING_LEVEL", "DEBUG")
     shell.hide_advice_to_developers()
     assert os.environ["MLFLOW_LOGGING_LEVEL"] == "DEBUG"
+
+
+def test_a_full_disk_is_said_in_a_line(capsys):
+    with pytest.raises(SystemExit) as ended, shell.errors_as_exit_status("disk"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "models/weights")
+    assert ended.value.code == 75
+    said = "disk: [Errno 28] No space left on device: 'models/weights'; free some disk, then the same command again\n"
+    assert capsys.readouterr().err == said
+    with pytest.raises(PermissionError), shell.errors_as_exit_status("disk"):
+        raise PermissionError(errno.EACCES, "another error is a fault of the program's")
+
+
+@pytest.mark.parametrize(("output", "status"), [("/dev/full", 75), (None, 0)])
+def test_where_nothing_can_be_printed_there_is_no_traceback(tmp_path, output, status):
+    code = "from eegdiffusion.core.runtime.printable import say; from eegdiffusion.core.runtime import shell\n"
+    code += "shell.run('x', lambda: say('words'))"
+    words = f'"$0" -c "$1" >{output or "&-"}'
+    process = subprocess.run(
+        ["sh", "-c", words, sys.executable, code], env=os.environ, stderr=subprocess.PIPE, text=True
+    )
+    assert process.returncode == status, process.stderr
+    assert "Traceback" not in process.stderr

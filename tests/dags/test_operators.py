@@ -327,6 +327,27 @@ def test_settings_that_cannot_work_are_named(settings, message, monkeypatch):
         Settings(**settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("EEG_CPUS", "many", "a whole number, 1 or more"),
+        ("EEG_CPUS", "0", "a whole number, 1 or more"),
+        ("EEG_CPUS", "2.5", "a whole number, 1 or more"),
+        ("EEG_SLOW_HOURS", "1d", "a number, 0 or more"),
+        ("EEG_RETRY_SECONDS", "-1", "a number, 0 or more"),
+        ("EEG_RETRY_SECONDS", "inf", "a number, 0 or more"),
+        ("EEG_SETTLE_SECONDS", "nan", "a number, 0 or more"),
+        ("EEG_DRIFT_LIMIT", "0,25", "a number, 0 or more"),
+        ("EEG_KEEP_RUNS", "all", "a whole number, 0 or more"),
+        ("EEG_TRACKING_WAIT_SECONDS", "5 min", "a number, 0 or more"),
+    ],
+)
+def test_a_variable_that_is_no_number_is_named(monkeypatch, name, text, rule):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ValueError, match=rf"{name}: must be {rule} \(found '{text}'\)"):
+        Settings()
+
+
 def test_other_kinds_of_stage_have_other_needs():
     many = Resources(gpus=2, cpus=8, memory_gb=64, shm_gb=16, retries=0, timeout_min=10)
     task = Task("wide", ("true",), "/", many)

@@ -78,12 +78,18 @@ def allotted_cores() -> int:
     return min([len(os.sched_getaffinity(0)), *_quotas(), *by_scheduler])
 
 
+def wanted_threads() -> int | None:
+    """Return the number of threads that ``OMP_NUM_THREADS`` asks for; None where it asks for none."""
+    return _number_in(THREADS)
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may keep busy, by threads or by processes of one thread each.
 
     It is :func:`allotted_cores`, or fewer where ``OMP_NUM_THREADS`` asks for fewer.
     """
-    return min(allotted_cores(), _number_in(THREADS) or allotted_cores())
+    cores = allotted_cores()
+    return min(cores, wanted_threads() or cores)
 
 
 def available_memory() -> int:

@@ -23,6 +23,8 @@ def say(*lines: object, stream: TextIO | None = None) -> None:
         stream: where to; default: standard output.
     """
     stream = sys.stdout if stream is None else stream
+    if stream is None:  # the process was started with it closed
+        return
     stream.write("".join(f"{encodable(line, stream)}\n" for line in lines))
     stream.flush()
 

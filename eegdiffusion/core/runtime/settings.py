@@ -43,7 +43,7 @@ def load(path: Path | str = PARAMS) -> dict:
     if not path.is_file():
         raise InputError(f"{path}: no such file in {Path.cwd()}; run from the root of the repository, beside dvc.yaml")
     try:
-        document = parse_yaml(path.read_text(), path)
+        document = parse_yaml(path.read_text(encoding="utf-8"), path)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: must be text in UTF-8") from error
     if not isinstance(document, dict):

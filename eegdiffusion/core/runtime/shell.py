@@ -1,5 +1,6 @@
 """Running commands, and being one."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from eegdiffusion.core.runtime.printable import printable, say
 
 AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost")
 """Options of git: the orchestrator's name stands for a person's."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk, or of one's share of it, that is full."""
 
 ADVICE = (
     (UserWarning, "mlflow/pyfunc/utils/data_validation.py", "Add type hints to the `predict` method"),
@@ -90,7 +94,7 @@ def _message(name: str, error: InputError | UnavailableError) -> list[str]:
 def errors_as_exit_status(name: str) -> Iterator[None]:
     """End the process with a message and no traceback.
 
-    The status is 65 on bad input, 75 when a service is away, 130 on an interruption (Ctrl-C).
+    The status is 65 on bad input, 75 when a service is away or a disk is full, 130 on an interruption (Ctrl-C).
 
     Args:
         name: the command, which begins the message.
@@ -102,6 +106,11 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
         raise SystemExit(EXIT_BAD_INPUT) from error
     except UnavailableError as error:
         say(*_message(name, error), stream=sys.stderr)
+        raise SystemExit(EXIT_UNAVAILABLE) from error
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        say(f"{name}: {error}; free some disk, then the same command again", stream=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
     except KeyboardInterrupt as interruption:
         say(f"{name}: interrupted", stream=sys.stderr)

@@ -7,7 +7,7 @@ alone sets nothing, as a program's threads are its own.
 
 import os
 
-from eegdiffusion.core.runtime.allotment import THREADS, allotted_cores, available_cores
+from eegdiffusion.core.runtime.allotment import THREADS, allotted_cores, wanted_threads
 
 
 def threads_of_each(jobs: int) -> int:
@@ -15,7 +15,8 @@ def threads_of_each(jobs: int) -> int:
 
     Where ``OMP_NUM_THREADS`` asks for fewer, those.
     """
-    return min(-(-allotted_cores() // jobs), available_cores())
+    share = -(-allotted_cores() // jobs)
+    return min(share, wanted_threads() or share)
 
 
 def set_thread_defaults() -> None:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from eegdiffusion.core.runtime.allotment import allotted_cores
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.ports import port_of, require_free
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.private_files import mask
@@ -41,8 +42,15 @@ def home() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return Airflow's settings; what the caller has set takes precedence."""
+    """Return Airflow's settings; what the caller has set takes precedence.
+
+    Raises:
+        InputError: ``AIRFLOW_PORT`` is no port, or ``EEG_CPUS`` no number of cores.
+    """
     root = Path.cwd()
+    cores = os.environ.get("EEG_CPUS") or str(allotted_cores())
+    if not (cores.isascii() and cores.isdecimal() and int(cores)):
+        raise InputError(f"EEG_CPUS: must be a number of cores, 1 or more (found {cores!r})")
     port = port_of("AIRFLOW_PORT", 8080)
     settings = {
         "AIRFLOW_HOME": str(home()),
@@ -61,11 +69,11 @@ def environment() -> dict[str, str]:
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{0o666 & ~mask():#o}",
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
-        "EEG_CPUS": str(allotted_cores()),
         "EEG_GPUS": "0" if any(Path("/dev").glob("nvidia[0-9]*")) else "",
         "EEG_REPOSITORY": str(root),
     }
-    return settings | os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return settings | os.environ | {"PATH": path, "EEG_CPUS": cores}
 
 
 def password() -> str:
@@ -130,7 +138,7 @@ def serve(settings: dict[str, str], patience: float = 20.0) -> int:
 def main(arguments: list[str]) -> None:
     """Start the server, or replace this process by Airflow's command."""
     settings = environment()
-    if arguments:
+    if arguments and arguments != ["standalone"]:  # Airflow's own would listen at every address
         os.execve(AIRFLOW, [AIRFLOW, *arguments], settings)
     require_free(int(settings["AIRFLOW__API__PORT"]), settings["AIRFLOW__API__HOST"], "AIRFLOW_PORT")
     admin_password = password()

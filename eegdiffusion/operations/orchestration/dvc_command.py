@@ -5,6 +5,7 @@ how ``dvc.lock`` is staged in git, how that can be done by itself, and how data 
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run DVC with these words (default: those of the process) and return its exit status."""
     from dvc import cli
     from dvc.ui import ui
+
+    # DVC runs stages in the user's shell, which may be fish, tcsh, or an account's that has none.
+    os.environ["SHELL"] = "/bin/sh"
 
     logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)
     write = ui.write

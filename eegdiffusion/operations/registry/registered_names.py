@@ -75,10 +75,9 @@ def chosen_version(
 
 
 def _local_store() -> Path | None:
-    """Return the SQLite file of the registry; None where it is a server, or not there yet."""
+    """Return the SQLite file of the registry, which need not be there yet; None where it is a server."""
     uri = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{LOCAL_STORE}"
-    path = Path(uri.removeprefix(_SQLITE))
-    return path.absolute() if uri.startswith(_SQLITE) and path.is_file() else None
+    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
 
 
 def require_registered(uri: str, option: str) -> None:
@@ -94,7 +93,9 @@ def require_registered(uri: str, option: str) -> None:
     parts, store = REGISTERED.fullmatch(uri), _local_store()
     if parts is None or store is None:
         return
-    name = parts["name"]
+    name, where = parts["name"], f"{option}: {uri}"
+    if not store.exists():
+        require_model_name(name, [], f"{_SQLITE}{store}", where)
     queries = {
         "names": ("SELECT name FROM registered_models", ()),
         "versions": (
@@ -108,7 +109,6 @@ def require_registered(uri: str, option: str) -> None:
             rows = {what: database.execute(*query).fetchall() for what, query in queries.items()}
     except sqlite3.Error:  # of another version of MLflow, or being changed: MLflow says what is wrong
         return
-    where = f"{option}: {uri}"
     require_model_name(name, [row[0] for row in rows["names"]], f"{_SQLITE}{store}", where)
     aliases = {alias: str(version) for alias, version in rows["aliases"]}
     chosen_version(name, parts["alias"], parts["version"], [str(row[0]) for row in rows["versions"]], aliases, where)
