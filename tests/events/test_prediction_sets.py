@@ -64,7 +64,8 @@ def test_a_class_of_too_few_seconds_is_in_every_set():
     assert [fewest_seconds(coverage) for coverage in (0.5, 0.9, 0.95)] == [1, 9, 19]
     probabilities = np.linspace(0.1, 0.9, 9)[:, None]
     assert calibrate_sets(probabilities, np.zeros(9, int), ["a"], 0.9).least["a"] == pytest.approx(0.1)
-    sets = calibrate_sets(probabilities[:8], np.zeros(8, int), ["a", "b"], 0.9)
+    both = np.column_stack([probabilities, 1 - probabilities])
+    sets = calibrate_sets(both[:8], np.zeros(8, int), ["a", "b"], 0.9)
     assert sets.least == {"a": 0.0, "b": 0.0}
     assert sets.seconds == {"a": 8, "b": 0}
     with pytest.raises(InputError, match="--coverage: must lie between 0 and 1"):
