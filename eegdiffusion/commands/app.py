@@ -16,6 +16,7 @@ COMMANDS = {
     "generate": ("generate", "Make pictures from EEG epochs with a registered model."),
     "serve": ("servers:serve", "Serve a registered model over HTTP."),
     "repro": ("repro", "Run the stages that are out of date, several at a time."),
+    "plan": ("plan", "Say what the stages take before they run: time, memory, disk."),
     "params": ("params", "Change params.yaml: fields, profiles, corpora of one's own."),
     "disk": ("disk", "Say what lies where on the disk."),
     "ablate": ("ablate", "Run families of ablations."),

@@ -43,7 +43,7 @@ def update(document: dict, changes: dict, prefix: str = "") -> None:
             assign(document, prefix + name, value)
 
 
-def _parsed(text: str) -> object:
+def parsed(text: str) -> object:
     """Return the value of an assignment, by YAML 1.2's rule for numbers: ``1e-3`` is one."""
     import yaml
 
@@ -74,7 +74,7 @@ def set_fields(assignments: tuple[str, ...]) -> None:
             name, equals, value = assignment.partition("=")
             if not (equals and name):
                 raise InputError(f"{assignment!r}: must be section.field=value")
-            assign(document, name, _parsed(value))
+            assign(document, name, parsed(value))
 
 
 @command.command("profile")

@@ -1,7 +1,11 @@
 """Run the stages that are out of date: ``eeg repro``."""
 
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +15,9 @@ from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.commands.command_line import Command, SeveralOption
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.printable import say
+
+WARNING = "WARNING: "
+"""How a line of ``eeg plan`` begins that says what does not fit."""
 
 
 def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tuple[str, ...], jobs: int) -> int:
@@ -38,7 +45,7 @@ def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tup
     return 0
 
 
-def _require_stages(names: tuple[str, ...]) -> None:
+def require_stages(names: tuple[str, ...]) -> None:
     """Check that ``dvc.yaml`` has stages of these names, before DVC, which takes seconds to say so.
 
     Raises:
@@ -108,6 +115,30 @@ def _corpora() -> list[Path]:
     return [Path(corpus["root"]) for corpus in corpora if corpus["root"]]
 
 
+@contextmanager
+def _planned_beside(stages: tuple[str, ...], jobs: int) -> Iterator[None]:
+    """Plan what would run in a process beside, and say what does not fit; with the last stage it ends too.
+
+    What keeps it from planning keeps no stage from running, and is said by ``eeg plan`` alone.
+    """
+    words = [sys.executable, "-m", "eegdiffusion.commands", "plan", "--problems", "--jobs", str(jobs), *stages]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+
+    def pass_on() -> None:
+        for line in process.stderr or ():
+            if line.startswith(WARNING):
+                say(line.rstrip(), stream=sys.stderr)
+
+    reader = threading.Thread(target=pass_on, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        reader.join()
+
+
 @click.command("repro", cls=Command)
 @click.argument("stages", nargs=-1)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Stages at a time.")
@@ -117,14 +148,15 @@ def command(stages: tuple[str, ...], jobs: int, without: tuple[str, ...], alone:
     """Run what is out of date of STAGES and of all that they wait for (default: the whole graph).
 
     It is `dvc repro`, with several stages at a time on this machine, each with its share of the cores. Of the
-    whole graph, stages whose corpus is not there are left out, with all that follows them, and named.
+    whole graph, stages whose corpus is not there are left out, with all that follows them, and named. What does not
+    fit the disk or the memory, as `eeg plan` says, is said in a line while the first stages run.
     """
     from eegdiffusion.commands import dvc_repro, side_by_side
     from eegdiffusion.operations.lineage import lineage_transport
 
-    _require_stages((*stages, *without, *alone))
+    require_stages((*stages, *without, *alone))
     _check_params()
-    with dvc_repro.alone() as lock:
+    with dvc_repro.alone() as lock, _planned_beside(stages, jobs):
         left_out = () if stages else _without_sources()
         if jobs > 1 or without or alone:
             status = _side_by_side(stages, (*without, *left_out), alone, jobs)

@@ -133,6 +133,10 @@ def test_help_of_every_command_comes_at_once(words):
         (["promote", "nosuch"], 65),
         (["promote", "--rollback", "nosuch"], 65),
         (["repro", "nosuch"], 65),
+        (["plan", "nosuch"], 65),
+        (["plan", "--gpu", "nosuch"], 65),
+        (["plan", "--size", "tuev=3"], 65),
+        (["plan", "--profile", "nosuch"], 2),
         (["repro", "--jobs", "2", "--alone", "nosuch"], 65),
     ],
 )
