@@ -184,11 +184,11 @@ class _Counting(TorchDispatchMode):
 _WRITTEN_OUT = nn.functional.scaled_dot_product_attention
 
 
-def _fused_attention(query: Tensor, key: Tensor, value: Tensor, *rest: Any, **named: Any) -> Tensor:
+def _fused_attention(query: Tensor, key: Tensor, value: Tensor, *options: Any, **named: Any) -> Tensor:
     """Attend in one kernel, as CPUs and GPUs do; on the meta device attention would be written out."""
     if not query.is_meta or query.dim() != 4:
-        return _WRITTEN_OUT(query, key, value, *rest, **named)
-    given = dict(zip(("attn_mask", "dropout_p", "is_causal", "scale"), rest, strict=False)) | named
+        return _WRITTEN_OUT(query, key, value, *options, **named)
+    given = dict(zip(("attn_mask", "dropout_p", "is_causal", "scale"), options, strict=False)) | named
     mask = given.get("attn_mask")
     if mask is not None and mask.dtype == torch.bool:
         mask = None  # it takes no time, and the kernel wants numbers

@@ -223,9 +223,9 @@ def finetune_tasks(planned: Planned, item: Mapping[str, Any]) -> StageCost:
     stopping = stopping_after(optimiser, max_epochs=rule.max_epochs, min_epochs=rule.min_epochs, patience=rule.patience)
     each += [baseline_training(planned, name, task.corpus, stopping, classes, distinct) for name in task.baselines]
     seeds = len(planned.settings("matrix").seeds)
-    one = together(*each)
+    of_seed = together(*each)
     interval = StageCost(phases=[Phase("interval", 1, reference_s=1.0)])
-    return together(*[one] * seeds, interval, tracked(), work_bytes=one.work_bytes)
+    return together(*[of_seed] * seeds, interval, tracked(), work_bytes=of_seed.work_bytes)
 
 
 def test_lft(planned: Planned, item: Mapping[str, Any]) -> StageCost:

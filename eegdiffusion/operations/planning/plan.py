@@ -143,7 +143,7 @@ def stage_plan(name: str, stage: str, cost: StageCost, machine: Machine, shares:
     start = stage_starts()[stage]
     begin = start.seconds * (machine.processors.loop_s or REFERENCE_LOOP_S) / REFERENCE_LOOP_S
     parts = [(phase.stops_early, phase.count * phase_seconds(phase, machine)) for phase in cost.phases]
-    rest = begin + sum(seconds for trained, seconds in parts if not trained)
+    untrained_s = begin + sum(seconds for trained, seconds in parts if not trained)
     trained = sum(seconds for trained, seconds in parts if trained)
     on_gpu = machine.gpu is not None and any(phase.on_gpu and phase.operations.calls for phase in cost.phases)
     devices = machine.devices if cost.steps else 1
@@ -155,7 +155,7 @@ def stage_plan(name: str, stage: str, cost: StageCost, machine: Machine, shares:
     else:
         host += cost.state_bytes + cost.activation_bytes
     return PlannedStage(
-        name, cost.steps, rest + shares * trained, rest, gpu_bytes, host, cost.output_bytes, cost.work_bytes,
+        name, cost.steps, untrained_s + shares * trained, untrained_s, gpu_bytes, host, cost.output_bytes, cost.work_bytes,
         devices if on_gpu else 0, cost.notes,
     )  # fmt: skip
 
@@ -206,8 +206,8 @@ def _problems(plan: Plan, machine: Machine, jobs: int):
             held, free = _gigabytes(stage.host_bytes), _gigabytes(machine.memory)
             yield f"memory: {stage.name} needs {held}, and {free} may be used"
         if machine.gpu and stage.gpu_bytes and machine.gpu.memory and stage.gpu_bytes > machine.gpu.memory:
-            held, there = _gigabytes(stage.gpu_bytes), _gigabytes(machine.gpu.memory)
-            yield f"GPU memory: {stage.name} needs {held}, and {machine.gpu.name} has {there}"
+            held, capacity = _gigabytes(stage.gpu_bytes), _gigabytes(machine.gpu.memory)
+            yield f"GPU memory: {stage.name} needs {held}, and {machine.gpu.name} has {capacity}"
     together = sum(sorted((stage.host_bytes for stage in plan.stages), reverse=True)[:jobs])
     if jobs > 1 and together > machine.memory:
         yield f"memory: the largest {jobs} stages need {_gigabytes(together)} together, of {_gigabytes(machine.memory)}"
