@@ -155,8 +155,8 @@ def stage_plan(name: str, stage: str, cost: StageCost, machine: Machine, shares:
     else:
         host += cost.state_bytes + cost.activation_bytes
     return PlannedStage(
-        name, cost.steps, untrained_s + shares * trained, untrained_s, gpu_bytes, host, cost.output_bytes, cost.work_bytes,
-        devices if on_gpu else 0, cost.notes,
+        name, cost.steps, untrained_s + shares * trained, untrained_s, gpu_bytes, host, cost.output_bytes,
+        cost.work_bytes, devices if on_gpu else 0, cost.notes,
     )  # fmt: skip
 
 
