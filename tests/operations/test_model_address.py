@@ -95,9 +95,9 @@ def test_a_wrong_name_is_answered_within_a_second(command, store, tmp_path):
 def test_what_a_local_store_has_is_known_without_mlflow(client, store, tmp_path, monkeypatch):
     for uri in ("models:/lft@champion", "models:/lft/2", "models:/lft/latest"):
         require_registered(uri, "MODEL")
-    # A server, no store, and a file that is none are MLflow's to ask.
+    # A server, and a file that is no store, are MLflow's to ask.
     (tmp_path / "other.db").write_text("no database")
-    for other in ("http://localhost:1", f"sqlite:///{tmp_path}/none.db", f"sqlite:///{tmp_path}/other.db"):
+    for other in ("http://localhost:1", f"sqlite:///{tmp_path}/other.db"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
         require_registered("models:/nope/3", "MODEL")
     copy = f"sqlite:///{shutil.copy(store.removeprefix('sqlite:///'), tmp_path / 'copy.db')}"
@@ -147,3 +147,11 @@ def test_outside_of_a_clone_a_registry_must_be_named(tmp_path, monkeypatch):
     for ask in (generator_address, lambda: registered_models.load_classifier("lft")):
         with pytest.raises(InputError, match="no registry is known outside of a clone; set MLFLOW_TRACKING_URI"):
             ask()
+
+
+def test_a_local_store_that_is_not_there_yet_is_said_without_mlflow(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(InputError, match=r"none\.db holds no model yet; `eeg register`"):
+        require_registered("models:/lft@champion", "MODEL")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.org")
+    require_registered("models:/lft@champion", "MODEL")
