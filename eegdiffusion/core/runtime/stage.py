@@ -2,8 +2,10 @@
 
 import argparse
 import shutil
+import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
@@ -11,12 +13,14 @@ from eegdiffusion.core.runtime import contract, shell
 from eegdiffusion.core.runtime.closure import stage_code_hash
 from eegdiffusion.core.runtime.contract import Contract
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.gpu_leases import leased_to_this_process
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.names import require_name
+from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.private_files import keep_private
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.run_record import write_record
-from eegdiffusion.core.runtime.settings import RUN_SECTION, load, section, validate
+from eegdiffusion.core.runtime.settings import RUN_SECTION, load, run_section, section, validate
 
 WORK = Path(".work")
 
@@ -43,6 +47,8 @@ class Stage:
         self._outputs = {a.name: Path(contract.resolve(a.path, item, self._document)) for a in agreed.outputs}
         self._left = {f"settings {p}" for p in self._params}
         self._left |= {f"input {n}" for n in self._inputs} | {f"output {n}" for n in self._outputs}
+        self._devices = ExitStack()
+        self._has_devices = False
 
     @property
     def is_rank_zero(self) -> bool:
@@ -58,21 +64,42 @@ class Stage:
         """Read a section of ``params.yaml`` as a settings class.
 
         The section ``hardware``, or a field of it, may be read undeclared: it is configuration of the run. Fields of
-        it that decide the result are declared (``hardware.precision``), and count as asked for when it is read.
+        it that decide the result are declared (``hardware.precision``), and count as asked for when it is read. What
+        ``hardware.stages`` says of this stage takes the place of what all have. A stage that asks what it runs on, and
+        may run on a GPU, is leased as many as it trains on (one where it reads a field alone) until it has ended.
 
         Args:
             cls: a class made with :func:`.settings.settings`, or any type that Pydantic knows.
             name: dotted name of the section; default: the one named like the stage.
 
         Raises:
-            InputError: there is no such section, or a field is missing, unknown or breaks its rule.
+            InputError: there is no such section, a field is missing, unknown or breaks its rule, or the stage is to
+                have more GPUs than there are.
         """
         name = name or self.name
-        if name.partition(".")[0] == RUN_SECTION:
-            self._left = {entry for entry in self._left if not f"{entry}.".startswith(f"settings {name}.")}
-        else:
+        if name.partition(".")[0] != RUN_SECTION:
             self._take("settings", name)
-        return validate(section(self._document, name), cls, f"params.yaml: {name}")
+            return validate(section(self._document, name), cls, f"params.yaml: {name}")
+        self._left = {entry for entry in self._left if not f"{entry}.".startswith(f"settings {name}.")}
+        hardware = run_section(self._document, self.name)
+        value = validate(section({RUN_SECTION: hardware}, name), cls, f"params.yaml: {name}")
+        if hardware.get("accelerator", "cpu") != "cpu":
+            self._lease_gpus(int(hardware.get("devices", 1)) if name == RUN_SECTION else 1)
+        return value
+
+    def _lease_gpus(self, count: int) -> None:
+        if self._has_devices:
+            return
+        title = "-".join([self.name, *map(str, self.item.values())])
+
+        def tell(line: str) -> None:
+            say(f"{title}: {line}", stream=sys.stderr)
+
+        try:
+            self._devices.enter_context(leased_to_this_process(count, title, tell))
+        except ValueError as error:
+            raise InputError(f"params.yaml: {RUN_SECTION}.devices: {error}") from error
+        self._has_devices = True
 
     def input(self, name: str) -> Path:
         """Return the path of a declared input; it must exist."""
@@ -176,8 +203,9 @@ def stage(name: str) -> Callable[[Callable[[Stage], None]], Callable[[], None]]:
                 keep_private(Path())
                 agreed = contract.read(name)
                 run = Stage(agreed, _parse(agreed, argv))
-                main(run)
-                run._finish()
+                with run._devices:
+                    main(run)
+                    run._finish()
 
         return command
 
