@@ -6,18 +6,17 @@ which installation, run and task a container is of: another's is neither adopted
 
 It has no capability, cannot gain one, and cannot write to its image; what it sees of the host is in ``_mounts.py``.
 
-GPUs are given by id. A GPU is free when no running container bears its id in the label ``eeg.gpus`` and no other task
-holds its lock; the engine's own list is thus the truth, also after a worker has died.
+GPUs are given by id. A GPU is free when it stands free in the list that ``eeg repro`` takes GPUs from too
+(``gpu_leases.py``), and no running container bears its id in the label ``eeg.gpus``. The task in the container joins
+the lease: it outlives the worker, as the container does.
 """
 
-import fcntl
 import re
-import time
-from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
 from _failures import bad_input
+from _library import gpu_leases
 from _mounts import task_mounts, task_tmpfs
 from _plan import BAD_INPUT
 from _settings import Settings
@@ -63,7 +62,7 @@ class Container(DockerOperator):
     def __init__(self, *, settings: Settings, gpus: int, keys: list[str], **arguments):
         super().__init__(user=settings.docker_user, network_mode=settings.docker_network, **arguments)
         self.installation, self.gpus, self.gpu_ids = settings.installation, gpus, settings.gpu_ids
-        self.locks = f"{settings.runs_folder}/.gpus"
+        self.leases = settings.gpu_leases_folder
         self.repository, self.secrets = settings.repository, settings.task_secrets
         self.own, self.written, self.read = settings.own_folders, settings.written_folders, settings.read_folders
         self.keys = keys
@@ -102,11 +101,18 @@ class Container(DockerOperator):
             earlier = self._earlier()
             if earlier:
                 return self._adopt(earlier)
-            with ExitStack() as held:
-                chosen = self._wait_for_gpus(held)
+            title = f"{context['run_id']}, {self.task_id}"
+            lease = gpu_leases.take(
+                self.gpus, self.gpu_ids, Path(self.leases), title, self.log.info, self._in_containers
+            )
+            try:
+                chosen = list(lease.ids)
                 self.labels |= {LABEL: ",".join(chosen)}
+                self.environment |= {gpu_leases.LEASED: ",".join(chosen)}
                 self.device_requests = device_requests(chosen)
                 return super().execute(context)
+            finally:
+                lease.close()
         except DockerContainerFailedException as error:
             if f"'StatusCode': {BAD_INPUT}" in str(error):
                 raise bad_input(self.task_id) from error
@@ -138,20 +144,7 @@ class Container(DockerOperator):
         if result["StatusCode"]:
             raise DockerContainerFailedException(f"Docker container failed: {result!r}", logs=lines)
 
-    def _wait_for_gpus(self, held: ExitStack) -> list[str]:
-        while True:
-            chosen, attempt = [], ExitStack()
-            for name in [name for name in self.gpu_ids if name not in self._busy()]:
-                if len(chosen) < self.gpus and _lock(Path(self.locks) / f"gpu-{name}.lock", attempt):
-                    chosen.append(name)
-            if len(chosen) == self.gpus:
-                held.push(attempt)
-                return chosen
-            attempt.close()
-            self.log.info("Waiting for %d of the GPUs %s", self.gpus, ", ".join(self.gpu_ids))
-            time.sleep(10)
-
-    def _busy(self) -> set[str]:
+    def _in_containers(self) -> set[str]:
         running = self.cli.containers(filters={"label": LABEL})
         return {name for container in running for name in container["Labels"][LABEL].split(",") if name}
 
@@ -159,15 +152,3 @@ class Container(DockerOperator):
 def device_requests(chosen: list[str]) -> list[DeviceRequest]:
     """Ask Docker for these GPUs and no others."""
     return [DeviceRequest(device_ids=chosen, capabilities=[["gpu"]])] if chosen else []
-
-
-def _lock(path: Path, held: ExitStack) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
-    held.callback(file.close)
-    return True

@@ -1,16 +1,19 @@
 """Reads ``dvc.yaml`` and ``params.yaml`` into dataclasses, with YAML and the standard library alone.
 
+What a task takes is ``meta.airflow`` of its stage, and in its place what ``hardware`` of ``params.yaml`` says.
+
 It supports what the project's ``dvc.yaml`` uses and refuses the rest by name, so that the DAG cannot silently differ
 from DVC's graph. Names and edges are DVC's own.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 
 import yaml
+from _library import stage_hardware
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
 _TOP = {"stages", "metrics", "plots"}
@@ -32,7 +35,7 @@ class GraphError(ValueError):
 
 @dataclass(frozen=True)
 class Resources:
-    """What a task of the stage needs: ``meta.airflow``."""
+    """What a task of the stage needs: ``meta.airflow``, and in its place what ``hardware`` says."""
 
     gpus: int
     cpus: int
@@ -70,17 +73,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Graph:
-    """Stages by name, edges (upstream, downstream) between them, and what the stages run on.
-
-    Attributes:
-        stages: stages by name.
-        edges: (upstream, downstream).
-        accelerator: ``hardware.accelerator`` of ``params.yaml``: cpu, gpu, or auto, also where it is not given.
-    """
+    """Stages by name, and edges (upstream, downstream) between them."""
 
     stages: dict[str, Stage]
     edges: frozenset[tuple[str, str]]
-    accelerator: str = "auto"
 
 
 def read_graph(root: Path | str) -> Graph:
@@ -103,8 +99,7 @@ def read_graph(root: Path | str) -> Graph:
     stages = {}
     for name, definition in (document.get("stages") or {}).items():
         stages.update((stage.name, stage) for stage in _expand(name, definition, params))
-    accelerator = str((params.get("hardware") or {}).get("accelerator", "auto"))
-    return Graph(stages, frozenset(_edges(list(stages.values()))), accelerator)
+    return Graph(stages, frozenset(_edges(list(stages.values()))))
 
 
 def _load(path: Path) -> dict:
@@ -183,14 +178,16 @@ def _stage(name: str, definition: dict, scope: dict, group: str | None = None, i
     filled = {key: _fill(definition.get(key), scope, f"{where}: {key}") for key in ("cmd", "deps", "outs", "params")}
     if not filled["cmd"]:
         raise GraphError(f"{where}: cmd: is missing")
+    declared = tuple(_param(param, where) for param in filled["params"] or ())
+    resources = _resources((definition.get("meta") or {}).get("airflow"), where)
     return Stage(
         name=name,
         command=tuple([filled["cmd"]] if isinstance(filled["cmd"], str) else filled["cmd"]),
         deps=tuple(filled["deps"] or ()),
         outs=tuple(_out(out, where) for out in filled["outs"] or ()),
-        params=tuple(_param(param, where) for param in filled["params"] or ()),
+        params=declared,
         desc=definition.get("desc", ""),
-        resources=_resources((definition.get("meta") or {}).get("airflow"), where),
+        resources=_on_hardware(resources, scope.get(stage_hardware.SECTION) or {}, group or name, declared),
         frozen=definition.get("frozen", False),
         group=group,
         item=item or {},
@@ -225,6 +222,19 @@ def _resources(values: object, where: str) -> Resources:
         if type(value) is not int or value < least:
             raise GraphError(f"{where}: {name}: must be an integer of at least {least} (found {value!r})")
     return Resources(**values)
+
+
+def _on_hardware(resources: Resources, section: dict, name: str, params: tuple[str, ...]) -> Resources:
+    """Return what a task of a stage takes by its ``meta.airflow`` and by ``hardware`` of ``params.yaml``."""
+    try:
+        hardware = stage_hardware.hardware_of(section, name)
+        given = {key: hardware[key] for key in stage_hardware.RESERVED if hardware.get(key) is not None}
+        for key, value in ({"devices": hardware.get("devices", 1)} | given).items():
+            if type(value) is not int or value < 1:
+                raise ValueError(f"hardware.{key}: must be an integer of at least 1 (found {value!r})")
+        return replace(resources, gpus=stage_hardware.gpus_of(hardware, params, resources.gpus), **given)
+    except ValueError as error:
+        raise GraphError(f"params.yaml: {error}") from error
 
 
 def _refuse(unknown: set[str], where: str) -> None:

@@ -27,8 +27,8 @@ def operator(task: Task, settings: Settings, **options):
         "task_id": task.id,
         "doc_md": task.doc,
         "pool": task.pool,
-        # A task that asks for more cores than there are takes them all.
-        "pool_slots": task.slots if task.resources.gpus else min(task.slots, settings.cpus),
+        # A task that asks for more than there is takes all: of cores it has less, of GPUs it says so at once.
+        "pool_slots": min(task.slots, len(settings.gpu_ids) or task.slots if task.resources.gpus else settings.cpus),
         "retries": task.resources.retries,
         "retry_delay": timedelta(seconds=settings.retry_seconds),
         "retry_exponential_backoff": 2.0,

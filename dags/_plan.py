@@ -78,7 +78,7 @@ def plan(graph: Graph, root: Path | str, folder: str, command: tuple[str, ...], 
         root: the repository, whose ``component.yaml`` files name the stages' images.
         folder: where the commands run (a template).
         command: what precedes the name of a stage in its command.
-        with_gpus: whether stages get the GPUs that they ask for; else they take their cores alone.
+        with_gpus: whether there are GPUs that stages can be given; else they take their cores alone.
 
     Raises:
         GraphError: two items of a stage would get one task id.

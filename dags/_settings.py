@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from _library import gpu_leases
+
 GPU = re.compile(r"\d+|(GPU|MIG)-[0-9A-Za-z/-]+")
 """Id of a GPU, or of a part of one: its number, or what `nvidia-smi -L` calls it."""
 
@@ -36,11 +38,6 @@ def number[T: (int, float)](name: str, default: T, least: float = 0) -> T:
         whole = "whole " if kind is int else ""
         raise ValueError(f"{name}: must be a {whole}number, {least:g} or more (found {text!r})")
     return value
-
-
-def host_has_gpu() -> bool:
-    """Whether NVIDIA's driver has a GPU on this host."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 SIGNING, TRUSTED = "/keys/signing", "/keys/trusted"
@@ -86,7 +83,7 @@ class Settings:
     mounts: str = _env("EEG_MOUNTS", "")
     data_mounts: str = _env("EEG_DATA_MOUNTS", "")
     task_secrets: str = _env("EEG_TASK_SECRETS", "")
-    gpus: str | None = field(default_factory=lambda: os.environ.get("EEG_GPUS"))
+    gpus: str | None = field(default_factory=lambda: os.environ.get(gpu_leases.LISTED))
     signing_key: str = _env("EEG_SIGNING_KEY", "")
     trusted_keys: str = _env("EEG_TRUSTED_KEYS", "")
     signing_secret: str = _env("EEG_K8S_SIGNING_SECRET", "eeg-signing-key")
@@ -177,9 +174,14 @@ class Settings:
 
     @property
     def gpu_ids(self) -> list[str]:
-        """Ids of the GPUs that tasks of this host may have: ``EEG_GPUS``; unset, the first where there is one."""
-        gpus = ("0" if host_has_gpu() else "") if self.gpus is None else self.gpus
-        return list(dict.fromkeys(name.strip() for name in gpus.split(",") if name.strip()))
+        """Ids of the GPUs that tasks of this host may have: ``EEG_GPUS``; unset, all that there are."""
+        listed = {} if self.gpus is None else {gpu_leases.LISTED: self.gpus}
+        return gpu_leases.listed_gpus(os.environ | listed)
+
+    @property
+    def gpu_leases_folder(self) -> str:
+        """Folder of the list of which GPUs are free, which ``eeg repro`` and the tasks have too."""
+        return str(gpu_leases.leases_folder(os.environ | {"EEG_RUNS": self.runs_folder}))
 
     @property
     def has_gpus(self) -> bool:
@@ -199,6 +201,13 @@ class Settings:
         if self.runtime == "docker":
             # Tasks only read the repository: runs push their branches to one beside their workspaces.
             variables["EEG_BRANCHES"] = f"{self.runs_folder}/.branches.git"
+        if self.runtime == "kubernetes":
+            # A pod has its GPUs from the cluster, and takes none from a list.
+            variables[gpu_leases.LEASED] = ""
+        elif self.gpus is not None:
+            variables[gpu_leases.LISTED] = self.gpus
+        if folder := os.environ.get(gpu_leases.FOLDER):
+            variables[gpu_leases.FOLDER] = folder
         if self.git_url:
             variables["EEG_GIT_URL"] = self.git_url
             if self.state_claim:

@@ -14,8 +14,7 @@ settings = Settings()
 graph = read_graph(settings.repository)
 workspace = choose_workspace(settings, list(graph.stages))
 # Where there is no GPU, a stage that must have one is started all the same: it says so at once.
-with_gpus = graph.accelerator != "cpu" and settings.has_gpus
-stages = plan(graph, settings.repository, workspace.run, workspace.stage, with_gpus)
+stages = plan(graph, settings.repository, workspace.run, workspace.stage, settings.has_gpus)
 
 # Airflow runs a new DAG's last date at once if a tenth of its period has not passed: whoever starts the services on a
 # Sunday would retrain. With a limit of its own, the first run is the next date's.

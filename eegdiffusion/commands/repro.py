@@ -23,17 +23,20 @@ WARNING = "WARNING: "
 def _side_by_side(targets: tuple[str, ...], without: tuple[str, ...], alone: tuple[str, ...], jobs: int) -> int:
     """Run stages ``jobs`` at a time, then those that want nothing beside them; return the exit status."""
     from eegdiffusion.commands import side_by_side
+    from eegdiffusion.core.runtime.gpu_leases import listed_gpus
     from eegdiffusion.core.runtime.processes import ending_children
 
     upstream = side_by_side.read_graph(Path())
     names = side_by_side.chosen(upstream, without, targets)
     beside = side_by_side.chosen(upstream, (*without, *alone), targets)
     last = [name for name in names if name not in beside]
-    say(f"{len(names)} stages, {jobs} at a time; what each prints is in {side_by_side.LOGS}")
+    needs, gpus = side_by_side.gpus_of_stages(Path()), listed_gpus()
+    on_gpus = f" on the GPUs {', '.join(gpus)}" if gpus and needs else ""
+    say(f"{len(names)} stages, {jobs} at a time{on_gpus}; what each prints is in {side_by_side.LOGS}")
     ended = 0
     try:
         with ending_children():
-            parts = (side_by_side.run(upstream, part, k) for part, k in ((beside, jobs), (last, 1)))
+            parts = (side_by_side.run(upstream, part, k, needs, len(gpus)) for part, k in ((beside, jobs), (last, 1)))
             for name, seconds in chain.from_iterable(parts):
                 ended += seconds is not None
                 event = "begins" if seconds is None else f"has taken {seconds:.0f} s"

@@ -1,7 +1,8 @@
 """The stages of the graph side by side on one machine, without Airflow.
 
 Each stage is a ``dvc repro`` of its own, with its share of the cores: what is up to date is skipped, and a graph that
-was interrupted goes on where it ended. Of the stages that are ready the one with the longest way to go begins first.
+was interrupted goes on where it ended. Of the stages that are ready the one with the longest way to go begins first;
+stages that take GPUs begin while there are free ones, and others fill the places beside them.
 """
 
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 from eegdiffusion.core.runtime.allotment import CORES_OF_TASK, THREADS
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.processes import ending_children
+from eegdiffusion.core.runtime.settings import PARAMS, load
+from eegdiffusion.core.runtime.stage_hardware import SECTION, gpus_of, hardware_of
 from eegdiffusion.core.runtime.threads import threads_of_each
 from eegdiffusion.operations.orchestration.dvc_command import dvc_words
 
@@ -127,13 +130,52 @@ def chosen(upstream: Upstream, without: Collection[str], targets: Collection[str
     return sorted(names, key=lambda name: (way(name), len(following(name))), reverse=True)
 
 
-def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, float | None]]:
+def gpus_of_stages(root: Path) -> dict[str, int]:
+    """Return how many GPUs each stage of ``dvc.yaml`` takes, by its name without the item, of those that take any.
+
+    Args:
+        root: the repository.
+
+    Raises:
+        InputError: the section ``hardware`` of ``params.yaml`` is no mapping.
+    """
+    hardware = load(root / PARAMS).get(SECTION, {}) if (root / PARAMS).is_file() else {}
+    counts: dict[str, int] = {}
+    try:
+        for name, entry in load(root / "dvc.yaml")["stages"].items():
+            body = entry.get("do", entry)
+            asked = ((body.get("meta") or {}).get("airflow") or {}).get("gpus", 0)
+            if count := gpus_of(hardware_of(hardware, name), body.get("params") or (), asked):
+                counts[name] = count
+    except ValueError as error:
+        raise InputError(f"{PARAMS}: {error}") from error
+    return counts
+
+
+def _first_startable(ready: list[str], needs: Mapping[str, int], free: int) -> str | None:
+    """Return the first stage that is ready and whose GPUs are free; None where all wait for GPUs.
+
+    A stage that wants several is passed by those that want none alone, or it would never begin.
+    """
+    for name in ready:
+        wanted = needs.get(name.partition("@")[0], 0)
+        if wanted <= free:
+            return name
+        free = 0
+    return None
+
+
+def run(
+    upstream: Upstream, names: list[str], jobs: int, needs: Mapping[str, int] | None = None, gpus: int = 0
+) -> Iterator[tuple[str, float | None]]:
     """Run stages, ``jobs`` at a time.
 
     Args:
         upstream: the graph.
         names: stages of it; of those that are ready the earlier one begins first.
         jobs: stages at a time.
+        needs: GPUs that stages take, by the stage's name without its item; others take none.
+        gpus: GPUs that there are; 0: stages take none.
 
     Yields:
         each stage as it begins, with None, and as it ends, with the seconds that it has taken.
@@ -143,6 +185,7 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
     """
     sorter = TopologicalSorter({name: upstream[name] & set(names) for name in names})
     sorter.prepare()
+    wanted = dict(needs or {}) if gpus else {}
     share = str(threads_of_each(jobs))
     environment = os.environ | {THREADS: share, CORES_OF_TASK: share}
     ready: list[str] = []
@@ -152,8 +195,13 @@ def run(upstream: Upstream, names: list[str], jobs: int) -> Iterator[tuple[str, 
     with ThreadPoolExecutor(jobs) as pool, ending_children():
         while running or (sorter.is_active() and not failed):
             ready = sorted([*ready, *sorter.get_ready()], key=names.index)
-            while ready and len(running) < jobs and not failed:
-                name = ready.pop(0)
+            while len(running) < jobs and not failed:
+                busy = sum(wanted.get(name.partition("@")[0], 0) for name, _ in running.values())
+                # One that wants more than there are is started, and says so.
+                name = _first_startable(ready, wanted, gpus - busy if running else max(wanted.values(), default=0))
+                if name is None:
+                    break
+                ready.remove(name)
                 running[pool.submit(_repro, name, environment)] = name, time.monotonic()
                 yield name, None
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -1,11 +1,13 @@
 """Stages side by side: the real DVC on a small graph."""
 
+import itertools
 import subprocess
 
 import pytest
+import yaml
 from dvc.repo import Repo
 
-from eegdiffusion.commands.side_by_side import chosen, read_graph
+from eegdiffusion.commands.side_by_side import chosen, gpus_of_stages, read_graph
 from tests.e2e.workspace import ROOT, environment
 
 pytestmark = pytest.mark.service
@@ -30,9 +32,9 @@ def repository(tmp_path):
     return tmp_path
 
 
-def start(folder, *words):
+def start(folder, *words, **more):
     command = ["python", "-m", "eegdiffusion.commands", "repro", "--jobs", "2", *words]
-    variables = environment() | {"PYTHONPATH": str(ROOT)}
+    variables = environment() | {"PYTHONPATH": str(ROOT)} | more
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
 
 
@@ -118,3 +120,81 @@ def test_no_jobs_are_refused(repository):
     done = start(repository, "--jobs", "0")
     assert done.returncode == 2
     assert "'--jobs': 0 is not in the range x>=1" in done.stderr
+
+
+STAGE = """
+import sys, time
+from eegdiffusion.core.runtime.settings import settings
+from eegdiffusion.core.runtime.contract import Contract, validate
+from eegdiffusion.core.runtime import contract
+from eegdiffusion.core.runtime.stage import stage
+import os
+
+@settings
+class Machine:
+    accelerator: str
+    devices: int = 1
+    precision: str
+
+def main(run):
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    machine = run.settings(Machine, "hardware")
+    begun = time.time()
+    time.sleep(0.7)
+    run.output("span").write_text(f"{begun} {time.time()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}")
+
+contract.read = lambda name: validate({
+    "name": name, "description": "d", "image": "train", "command": [], "params": [],
+    "arguments": [{"name": "key", "type": "String", "description": "k"}],
+    "outputs": [{"name": "span", "path": name + "-{key}.txt", "description": "d"}]}, Contract, "c")
+stage(sys.argv[1])(main)(["--key", sys.argv[2]])
+"""
+META = "meta: {airflow: {gpus: 1, cpus: 1, memory_gb: 1, shm_gb: 1, retries: 1, timeout_min: 5}}"
+SEEDS = f"""stages:
+  fit:
+    foreach: [a, b, c, d, e]
+    do: {{cmd: "python stage.py fit ${{item}}", params: [hardware.precision], outs: ["fit-${{item}}.txt"], {META}}}
+  wide:
+    foreach: [x]
+    do: {{cmd: "python stage.py wide ${{item}}", params: [hardware.precision], outs: ["wide-${{item}}.txt"], {META}}}
+  onlycpu:
+    foreach: [y]
+    do: {{cmd: "python stage.py onlycpu ${{item}}", outs: ["onlycpu-${{item}}.txt"], {META}}}
+"""
+HARDWARE = {
+    "accelerator": "auto",
+    "stages": {"wide": {"devices": 2}, "onlycpu": {"accelerator": "cpu"}},
+}
+
+
+def test_seeds_fill_the_gpus_and_no_stage_sees_another_ones(repository):
+    """Real stages, whose GPUs are pretended."""
+    (repository / "dvc.yaml").write_text(SEEDS)
+    (repository / "stage.py").write_text(STAGE)
+    (repository / "params.yaml").write_text(yaml.safe_dump({"hardware": HARDWARE | {"precision": "32-true"}}))
+    for stage in ("fit", "wide", "onlycpu"):
+        (repository / "components" / stage).mkdir(parents=True)
+        (repository / "components" / stage / "__main__.py").write_text("")
+    assert gpus_of_stages(repository) == {"fit": 1, "wide": 2}
+    done = start(repository, "--jobs", "4", EEG_GPUS="0,1")
+    logs = "".join(path.read_text() for path in (repository / ".work/stages").iterdir())
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert done.stdout.startswith("7 stages, 4 at a time on the GPUs 0, 1; what each prints is in")
+    spans = {path.stem: path.read_text().split() for path in repository.glob("*-?.txt")}
+    assert len(spans) == 7
+    assert spans.pop("onlycpu-y")[2:] == [], "what runs on the CPU takes none"
+    assert spans["wide-x"][2] == "0,1"
+    for gpu in "01":
+        own = sorted((float(begun), float(ended)) for begun, ended, ids in spans.values() if gpu in ids.split(","))
+        assert len(own) > 2, "seeds fill both"
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(own))
+    assert "waits for" not in logs, "a stage is begun when its GPUs are free, so that others have the places"
+
+
+def test_a_stage_that_wants_more_gpus_than_there_are_says_so(repository):
+    (repository / "dvc.yaml").write_text(SEEDS)
+    (repository / "stage.py").write_text(STAGE)
+    (repository / "params.yaml").write_text(yaml.safe_dump({"hardware": HARDWARE | {"precision": "32-true"}}))
+    done = start(repository, "--jobs", "3", "wide", EEG_GPUS="7")
+    assert done.returncode == 1
+    assert "wide: params.yaml: hardware.devices: 2 GPUs were asked for, and the list has 1: 7" in done.stderr

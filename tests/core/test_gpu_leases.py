@@ -1,5 +1,6 @@
 """Leases of GPUs, taken by real processes; the devices are pretended, the locks are the kernel's."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -58,7 +59,7 @@ def test_processes_at_once_never_share_a_gpu_and_use_all(start):
     assert {gpu for _, _, gpu in spans} == {"0", "1"}
     for gpu in "01":
         own = sorted(span for span in spans if span[2] == gpu)
-        assert all(first[1] <= second[0] for first, second in zip(own, own[1:], strict=False))
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(own))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

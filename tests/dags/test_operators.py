@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,15 +12,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from _build_dag import SLUG
-from _dvc_graph import Resources, read_graph
+from _dvc_graph import GraphError, Resources, read_graph
 from _execution_environments import choose_workspace
 from _operators import BUILDERS, operator
 from _plan import SMALL, Task, plan
 from _settings import Settings
 from airflow.sdk import DAG
 
-from eegdiffusion.core.runtime import contract
+from eegdiffusion.core.runtime import contract, stage_hardware
 from tests.dags.airflow_home import DAGS, ROOT, git, stub
 
 GIB = 2**30
@@ -27,10 +29,17 @@ POOLS = json.loads((DAGS / "pools.json").read_text())
 STAGES = list(read_graph(ROOT).stages)
 
 
-def operators(runtime, **settings):
+def graph_on(folder, hardware):
+    """The real graph, with another section ``hardware`` than the demo's, which runs on the CPU."""
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"hardware": hardware}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return read_graph(folder)
+
+
+def operators(graph, runtime, **settings):
     """Operators by name of the stage, with the stage."""
     chosen = Settings(repository=str(ROOT), runtime=runtime, **settings)
-    graph = read_graph(ROOT)
     workspace = choose_workspace(chosen, list(graph.stages))
     tasks = plan(graph, ROOT, workspace.run, workspace.stage).tasks
     with DAG(f"all_{runtime}", schedule=None, user_defined_filters=SLUG):
@@ -55,10 +64,11 @@ users: [{name: nobody, user: {}}]
 def built(tmp_path_factory):
     config = tmp_path_factory.mktemp("kube") / "config"
     config.write_text(KUBE_CONFIG)
+    graph = graph_on(tmp_path_factory.mktemp("graph"), {"accelerator": "auto"})
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # which MLflow sets in a process that asked it
         return {
-            runtime: operators(runtime, gpus="4,5,6", mounts="/data/tuev", kube_config=str(config))
+            runtime: operators(graph, runtime, gpus="4,5,6", mounts="/data/tuev", kube_config=str(config))
             for runtime in BUILDERS
         }
 
@@ -176,30 +186,75 @@ def test_what_is_no_id_of_a_gpu_is_refused(monkeypatch, gpus):
 
 
 def test_without_a_list_the_host_or_the_cluster_says_whether_there_are_gpus(monkeypatch):
-    module = importlib.import_module("_settings")
     monkeypatch.delenv("EEG_GPUS", raising=False)
-    for there in (True, False):
-        monkeypatch.setattr(module, "host_has_gpu", lambda there=there: there)
-        assert Settings(runtime="docker").gpu_ids == ["0"] * there
+    for visible, expected in (("0,1", ["0", "1"]), ("", [])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert Settings(runtime="docker").gpu_ids == expected
         assert Settings(runtime="kubernetes").has_gpus
     monkeypatch.setenv("EEG_GPUS", "")
     assert not Settings(runtime="kubernetes").has_gpus
 
 
 def test_without_gpus_stages_wait_for_cores(tmp_path):
-    graph = read_graph(ROOT)
+    graph = graph_on(tmp_path, {"accelerator": "auto"})
     tasks = plan(graph, ROOT, "x", (), with_gpus=False).tasks
     assert all(task.pool == "cpu" and task.slots == task.resources.cpus for task in tasks.values())
     assert any(stage.resources.gpus for stage in graph.stages.values())
 
 
+@pytest.mark.parametrize("hardware", [{"accelerator": "gpu"}, {"accelerator": "auto"}, {}])
+def test_stages_that_may_run_on_a_gpu_wait_for_one(tmp_path, hardware):
+    gpus = {stage.base: stage.resources.gpus for stage in graph_on(tmp_path, hardware).stages.values()}
+    assert gpus["pretrain_ssmdp"] == gpus["cache_latents"] == 1
+    assert gpus["ingest_events"] == gpus["report"] == 0
+    assert not any(stage.resources.gpus for stage in graph_on(tmp_path, {"accelerator": "cpu"}).stages.values())
+
+
+HARDWARE = {
+    "accelerator": "gpu", "devices": 4, "timeout_min": 20160,
+    "stages": {"finetune_lft": {"devices": 1, "memory_gb": 64, "shm_gb": 16, "timeout_min": 90},
+               "train_baselines": {"accelerator": "cpu", "cpus": 3}},
+}  # fmt: skip
+
+
+def test_what_hardware_says_of_all_and_of_a_stage_is_what_its_task_takes(tmp_path):
+    resources = {stage.base: stage.resources for stage in graph_on(tmp_path, HARDWARE).stages.values()}
+    assert resources["pretrain_ssmdp"] == Resources(4, 8, 32, 8, 3, 20160)
+    assert resources["finetune_lft"] == Resources(1, 8, 64, 16, 3, 90)
+    assert resources["train_baselines"] == Resources(0, 3, 32, 8, 3, 20160)
+    assert resources["cache_latents"].gpus == 1, "it computes on one device, whatever trainings have"
+    assert resources["ingest_events"].gpus == 0
+
+
+@pytest.mark.parametrize("runtime", BUILDERS)
+def test_four_devices_are_the_same_four_everywhere(tmp_path, runtime):
+    """Containers, pods, Airflow's pool, the leases of processes and Lightning have one number."""
+    (tmp_path / "config").write_text(KUBE_CONFIG)
+    graph = graph_on(tmp_path, HARDWARE)
+    made, stage = operators(graph, runtime, gpus="0,1,2,3", kube_config=str(tmp_path / "config"))["pretrain_ssmdp@base"]
+    assert (made.pool, made.pool_slots) == ("gpu", 4)
+    if runtime == "docker":
+        assert made.gpus == 4
+    if runtime == "kubernetes":
+        assert made.container_resources.limits["nvidia.com/gpu"] == "4"
+        assert made.env_vars["EEG_LEASED_GPUS"] == ""
+    section = yaml.safe_load((tmp_path / "params.yaml").read_text())["hardware"]
+    hardware = stage_hardware.hardware_of(section, "pretrain_ssmdp")
+    assert stage_hardware.gpus_of(hardware, stage.params, 1) == hardware["devices"] == 4
+
+
 @pytest.mark.parametrize(
-    ("params", "accelerator"), [("hardware: {accelerator: gpu}", "gpu"), ("hardware: {}", "auto"), ("{}", "auto")]
+    ("hardware", "message"),
+    [
+        ({"devices": "2"}, "params.yaml: hardware.devices: must be an integer of at least 1 (found '2')"),
+        ({"stages": {"report": {"timeout_min": 0}}}, "params.yaml: hardware.timeout_min: must be an integer of"),
+        ({"stages": {"report": 4}}, "params.yaml: hardware.stages: must be a mapping of fields by stage (found 4)"),
+        ([], "params.yaml: hardware: must be a mapping"),
+    ],
 )
-def test_the_graph_says_what_stages_run_on(tmp_path, params, accelerator):
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    (tmp_path / "params.yaml").write_text(params)
-    assert read_graph(tmp_path).accelerator == accelerator
+def test_hardware_that_cannot_be_is_refused(tmp_path, hardware, message):
+    with pytest.raises(GraphError, match=re.escape(message)):
+        graph_on(tmp_path, hardware or ["gpu"])
 
 
 def test_more_gpus_than_there_are_fail_at_once():

@@ -61,7 +61,7 @@ class Contract:
     outputs: list[Artifact]
     """Files and folders that the stage writes."""
     params: list[str]
-    """Sections and fields of ``params.yaml`` that decide the result; those of :data:`.settings.RUN_SECTION` that are
+    """Sections and fields of ``params.yaml`` that decide the result; those of :data:`.stage_hardware.SECTION` that are
     not listed say how the stage runs, and may change without a rerun."""
 
 

@@ -1,8 +1,8 @@
 """Leases of the GPUs of a machine: whatever starts stages takes free GPUs from one list, and no stage sees another's.
 
-A lease is a shared lock (``flock``) on a file of a folder, one file for each GPU. The kernel drops the lock when the last
-process that holds it ends, however it ends; further processes of the same stage, ranks of a distributed training or a
-container, join the lease, and it lasts as long as one of them. Who waits stands in a queue, and is served in its order.
+A lease is a shared lock (``flock``) on a file of a folder, one file for each GPU. The kernel drops the lock when the
+last process that holds it ends, however it ends; further processes of the same stage, ranks of a distributed training
+or a container, join the lease, and it lasts as long as one of them. Who waits stands in a queue, and is served in turn.
 
 The standard library alone: Airflow's scheduler, which has no package of this project, loads this file by its path.
 """
@@ -48,8 +48,8 @@ def listed_gpus(variables: Mapping[str, str] = os.environ) -> list[str]:
     """
     for name in (LISTED, VISIBLE):
         if name in variables:
-            ids = [word.strip() for word in variables[name].split(",")]
-            return [word for word in ids if word and word != "-1"]
+            ids = dict.fromkeys(word.strip() for word in variables[name].split(","))
+            return [word for word in ids if word and (name, word) != (VISIBLE, "-1")]
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
@@ -96,7 +96,7 @@ def take(
     """Take GPUs from the list; wait for them, in the order in which processes have asked.
 
     Args:
-        count: number of GPUs; they are taken at once, so that no two wait for each other's.
+        count: number of GPUs; they are taken at once, so that no two wait for each other's. Of none there is no wait.
         ids: the list.
         folder: folder of the leases.
         owner: what they are for, of whom others are told that wait.
@@ -108,6 +108,8 @@ def take(
     """
     if count > len(ids):
         raise ValueError(f"{count} GPUs were asked for, and the list has {len(ids)}: {', '.join(ids) or 'none'}")
+    if not count:
+        return Lease((), 0.0, ExitStack())
     began, is_told = time.monotonic(), False
     with _queued(folder) as ticket:
         while True:
@@ -217,7 +219,7 @@ def _lock_free(count: int, ids: Sequence[str], folder: Path) -> dict[str, IO[str
     for name in ids:
         if len(files) == count:
             break
-        file = _file_of(name, folder).open("a+")
+        file: IO[str] = _file_of(name, folder).open("a+")
         if _lock_alone(file):
             files[name] = file
         else:
@@ -273,9 +275,9 @@ def _about_wait(count: int, ids: Sequence[str], folder: Path, before: int) -> st
     """Return the line about a wait: for what, who has it, and how many have waited for longer."""
     holders = []
     for name in ids:
-        with suppress(OSError, ValueError), _file_of(name, folder).open() as file:
-            if not _lock_alone(file):
-                owner = json.load(file)
+        with suppress(OSError, ValueError), _file_of(name, folder).open() as record:
+            if not _lock_alone(record):
+                owner = json.load(record)
                 holders.append(f"{name}: {owner['owner']}, process {owner['process']}, since {owner['since']}")
     others = f"; {before} asked earlier" if before else ""
     held = f" ({'; '.join(holders)})" if holders else ""

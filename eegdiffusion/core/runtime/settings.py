@@ -18,15 +18,6 @@ PARAMS = Path("params.yaml")
 FLOAT_1_2 = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """Numbers of YAML 1.2 that the reader of YAML 1.1 takes for text, e.g. ``1e-3``."""
 
-RUN_SECTION = "hardware"
-"""Section of ``params.yaml`` that says how a run goes: where, on how many devices, with how many workers.
-
-DVC watches only those of its fields that a stage's contract declares, as they change numbers (``hardware.precision``).
-"""
-
-BY_STAGE = "stages"
-"""Field of it with what is otherwise for some stages, by their names."""
-
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def settings[T](cls: type[T]) -> type[T]:
@@ -75,26 +66,6 @@ def section(document: dict, name: str, path: Path | str = PARAMS):
             raise InputError(f"{path}: {name}: there is no such section{suggestion}")
         value = value[part]
     return value
-
-
-def run_section(document: dict, stage: str) -> dict:
-    """Return how the run of one stage goes: what ``hardware`` says of all stages, and in its place what it says of this.
-
-    Args:
-        document: the parsed file.
-        stage: name of the stage, without its item.
-
-    Raises:
-        InputError: there is no section ``hardware``, or it or its entry of the stage is no mapping.
-    """
-    common = section(document, RUN_SECTION)
-    if not isinstance(common, dict):
-        raise InputError(f"{PARAMS}: {RUN_SECTION}: must be a mapping")
-    own = (common.get(BY_STAGE) or {}).get(stage) or {}
-    if not isinstance(own, dict):
-        raise InputError(f"{PARAMS}: {RUN_SECTION}.{BY_STAGE}.{stage}: must be a mapping")
-    others = {name: value for name, value in common.items() if name != BY_STAGE}
-    return others | {name: value for name, value in own.items() if value is not None}
 
 
 def read[T](name: str, cls: type[T], path: Path | str = PARAMS) -> T:

@@ -20,7 +20,8 @@ from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.private_files import keep_private
 from eegdiffusion.core.runtime.ranks import is_rank_zero
 from eegdiffusion.core.runtime.run_record import write_record
-from eegdiffusion.core.runtime.settings import RUN_SECTION, load, run_section, section, validate
+from eegdiffusion.core.runtime.settings import load, section, validate
+from eegdiffusion.core.runtime.stage_hardware import RESERVED, SECTION, hardware_of
 
 WORK = Path(".work")
 
@@ -77,15 +78,22 @@ class Stage:
                 have more GPUs than there are.
         """
         name = name or self.name
-        if name.partition(".")[0] != RUN_SECTION:
+        if name.partition(".")[0] != SECTION:
             self._take("settings", name)
             return validate(section(self._document, name), cls, f"params.yaml: {name}")
         self._left = {entry for entry in self._left if not f"{entry}.".startswith(f"settings {name}.")}
-        hardware = run_section(self._document, self.name)
-        value = validate(section({RUN_SECTION: hardware}, name), cls, f"params.yaml: {name}")
+        hardware = self._hardware()
+        value = validate(section({SECTION: hardware}, name), cls, f"params.yaml: {name}")
         if hardware.get("accelerator", "cpu") != "cpu":
-            self._lease_gpus(int(hardware.get("devices", 1)) if name == RUN_SECTION else 1)
+            self._lease_gpus(int(hardware.get("devices", 1)) if name == SECTION else 1)
         return value
+
+    def _hardware(self) -> dict:
+        try:
+            hardware = hardware_of(section(self._document, SECTION), self.name)
+        except ValueError as error:
+            raise InputError(f"params.yaml: {error}") from error
+        return {name: value for name, value in hardware.items() if name not in RESERVED}
 
     def _lease_gpus(self, count: int) -> None:
         if self._has_devices:
@@ -98,7 +106,7 @@ class Stage:
         try:
             self._devices.enter_context(leased_to_this_process(count, title, tell))
         except ValueError as error:
-            raise InputError(f"params.yaml: {RUN_SECTION}.devices: {error}") from error
+            raise InputError(f"params.yaml: {SECTION}.devices: {error}") from error
         self._has_devices = True
 
     def input(self, name: str) -> Path:

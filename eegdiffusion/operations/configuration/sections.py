@@ -20,10 +20,12 @@ import pydantic
 from eegdiffusion.core.runtime import contract
 from eegdiffusion.core.runtime.errors import InputError, nearest
 from eegdiffusion.core.runtime.settings import PARAMS, load, section, validate
+from eegdiffusion.core.runtime.stage_hardware import SECTION
+from eegdiffusion.operations.configuration.hardware import HardwareSection, require_stages
 from eegdiffusion.operations.configuration.matrix import Matrix
 
-READ_IN_PARTS: dict[str, type] = {"matrix": Matrix}
-"""Sections that no stage reads as a whole, with their classes."""
+READ_IN_PARTS: dict[str, type] = {"matrix": Matrix, SECTION: HardwareSection}
+"""Sections of which a stage reads a part, with their classes."""
 
 
 class _Imports(Mapping):
@@ -155,7 +157,9 @@ def check(name: str, document: dict) -> None:
         InputError: a field is missing, unknown or breaks its rule; the message names file, field and rule.
     """
     if name in section_names():
-        validate(section(document, name), section_type(name), f"{PARAMS}: {name}")
+        values = validate(section(document, name), section_type(name), f"{PARAMS}: {name}")
+        if isinstance(values, HardwareSection):
+            require_stages(values)
 
 
 def _parts_of(kind: Any) -> list[Any]:

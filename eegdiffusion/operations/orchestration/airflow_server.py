@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eegdiffusion.core.runtime.allotment import allotted_cores
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.runtime.gpu_leases import LISTED, listed_gpus
 from eegdiffusion.core.runtime.ports import port_of, require_free
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.private_files import mask
@@ -69,7 +70,7 @@ def environment() -> dict[str, str]:
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"{0o666 & ~mask():#o}",
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
-        "EEG_GPUS": "0" if any(Path("/dev").glob("nvidia[0-9]*")) else "",
+        LISTED: ",".join(listed_gpus()),
         "EEG_REPOSITORY": str(root),
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -92,7 +93,7 @@ def pools(settings: dict[str, str]) -> dict[str, dict]:
     sizes = json.loads(Path("dags", "pools.json").read_text())
     sizes["cpu"]["slots"] = int(settings["EEG_CPUS"])
     # One at least: without a GPU no stage asks for the pool.
-    sizes["gpu"]["slots"] = max(1, len({name.strip() for name in settings["EEG_GPUS"].split(",")} - {""}))
+    sizes["gpu"]["slots"] = max(1, len(listed_gpus(settings)))
     return sizes
 
 
