@@ -39,9 +39,18 @@ def test_devices_share_the_global_batch():
         assert batch[1::2] == second
 
 
+@pytest.mark.parametrize(("batch_size", "world"), [(108, 8), (108, 7), (8, 8), (10, 3)])
+def test_a_global_batch_is_the_same_however_many_devices_share_it(batch_size, world):
+    whole = list(ShuffledBatches(500, batch_size, seed=0))
+    parts = [list(ShuffledBatches(500, batch_size, seed=0, rank=rank, world=world)) for rank in range(world)]
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert sorted(batch) == sorted(sample for share in shares for sample in share)
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
 def test_impossible_batches_are_refused():
-    with pytest.raises(InputError, match=r"batch_size.*multiple.*3"):
-        ShuffledBatches(64, 8, seed=0, world=3)
+    with pytest.raises(InputError, match=r"batch_size: must be at least the number of devices, 16 \(found 8\)"):
+        ShuffledBatches(64, 8, seed=0, world=16)
     with pytest.raises(InputError, match=r"batch_size.*exceed the 7 training samples"):
         ShuffledBatches(7, 8, seed=0)
 

@@ -15,7 +15,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
     A checkpoint is written after every round, so rounds bound what a killed process loses. Epoch e walks a fresh
     permutation drawn from (seed, e); a global batch is a run of it, of which device r takes every world-th sample
-    from r on. Samples that do not fill a batch are left for another epoch.
+    from r on, so that shares differ by one sample at most. Samples that do not fill a batch are left for another epoch.
 
     Args:
         samples: number of samples.
@@ -29,8 +29,8 @@ class ShuffledBatches(Sampler[list[int]]):
     def __init__(
         self, samples: int, batch_size: int, seed: int, validations_per_epoch: int = 1, rank: int = 0, world: int = 1
     ):
-        if batch_size % world:
-            raise InputError(f"batch_size: must be a multiple of the number of devices, {world} (found {batch_size})")
+        if batch_size < world:
+            raise InputError(f"batch_size: must be at least the number of devices, {world} (found {batch_size})")
         if samples < batch_size * validations_per_epoch:
             raise InputError(
                 f"batch_size: {validations_per_epoch} x {batch_size} samples a round exceed the {samples} training "

@@ -50,8 +50,7 @@ class Classification(EMALightningModule):
         """Return the cross-entropy of a batch, and log it as ``train_loss``."""
         logits = self.model(*_model_inputs(batch, self.inputs))
         loss = classification_loss(logits, batch["label"], self.label_smoothing, self.positive_weight)
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(logits))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Keep the logits of a batch under the averaged weights, and its labels."""

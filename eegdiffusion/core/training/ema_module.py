@@ -8,6 +8,7 @@ import torch
 from ema_pytorch import EMA
 from lightning import LightningModule
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import MeanMetric
 
@@ -135,6 +136,50 @@ class EMALightningModule(LightningModule):
     def local_slice(self, batch: Tensor) -> Tensor:
         """Return this device's part of a tensor drawn for the global batch (see ``ShuffledBatches``)."""
         return batch[self.global_rank :: self.trainer.world_size].to(self.device)
+
+    def log_training_loss(self, loss: Tensor, samples: int | None, name: str = "train_loss") -> Tensor:
+        """Log the mean loss of the global batch, and return what this device's gradients are to come from.
+
+        Devices average their gradients, whatever their shares of a batch: the loss of each counts by its share, so that
+        the average is the gradient of the global batch's mean loss.
+
+        Args:
+            loss: mean loss over this device's samples.
+            samples: number of them; None where the loss is that of the global batch (see :meth:`gather_batch`).
+            name: name of the logged metric.
+        """
+        several: dict[str, Any] = {}
+        if (world := self.trainer.world_size) > 1:
+            if samples is not None:
+                loss = loss * (samples * world / self.optimisation.batch_size)
+            # Every device counts as much in the means of a round; Lightning's own are off where shares are uneven.
+            several = {"batch_size": 1}
+        self.log(name, loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True, **several)
+        return loss
+
+    def gather_batch(self, values: Tensor) -> Tensor:
+        """Return the values of the global batch, in its order, for losses that compare its samples with each other.
+
+        What this device computed carries its gradient, times the number of devices, by which devices divide the sum of
+        their gradients; what others computed carries none.
+
+        Args:
+            values: (samples of this device, ...) values.
+
+        Returns:
+            (samples of the global batch, ...).
+        """
+        if (world := self.trainer.world_size) == 1:
+            return values
+        counts = [len(range(rank, self.optimisation.batch_size, world)) for rank in range(world)]
+        padded = functional.pad(values.detach(), (0, 0) * (values.ndim - 1) + (0, counts[0] - len(values)))
+        parts = [torch.empty_like(padded) for _ in counts]
+        torch.distributed.all_gather(parts, padded.contiguous())
+        shares = [part[:count] for part, count in zip(parts, counts, strict=True)]
+        if values.requires_grad:
+            shares[self.global_rank] = values.detach() + world * (values - values.detach())
+        order = torch.cat([torch.arange(rank, self.optimisation.batch_size, world) for rank in range(world)])
+        return torch.cat(shares)[order.argsort().to(values.device)]
 
     def rate_factor(self, name: str) -> float:
         """Return the factor of the learning rate of a parameter of this name."""

@@ -46,8 +46,7 @@ class Pretraining(EMALightningModule):
         key = TRAINING, self.current_epoch, batch_idx
         steps, noise = self._steps_and_noise(self.optimisation.batch_size, length, *key)
         loss = self._loss(self.model, batch, self.local_slice(steps), self.local_slice(noise))
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(batch["signal"]))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add the velocity loss of a batch under the averaged weights, at steps and noise that are always the same."""

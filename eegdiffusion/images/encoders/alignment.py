@@ -94,11 +94,11 @@ class Alignment(EMALightningModule):
         return (1 - self.mse_weight) * contrastive + self.mse_weight * functional.mse_loss(embedding, features)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a batch, and log it as ``train_loss``."""
-        embedding = self.model.encoder(batch["eeg"], batch["subject"])
-        loss = self.loss(embedding, batch["features"], batch["identity"], self.model.scale)
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        """Return the loss of the global batch, whose samples are each other's negatives; log it as ``train_loss``."""
+        embedding = self.gather_batch(self.model.encoder(batch["eeg"], batch["subject"]))
+        features, identity = self.gather_batch(batch["features"]), self.gather_batch(batch["identity"])
+        loss = self.loss(embedding, features, identity, self.model.scale)
+        return self.log_training_loss(loss, None)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Keep the embeddings of a batch under the averaged weights, its features and its images."""

@@ -128,8 +128,7 @@ class LatentDiffusion(EMALightningModule):
         shape = torch.Size((self.optimisation.batch_size, *batch["latent"].shape[1:]))
         steps, noise, dropped = map(self.local_slice, self.draw(shape, TRAINING, self.current_epoch, batch_idx))
         loss = self.losses(self.model, batch, steps, noise, dropped).mean()
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(steps))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add the mean loss of a batch under the averaged weights, at steps and noise that are always the same."""

@@ -45,8 +45,7 @@ class StructurePrediction(EMALightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch, and log it as ``predictor_train_loss``."""
         loss = self.parts(self.model, batch)["loss"]
-        self.log("predictor_train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(batch["eeg"]), "predictor_train_loss")
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

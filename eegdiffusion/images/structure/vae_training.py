@@ -58,8 +58,7 @@ class StructuralAutoencoding(EMALightningModule):
         mirrored = self.local_slice(torch.rand(items, generator=random) < 0.5)[:, None, None, None]
         batch = {name: torch.where(mirrored, values.flip(-1), values) for name, values in batch.items()}
         parts = self.parts(self.model, batch, noise)
-        self.log("train_loss", parts["loss"], on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return parts["loss"]
+        return self.log_training_loss(parts["loss"], len(batch["pixels"]))
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

@@ -39,8 +39,7 @@ class Autoencoding(EMALightningModule):
         """Return the loss of a batch with sampled latents, and log it as ``train_loss``."""
         error, kl = self._errors(self.model, batch["pixels"], True)
         loss = error + self.kl_weight * kl
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(batch["pixels"]))
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

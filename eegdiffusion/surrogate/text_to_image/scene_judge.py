@@ -61,8 +61,7 @@ class JudgeTraining(EMALightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch, and log it as ``train_loss``."""
         loss = self._loss(self.model, batch)
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, sync_dist=True)
-        return loss
+        return self.log_training_loss(loss, len(batch["images"]))
 
     @torch.no_grad()
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
