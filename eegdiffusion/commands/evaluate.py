@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
-from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, load_classifier, unsigned_option
+from eegdiffusion.commands.registered_models import (
+    UNSIGNED_NOTE,
+    choose_device,
+    device_option,
+    load_classifier,
+    require_device,
+    unsigned_option,
+)
 from eegdiffusion.commands.said_scores import say_scores
 from eegdiffusion.commands.task_entry import read_task_entry, store_of_task
 from eegdiffusion.core.runtime.errors import InputError
@@ -23,6 +30,7 @@ SPLITS = ("train", "validation", "test")
 @click.option("--split", type=Choice(SPLITS), default="test", show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Windows in a batch.")
 @click.option("--out", type=PATH, help="Table to write, .csv: metric, class, value.")
+@device_option
 @unsigned_option
 def command(
     name: str | None,
@@ -32,6 +40,7 @@ def command(
     split: str,
     batch: int,
     out: Path | None,
+    device: str,
     unsigned: bool,
 ) -> None:
     """Score a registered classifier of events on the windows of a store that have labels.
@@ -50,12 +59,14 @@ def command(
         raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
 
     with loading_modules():
+        choose_device(device)
         from eegdiffusion.core.storage.spreadsheet import write_table
         from eegdiffusion.events.prediction.score_windows import score_windows
         from eegdiffusion.events.store.window_store import Store
 
         opened = Store(store)
         loaded, preprocessing = load_classifier(model, unsigned, "eeg evaluate")
+        require_device(loaded.unwrap_python_model(), device)
     thresholds = getattr(loaded.unwrap_python_model(), "thresholds", None)
     scored = score_windows(loaded.predict, preprocessing, model, opened, split, entry, batch, thresholds)
     title = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"

@@ -9,7 +9,10 @@ from eegdiffusion.commands.command_line import PATH, Command, SeveralOption
 from eegdiffusion.commands.registered_models import (
     UNSIGNED_NOTE,
     address,
+    choose_device,
+    device_option,
     generator_address,
+    require_device,
     require_registry,
     unsigned_option,
 )
@@ -52,6 +55,7 @@ def _arms(wanted: Sequence[str], offered: Sequence[str], epochs: int) -> list[st
 @click.option("--sampler", help="Sampler in place of the model's own.")
 @click.option("--steps", type=int, help="Steps in place of the model's own.")
 @click.option("--guidance", type=float, help="Guidance in place of the model's own.")
+@device_option
 @unsigned_option
 def command(
     epochs: Path,
@@ -61,6 +65,7 @@ def command(
     samples: int,
     seen: Path | None,
     arms: tuple[str, ...],
+    device: str,
     unsigned: bool,
     **sampling: str | int | float | None,
 ) -> None:
@@ -75,6 +80,7 @@ def command(
             raise InputError(f"{path}: file: there is no such file")
 
     with loading_modules():
+        choose_device(device)
         import numpy as np
         from PIL import Image
 
@@ -84,6 +90,7 @@ def command(
 
         uri = address(model) if model else generator_address()
         loaded, python = _load(uri, unsigned)
+        require_device(python, device)
     signals = read_epochs(epochs, loaded.metadata.get_input_schema().inputs[0].shape[1:], python.input)
     shown = _arms(arms, python.arms, len(signals))
     side = loaded.metadata.get_output_schema().inputs[0].shape[1]

@@ -9,7 +9,10 @@ from eegdiffusion.commands.command_line import PATH, Choice, Command, SeveralOpt
 from eegdiffusion.commands.registered_models import (
     UNSIGNED_NOTE,
     address,
+    choose_device,
+    device_option,
     load_classifier,
+    require_device,
     require_registry,
     tested_subsets,
     unsigned_option,
@@ -95,6 +98,7 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
 @click.option("--tsv", type=Choice(("bids", "szcore")), help="Write BIDS's or SzCORE's table too (_events.tsv).")
 @click.option("--start", type=TIME, default="0", help="Where to begin: seconds, or H:MM:SS, from the first sample.")
 @click.option("--stop", type=TIME, help="Where to end, likewise; default: the end.")
+@device_option
 @unsigned_option
 def command(
     recording: Path,
@@ -110,6 +114,7 @@ def command(
     tsv: "Standard | None",
     start: float,
     stop: float | None,
+    device: str,
     unsigned: bool,
 ) -> None:
     """Find the EEG events of RECORDING, a file or a folder of files, with a registered model.
@@ -149,6 +154,7 @@ def command(
     require_registry(model)
 
     with loading_modules():
+        choose_device(device)
         from eegdiffusion.core.recordings.electrode_recording import open_recording
 
         # Before the model, which takes seconds: a file that cannot be used is refused at once.
@@ -163,6 +169,7 @@ def command(
 
         points = None if operating_points is None else read_operating_points(operating_points)
         loaded, preprocessing = load_classifier(model, unsigned, "eeg predict")
+        require_device(loaded.unwrap_python_model(), device)
         tested = tested_subsets(loaded, model)
     name = f"{model}, trained on {preprocessing.corpus} data{UNSIGNED_NOTE if unsigned else ''}"
     if tsv == "szcore":

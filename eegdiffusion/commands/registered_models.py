@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eegdiffusion.commands.checkout import GRAPH
+from eegdiffusion.core.runtime.device_name import DEVICE, require_device_name
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
 
@@ -25,6 +26,46 @@ unsigned_option = click.option(
     help="Do not verify who signed the model and that it is unchanged; this is written down.",
 )
 """Option of the commands that use models."""
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="What computes: cpu, cuda, cuda:1 ...; auto is a GPU where there is one.",
+)
+"""Option of the commands that compute with models."""
+
+
+def choose_device(name: str) -> None:
+    """Let models that are loaded after this compute on a device.
+
+    Args:
+        name: value of ``--device``.
+
+    Raises:
+        InputError: it names none, or one that this machine has not.
+    """
+    require_device_name(name, "--device")
+    if name.startswith("cuda"):
+        from eegdiffusion.core.training.device import named_device
+
+        named_device(name)
+    os.environ[DEVICE] = name
+
+
+def require_device(model: object, name: str) -> None:
+    """Check that a loaded model computes where it was asked to.
+
+    Args:
+        model: MLflow's Python model.
+        name: value of ``--device``.
+
+    Raises:
+        InputError: it was registered with code that knows no devices, and computes on the CPU alone.
+    """
+    if name.startswith("cuda") and getattr(getattr(model, "device", None), "type", "cpu") != "cuda":
+        raise InputError(f"--device: {name}: this model was registered with code that computes on the CPU alone")
+
 
 UNSIGNED_NOTE = ", NOT verified (--unsigned)"
 """What results say of a model that was not verified."""

@@ -111,6 +111,7 @@ def test_help_of_every_command_comes_at_once(words):
         (["predict", "none.edf", "--out", "events.csv"], 65),
         (["predict", "README.md", "--out", "events.txt"], 65),
         (["predict", "README.md", "--out", "events.csv", "--threshold", "2"], 2),
+        (["predict", "README.md", "--out", "events.csv", "--device", "gpu"], 65),
         (["generate", "none.npy", "--out", "pictures"], 65),
         (["evaluate", "--store", "none"], 65),
         (["import-checkpoint", "none.ckpt"], 65),

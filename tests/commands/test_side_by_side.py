@@ -167,20 +167,26 @@ HARDWARE = {
 }
 
 
-def test_seeds_fill_the_gpus_and_no_stage_sees_another_ones(repository):
-    """Real stages, whose GPUs are pretended."""
+@pytest.fixture
+def seeds(repository):
+    """A repository of stages that may run on a GPU."""
     (repository / "dvc.yaml").write_text(SEEDS)
     (repository / "stage.py").write_text(STAGE)
     (repository / "params.yaml").write_text(yaml.safe_dump({"hardware": HARDWARE | {"precision": "32-true"}}))
     for stage in ("fit", "wide", "onlycpu"):
         (repository / "components" / stage).mkdir(parents=True)
         (repository / "components" / stage / "__main__.py").write_text("")
-    assert gpus_of_stages(repository) == {"fit": 1, "wide": 2}
-    done = start(repository, "--jobs", "4", EEG_GPUS="0,1")
-    logs = "".join(path.read_text() for path in (repository / ".work/stages").iterdir())
+    return repository
+
+
+def test_seeds_fill_the_gpus_and_no_stage_sees_another_ones(seeds):
+    """Real stages, whose GPUs are pretended."""
+    assert gpus_of_stages(seeds) == {"fit": 1, "wide": 2}
+    done = start(seeds, "--jobs", "4", EEG_GPUS="0,1")
+    logs = "".join(path.read_text() for path in (seeds / ".work/stages").iterdir())
     assert done.returncode == 0, done.stdout + done.stderr + logs
     assert done.stdout.startswith("7 stages, 4 at a time on the GPUs 0, 1; what each prints is in")
-    spans = {path.stem: path.read_text().split() for path in repository.glob("*-?.txt")}
+    spans = {path.stem: path.read_text().split() for path in seeds.glob("*-?.txt")}
     assert len(spans) == 7
     assert spans.pop("onlycpu-y")[2:] == [], "what runs on the CPU takes none"
     assert spans["wide-x"][2] == "0,1"
@@ -191,10 +197,15 @@ def test_seeds_fill_the_gpus_and_no_stage_sees_another_ones(repository):
     assert "waits for" not in logs, "a stage is begun when its GPUs are free, so that others have the places"
 
 
-def test_a_stage_that_wants_more_gpus_than_there_are_says_so(repository):
-    (repository / "dvc.yaml").write_text(SEEDS)
-    (repository / "stage.py").write_text(STAGE)
-    (repository / "params.yaml").write_text(yaml.safe_dump({"hardware": HARDWARE | {"precision": "32-true"}}))
-    done = start(repository, "--jobs", "3", "wide", EEG_GPUS="7")
+def test_a_stage_that_wants_more_gpus_than_there_are_says_so(seeds):
+    done = start(seeds, "--jobs", "3", "wide", EEG_GPUS="7")
     assert done.returncode == 1
     assert "wide: params.yaml: hardware.devices: 2 GPUs were asked for, and the list has 1: 7" in done.stderr
+
+
+def test_hardware_of_a_stage_that_there_is_not_is_refused(seeds):
+    text = (seeds / "params.yaml").read_text()
+    (seeds / "params.yaml").write_text(text.replace("wide:", "wyde:"))
+    done = start(seeds, "--jobs", "2")
+    assert done.returncode == 65
+    assert "params.yaml: hardware.stages.wyde: there is no such stage; did you mean 'wide'?" in done.stderr

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.e2e.workspace import ROOT
@@ -51,26 +52,37 @@ if module.global_rank == 0:
 """
 
 
+def fit_on(devices, folder, kind, *launcher):
+    """Fit with a number of processes, and return the curves and the weights."""
+    script, work = folder / "fit.py", folder / str(devices)
+    script.write_text(FIT)
+    words = [sys.executable, *launcher, str(script), kind, str(devices), str(work)]
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((work / "result.json").read_text())
+
+
+def assert_same(one, several):
+    """Check that two fits have the same losses, and the same weights."""
+    for row, other in zip(one["curves"], several["curves"], strict=True):
+        named = {name: value for name, value in row.items() if "loss" in name or name == "step"}
+        assert {name: other[name] for name in named} == pytest.approx(named, rel=1e-4)
+    assert one["weights"].keys() == several["weights"].keys()
+    for name, values in one["weights"].items():
+        assert np.allclose(values, several["weights"][name], atol=1e-4), name
+
+
 @pytest.mark.parametrize("kind", ["classify", "align"])
 def test_one_two_and_three_processes_have_one_loss_curve_and_one_set_of_weights(tmp_path, kind):
     """Batches of 11: shares of 6 and 5, of 4, 4 and 3; losses of single samples, and of samples beside each other."""
-    script = tmp_path / "fit.py"
-    script.write_text(FIT)
-    results = {}
-    for devices in (1, 2, 3):
-        words = [sys.executable, str(script), kind, str(devices), str(tmp_path / str(devices))]
-        variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(words, env=variables, capture_output=True, text=True, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr[-3000:]
-        results[devices] = json.loads((tmp_path / str(devices) / "result.json").read_text())
+    results = {devices: fit_on(devices, tmp_path, kind) for devices in (1, 2, 3)}
     losses = [row["train_loss"] for row in results[1]["curves"]]
     assert losses[-1] < losses[0]
     for devices in (2, 3):
-        for one, several in zip(results[1]["curves"], results[devices]["curves"], strict=True):
-            named = {name: value for name, value in one.items() if "loss" in name or name == "step"}
-            assert {name: several[name] for name in named} == pytest.approx(named, rel=1e-4)
-        for name, values in results[1]["weights"].items():
-            flat = [pytest.approx(row, abs=1e-4) for row in values] if isinstance(values, list) else values
-            assert results[devices]["weights"][name] == (
-                flat if isinstance(values, list) else pytest.approx(values, abs=1e-4)
-            ), (devices, name)
+        assert_same(results[1], results[devices])
+
+
+def test_processes_that_torchrun_starts_train_as_one(tmp_path):
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert_same(fit_on(1, tmp_path, "classify"), fit_on(2, tmp_path, "classify", *launcher))

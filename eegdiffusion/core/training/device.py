@@ -1,7 +1,10 @@
 """The device on which a process computes, and whether this machine has what the settings ask for."""
 
+import os
+
 import torch
 
+from eegdiffusion.core.runtime.device_name import DEVICE, require_device_name
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.training.settings import Accelerator
 
@@ -35,3 +38,33 @@ def device_of(accelerator: Accelerator) -> torch.device:
     """
     require_devices(accelerator)
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def named_device(name: str, setting: str = "--device") -> torch.device:
+    """Return the device of a name: ``cpu``, ``cuda``, ``cuda:1``; or ``auto``, a GPU where there is one.
+
+    Args:
+        name: the name.
+        setting: option or variable that it was given in, for errors.
+
+    Raises:
+        InputError: it is no such name, or this machine has no such GPU.
+    """
+    require_device_name(name, setting)
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda" if available else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= available:
+        gpus = ", ".join(f"cuda:{k}" for k in range(available)) or "none"
+        raise InputError(f"{setting}: {name}: is not here; PyTorch finds {gpus}, and cpu")
+    return device
+
+
+def serving_device() -> torch.device:
+    """Return the device that a served model computes on: that of the variable ``EEG_DEVICE``, by default ``auto``.
+
+    Raises:
+        InputError: it names none, or one that this machine has not.
+    """
+    return named_device(os.environ.get(DEVICE) or "auto", DEVICE)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 
@@ -27,6 +28,30 @@ class ArrayDataset:
     def __getitems__(self, indices: list[int]) -> dict[str, np.ndarray]:
         """Read samples, stacked, by name; the arrays keep their order in memory, on which sums may depend."""
         return {name: values[indices] for name, values in self._arrays.items()}
+
+
+def in_parts_that_fit(function: Callable[[Tensor], Tensor], items: Tensor) -> Tensor:
+    """Apply a function to items at once, or in halves, quarters and so on where a device's memory does not hold them.
+
+    Args:
+        function: (items, ...) -> (items, ...), each item on its own.
+        items: (items, ...).
+
+    Returns:
+        what the function returns, on the CPU.
+
+    Raises:
+        InputError: not even one item fits.
+    """
+    try:
+        return function(items).cpu()
+    except torch.OutOfMemoryError as error:
+        if len(items) < 2:
+            raise InputError("--device: its memory does not hold a single window; choose another, or cpu") from error
+    # Outside of the handler, which keeps what did not fit alive.
+    torch.cuda.empty_cache()
+    half = (len(items) + 1) // 2
+    return torch.cat([in_parts_that_fit(function, part) for part in (items[:half], items[half:])])
 
 
 @torch.inference_mode()

@@ -11,6 +11,8 @@ from mlflow.models import ModelSignature
 from safetensors.torch import load_file
 
 from eegdiffusion.core.storage.input_example import read_input_example
+from eegdiffusion.core.training.device import serving_device
+from eegdiffusion.core.training.inference import in_parts_that_fit
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
 from eegdiffusion.events.serving.window_signature import window_signature
@@ -35,14 +37,15 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
         """Read the baseline from the model's artifacts."""
         folder = Path(context.artifacts["baseline"])
         self.preprocessing = asdict(read_preprocessing(folder / PREPROCESSING))
-        self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval()
+        self.device = serving_device()
+        self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval().to(self.device)
         self.model.load_state_dict(load_file(folder / "model.safetensors"))
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):
         """Return the probabilities of windows (n, channels, samples) in 100 uV: (n, classes) float32."""
         signals = torch.as_tensor(np.ascontiguousarray(model_input, dtype=np.float32))
-        return self.model(signals).softmax(-1).numpy()
+        return in_parts_that_fit(lambda windows: self.model(windows.to(self.device)).softmax(-1), signals).numpy()
 
 
 mlflow.models.set_model(BaselineClassifier())

@@ -1,6 +1,7 @@
 """A registered LFT with its frozen backbone as an MLflow model: windows -> class probabilities."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.core.storage.model_hub import load_folder
 from eegdiffusion.core.training.classification_head import class_probabilities
+from eegdiffusion.core.training.device import serving_device
+from eegdiffusion.core.training.inference import in_parts_that_fit
 from eegdiffusion.events.models import signal_transform
 from eegdiffusion.events.models.latent_settings import Latents
 from eegdiffusion.events.models.lft import LFT
@@ -46,13 +49,16 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
             windows.
         subsets: fields of ``eegdiffusion.events.results.tested_subsets.TestedSubsets``: on which of its channels it was
             tested; None where it takes all of them alone.
+        device: what it computes on, see :func:`eegdiffusion.core.training.device.serving_device`.
         thresholds: class -> least probability of it, where a window may be of several classes, or of none; else None.
     """
 
     def load_context(self, context) -> None:
         """Read backbone, LFT, latents and preprocessing from the model's artifacts."""
+        self.device = serving_device()
         self.backbone, self.transform = signal_transform.load(Path(context.artifacts["backbone"]))
-        self.lft = load_folder(LFT, Path(context.artifacts["lft"])).eval()
+        self.backbone.to(self.device)
+        self.lft = load_folder(LFT, Path(context.artifacts["lft"])).eval().to(self.device)
         recipe = json.loads(Path(context.artifacts["latents"]).read_text())["recipe"]
         self.preprocessing = asdict(read_preprocessing(Path(context.artifacts["preprocessing"])))
         self.latents = Latents(**{field.name: recipe[field.name] for field in fields(Latents) if field.name in recipe})
@@ -71,8 +77,12 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         The parameter ``channels`` names the windows' channels where they are some of the model's, in any order.
         """
         named = (params or {}).get(CHANNELS)
-        tokens = self._tokens(model_input, None if named is None else list(named))
-        return class_probabilities(self.lft(tokens), multi_label=self.thresholds is not None).numpy()
+        multi_label = self.thresholds is not None
+        return self._in_parts(
+            lambda tokens: class_probabilities(self.lft(tokens), multi_label=multi_label),
+            model_input,
+            None if named is None else list(named),
+        )
 
     @torch.inference_mode()
     def classify_subsets(self, windows, channels, subsets):
@@ -92,24 +102,38 @@ class EventClassifier(mlflow.pyfunc.PythonModel):
         subsets = np.asarray(subsets, bool)
         for count in subsets.sum(axis=1).tolist():
             self._require_enough(count)
-        tokens = self._tokens(windows, list(channels))
-        seen = [self.lft(tokens[:, :, :, np.flatnonzero(subset)]) for subset in subsets]
-        return class_probabilities(torch.stack(seen, 1), multi_label=self.thresholds is not None).numpy()
+        chosen = [np.flatnonzero(subset) for subset in subsets]
 
-    def _tokens(self, windows: np.ndarray, named: list[str] | None) -> torch.Tensor:
-        """Return the tokens of windows, (n, layers, pools, channels, width)."""
+        def classify(tokens: torch.Tensor) -> torch.Tensor:
+            seen = [self.lft(tokens[:, :, :, places]) for places in chosen]
+            return class_probabilities(torch.stack(seen, 1), multi_label=self.thresholds is not None)
+
+        return self._in_parts(classify, windows, list(channels))
+
+    def _in_parts(
+        self, classify: Callable[[torch.Tensor], torch.Tensor], windows: np.ndarray, named: list[str] | None
+    ) -> np.ndarray:
+        """Classify windows by their tokens (n, layers, pools, channels, width), as many at once as the device holds."""
         signals = torch.as_tensor(np.ascontiguousarray(windows, dtype=np.float32))
         positions = self._positions(signals.shape[1], named)
         ids = range(len(self.preprocessing["channels"])) if self.channel_ids is None else self.channel_ids
-        return signal_transform.tokens(
-            self.backbone,
-            self.transform,
-            self.latents,
-            signals,
-            torch.Generator().manual_seed(0),
-            [ids[k] for k in positions],
-            parts=self.parts,
-        )
+
+        def classify_part(part: torch.Tensor) -> torch.Tensor:
+            return classify(
+                signal_transform.tokens(
+                    self.backbone,
+                    self.transform,
+                    self.latents,
+                    part.to(self.device),
+                    torch.Generator().manual_seed(0),
+                    [ids[k] for k in positions],
+                    parts=self.parts,
+                )
+            )
+
+        if self.latents.noise == "random":  # which is drawn for all windows at once
+            return classify_part(signals).cpu().numpy()
+        return in_parts_that_fit(classify_part, signals).numpy()
 
     def _positions(self, count: int, named: list[str] | None) -> list[int]:
         """Return the places of the windows' channels in the model's montage.

@@ -6,6 +6,7 @@ import mlflow
 import numpy as np
 from mlflow.models import ModelSignature
 
+from eegdiffusion.core.training.device import serving_device
 from eegdiffusion.images.condiffusion.adaptation import read_adaptation
 from eegdiffusion.images.condiffusion.condiffusion_sampling import generate_images, load_pipeline, read_sampling
 from eegdiffusion.images.generation.generator import Source
@@ -35,6 +36,8 @@ class EEGToImages(image_pyfunc.ImageModel):
         self.pipeline = load_pipeline(
             paths["condiffusion"], paths["generator"], paths["encoder"], paths["input"].parent
         )
+        self.device = serving_device()
+        self.pipeline.to(self.device)
         self.input = self.pipeline.input
 
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:

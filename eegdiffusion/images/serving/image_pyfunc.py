@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import mlflow
 import numpy as np
+import torch
 from mlflow.models import ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -41,6 +42,7 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     """Base of the served models; a subclass sets ``input`` and implements :meth:`generate`.
 
     Attributes:
+        device: what it computes on, see :func:`eegdiffusion.core.training.device.serving_device`.
         options: class of the sampling settings.
         arms: values of ``arm``: the full model, controls, and what else a subclass offers.
         input: filter and scale of the epochs.
@@ -49,6 +51,7 @@ class ImageModel(mlflow.pyfunc.PythonModel):
     options: type = Sampling
     arms: tuple[str, ...] = (FULL, ZEROED, SHUFFLED)
     input: EpochInput
+    device: torch.device
 
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
         """Generate an image of each epoch.

@@ -8,6 +8,7 @@ import torch
 from mlflow.models import ModelSignature
 
 from eegdiffusion.core.storage.input_example import read_input_example
+from eegdiffusion.core.training.device import serving_device
 from eegdiffusion.images.figures.structure_figures import draw_maps
 from eegdiffusion.images.generation.generator import Source, load_generator
 from eegdiffusion.images.generation.sampling_settings import Sampling
@@ -36,14 +37,15 @@ class GuidedImages(image_pyfunc.ImageModel):
     def load_context(self, context) -> None:
         """Read SGDM and its generator from the model's artifacts."""
         paths = {name: Path(path) for name, path in context.artifacts.items()}
-        self.sgdm = load_sgdm(paths["sgdm"], load_generator(paths["generator"]))
+        self.device = serving_device()
+        self.sgdm = load_sgdm(paths["sgdm"], load_generator(paths["generator"]).to(self.device))
         _, _, self.control = read_defaults(paths["sgdm"])
         self.input = self.sgdm.semantics.scale
 
     @torch.inference_mode()
     def generate(self, epochs: np.ndarray, arm: str, seeds: list[int], sampling: Sampling) -> np.ndarray:
         """Generate an image (side, side, 3) uint8 of each epoch; see :meth:`ImageModel.generate`."""
-        eeg = torch.from_numpy(epochs)
+        eeg = torch.from_numpy(epochs).to(self.device)
         source = self.sgdm.baseline if arm == RIDGE else self.sgdm.semantics
         features = None if arm == STRUCTURE else source(eeg)
         structure = None if arm in (SEMANTICS, RIDGE) else self.sgdm.predictor.decode_renormalised(eeg)
@@ -52,7 +54,9 @@ class GuidedImages(image_pyfunc.ImageModel):
     @torch.inference_mode()
     def structure(self, epochs: np.ndarray) -> np.ndarray:
         """Predict the structure of the image seen, drawn as (n, side, side, 3) uint8."""
-        return draw_maps(self.sgdm.predictor.decode_renormalised(torch.from_numpy(epochs)).numpy())
+        return draw_maps(
+            self.sgdm.predictor.decode_renormalised(torch.from_numpy(epochs).to(self.device)).cpu().numpy()
+        )
 
 
 mlflow.models.set_model(GuidedImages())
