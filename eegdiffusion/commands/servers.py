@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from eegdiffusion.commands.command_line import Command
-from eegdiffusion.commands.registered_models import address, require_registry, unsigned_option
+from eegdiffusion.commands.registered_models import (
+    address,
+    choose_device,
+    device_option,
+    require_registry,
+    unsigned_option,
+)
 from eegdiffusion.core.runtime.ports import LAST, require_free
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import ending_children, foreground
@@ -54,8 +60,9 @@ def airflow(words: tuple[str, ...]) -> None:
 @click.option("--port", type=PORT, default=5001, show_default=True)
 @click.option("--host", default=LOOPBACK, show_default=True, help="0.0.0.0 lets other machines ask; there is no login.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
+@device_option
 @unsigned_option
-def serve(model: str, port: int, host: str, workers: int, unsigned: bool) -> int:
+def serve(model: str, port: int, host: str, workers: int, device: str, unsigned: bool) -> int:
     """Serve MODEL over HTTP until interrupted: lft (its champion), lft/3, lft@ALIAS, or MLflow's address of a model.
 
     POST /invocations {"inputs": [...]} answers {"predictions": [...]}. The environment is this one. Works without a
@@ -65,6 +72,7 @@ def serve(model: str, port: int, host: str, workers: int, unsigned: bool) -> int
     require_registry(uri)
     require_registered(uri, "MODEL")
     require_free(port, host, "--port")
+    choose_device(device)
 
     from eegdiffusion.core.observe.tracking import server
     from eegdiffusion.operations.registry.verified_version import verified_files
