@@ -73,6 +73,8 @@ def assert_same(one, several):
         assert np.allclose(values, several["weights"][name], atol=1e-4), name
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["classify", "align"])
 def test_one_two_and_three_processes_have_one_loss_curve_and_one_set_of_weights(tmp_path, kind):
     """Batches of 11: shares of 6 and 5, of 4, 4 and 3; losses of single samples, and of samples beside each other."""
@@ -83,6 +85,8 @@ def test_one_two_and_three_processes_have_one_loss_curve_and_one_set_of_weights(
         assert_same(results[1], results[devices])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_processes_that_torchrun_starts_train_as_one(tmp_path):
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert_same(fit_on(1, tmp_path, "classify"), fit_on(2, tmp_path, "classify", *launcher))
