@@ -21,8 +21,9 @@ def test_a_step_of_each_training_is_taken_dry(stage):
 
 
 @pytest.mark.slow
-def test_compiled_networks_are_traced_dry():
-    assert measure("finetune_lft", "32-true", compiled=True, dry=True).compiled
+@pytest.mark.parametrize("stage", ["pretrain_ssmdp", "finetune_lft"])
+def test_compiled_networks_take_a_step_in_half_precision(stage):
+    assert measure(stage, "bf16-mixed", compiled=True, dry=True).compiled
 
 
 def test_what_would_begin_too_late_is_left_out_and_named():

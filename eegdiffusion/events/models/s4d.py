@@ -64,7 +64,13 @@ class _Vandermonde(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        gain, coarse_real, coarse_imag, *fine = ctx.saved_tensors
+        # Compiled, it is traced where the step's autocast is on.
+        with torch.autocast(grad.device.type, enabled=False):
+            return _Vandermonde._gradients(ctx.saved_tensors, grad)
+
+    @staticmethod
+    def _gradients(saved: tuple[Tensor, ...], grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        gain, coarse_real, coarse_imag, *fine = saved
         channels, directions, length = grad.shape
         blocks, block = coarse_real.shape[1], fine[0].shape[1]
         grads = grad.new_empty(channels, 2, directions, blocks * block)
