@@ -14,6 +14,7 @@ COMMANDS = {
     "operating-points": ("operating_points", "Choose thresholds of events for a stated rate of false ones."),
     "deidentify": ("deidentify", "Write recordings without what identifies their patients."),
     "generate": ("generate", "Make pictures from EEG epochs with a registered model."),
+    "adapt": ("adapt", "Adapt a registered encoder of EEG and images to a new subject."),
     "serve": ("servers:serve", "Serve a registered model over HTTP."),
     "repro": ("repro", "Run the stages that are out of date, several at a time."),
     "plan": ("plan", "Say what the stages take before they run: time, memory, disk."),

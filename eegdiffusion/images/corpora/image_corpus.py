@@ -148,6 +148,11 @@ class Continuous:
         self._cut, self._onsets, self._samples = cut, onsets, samples
         self._edges = np.array([0, *edges, samples])
 
+    @property
+    def step(self) -> float:
+        """Median number of samples from a trial to the next; NaN of a single trial."""
+        return float(np.median(np.diff(np.sort(self._onsets)))) if len(self._onsets) > 1 else float("nan")
+
     def inside(self, first: int, length: int) -> np.ndarray:
         """Tell which trials lie within a piece of the recording, (trials,) bool; see :meth:`Trials.inside`."""
         start = self._onsets + first

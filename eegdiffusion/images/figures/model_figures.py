@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from eegdiffusion.images.figures.adaptation_figures import draw_adaptation
 from eegdiffusion.images.figures.condiffusion_figures import draw_condiffusion
 from eegdiffusion.images.figures.encoder_figures import draw_encoder
 from eegdiffusion.images.figures.generator_figures import draw_generator
@@ -17,8 +18,9 @@ DRAWING: dict[str, Callable[[Path], dict[str, Figure]]] = {
     "train_structural_vae": draw_structural_vae,
     "train_condiffusion": draw_condiffusion,
     "train_controlnet": draw_sgdm,
+    "adapt": draw_adaptation,
 }
-"""Stage and the function that draws what it wrote to a folder."""
+"""Stage, or command, and the function that draws what it wrote to a folder."""
 
 
 def draw_model(stage: str, folder: Path) -> dict[str, Figure]:

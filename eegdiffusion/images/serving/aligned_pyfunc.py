@@ -6,14 +6,18 @@ import mlflow
 import numpy as np
 from mlflow.models import ModelSignature
 
+from eegdiffusion.core.storage.result_facts import METRICS
 from eegdiffusion.images.features.image_targets import FILE, load_mean
 from eegdiffusion.images.serving import encoder_pyfunc
 
 
 def package(folder: Path) -> tuple[dict[str, Path], ModelSignature, np.ndarray]:
-    """Return files, signature and input example of a folder that train_eeg_encoder wrote."""
+    """Return files, signature and input example of a folder that train_eeg_encoder wrote.
+
+    What the training says of itself goes with it: whom the model has seen, and features of which network it predicts.
+    """
     artifacts, signature, example = encoder_pyfunc.encoder_artifacts(folder)
-    return artifacts | {"target": folder / FILE}, signature, example
+    return artifacts | {"target": folder / FILE, "facts": folder / METRICS}, signature, example
 
 
 class EEGEmbedding(mlflow.pyfunc.PythonModel):

@@ -41,6 +41,12 @@ ORIGIN = {
     "imported.file": "imported file",
     "imported.sha256": "its SHA-256",
     "imported.weights": "its weights",
+    "adapted.from": "adapted from",
+    "adapted.files": "files of that model",
+    "adapted.subject": "adapted to",
+    "adapted.method": "by",
+    "adapted.setting": "setting, chosen on validation blocks",
+    "adapted.minutes": "minutes of the subject's EEG",
 }
 """Tags of a version that lead back, and how the card calls them."""
 
@@ -175,6 +181,7 @@ def render_card(card: CardData, figure_names: Sequence[str], standalone: bool) -
         seeds=[result.metrics["seed"] for result in card.results if "seed" in result.metrics],
         parameters=chosen.get("parameters"),
         imported="imported.file" in card.tags,
+        adapted=card.tags.get("adapted.subject"),
         weights=count_weights(card.folder),
         origin={label: card.tags[tag] for tag, label in ORIGIN.items() if tag in card.tags},
         figures=figure_names,

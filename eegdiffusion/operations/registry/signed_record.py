@@ -12,7 +12,9 @@ from eegdiffusion.core.runtime.errors import InputError
 
 FILE = "signed_record.json"
 
-SIGNED_TAG = re.compile(r".+\.(mean|sd)|corpus|seeds|split|split_hash|content|result|(git|dvc|airflow|imported)\..+")
+SIGNED_TAG = re.compile(
+    r".+\.(mean|sd)|corpus|seeds|split|split_hash|content|result|(git|dvc|airflow|imported|adapted)\..+"
+)
 """Tags that say what a version is and how good: each is signed, and none of them may appear later."""
 
 
