@@ -53,10 +53,12 @@ def condiffusion_system(
         the epochs, and what makes the images of all arms.
     """
     classifier = open_classifier(inputs.classifier, inputs.store, inputs.latents.known)
+    fold = classifier.pairs.fold
     epochs = classifier.pairs.part("test", settings.repetitions or ALL, draws=1, as_stored=True)
     pipeline = load_pipeline(inputs.condiffusion, inputs.generator, inputs.classifier / ENCODER, inputs.classifier)
     arms = condiffusion_arms(pipeline.to(device), epochs, settings.samples, settings.seed, settings.sampling)
-    return SystemImages(epochs, arms, "", inputs.training_seed)
+    across = not set(fold.train) & set(fold.test)
+    return SystemImages(epochs, arms, "", inputs.training_seed, across_subjects=across)
 
 
 def compute(

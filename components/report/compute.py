@@ -85,7 +85,11 @@ def compute(inputs: ReportInputs, settings: ReportSettings, out: Path) -> Report
     encoders = read_encoder_corpora(inputs.encoders, settings.eeg_encoders, settings.seeds)
     studies = [("sgdm", name, study.corpus) for name, study in settings.sgdm.items()]
     studies += [("condiffusion", name, study.corpus) for name, study in settings.condiffusion.items()]
-    generations = read_generation_results(inputs.reconstructions, inputs.models, studies)
+    classifiers = {
+        name: study.training(inputs.encoders / study.classifier, settings.seeds[0])
+        for name, study in settings.condiffusion.items()
+    }
+    generations = read_generation_results(inputs.reconstructions, inputs.models, studies, classifiers)
     headlines = [*encoder_headlines(encoders), *image_headlines(generations)]
     if events:
         headlines.insert(0, event_headline(events.comparison, events.data, read_champion("lft")))

@@ -26,7 +26,7 @@ from eegdiffusion.report.encoder_runs import EncoderCorpus
 from eegdiffusion.report.encoder_sections import averaged_results, chance_of
 from eegdiffusion.report.reconstruction_results import GenerationResults, SystemResults
 
-SHOWN = 8
+SHOWN, RECOGNISED = 8, 10
 """Items of a grid of reconstructions."""
 
 ENCODER_CAPTIONS = {
@@ -188,18 +188,32 @@ def draw_generation(generation: GenerationResults, number: int) -> dict[str, dic
         number: number of the entry in the report, for the names of files.
 
     Returns:
-        ``grids``: name of the system -> figure; ``models``: figures of the models.
+        ``grids``: name of the system -> figure; ``recognised``: the same of items that the classifier of EEG names;
+        ``models``: figures of the models.
     """
     return {
         "grids": {system.system.name: _reconstruction_grid(system, generation.name) for system in generation.systems},
+        "recognised": _recognised_grids(generation),
         "models": _model_figures(generation, number),
     }
 
 
-def _reconstruction_grid(results: SystemResults, generation: str) -> Figure:
-    """Draw items at random, the first sample of each arm."""
+def _recognised_grids(generation: GenerationResults) -> dict[str, Figure]:
+    """Draw items at random of those that the classifier names right; nothing where none is, or there is no such one."""
+    if generation.recognised is None or not generation.recognised.any():
+        return {}
+    named, grids = np.flatnonzero(generation.recognised), {}
+    for results in generation.systems:
+        items = results.reconstructions.items.iloc[named]
+        title = f"{generation.name}, EEG named right"
+        grids[results.system.name] = _reconstruction_grid(results, title, named[drawn_items(items, RECOGNISED)])
+    return grids
+
+
+def _reconstruction_grid(results: SystemResults, generation: str, items: np.ndarray | None = None) -> Figure:
+    """Draw these items, or some at random, the first sample of each arm."""
     images, rows = results.reconstructions, []
-    for k in drawn_items(images.items, SHOWN):
+    for k in drawn_items(images.items, SHOWN) if items is None else items:
         item = images.items.iloc[k]
         structures = {name: draw_maps(maps[k : k + 1])[0] for name, maps in images.structure.items()}
         arms = {arm: images.arms[arm][k, 0] for arm in results.system.arms}

@@ -1,11 +1,16 @@
 """Results of images made from EEG: scores of reconstructions, and what the models' stages left."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas
+
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.images.encoders.encoder_results import CLASSIFIED
 from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS, System
 from eegdiffusion.images.metrics.reconstruction_scores import Scores, read_scores
 from eegdiffusion.images.metrics.reconstructions import Reconstructions, read_reconstructions
@@ -66,15 +71,21 @@ class GenerationResults:
         name: name of the entry.
         systems: results of its system.
         models: models that were trained for it.
+        recognised: (items,) bool, whether the classifier of EEG that conditions the generator names the concept of each
+            item; None of a system without one.
     """
 
     name: str
     systems: list[SystemResults]
     models: list[ModelResults]
+    recognised: np.ndarray | None = None
 
 
 def read_generation_results(
-    reconstructions: Path, models: Mapping[str, Path], studies: Iterable[tuple[str, str, str]]
+    reconstructions: Path,
+    models: Mapping[str, Path],
+    studies: Iterable[tuple[str, str, str]],
+    classifiers: Mapping[str, Path] | None = None,
 ) -> list[GenerationResults]:
     """Read what the stages wrote of each study.
 
@@ -82,6 +93,8 @@ def read_generation_results(
         reconstructions: folder with a folder for each system, and in it one for each study.
         models: model, one of :data:`STAGES` -> folder with a folder for each study, of the generator for each corpus.
         studies: system (``sgdm`` or ``condiffusion``), name of the study, and its corpus.
+        classifiers: folder of the training of the classifier that conditions the generator, by name of the study of
+            ``condiffusion``.
 
     Returns:
         the results, in the order of the studies.
@@ -89,18 +102,38 @@ def read_generation_results(
     Raises:
         InputError: an entry has no reconstructions, or a file of scores is missing.
     """
-    return [
-        GenerationResults(
-            name=name,
-            systems=list(_system_results(reconstructions / system / name, f"reconstruct_{system}")),
-            models=list(
-                _model_results(
-                    (model, models[model] / (corpus if model == GENERATOR else name)) for model in MODELS[system]
-                )
-            ),
-        )
-        for system, name, corpus in studies
-    ]
+    generations = []
+    for system, name, corpus in studies:
+        systems = list(_system_results(reconstructions / system / name, f"reconstruct_{system}"))
+        folders = ((model, models[model] / (corpus if model == GENERATOR else name)) for model in MODELS[system])
+        classifier = (classifiers or {}).get(name) if system == "condiffusion" else None
+        recognised = recognised_items(classifier, systems[0]) if classifier and systems else None
+        generations.append(GenerationResults(name, systems, list(_model_results(folders)), recognised))
+    return generations
+
+
+def recognised_items(classifier: Path, results: SystemResults) -> np.ndarray | None:
+    """Tell which items a classifier of EEG names by their concept, from the epochs that their pictures are made of.
+
+    Args:
+        classifier: folder of its training.
+        results: pictures of the system that it conditions.
+
+    Returns:
+        (items,) bool; None where the classifier was tested on epochs of other repetitions than the pictures are of.
+    """
+    path, facts = classifier / CLASSIFIED, classifier / "metrics.json"
+    if not (path.is_file() and facts.is_file()):
+        return None
+    if json.loads(facts.read_text())["repetitions"] != results.scores.context.repetitions:
+        return None
+    table = pandas.read_parquet(path)
+    columns = sorted((name for name in table if re.fullmatch(r"p\d+", name)), key=lambda name: int(name[1:]))
+    table["right"] = table[columns].to_numpy().argmax(1) == table["label"].to_numpy()
+    # Of several epochs of an item the first is the one that a picture is made from.
+    right = table.drop_duplicates(["subject", "image"]).set_index(["subject", "image"])["right"]
+    items = pandas.MultiIndex.from_frame(results.reconstructions.items[["subject", "image"]])
+    return right.reindex(items, fill_value=False).to_numpy(bool)
 
 
 def _system_results(folder: Path, stage: str) -> Iterable[SystemResults]:

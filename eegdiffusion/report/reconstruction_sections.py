@@ -56,6 +56,7 @@ def _generation_values(generation: GenerationResults, number: int) -> dict:
         "models": tables.models_table(generation.models) if generation.models else None,
         "measured": tables.measured_table(generation.models) if generation.models else None,
         "metrics": tables.metrics_table(scores),
+        "recognised": None if generation.recognised is None else int(generation.recognised.sum()),
         "systems": [_system_values(results, number) for results in generation.systems],
     }
 
@@ -76,6 +77,7 @@ def _system_values(results: SystemResults, number: int) -> dict:
         "arms": tables.arms_table(scores, system),
         "differences": _unless_empty(tables.differences_table(scores, system)),
         "sets": _unless_empty(tables.sets_table(scores, system)),
+        "by_subject": tables.subjects_table(scores, system),
         "file": f"images{number}_{system.full}",
     }
 
@@ -119,6 +121,9 @@ def flat_reconstruction_metrics(generations: list[GenerationResults]) -> dict[st
                     metrics |= {name: score.mean, f"{name}_low": score.low, f"{name}_high": score.high}
             for arm, metric, value in scores.sets[["arm", "metric", "value"]].itertuples(index=False):
                 metrics[f"{key}_{arm}_{metric}"] = float(value)
+            of_subjects = scores.subject_sets[["arm", "metric", "subject", "value"]]
+            for arm, metric, subject, value in of_subjects.itertuples(index=False):
+                metrics[f"{key}_{arm}_{metric}_{subject}"] = float(value)
             for verdict in control_verdicts(scores, results.system):
                 metrics[f"{key}_{verdict.full}_above_{verdict.control}"] = not verdict.not_above
     return metrics

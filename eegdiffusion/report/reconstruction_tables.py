@@ -64,6 +64,35 @@ def sets_table(scores: Scores, system: System) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
+def subjects_table(scores: Scores, system: System) -> pandas.DataFrame | None:
+    """Return a row for each arm and score with a column for each subject and their mean, as papers have it.
+
+    The Inception Score of each subject's images stands beside N-way accuracy of the same network, which says whether
+    they show what was seen.
+
+    Returns:
+        the table; None where the subjects were not told apart.
+    """
+    if scores.subject_sets.empty:
+        return None
+    rows = []
+    for metric in scores.metrics.values():
+        for arm in system.arms:
+            if metric.kind == "inception_score":
+                chosen = scores.subject_sets
+                chosen = chosen[(chosen["arm"] == arm) & (chosen["metric"] == metric.key)]
+            elif metric.kind in ("n_way", "concept"):
+                chosen = scores.items(arm, metric.key)
+            else:
+                continue
+            values, digits = chosen.groupby("subject")["value"].mean(), 2 if metric.kind == "inception_score" else 3
+            row = {"score": metric_label(metric), "arm": arm}
+            row |= {subject: format_number(value, digits) for subject, value in values.items()}
+            chance = "–" if metric.chance is None else format_number(metric.chance)
+            rows.append(row | {"mean": format_number(values.mean(), digits), "chance": chance})
+    return pandas.DataFrame(rows)
+
+
 def format_mean_difference(difference: Difference) -> str:
     """Write a difference and its interval, with signs."""
     return f"{difference.mean:+z.3f} ({difference.low:+z.3f} to {difference.high:+z.3f})"

@@ -62,6 +62,26 @@ def scores(arms, items, networks):
     return score_reconstructions(*arms, items, networks, CONTEXT, ways=50, top=1)
 
 
+def test_the_inception_score_of_subjects_is_that_of_their_pictures_alone(arms, items, networks, scores, tmp_path):
+    assert scores.subject_sets.empty
+    seen, made = arms
+    full = {arm: made[arm] for arm in ("full", "ridge")}
+    found = score_reconstructions(seen, full, items, networks, CONTEXT, by_subject=True)
+    key = "inception_score_lite0"
+    assert list(found.subject_sets["subject"].unique()) == SUBJECTS
+    for row in found.subject_sets.itertuples():
+        rows = (items["subject"] == row.subject).to_numpy()
+        own = score_reconstructions(seen[rows], {row.arm: full[row.arm][rows]}, items[rows], networks, CONTEXT)
+        assert row.metric == key
+        assert row.value == pytest.approx(own.sets.set_index("metric").loc[key, "value"])
+        assert row.pictures == IMAGES * full[row.arm].shape[1]
+    found.write(tmp_path / "by_subject")
+    pandas.testing.assert_frame_equal(read_scores(tmp_path / "by_subject").subject_sets, found.subject_sets)
+    scores.write(tmp_path / "together")
+    assert not (tmp_path / "together/subject_sets.parquet").exists(), "where subjects are not told apart, as before"
+    assert read_scores(tmp_path / "together").subject_sets.empty
+
+
 def test_pictures_themselves_get_the_best_scores(scores, networks):
     best = {"pixcorr": 1, "ssim": 1, "pixels_two_way": 1, "lite0": 1, "lite0_middle": 1, "n_way_lite0": 1}
     best |= {"pixels_correlation_distance": 0, "lite0_distance": 0}

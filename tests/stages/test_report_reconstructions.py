@@ -20,6 +20,7 @@ from eegdiffusion.report import page_figures, reconstruction_sections
 from eegdiffusion.report.document import TEMPLATES, Document
 from eegdiffusion.report.published_results import read_published_results
 from eegdiffusion.report.reconstruction_results import read_generation_results
+from eegdiffusion.report.reconstruction_tables import subjects_table
 from tests.scenes import scenes
 
 IMAGES, SUBJECTS = 10, ["sub-01", "sub-02"]
@@ -51,7 +52,26 @@ def _scores(folder, arms: dict[str, float], corpus: str, warnings: list[str], se
     context = Context(corpus, "things_eeg2_raw", warnings, 80, [0, 1], [3], "efficientnet_lite0", selection)
     maps = {"from EEG": np.zeros((len(seen), 1, 16, 16))} if "full" in arms else {}
     Reconstructions(items.assign(concept="gate"), seen, made, maps).write(folder)
-    score_reconstructions(seen, made, items, [CELLS], context, ways=50, top=1).write(folder)
+    others = "condiffusion" in arms and not warnings
+    score_reconstructions(seen, made, items, [CELLS], context, ways=50, top=1, by_subject=others).write(folder)
+
+
+def _classified(folder: Path, repetitions: int) -> np.ndarray:
+    """Write what a classifier said of two epochs of each item; it names the first epochs of image 3 and above right."""
+    rows = [
+        {"subject": subject, "image": image, "label": image % 4, "right": (image >= 3) == (epoch == 0)}
+        for subject in SUBJECTS
+        for image in range(IMAGES)
+        for epoch in range(2)
+    ]
+    table = pandas.DataFrame(rows)
+    for k in range(4):
+        named = np.where(table["right"], table["label"], (table["label"] + 1) % 4)
+        table[f"p{k}"] = np.where(named == k, 0.7, 0.1)
+    folder.mkdir(parents=True)
+    table.drop(columns="right").to_parquet(folder / "classified.parquet")
+    (folder / "metrics.json").write_text(json.dumps({"repetitions": repetitions}))
+    return np.tile(np.arange(IMAGES) >= 3, len(SUBJECTS))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +95,10 @@ def generations(tmp_path_factory):
     (vae / "metrics.json").write_text(json.dumps(facts))
     models = {"structural VAE": root / "vae"} | dict.fromkeys(("generator", "ControlNet", "EEG-ConDiffusion"), root)
     studies = [("sgdm", "demo"), ("condiffusion", "demo"), ("condiffusion", "blocks")]
-    return read_generation_results(root / "made", models, [(*study, "pictures") for study in studies])
+    _classified(root / "encoder/demo", 80)
+    _classified(root / "encoder/blocks", 4)
+    classifiers = {name: root / "encoder" / name for name in ("demo", "blocks")}
+    return read_generation_results(root / "made", models, [(*study, "pictures") for study in studies], classifiers)
 
 
 def _draw_stored(folder: Path) -> dict[str, Figure]:
@@ -104,6 +127,7 @@ def text(generations, drawn, tmp_path_factory):
         "images1_full",
         "images1_structural_vae_traversals",
         "images2_condiffusion",
+        "images2_condiffusion_recognised",
         "images3_condiffusion",
     }
     return text
@@ -122,6 +146,38 @@ def test_figures_show_what_was_stored(generations, drawn):
     for row, axes in zip(rows, np.array(grid.axes).reshape(8, columns), strict=True):
         assert np.array_equal(axes[0].images[0].get_array(), results.reconstructions.seen[row])
         assert np.array_equal(axes[2].images[0].get_array(), results.reconstructions.arms["full"][row, 0])
+
+
+def test_ten_pictures_of_items_that_the_classifier_names_right_are_shown(generations, drawn, text):
+    named = np.tile(np.arange(IMAGES) >= 3, len(SUBJECTS))
+    assert generations[0].recognised is None, "SGDM has no classifier"
+    np.testing.assert_array_equal(generations[1].recognised, named)
+    assert generations[2].recognised is None, "of epochs of other repetitions"
+    assert not drawn[0]["recognised"]
+    assert not drawn[2]["recognised"]
+    (grid,) = drawn[1]["recognised"].values()
+    (results,) = generations[1].systems
+    columns = 1 + len(results.system.arms)
+    shown = [axes[0].images[0].get_array() for axes in np.array(grid.axes).reshape(-1, columns)]
+    assert len(shown) == 10
+    right = results.reconstructions.seen[np.flatnonzero(named)]
+    assert all(any(np.array_equal(picture, other) for other in right) for picture in shown)
+    assert "names the concept of 14 of 20 items right" in text
+
+
+def test_scores_of_subjects_stand_with_what_the_inception_score_is_not(text, generations):
+    caption = "scores of each subject, on whom the model was not trained"
+    assert text.count(caption) == 1
+    assert "not whether a picture shows what was seen" in text
+    table = subjects_table(generations[1].systems[0].scores, generations[1].systems[0].system)
+    assert list(table.columns) == ["score", "arm", *SUBJECTS, "mean", "chance"]
+    assert {"Inception Score, EfficientNet-lite0 ↑", "50-way top-1, EfficientNet-lite0 ↑"} == set(table["score"])
+    scores = generations[1].systems[0].scores
+    value = scores.items("condiffusion", "n_way_cells").groupby("subject")["value"].mean()["sub-02"]
+    row = table[(table["arm"] == "condiffusion") & table["score"].str.startswith("50-way")].iloc[0]
+    assert float(row["sub-02"]) == pytest.approx(value, abs=1e-3)
+    flat = reconstruction_sections.flat_reconstruction_metrics(generations)
+    assert flat["images_demo_condiffusion_inception_score_cells_sub-01"] > 1
 
 
 def _rows(text: str, caption: str) -> dict[str, dict[str, str]]:

@@ -66,12 +66,14 @@ class Pairs:
         Args:
             split: train, validation or test.
             average: number of repetitions that are averaged into an epoch.
-            subjects: names of subjects; None: the training subjects.
+            subjects: names of subjects; None: the fold's test subjects of the split ``test``, else its training
+                subjects.
             draws: largest number of epochs of an image; None: as many as its repetitions make.
             as_stored: whether the epochs come as they are stored; otherwise filtered and scaled, see :attr:`input`.
         """
         at_most = None if draws is None else average * draws
-        epochs = self.store.epochs(None, subjects or self.fold.train, average, at_most)
+        subjects = subjects or (self.fold.test if split == "test" else self.fold.train)
+        epochs = self.store.epochs(None, subjects, average, at_most)
         values = self.truth if split == "test" else self.values
         transform = None if as_stored else self.input
         return PairedEpochs(epochs, values, self.fold.train, transform, self.split == split)

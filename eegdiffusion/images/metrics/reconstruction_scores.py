@@ -1,11 +1,12 @@
 """Scores of reconstructed images on disk, arm by arm, each number with what it was measured with.
 
 A folder holds ``scores.parquet`` (a row for each arm, metric, item and sample), ``sets.parquet`` (a row for each arm
-and metric of all its images) and ``scores.json`` (what the metrics are, and how the images were made).
+and metric of all its images), ``scores.json`` (what the metrics are, and how the images were made) and, of a model that
+was trained on other subjects, ``subject_sets.parquet`` (a row for each arm, metric and subject).
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,10 @@ from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.paired_difference import Difference, paired_difference
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap
 
-VALUES, SETS, FACTS = "scores.parquet", "sets.parquet", "scores.json"
+VALUES, SETS, SUBJECT_SETS, FACTS = "scores.parquet", "sets.parquet", "subject_sets.parquet", "scores.json"
+
+SUBJECT_SETS_COLUMNS = ["arm", "metric", "subject", "pictures", "value"]
+"""Columns of the scores of all images of an arm and subject."""
 
 
 Kind = Literal["pixcorr", "ssim", "two_way", "correlation_distance", "n_way", "concept", "inception_score", "frechet"]
@@ -86,6 +90,7 @@ class Scores:
         values: table of arm, metric, subject, image, sample, value.
         sets: table of arm, metric, pictures (number of images), value.
         picture: height and width of the reconstructions in pixels.
+        subject_sets: table of arm, metric, subject, pictures, value; empty where the subjects are not told apart.
     """
 
     context: Context
@@ -93,6 +98,7 @@ class Scores:
     values: pandas.DataFrame
     sets: pandas.DataFrame
     picture: tuple[int, int]
+    subject_sets: pandas.DataFrame = field(default_factory=lambda: pandas.DataFrame(columns=SUBJECT_SETS_COLUMNS))
 
     @property
     def arms(self) -> list[str]:
@@ -150,6 +156,8 @@ class Scores:
         folder.mkdir(parents=True, exist_ok=True)
         self.values.to_parquet(folder / VALUES, index=False)
         self.sets.to_parquet(folder / SETS, index=False)
+        if len(self.subject_sets):
+            self.subject_sets.to_parquet(folder / SUBJECT_SETS, index=False)
         facts = {
             "context": asdict(self.context),
             "picture": list(self.picture),
@@ -168,10 +176,14 @@ def read_scores(folder: Path) -> Scores:
         InputError: a file is missing.
     """
     facts = json.loads(require_file(folder / FACTS).read_text())
+    by_subject = {}
+    if (folder / SUBJECT_SETS).is_file():
+        by_subject["subject_sets"] = pandas.read_parquet(folder / SUBJECT_SETS)
     return Scores(
         context=Context(**facts["context"]),
         metrics={metric["key"]: Metric(**metric) for metric in facts["metrics"]},
         values=pandas.read_parquet(require_file(folder / VALUES)),
         sets=pandas.read_parquet(require_file(folder / SETS)),
         picture=tuple(facts["picture"]),
+        **by_subject,
     )

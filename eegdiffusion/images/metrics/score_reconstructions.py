@@ -17,7 +17,7 @@ from eegdiffusion.images.metrics.image_arrays import ImageRows, Images, check_im
 from eegdiffusion.images.metrics.inception_score import inception_score
 from eegdiffusion.images.metrics.low_level import SIDE, low_level
 from eegdiffusion.images.metrics.metric_networks import LOGITS, FeatureNetwork
-from eegdiffusion.images.metrics.reconstruction_scores import Context, Metric, Scores
+from eegdiffusion.images.metrics.reconstruction_scores import SUBJECT_SETS_COLUMNS, Context, Metric, Scores
 from eegdiffusion.images.metrics.semantic_accuracy import n_way_top_k
 
 CONCEPT = "concept"
@@ -96,6 +96,7 @@ def score_reconstructions(
     top: int = 1,
     device: torch.device | str = "cpu",
     judge: ConceptJudge | None = None,
+    by_subject: bool = False,
 ) -> Scores:
     """Score reconstructions.
 
@@ -115,6 +116,8 @@ def score_reconstructions(
         top: number of first ranks that count in it.
         device: device on which pixels are compared.
         judge: classifier of true pictures, of the features of one of the networks; None: concepts are not named.
+        by_subject: whether the Inception Score is also taken of each subject's images by themselves, as papers have it
+            of models that were trained on other subjects.
 
     Raises:
         InputError: shapes that do not fit, an item that is there twice, or a subject with fewer than two test images.
@@ -128,7 +131,10 @@ def score_reconstructions(
         for sample in range(images.shape[1])
         for rows in items.groupby("subject").indices.values()
     ]
-    tables, sets = [], []
+    subject_of_round = [(arm, str(items["subject"].iloc[rows[0]])) for arm, _, rows in rounds]
+    tables: list[pandas.DataFrame] = []
+    sets: list[dict] = []
+    of_subjects: list[dict] = []
 
     def images_of(arm: str, sample: int, rows: np.ndarray) -> ImageRows:
         return ImageRows(arms[arm][:, sample], rows)
@@ -159,6 +165,7 @@ def score_reconstructions(
                 by_arm[arm].append({name: outputs[name] for name in kept})
                 bar.update()
             sets += [row for arm, parts in by_arm.items() for row in _sets(network, arm, parts, gallery)]
+            of_subjects += _inception_of_subjects(network, subject_of_round, by_arm)
     columns = ["arm", "metric", "subject", "image", "sample", "value"]
     return Scores(
         context=context,
@@ -166,6 +173,7 @@ def score_reconstructions(
         values=pandas.concat(tables, ignore_index=True)[columns],
         sets=pandas.DataFrame(sets, columns=["arm", "metric", "pictures", "value"]),
         picture=seen.shape[1:3],
+        subject_sets=pandas.DataFrame(of_subjects if by_subject else [], columns=SUBJECT_SETS_COLUMNS),
     )
 
 
@@ -187,6 +195,27 @@ def _sets(network: FeatureNetwork, arm: str, parts: list[dict[str, np.ndarray]],
         features = outputs[network.pooled]
         value = frechet_distance(gallery[network.pooled], features)
         yield {"arm": arm, "metric": f"frechet_{network.key}", "pictures": len(features), "value": value}
+
+
+def _inception_of_subjects(
+    network: FeatureNetwork,
+    subject_of_round: Sequence[tuple[str, str]],
+    by_arm: Mapping[str, Sequence[Mapping[str, np.ndarray]]],
+) -> Iterator[dict]:
+    """Yield the Inception Score of each arm and subject, over all samples of the subject's images.
+
+    Args:
+        network: network that may classify.
+        subject_of_round: arm and subject of each round.
+        by_arm: outputs of the network for the images of each round of an arm, in their order.
+    """
+    for arm, parts in by_arm.items() if network.classifies else ():
+        subjects = np.array([subject for name, subject in subject_of_round if name == arm])
+        for subject in np.unique(subjects):
+            chosen = [part[LOGITS] for part, known in zip(parts, subjects, strict=True) if known == subject]
+            logits = np.concatenate(chosen).astype(np.float64)
+            key, value = f"inception_score_{network.key}", inception_score(softmax(logits, axis=1))
+            yield {"arm": arm, "metric": key, "subject": str(subject), "pictures": len(logits), "value": value}
 
 
 def _check(seen: np.ndarray, arms: Mapping[str, np.ndarray], items: pandas.DataFrame) -> None:

@@ -43,6 +43,7 @@ class SystemImages:
         aligned_with: network whose image features the system's encoder was aligned with; empty for none.
         training_seed: seed with which the system was trained.
         maps: structure maps of the items by title.
+        across_subjects: whether the system was trained on other subjects than the items' alone.
     """
 
     epochs: PairedEpochs
@@ -50,6 +51,7 @@ class SystemImages:
     aligned_with: str
     training_seed: int
     maps: dict[str, Tensor] = field(default_factory=dict)
+    across_subjects: bool = False
 
 
 def tabulate_items(epochs: PairedEpochs, images: pandas.DataFrame) -> pandas.DataFrame:
@@ -152,7 +154,16 @@ def reconstruct_images(
     context, metrics = describe_context(store, system, settings, images), settings.metrics
     judge = concept_judge(store, latents, items, next(network for network in networks if network.key == JUDGING))
     scores = score_reconstructions(
-        written.seen, written.arms, items, networks, context, metrics.ways, metrics.top, device, judge
+        written.seen,
+        written.arms,
+        items,
+        networks,
+        context,
+        metrics.ways,
+        metrics.top,
+        device,
+        judge,
+        by_subject=system.across_subjects,
     )
     scores.write(work / IMAGES)
     (work / IMAGES / "metrics.json").write_text(json.dumps(picture_gain(scores), indent=2))
