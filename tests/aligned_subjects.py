@@ -24,7 +24,9 @@ CHANNELS = ["O1", "Oz", "O2", "P3", "Pz", "P4"]
 FINGERPRINT = "planted"
 
 
-def write_store(root: Path, subjects: list[str], same_heads: bool = False, noise: float = 0.5) -> None:
+def write_store(
+    root: Path, subjects: list[str], same_heads: bool = False, noise: float = 0.5, imagery: float | None = None
+) -> None:
     """Write ``images`` and ``features`` below a folder: 60 training images in two sessions, 20 test images four times.
 
     Args:
@@ -32,6 +34,7 @@ def write_store(root: Path, subjects: list[str], same_heads: bool = False, noise
         subjects: names of the subjects.
         same_heads: whether all have the same electrodes' mixture; otherwise each one's own.
         noise: standard deviation of the noise of a sample, of responses of about 1.
+        imagery: strength of the responses to imagined images, a sample later; None: none are, and no task is told.
     """
     rng = np.random.default_rng(1)
     training, test = 60, 20
@@ -49,11 +52,19 @@ def write_store(root: Path, subjects: list[str], same_heads: bool = False, noise
         order = np.concatenate([own.permutation(training), own.permutation(training)])
         image = np.concatenate([order, np.tile(np.arange(training, training + test), 4)])
         response = head @ np.tensordot(features[image], sources, 1)
+        tasks = ["perception"]
+        if imagery is not None:
+            later = imagery * np.roll(response, 1, axis=2)
+            response, image = np.concatenate([response, later]), np.concatenate([image, image])
+            tasks = ["perception", "imagery"]
+        task = np.repeat(tasks, len(image) // len(tasks))
         epochs = response + noise * own.standard_normal(response.shape)
         write_epochs(store / "epochs" / subject_file(name), iter([epochs]), (ELECTRODES, SAMPLES))
         table = pandas.DataFrame({"subject": name, "image": image})
         table["session"] = np.where(np.arange(len(image)) < training, 1, 2)
-        table["repetition"] = table.groupby("image").cumcount()
+        table["repetition"] = table.assign(task=task).groupby(["image", "task"]).cumcount()
+        if imagery is not None:
+            table["task"] = task
         table["row"] = np.arange(len(image))
         tables.append(table)
     index = pandas.concat(tables, ignore_index=True)

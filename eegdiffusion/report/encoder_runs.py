@@ -76,6 +76,9 @@ class EncoderResults:
     def label(self) -> str:
         """The experiment's name, its layers where they are not the output, and that it is a control where it is."""
         notes = [] if self.experiment.layers == [OUTPUT] else [f"layer {' + '.join(self.experiment.layers)}"]
+        chosen = self.experiment
+        if chosen.train_task or chosen.test_task:
+            notes += [f"{chosen.train_task or 'all tasks'} to {chosen.test_task or 'all tasks'}"]
         notes += ["permuted pairs"] if self.experiment.pairs == "permuted" else []
         return f"{self.name} ({', '.join(notes)})" if notes else self.name
 

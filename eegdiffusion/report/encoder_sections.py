@@ -12,6 +12,9 @@ from eegdiffusion.images.epochs.protocols import MEANING
 from eegdiffusion.report import encoder_tables, protocol_sheet_tables
 from eegdiffusion.report.encoder_runs import EncoderCorpus, EncoderResults, band_key
 
+ABSTRACT = "kilogram"
+"""Layout of corpora of abstract figures, tangrams."""
+
 
 @dataclass(frozen=True)
 class RecordedPairs:
@@ -62,7 +65,7 @@ def same_experiment(first: EncoderResults, second: EncoderResults) -> bool:
     def design(result: EncoderResults) -> tuple:
         chosen = result.experiment
         training = chosen.encoder, chosen.options, chosen.layers, chosen.route_subjects, chosen.subject_layers
-        return *training, chosen.subjects, result.protocol, result.band
+        return *training, chosen.subjects, chosen.train_task, chosen.test_task, result.protocol, result.band
 
     return design(first) == design(second)
 
@@ -133,6 +136,7 @@ def _corpus_values(corpus: EncoderCorpus, number: int) -> dict:
         "retrieval": encoder_tables.retrieval_table(first_band) if first_band else None,
         "ways": encoder_tables.ways_table(first_band) if first_band else None,
         "subjects": encoder_tables.subjects_table(first_band) if first_band else None,
+        "crossing": _unless_empty(encoder_tables.crossing_table([*aligned, *classified])),
         "bands": _unless_empty(encoder_tables.bands_table([*aligned, *classified])),
         "sheets": [_sheet_values(result.name, result.sheet) for result in aligned if result.sheet is not None],
         "classified": encoder_tables.classification_table(_first_band(classified)) if classified else None,
@@ -154,6 +158,14 @@ def _unless_empty(table: pandas.DataFrame) -> pandas.DataFrame | None:
     return table if len(table) else None
 
 
+def stimuli_of(corpora: list[EncoderCorpus]) -> pandas.DataFrame:
+    """Compare corpora of abstract and of natural images; an empty table where there are not both."""
+    kinds = {corpus.layout == ABSTRACT for corpus in corpora if corpus.aligned}
+    if len(kinds) < 2:
+        return pandas.DataFrame()
+    return encoder_tables.stimuli_table({corpus.name: corpus.aligned for corpus in corpora if corpus.aligned})
+
+
 def encoder_values(corpora: list[EncoderCorpus], published: Mapping) -> dict:
     """Make the values of the part on EEG of seen images; empty lists where there is none.
 
@@ -168,6 +180,7 @@ def encoder_values(corpora: list[EncoderCorpus], published: Mapping) -> dict:
         "encoder_corpora": [_corpus_values(corpus, number) for number, corpus in enumerate(corpora, start=1)],
         "published_retrieval": encoder_tables.published_retrieval(published["retrieval"]),
         "published_classification": encoder_tables.published_classification(published["classification"]),
+        "stimuli": _unless_empty(stimuli_of(corpora)),
         "any_aligned": any(corpus.aligned for corpus in corpora),
         "any_classified": any(corpus.classified for corpus in corpora),
         "format_score": encoder_tables.format_score,

@@ -7,7 +7,8 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.statistics.retrieval import Score
-from eegdiffusion.report.encoder_runs import EncoderResults
+from eegdiffusion.images.features.image_features import OUTPUT
+from eegdiffusion.report.encoder_runs import EncoderResults, band_key
 
 WAYS = (2, 4, 10, 50, 100, 200)
 
@@ -68,6 +69,52 @@ def subjects_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
             row[subject] = " / ".join(map(format_percent, scores))
         rows.append(row | {"mean": " / ".join(map(format_percent, np.mean(means, axis=0)))})
     return _ordered(rows)
+
+
+def crossing_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:
+    """Make a row for each encoder, protocol and task of its training, a column for each task of its test.
+
+    Only experiments that name a task are in it; of several bands the first.
+    """
+    rows: dict[tuple, dict] = {}
+    for result in results:
+        chosen = result.experiment
+        if not (chosen.train_task or chosen.test_task) or result.band != band_key(chosen.bands[0]):
+            continue
+        trained, tested = chosen.train_task or "all tasks", chosen.test_task or "all tasks"
+        note = ", permuted pairs" if chosen.pairs == "permuted" else ""
+        if chosen.objective == "align":
+            ways = result.facts["images"]
+            score = format_score(result.retrieval(ways, 1))
+            measured = f"top-1, %, {ways}-way, chance {100 / ways:.1f}"
+        else:
+            accuracy = np.mean([accuracy for accuracy, _ in result.classification().values()])
+            score, measured = format_percent(accuracy), f"accuracy, %, chance {100 / len(result.facts['concepts']):.1f}"
+        encoder = f"{chosen.encoder}{note}"
+        row = {"encoder": encoder, "protocol": result.protocol, "score": measured, "trained on": trained}
+        row = rows.setdefault((encoder, str(chosen.options), chosen.layers[0], result.protocol, measured, trained), row)
+        row[f"tested on {tested}"] = score
+    return pandas.DataFrame(rows.values()).fillna("–")
+
+
+def stimuli_table(results: Mapping[str, Sequence[EncoderResults]]) -> pandas.DataFrame:
+    """Make a row for each encoder and protocol of several corpora, a column for each corpus: top-5 of its images.
+
+    Args:
+        results: results of aligned encoders, by the name of the corpus.
+    """
+    rows: dict[tuple, dict] = {}
+    for shown, of_corpus in results.items():
+        for result in of_corpus:
+            chosen = result.experiment
+            if chosen.pairs == "permuted" or result.band is not None or chosen.layers != [OUTPUT]:
+                continue
+            tasks = f"{chosen.train_task or 'all'} to {chosen.test_task or 'all'}"
+            ways = min(result.facts["images"] for each in results.values() for result in each)
+            row = {"encoder": chosen.encoder, "protocol": result.protocol, "tasks": tasks, "candidates": ways}
+            row = rows.setdefault((chosen.encoder, result.protocol, tasks), row)
+            row.setdefault(f"{shown}: top-5, %", format_score(result.retrieval(ways, 5)))
+    return pandas.DataFrame([row for row in rows.values() if len(row) > 5]).fillna("–")
 
 
 def bands_table(results: Sequence[EncoderResults]) -> pandas.DataFrame:

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from eegdiffusion.commands.app import main
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.corpora import bids_eeg, tangrams, things_eeg2
 from eegdiffusion.images.epochs.classes import classes_of
 from eegdiffusion.images.features.efficientnet_lite import image_features, image_layers, load_efficientnet
-from eegdiffusion.surrogate.things import scenes, things_demo
+from eegdiffusion.surrogate.things import scenes, tangram_corpus, things_demo
 from eegdiffusion.surrogate.things.responses import LENGTH_S, draw_observer, low_level_features, response_strengths
 from eegdiffusion.surrogate.things.simulation import simulate_subjects
 from eegdiffusion.surrogate.things.things_settings import SurrogateThings
@@ -198,3 +199,31 @@ def test_classes_have_training_and_test_images_that_are_shown_in_random_order(ro
     objects = things_eeg2.open_raw(root, None).images
     trained = objects.loc[objects["partition"] == "training", "concept"].str.partition("_")[2]
     assert {name.partition("_")[2] for name in counts["training"].index} <= set(trained)
+
+
+def test_imagined_tangrams_are_weaker_and_later_and_the_corpus_says_so(tmp_path):
+    options = dataclasses.replace(SMALL, subjects=1, imagery=0.4, imagery_delay_s=0.1)
+    responses = np.random.default_rng(0).standard_normal((3, 63, 200))
+    later = tangram_corpus.imagined_responses(responses, options)
+    np.testing.assert_allclose(later[:, :, 25:], 0.4 * responses[:, :, :-25])
+    assert not later[:, :, :25].any()
+    root = tmp_path / "corpus"
+    things_demo.build("tangrams", root, CACHE, options)
+    corpus = bids_eeg.open_kilogram(root, None)
+    blocks = {block.task[0]: block for block in corpus.read("sub-01")}
+    assert set(blocks) == {"perception", "imagery"}
+    assert all(len(set(block.task)) == 1 for block in blocks.values())
+    assert sorted(blocks["perception"].image) == sorted(blocks["imagery"].image)
+    described = json.loads((root / "corpus.json").read_text())
+    assert described["settings"]["imagery"] == 0.4
+    said = "imagined figures: the response to the figure seen, 0.4 times as strong and 0.1 s later; nobody imagined"
+    assert any(line.startswith(said) for line in described["synthetic"])
+    assert said in (root.parent / "SURROGATE.txt").read_text()
+    with pytest.raises(InputError, match=r"--imagery: must be 0 but of the stimuli tangrams"):
+        things_demo.build("objects", tmp_path / "other", CACHE, options)
+
+
+def test_a_corpus_without_imagery_has_the_files_and_settings_that_it_had(figures):
+    assert not list(figures.rglob("*imagery*"))
+    assert list(figures.rglob("sub-01_task-tangram_eeg.edf"))
+    assert "imagery" not in json.loads((figures / "corpus.json").read_text())["settings"]

@@ -24,7 +24,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.named_files import file_below
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.core.storage.text_files import read_json, read_tsv
-from eegdiffusion.images.corpora import event_onsets
+from eegdiffusion.images.corpora import event_onsets, trial_tasks
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, Corpus, read_blocks, subject_name
 
 DESCRIBING = (("events", ".tsv"), ("events", ".json"), ("channels", ".tsv"))
@@ -38,6 +38,7 @@ tangrams-svg/<tangram>.svg              Kilogram's drawings
 stimuli.tsv                             columns tangram, split (training or test)
 sub-XX/[ses-YY/]eeg/*_eeg.vhdr          BrainVision, or .set, .edf, .bdf; volts as BIDS has them
 sub-XX/[ses-YY/]eeg/*_events.tsv        columns onset (seconds), duration, tangram (n/a: another event); may have sample
+                                        and task (perception, imagery or a word of one's own)
 sub-XX/[ses-YY/]eeg/*_channels.tsv      columns name, type, units, status; may be missing
 """
 
@@ -156,7 +157,7 @@ def _things_events(path: Path, root: Path) -> pandas.DataFrame:
         test = np.array([stimulus.name in listed for stimulus in stimuli], bool)
     return pandas.DataFrame(
         {
-            **_times(table),
+            **_kept_columns(table),
             "name": [stimulus.stem for stimulus in stimuli],
             "concept": [stimulus.parent.name for stimulus in stimuli],
             "partition": np.where(test, "test", "training"),
@@ -165,9 +166,12 @@ def _things_events(path: Path, root: Path) -> pandas.DataFrame:
     )
 
 
-def _times(table: pandas.DataFrame) -> dict[str, np.ndarray]:
-    """Return the numbers of the columns ``onset`` and, where it is there, ``sample``."""
-    return {name: numbers(table[name]) for name in ("onset", "sample") if name in table}
+def _kept_columns(table: pandas.DataFrame) -> dict[str, np.ndarray]:
+    """Return the numbers of ``onset`` and, where they are there, of ``sample``, and the words of ``task``."""
+    columns = {name: numbers(table[name]) for name in ("onset", "sample") if name in table}
+    if trial_tasks.COLUMN in table:
+        columns[trial_tasks.COLUMN] = table[trial_tasks.COLUMN].str.strip().to_numpy(object)
+    return columns
 
 
 def _test_images(root: Path) -> set[str]:
@@ -189,7 +193,7 @@ def _kilogram_events(path: Path, split: dict[str, str]) -> pandas.DataFrame:
         raise InputError(f"{path}: tangram: {', '.join(unknown[:5])}: is not in stimuli.tsv")
     return pandas.DataFrame(
         {
-            **_times(table),
+            **_kept_columns(table),
             "name": names,
             "concept": names,
             "partition": names.map(split),
@@ -231,11 +235,18 @@ def _open(root: Path, folder: Path, layout: str, events) -> Corpus:
         try:
             file = _own_events_file(path, paths, root)
             table = events(file)
+            if (tasks := trial_tasks.tasks_of_events(table, path, str(file))) is not None:
+                table = table.assign(**{trial_tasks.COLUMN: tasks})
             for name in table["file"].unique():
                 file_below(folder, name, f"{file}: stimulus")
             tables[path] = table
         except InputError as error:
             problems.append(Problem(path.relative_to(root).as_posix(), "events", "events.tsv", str(error)))
+    for path in [path for path, table in tables.items() if trial_tasks.COLUMN not in table]:
+        if any(trial_tasks.COLUMN in table for table in tables.values()):
+            message = f"{path.name}: task: must be said, as in other recordings, by a column or by the file's name"
+            problems.append(Problem(path.relative_to(root).as_posix(), "events", "task", message))
+            del tables[path]
     for path in tables:
         recordings.setdefault(subject_name(path.name, path), []).append(path)
     if not tables:
@@ -285,7 +296,7 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         path: file of the recording.
         root: folder of the corpus.
         subject: name of the subject, ``sub-XX``.
-        events: events of the recording, with ``onset``, ``file``, and ``sample`` where the table has it.
+        events: events of the recording, with ``onset``, ``file``, and ``sample`` and ``task`` where they are known.
         row: row of each image's file in the table of images.
 
     Returns:
@@ -329,4 +340,5 @@ def read_bids_recording(path: Path, root: Path, subject: str, events: pandas.Dat
         ),
         problems=problems,
         separable=True,
+        task=events[trial_tasks.COLUMN].to_numpy(str)[order] if trial_tasks.COLUMN in events else None,
     )

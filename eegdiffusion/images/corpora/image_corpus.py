@@ -53,6 +53,8 @@ class Block:
             None of a continuous recording.
         problems: what was left out of the recording, or decided against what its files say.
         separable: whether the others of the subject can be used without it; parts of one session cannot.
+        task: (trials,) what the person did with the image, ``perception``, ``imagery`` or the corpus's own word; None
+            where the corpus does not tell it.
     """
 
     subject: str
@@ -65,6 +67,7 @@ class Block:
     times: np.ndarray | None = None
     problems: list[Problem] = field(default_factory=list)
     separable: bool = False
+    task: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from eegdiffusion.core.signal.epoching import Epoching, epoch_operator
 from eegdiffusion.core.signal.whitening import inverse_root, noise_covariance
 from eegdiffusion.core.storage.problems import Problem
 from eegdiffusion.images.corpora.image_corpus import Block, Continuous, natural_order, pick_channels, require_most
+from eegdiffusion.images.corpora.trial_tasks import COLUMN
 from eegdiffusion.images.epochs import epoch_store
 
 CHUNK = 128
@@ -63,7 +64,7 @@ class SubjectEpochs:
     """The epochs of a subject, which are on disk.
 
     Attributes:
-        index: subject, session, image, repetition and row of each epoch.
+        index: subject, session, image, repetition and row of each epoch, and its task where the corpus tells it.
         channels: names of the channels, in order.
         times: (samples,) in seconds from the onset of the image.
         trials: number of trials in the corpus, the ones left out included.
@@ -77,7 +78,9 @@ class SubjectEpochs:
     problems: list[Problem]
 
 
-def keep_repetitions(image: np.ndarray, test: np.ndarray, most: RepetitionLimits, seed: int) -> np.ndarray:
+def keep_repetitions(
+    image: np.ndarray, test: np.ndarray, most: RepetitionLimits, seed: int, task: np.ndarray | None = None
+) -> np.ndarray:
     """Choose trials so that an image has no more than so many, as THINGS-EEG2's preprocessing draws them.
 
     Args:
@@ -85,19 +88,27 @@ def keep_repetitions(image: np.ndarray, test: np.ndarray, most: RepetitionLimits
         test: (images,) bool, whether it is a test image.
         most: limits.
         seed: seed of the draw.
+        task: (trials,) task of each trial, each of which has its own repetitions; None: all are of one.
 
     Returns:
         indices of the trials that are kept, ascending.
     """
     kept = []
-    for number, trials in pandas.Series(image).groupby(image).indices.items():
-        limit = most.test if test[number] else most.training
+    for trials in pandas.Series(image).groupby(conditions(image, task)).indices.values():
+        limit = most.test if test[image[trials[0]]] else most.training
         if len(trials) > limit:
             order = np.arange(len(trials))
             np.random.RandomState(seed).shuffle(order)
             trials = trials[order[:limit]]
         kept.append(trials)
     return np.sort(np.concatenate(kept)) if kept else np.empty(0, int)
+
+
+def conditions(image: np.ndarray, task: np.ndarray | None) -> np.ndarray:
+    """Number what trials repeat, (trials,) int64: the image, or image and task where the corpus tells tasks."""
+    if task is None:
+        return image
+    return pandas.factorize(pandas.MultiIndex.from_arrays([image, task]), sort=True)[0].astype(np.int64)
 
 
 def write_subject(
@@ -132,12 +143,16 @@ def write_subject(
             image = np.concatenate([block.image[trials] for block, trials in zip(group, kept, strict=True)])
             if not len(image):
                 continue
+            task = _tasks(group, kept)
             if group[0].times is not None:
                 yield from _delivered(group, kept, channels, times)
             else:
                 epochs = _cut_epochs(group, kept, channels, cutting.epoching, scratch / "session.npy", problems)
-                yield from _whitened(epochs, _whitening_matrix(epochs, image, test[image], cutting.epoching, group[0]))
-            tables.append(pandas.DataFrame({"session": session, "image": image}))
+                yield from _whitened(
+                    epochs, _whitening_matrix(epochs, conditions(image, task), test[image], cutting.epoching, group[0])
+                )
+            table = pandas.DataFrame({"session": session, "image": image})
+            tables.append(table if task is None else table.assign(**{COLUMN: task}))
 
     scratch.mkdir(parents=True, exist_ok=True)
     try:
@@ -149,9 +164,15 @@ def write_subject(
     index = pandas.concat(tables, ignore_index=True)
     index["session"] = index["session"].astype("string")
     index.insert(0, "subject", subject)
-    index["repetition"] = index.groupby("image").cumcount()
+    index["repetition"] = index.groupby(["image", *([COLUMN] if COLUMN in index else [])]).cumcount()
     index["row"] = np.arange(count)
     return SubjectEpochs(index, channels, times, total, problems)
+
+
+def _tasks(group: list[Block], kept: list[np.ndarray]) -> np.ndarray | None:
+    """Return the tasks of the trials of a session that are kept, (epochs,); None where the corpus tells none."""
+    parts = [block.task[trials] for block, trials in zip(group, kept, strict=True) if block.task is not None]
+    return np.concatenate(parts) if parts else None
 
 
 def usable_blocks(blocks: list[Block], cutting: EpochCutting) -> tuple[list[Block], list[str], list[Problem]]:
@@ -248,7 +269,8 @@ def _kept_trials(block: Block, test: np.ndarray, cutting: EpochCutting, problems
     if block.times is not None:
         return np.flatnonzero(inside)
     trials = np.flatnonzero(inside)
-    return trials[keep_repetitions(block.image[trials], test, cutting.repetitions, cutting.seed)]
+    task = None if block.task is None else block.task[trials]
+    return trials[keep_repetitions(block.image[trials], test, cutting.repetitions, cutting.seed, task)]
 
 
 def _delivered(

@@ -57,6 +57,10 @@ class EncoderExperiment:
     test split. Of the encoder ``ridge`` alone."""
     subject_layers: bool = False
     """Whether each training subject has an input layer of its own."""
+    train_task: Name | None = None
+    """Task of the epochs that train and validate, where the corpus tells tasks, e.g. ``perception``; null: all."""
+    test_task: Name | None = None
+    """Task of the epochs that test, e.g. ``imagery``; null: all."""
 
     def __post_init__(self):
         if not self.layers or len(set(self.layers)) < len(self.layers):

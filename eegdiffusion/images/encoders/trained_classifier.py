@@ -66,5 +66,6 @@ def open_classifier(folder: Path, store: EpochStore, wanted: np.ndarray) -> Trai
     split = np.where(wanted, classes.split, "")
     label = {"label": classes.label}
     band = facts["band"] and tuple(facts["band"])
-    pairs = Pairs(store, split, label, label, Fold(**facts["fold"]), band)
+    tasks = facts.get("train_task"), facts.get("test_task")
+    pairs = Pairs(store, split, label, label, Fold(**facts["fold"]), band, *tasks)
     return TrainedClassifier(folder, facts, load_encoder(folder / ENCODER), EpochInput.load(folder), pairs)

@@ -65,7 +65,8 @@ class ExperimentData:
         if self.experiment.pairs == "permuted":
             order = permuted(np.arange(len(split)), split, seed)
             values = {name: table[order] for name, table in truth.items()}
-        return Pairs(self.store, split, values, truth, fold, band)
+        chosen = self.experiment
+        return Pairs(self.store, split, values, truth, fold, band, chosen.train_task, chosen.test_task)
 
 
 def open_experiment(
@@ -81,8 +82,15 @@ def open_experiment(
         classify: settings of classification.
 
     Raises:
-        InputError: features are to be aligned with, and the corpus's images are not there, or a layer is not kept.
+        InputError: features are to be aligned with, and the corpus's images are not there, or a layer is not kept; or
+            the corpus has no such task.
     """
+    for field in ("train_task", "test_task"):
+        task = getattr(experiment, field)
+        if task is not None and task not in store.tasks:
+            known = ", ".join(store.tasks) or "none, as it tells no tasks"
+            rule = f"must be among those of the corpus {experiment.corpus}, {known}"
+            raise InputError(f"eeg_encoders: {field}: {rule} (found {task})")
     aligned = experiment.objective == "align"
     if aligned and not features.description.width:
         raise InputError(f"image_corpora.{experiment.corpus}: has no images to align with; set its images, or classify")
@@ -188,13 +196,14 @@ def run_training(
         "recorded_band": store.description.band,
         "epochs": {"samples": store.shape[1], "electrodes": store.shape[0], "sfreq": store.description.sfreq},
     }
+    tasks = {"train_task": experiment.train_task, "test_task": experiment.test_task}
     facts = ResultFacts(
         data=store.facts("test", pairs.split_hash()),
         parameters=trained.parameters,
         seed=seed,
         best_epoch=trained.best_epoch,
         windows=windows,
-        more=experiment_facts | trained.validation | test_facts,
+        more=experiment_facts | {k: v for k, v in tasks.items() if v} | trained.validation | test_facts,
     )
     write_result(folder, facts, metrics, trained.curves)
     if experiment.pairs == "recorded":  # no one uses a control

@@ -24,6 +24,9 @@ from eegdiffusion.core.storage.splits import SPLITS
 BATCH = 128
 """Number of epochs in a record batch."""
 
+TASK = "task"
+"""Column of the index with what a person did in a trial, where the corpus tells it."""
+
 
 @dataclass(frozen=True)
 class EpochStoreDescription:
@@ -195,8 +198,16 @@ class EpochStore:
 
     @cached_property
     def index(self) -> pandas.DataFrame:
-        """Table with a row for each epoch: subject, session, image, concept, repetition, split, and row in its file."""
+        """Table with a row for each epoch: subject, session, image, concept, repetition, split, and row in its file.
+
+        Where the corpus tells what the person did in each trial, there is its ``task`` too.
+        """
         return pandas.read_parquet(self.path / "index.parquet")
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Names of the tasks, such as ``perception`` and ``imagery``; none where the corpus does not tell them."""
+        return sorted(self.index[TASK].unique()) if TASK in self.index else []
 
     @cached_property
     def images(self) -> pandas.DataFrame:
@@ -229,31 +240,43 @@ class EpochStore:
         )
 
     def epochs(
-        self, split: str | None, subjects: list[str] | None = None, average: int = 1, at_most: int | None = None
+        self,
+        split: str | None,
+        subjects: list[str] | None = None,
+        average: int = 1,
+        at_most: int | None = None,
+        task: str | None = None,
     ) -> Epochs:
         """Return the epochs of a split, which are read when they are asked for.
 
         Args:
             split: one of ``SPLITS``; None: all.
             subjects: names of subjects; None: all.
-            average: number of repetitions of an image by a subject that are averaged into one item.
+            average: number of repetitions of an image by a subject, in one task, that are averaged into one item.
             at_most: number of repetitions that are used, from the first on; None: all.
+            task: one of :attr:`tasks`; None: all.
 
         Raises:
-            InputError: there is no such split.
+            InputError: there is no such split, or no such task.
         """
         if split is not None and split not in SPLITS:
             raise InputError(f"split: must be one of {', '.join(SPLITS)} (found {split!r})")
         table = self.index if split is None else self.index[self.index["split"] == split]
         if subjects is not None:
             table = table[table["subject"].isin(subjects)]
+        if task is not None:
+            if task not in self.tasks:
+                known = ", ".join(self.tasks) or "none, as the corpus does not tell them"
+                raise InputError(f"{self.path}: task: must be among {known} (found {task})")
+            table = table[table[TASK] == task]
         if at_most is not None:
             table = table[table["repetition"] < at_most]
         table = table.reset_index(drop=True)
         groups = None
         if average > 1:
             part = table["repetition"] // average
-            groups = list(table.groupby(["subject", "image", part], sort=False).indices.values())
+            repeated = ["subject", "image", *([TASK] if TASK in table else [])]
+            groups = list(table.groupby([*repeated, part], sort=False).indices.values())
         return Epochs(self.path / "epochs", table, self.shape, groups)
 
 

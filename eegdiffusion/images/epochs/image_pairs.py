@@ -10,7 +10,7 @@ import pandas
 from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
-from eegdiffusion.images.epochs.epoch_store import EpochStore
+from eegdiffusion.images.epochs.epoch_store import TASK, EpochStore
 from eegdiffusion.images.epochs.paired_epochs import ImageTable, PairedEpochs
 from eegdiffusion.images.epochs.protocols import Fold
 
@@ -44,6 +44,8 @@ class Pairs:
         truth: the same tables for testing; they differ where training sees a control.
         fold: training and test subjects.
         band: (low, high) in Hz of the band filter; None: none.
+        train_task: task of the epochs of training and validation, such as ``perception``; None: all.
+        test_task: task of the test epochs, such as ``imagery``; None: all.
     """
 
     store: EpochStore
@@ -52,6 +54,8 @@ class Pairs:
     truth: Mapping[str, ImageTable]
     fold: Fold
     band: tuple[float, float] | None
+    train_task: str | None = None
+    test_task: str | None = None
 
     def part(
         self,
@@ -73,10 +77,14 @@ class Pairs:
         """
         at_most = None if draws is None else average * draws
         subjects = subjects or (self.fold.test if split == "test" else self.fold.train)
-        epochs = self.store.epochs(None, subjects, average, at_most)
+        epochs = self.store.epochs(None, subjects, average, at_most, self.task_of(split))
         values = self.truth if split == "test" else self.values
         transform = None if as_stored else self.input
         return PairedEpochs(epochs, values, self.fold.train, transform, self.split == split)
+
+    def task_of(self, split: str) -> str | None:
+        """Return the task of the epochs of a split; None: all."""
+        return self.test_task if split == "test" else self.train_task
 
     @cached_property
     def input(self) -> EpochInput:
@@ -89,20 +97,23 @@ class Pairs:
         """Return the least number of repetitions of a test image by a subject."""
         index = self.store.index
         rows = index[(index["subject"] == subject) & (self.split == "test")[index["image"]]]
-        return int(rows.groupby("image").size().min())
+        if self.test_task is not None:
+            rows = rows[rows[TASK] == self.test_task]
+        return int(rows.groupby(["image", *([TASK] if TASK in rows else [])]).size().min())
 
     def split_hash(self) -> str:
         """Hash the test images and the subjects that they are tested with; see :func:`split_hash`."""
-        return split_hash(self.store.images, self.split == "test", self.fold.test)
+        return split_hash(self.store.images, self.split == "test", self.fold.test, self.test_task)
 
 
-def split_hash(images: pandas.DataFrame, chosen: np.ndarray, subjects: list[str]) -> str:
+def split_hash(images: pandas.DataFrame, chosen: np.ndarray, subjects: list[str], task: str | None = None) -> str:
     """Hash test images and the subjects that they are tested with: results compare where it is equal.
 
     Args:
         images: table of a store's images.
         chosen: (images,) bool, the test images.
         subjects: names of the test subjects.
+        task: task of the test epochs; None: all.
     """
     test = images.loc[chosen, ["name", "concept", "sha256"]]
-    return text_hash(test.to_csv(index=False), subjects)
+    return text_hash(test.to_csv(index=False), subjects, *([] if task is None else [task]))

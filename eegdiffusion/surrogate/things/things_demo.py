@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from eegdiffusion.core.runtime.closure import code_hash
+from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.training.memory import keep_freed_memory
@@ -61,12 +62,22 @@ def recipe(stimuli: str, options: SurrogateThings) -> dict:
 
 
 def _described(options: SurrogateThings) -> dict:
-    """Return the settings as ``corpus.json`` says them: the depth only where it is not the usual one.
+    """Return the settings as ``corpus.json`` says them: depth and imagery only where they are not the usual ones.
 
-    So a corpus without it has the bytes that it had before there was a choice.
+    So a corpus without them has the bytes that it had before there was a choice.
     """
     settings = dataclasses.asdict(options)
-    return settings if options.depth != OUTPUT else {key: settings[key] for key in settings if key != "depth"}
+    usual = ["depth"] if options.depth == OUTPUT else []
+    usual += [] if options.imagery else ["imagery", "imagery_delay_s"]
+    return {key: value for key, value in settings.items() if key not in usual}
+
+
+def _synthetic(options: SurrogateThings) -> list[str]:
+    """Return what of a corpus of these settings is synthetic."""
+    if not options.imagery:
+        return SYNTHETIC
+    planted = f"{options.imagery:g} times as strong and {options.imagery_delay_s:g} s later"
+    return [*SYNTHETIC, f"imagined figures: the response to the figure seen, {planted}; nobody imagined anything"]
 
 
 def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> None:
@@ -77,7 +88,12 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
         root: folder of the corpus, which is made.
         cache: folder of downloads.
         options: settings of the corpus.
+
+    Raises:
+        InputError: figures are to be imagined that are no tangrams.
     """
+    if options.imagery and stimuli != "tangrams":
+        raise InputError(f"--imagery: must be 0 but of the stimuli tangrams (found {options.imagery:g} of {stimuli})")
     wanted = recipe(stimuli, options)
     if corpus_tree.is_in_place(root, wanted):
         say(f"{root}: the surrogate corpus is in place, every file as it was written")
@@ -93,11 +109,11 @@ def build(stimuli: str, root: Path, cache: Path, options: SurrogateThings) -> No
         "sha256": wanted["sources"],
         "settings": _described(options),
         "real": REAL,
-        "synthetic": SYNTHETIC,
+        "synthetic": _synthetic(options),
     }
     files = {p.relative_to(partial).as_posix(): content_hash(p) for p in sorted(partial.rglob("*")) if p.is_file()}
     corpus_tree.publish(partial, root, description, files, wanted)
-    lists = {"real": REAL, "synthetic": SYNTHETIC}
+    lists = {"real": REAL, "synthetic": _synthetic(options)}
     text = {name: "\n".join(f"* {line}" for line in lines) for name, lines in lists.items()}
     (root.parent / "SURROGATE.txt").write_text(NOTICE.format(layout=LAYOUTS[stimuli], **text))
     size = sum((root / name).stat().st_size for name in files)

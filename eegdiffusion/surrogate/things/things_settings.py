@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from eegdiffusion.core.runtime.settings import settings
 from eegdiffusion.images.features.image_features import OUTPUT
@@ -47,6 +47,12 @@ class SurrogateThings:
     depth: str = OUTPUT
     """Layer of EfficientNet-lite0 whose activations the later components of the responses follow: ``stage1`` to
     ``stage7``, or ``output``."""
+
+    imagery: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Strength of the response to an imagined tangram, as a share of that to one that is seen; 0: none are imagined,
+    and the corpus tells no tasks."""
+    imagery_delay_s: Annotated[float, Ge(0), Le(0.5)] = 0.15
+    """Seconds by which the response to an imagined tangram is later."""
 
     def __post_init__(self):
         if self.depth not in DEPTHS:
