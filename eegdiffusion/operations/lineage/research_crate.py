@@ -4,7 +4,6 @@ RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) with the profiles of workflow runs 
 workflow runs with RO-Crate", PLoS ONE 19, 2024): the workflow is ``dvc.yaml``, and each stage that ran is an action.
 """
 
-import csv
 import io
 import json
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.runtime.run_record import RunRecord
+from eegdiffusion.core.storage.spreadsheet import write_rows
 from eegdiffusion.operations.lineage.corpus_recordings import LockedCorpus
 from eegdiffusion.operations.lineage.locked_graph import LockedPath, LockedStage
 from eegdiffusion.operations.lineage.traced_result import TracedResult
@@ -81,12 +81,13 @@ class CrateContents:
 
 def recordings_table(corpora: Iterable[LockedCorpus]) -> str:
     """Write the recordings of corpora as CSV: corpus, SHA-256, split and length; names of files may name persons."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["corpus", "sha256", "split", "duration_s"])
+    rows: list[dict[str, object]] = []
+    text, columns = io.StringIO(), ["corpus", "sha256", "split", "duration_s"]
     for corpus in corpora:
         for each in sorted(corpus.recordings or [], key=lambda recording: recording.sha256):
-            writer.writerow([corpus.entry, each.sha256, each.split or "", each.duration_s or ""])
+            values = corpus.entry, each.sha256, each.split or "", each.duration_s or ""
+            rows.append(dict(zip(columns, values, strict=True)))
+    write_rows(text, rows, columns)
     return text.getvalue()
 
 
