@@ -195,7 +195,7 @@ def test_sizes_that_are_stated_win_and_others_are_published():
     assert (size.hours, size.recordings) == (7.5, 9)
     assert size.rows == published_sizes().events["tuev"].rows
     assert size.about.endswith("hours, recordings as stated")
-    with pytest.raises(InputError, match=r"--size: there is no corpus tuve; did you mean tuev"):
+    with pytest.raises(InputError, match=r"--size: there is no corpus tuve; did you mean 'tuev'"):
         sizes_of({"event_corpora": {"tuev": entry}}, {"tuve": {"hours": 1}})
     with pytest.raises(InputError, match=r"--size: tuev: hour"):
         sizes_of({"event_corpora": {"tuev": entry}}, {"tuev": {"hour": 1}})
