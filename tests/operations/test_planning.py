@@ -197,7 +197,7 @@ def test_sizes_that_are_stated_win_and_others_are_published():
     assert size.about.endswith("hours, recordings as stated")
     with pytest.raises(InputError, match=r"--size: there is no corpus tuve; did you mean 'tuev'"):
         sizes_of({"event_corpora": {"tuev": entry}}, {"tuve": {"hours": 1}})
-    with pytest.raises(InputError, match=r"--size: tuev: hour"):
+    with pytest.raises(InputError, match=r"--size: tuev.hour: .*did you mean .hours"):
         sizes_of({"event_corpora": {"tuev": entry}}, {"tuev": {"hour": 1}})
 
 
