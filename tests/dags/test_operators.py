@@ -319,7 +319,8 @@ def test_pods_without_a_shared_file_system_clone_their_branch(tmp_path, monkeypa
     url = "https://git.example.org/eeg.git"
     template = str(ROOT / "docker" / "k8s" / "pod_template.yaml")
     more = {"git_url": url, "data": "tuev:/data/tuev", "state_claim": "kept", "pod_template": template}
-    found = operators("kubernetes", kube_config=str(config), **more)
+    graph = graph_on(tmp_path, {"accelerator": "auto"})
+    found = operators(graph, "kubernetes", kube_config=str(config), **more)
     made, _ = found["pretrain_ssmdp@base"]
     made.render_template_fields({"run_id": "scheduled__2026-01-01T00:00:00+00:00"}, made.dag.get_template_env())
     pod = made.build_pod_request_obj()
