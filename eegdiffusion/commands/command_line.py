@@ -4,6 +4,7 @@ A module of a command imports what its help and the check of its arguments need;
 that does the work, so that help and errors come at once.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -72,7 +73,18 @@ class Command(click.Command):
             for name, value in ctx.params.items():
                 if isinstance(value, Path) and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                     ctx.params[name] = ctx.obj / value
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            exceptions = sys.modules.get(
+                "mlflow.exceptions"
+            )  # a command that has not loaded MLflow meets none of its errors
+            if exceptions is None or not isinstance(error, exceptions.MlflowException):
+                raise
+            from eegdiffusion.core.observe.tracking.server import errors_explained
+
+            with errors_explained():
+                raise
 
 
 class Group(click.Group):

@@ -7,10 +7,12 @@ import click
 from eegdiffusion.commands.command_line import PATH, Choice, Command
 from eegdiffusion.commands.registered_models import (
     UNSIGNED_NOTE,
+    address,
     choose_device,
     device_option,
     load_classifier,
     require_device,
+    require_known,
     unsigned_option,
 )
 from eegdiffusion.commands.said_scores import say_scores
@@ -57,6 +59,7 @@ def command(
     store = store or (store_of_task(entry[1]) if entry else Path("data/events/tuev/store"))
     if not (store / "store.json").is_file():
         raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
+    require_known(address(model))
 
     with loading_modules():
         choose_device(device)

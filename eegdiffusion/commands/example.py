@@ -147,11 +147,12 @@ def _example_of_model(model: str | None) -> tuple["np.ndarray", str]:
     """Return (n, electrodes, samples) epochs that a registered model carries as its example, and its address."""
     import numpy as np
 
-    from eegdiffusion.commands.registered_models import address, generator_address, require_registry
-    from eegdiffusion.operations.registry.load_registered_model import load_registered_model
+    from eegdiffusion.commands.registered_models import address, generator_address, require_known
 
     uri = address(model) if model else generator_address()
-    require_registry(uri)
+    require_known(uri)
+    from eegdiffusion.operations.registry.load_registered_model import load_registered_model
+
     example = load_registered_model(uri).input_example
     if not isinstance(example, np.ndarray) or example.ndim != 3:
         raise InputError(f"--model: {uri}: carries no example of epochs; give --store, the folder of an epoch store")

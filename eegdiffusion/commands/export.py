@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eegdiffusion.commands.command_line import PATH, Choice, Command
-from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, address, require_registry, unsigned_option
+from eegdiffusion.commands.registered_models import UNSIGNED_NOTE, address, require_known, unsigned_option
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
@@ -43,7 +43,7 @@ def command(model: str, folder: Path, kind: str, unit: str, unsigned: bool) -> N
     file = FILES[kind]
     require_own_folder(folder, file)
     model = address(model)
-    require_registry(model)
+    require_known(model, "MODEL")
     with loading_modules():
         from eegdiffusion.operations.registry.verified_version import verified_files
     with verified_files(model, f"eeg export --to {kind}", unsigned, "MODEL") as files:

@@ -13,7 +13,7 @@ from eegdiffusion.commands.registered_models import (
     device_option,
     generator_address,
     require_device,
-    require_registry,
+    require_known,
     unsigned_option,
 )
 from eegdiffusion.core.runtime.errors import InputError, nearest
@@ -24,7 +24,7 @@ from eegdiffusion.core.runtime.printable import say
 def _load(uri: str, unsigned: bool):
     from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 
-    require_registry(uri)
+    require_known(uri)
     model = load_registered_model(uri, unsigned, "eeg generate")
     python = model.unwrap_python_model()
     # Of the version's own code, its class need not be the one imported here.
@@ -78,6 +78,8 @@ def command(
     for path in (epochs, seen):
         if path is not None and not path.exists():  # before the model, which takes seconds
             raise InputError(f"{path}: file: there is no such file")
+    if model:
+        require_known(address(model))
 
     with loading_modules():
         choose_device(device)

@@ -13,7 +13,7 @@ from eegdiffusion.commands.registered_models import (
     device_option,
     load_classifier,
     require_device,
-    require_registry,
+    require_known,
     tested_subsets,
     unsigned_option,
 )
@@ -151,7 +151,7 @@ def command(
         _check_output(out, recording)
         require_writable(out.parent)
     model = address(model)
-    require_registry(model)
+    require_known(model)
 
     with loading_modules():
         choose_device(device)

@@ -12,6 +12,7 @@ from eegdiffusion.commands.checkout import GRAPH
 from eegdiffusion.core.runtime.device_name import DEVICE, require_device_name
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.operations.registry.registered_names import require_registered
 
 if TYPE_CHECKING:
     import mlflow
@@ -128,6 +129,20 @@ def require_registry(model: str) -> None:
         )
 
 
+def require_known(model: str, option: str = "--model") -> None:
+    """Check before anything heavy is loaded that there is a registry, and in a local one the version asked for.
+
+    Args:
+        model: MLflow's address of it.
+        option: where it was given, for the message.
+
+    Raises:
+        InputError: there is no registry, see :func:`require_registry`, or no such version in it.
+    """
+    require_registry(model)
+    require_registered(model, option)
+
+
 def load_classifier(
     model: str, unsigned: bool = False, purpose: str = "loaded"
 ) -> tuple["mlflow.pyfunc.PyFuncModel", "Preprocessing"]:
@@ -143,7 +158,7 @@ def load_classifier(
         UnavailableError: the server is away for too long.
     """
     model = address(model)
-    require_registry(model)
+    require_known(model)
     from eegdiffusion.core.signal.preprocessing import read_preprocessing_fields
     from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 

@@ -11,13 +11,12 @@ from eegdiffusion.commands.registered_models import (
     address,
     choose_device,
     device_option,
-    require_registry,
+    require_known,
     unsigned_option,
 )
 from eegdiffusion.core.runtime.ports import LAST, require_free
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.processes import ending_children, foreground
-from eegdiffusion.operations.registry.registered_names import require_registered
 
 LOOPBACK = "127.0.0.1"
 
@@ -69,8 +68,7 @@ def serve(model: str, port: int, host: str, workers: int, device: str, unsigned:
     clone of the repository.
     """
     uri = address(model)
-    require_registry(uri)
-    require_registered(uri, "MODEL")
+    require_known(uri, "MODEL")
     require_free(port, host, "--port")
     choose_device(device)
 

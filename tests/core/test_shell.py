@@ -44,8 +44,18 @@ def test_a_full_disk_is_said_in_a_line(capsys):
     assert ended.value.code == 75
     said = "disk: [Errno 28] No space left on device: 'models/weights'; free some disk, then the same command again\n"
     assert capsys.readouterr().err == said
-    with pytest.raises(PermissionError), shell.errors_as_exit_status("disk"):
-        raise PermissionError(errno.EACCES, "another error is a fault of the program's")
+    with pytest.raises(FileNotFoundError), shell.errors_as_exit_status("disk"):
+        raise FileNotFoundError(errno.ENOENT, "a fault of the program's", "models/weights")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_is_not_this_users_is_said_in_a_line(capsys, number):
+    with pytest.raises(SystemExit) as ended, shell.errors_as_exit_status("key create"):
+        raise OSError(number, os.strerror(number), "/home/other/.config")
+    assert ended.value.code == 65
+    assert capsys.readouterr().err == (
+        f"key create: /home/other/.config: {os.strerror(number)}; it is not yours, or read-only\n"
+    )
 
 
 @pytest.mark.parametrize(("output", "status"), [("/dev/full", 75), (None, 0)])

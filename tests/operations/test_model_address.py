@@ -80,13 +80,28 @@ def test_what_is_not_there_is_refused_with_what_there_is(client, uri, message):
         require_registered(uri, "--model")
 
 
-@pytest.mark.parametrize("command", ["serve", "reproduce"])
-def test_a_wrong_name_is_answered_within_a_second(command, store, tmp_path):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve", "lfd"],
+        ["reproduce", "lfd"],
+        ["export", "lfd", "exported"],
+        ["predict", "recordings", "--model", "lfd", "--out", "results"],
+        ["generate", "epochs.npy", "--model", "lfd", "--out", "pictures"],
+        ["evaluate", "lfd", "--store", "store"],
+        ["example", "epochs", "epochs.npy", "--model", "lfd"],
+    ],
+)
+def test_a_wrong_name_is_answered_within_a_second(words, store, tmp_path):
+    for folder in ("recordings", "store"):
+        (tmp_path / folder).mkdir()
+    for file in ("epochs.npy", "store/store.json"):
+        (tmp_path / file).touch()
     (tmp_path / "mlruns").mkdir()
     shutil.copy(store.removeprefix("sqlite:///"), tmp_path / "mlruns/mlflow.db")
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    status, seconds, imported = timed(command, "lfd", cwd=tmp_path)
+    status, seconds, imported = timed(*words, cwd=tmp_path)
     assert status == 65
     assert "mlflow" not in imported
     assert seconds < 1

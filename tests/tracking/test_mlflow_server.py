@@ -25,6 +25,8 @@ from eegdiffusion.core.runtime import contract
 from eegdiffusion.core.runtime.errors import InputError, UnavailableError
 from eegdiffusion.core.runtime.stage import Stage
 
+ROOT = Path(__file__).parents[2]
+
 VARIABLES = ("URI", "INSECURE_TLS", "SERVER_CERT_PATH", "CLIENT_CERT_PATH", "USERNAME", "PASSWORD", "TOKEN")
 
 
@@ -225,6 +227,27 @@ def test_a_server_that_refuses_this_user_says_so(serve, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{web.server_port}")
     with pytest.raises(InputError, match="refuses this user; see MLFLOW_TRACKING_USERNAME"):
         server.experiment("x")
+
+
+REFUSAL = b'{"error_code": "PERMISSION_DENIED", "message": "Permission denied"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "rule"),
+    [
+        (401, b"You are not authenticated", 65, "refuses this user; see MLFLOW_TRACKING_USERNAME"),
+        (403, REFUSAL, 65, "refuses this user; see MLFLOW_TRACKING_USERNAME"),
+        (500, b"{}", 75, "too many 500 error responses"),
+    ],
+)
+def test_a_command_says_in_a_line_what_the_server_does_not_do(serve, tmp_path, status, body, code, rule):
+    words = [sys.executable, "-m", "eegdiffusion.commands", "export", "lft", "exported"]
+    variables = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{serve(status=status, body=body).server_port}"}
+    variables |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PYTHONPATH": str(ROOT)}
+    process = subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, cwd=tmp_path)
+    assert process.returncode == code, process.stderr
+    assert rule in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def test_patience_must_be_a_number(monkeypatch):

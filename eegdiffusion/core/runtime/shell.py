@@ -24,8 +24,12 @@ AUTHOR = ("-c", "user.name=eeg-retrain", "-c", "user.email=eeg-retrain@localhost
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk, or of one's share of it, that is full."""
 
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Errors of a file or a folder that this user may not read or write."""
+
 ADVICE = (
     (UserWarning, "mlflow/pyfunc/utils/data_validation.py", "Add type hints to the `predict` method"),
+    (UserWarning, "mlflow/server/fastapi_app.py", "starlette.middleware.wsgi is deprecated"),
     (FutureWarning, "lightning/pytorch/utilities/_pytree.py", ""),
     (UserWarning, "lightning/pytorch/callbacks/model_checkpoint.py", "exists and is not empty"),
     (UserWarning, "lightning/pytorch/loops/fit_loop.py", "is smaller than the logging interval"),
@@ -94,7 +98,8 @@ def _message(name: str, error: InputError | UnavailableError) -> list[str]:
 def errors_as_exit_status(name: str) -> Iterator[None]:
     """End the process with a message and no traceback.
 
-    The status is 65 on bad input, 75 when a service is away or a disk is full, 130 on an interruption (Ctrl-C).
+    The status is 65 on bad input, or a file that this user may not read or write, 75 when a service is away or a disk
+    is full, 130 on an interruption (Ctrl-C).
 
     Args:
         name: the command, which begins the message.
@@ -108,10 +113,13 @@ def errors_as_exit_status(name: str) -> Iterator[None]:
         say(*_message(name, error), stream=sys.stderr)
         raise SystemExit(EXIT_UNAVAILABLE) from error
     except OSError as error:
-        if error.errno not in FULL:
-            raise
-        say(f"{name}: {error}; free some disk, then the same command again", stream=sys.stderr)
-        raise SystemExit(EXIT_UNAVAILABLE) from error
+        if error.errno in FULL:
+            say(f"{name}: {error}; free some disk, then the same command again", stream=sys.stderr)
+            raise SystemExit(EXIT_UNAVAILABLE) from error
+        if error.errno in FORBIDDEN and error.filename is not None:
+            say(f"{name}: {error.filename}: {error.strerror}; it is not yours, or read-only", stream=sys.stderr)
+            raise SystemExit(EXIT_BAD_INPUT) from error
+        raise
     except KeyboardInterrupt as interruption:
         say(f"{name}: interrupted", stream=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from interruption

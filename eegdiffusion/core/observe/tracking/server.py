@@ -193,22 +193,43 @@ def wait() -> None:
         time.sleep(min(1, patience_s()))
 
 
+def explained(error: MlflowException) -> Exception:
+    """Return what an error of MLflow's means to who runs a command: an error of the user's, of the server's, or itself.
+
+    Args:
+        error: raised by a client of the server in use.
+
+    Returns:
+        an InputError where the server refuses this user, an UnavailableError where it does not answer, else ``error``.
+    """
+    reason = " ".join(error.message.split())
+    if error.error_code in DENIED:
+        return InputError(
+            f"MLFLOW_TRACKING_URI: {uri()} refuses this user; see MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN ({reason})"
+        )
+    if isinstance(error.__cause__ or error.__context__, requests.RequestException):
+        return UnavailableError(
+            f"MLFLOW_TRACKING_URI: {uri()} fails ({reason}); the same command again once it does not"
+        )
+    return error
+
+
 @contextmanager
-def denials_explained() -> Iterator[None]:
-    """Turn the server's refusal of this user into an error of the user's.
+def errors_explained() -> Iterator[None]:
+    """Turn errors of MLflow's within the block into those that :func:`explained` returns.
 
     Raises:
         InputError: the server wants other credentials, or the user may not do what was asked.
+        UnavailableError: it does not answer.
     """
     try:
         yield
     except MlflowException as error:
-        if error.error_code not in DENIED:
+        meant = explained(error)
+        if meant is error:
             raise
-        raise InputError(
-            f"MLFLOW_TRACKING_URI: {uri()} refuses this user; see MLFLOW_TRACKING_USERNAME and "
-            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN ({error.message.splitlines()[0]})"
-        ) from error
+        raise meant from error
 
 
 def connect() -> None:
@@ -248,7 +269,7 @@ def experiment(name: str, description: str = "") -> None:
         UnavailableError: see :func:`wait`.
     """
     connect()
-    with denials_explained():
+    with errors_explained():
         # Stages may start together, and one database must not be set up twice; a server looks to that itself.
         if not uri().startswith(SQLITE):
             _refuse_deleted(name)

@@ -132,6 +132,7 @@ def tracked(
         # Whoever asks the server first notices that the run was deleted.
         if gone := deletion(run.info.run_id, stage.work / NAME):
             raise gone from error
-        raise
+        with server.errors_explained():
+            raise
     finally:
         _end(status)
