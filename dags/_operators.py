@@ -57,6 +57,9 @@ def _cores(task: Task) -> dict[str, str]:
 
 
 NO_KEY = "/none"
+
+SECRET = ("AWS_", "OPENLINEAGE_API_KEY")
+"""How variables begin that are secrets: they stand neither in a container's public environment nor in a pod's."""
 """Path of a key that was not set: a task says that it is not there, and makes none, which its container would lose."""
 
 
@@ -89,7 +92,7 @@ def _docker(task: Task, settings: Settings, common: dict):
     from _docker import Container
 
     resources = task.resources
-    secret = {name: value for name, value in settings.environment().items() if name.startswith("AWS_")}
+    secret = {name: value for name, value in settings.environment().items() if name.startswith(SECRET)}
     public = {name: value for name, value in settings.environment().items() if name not in secret}
     keys = _keys(task, settings.signing_key or NO_KEY, settings.trusted_keys or NO_KEY)
     return Container(
@@ -120,7 +123,7 @@ def _kubernetes(task: Task, settings: Settings, common: dict):
     amount = {"cpu": str(resources.cpus), "memory": f"{resources.memory_gb}Gi"}
     gpus = {"nvidia.com/gpu": str(resources.gpus)} if resources.gpus else {}
     reference = k8s.V1SecretEnvSource(name=settings.secret, optional=True)
-    public = {name: value for name, value in settings.environment().items() if not name.startswith("AWS_")}
+    public = {name: value for name, value in settings.environment().items() if not name.startswith(SECRET)}
     volumes, mounts = pod_volumes(task, settings)
     return Pod(
         name=f"eeg-{task.path.replace('_', '-').replace('.', '-').lower()}",

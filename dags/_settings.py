@@ -212,7 +212,7 @@ class Settings:
             variables["EEG_GIT_URL"] = self.git_url
             if self.state_claim:
                 variables["EEG_CHECKPOINTS"] = f"{STATE}/checkpoints"
-        prefixes = ("AWS_", "EEG_KEEP_", "EEG_TRACKING_", "EEG_UMASK", "MLFLOW_")
+        prefixes = ("AWS_", "EEG_KEEP_", "EEG_TRACKING_", "EEG_UMASK", "MLFLOW_", "OPENLINEAGE_")
         passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
         if self.task_secrets:
             passed["AWS_SHARED_CREDENTIALS_FILE"] = "/run/secrets/aws"

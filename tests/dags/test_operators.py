@@ -119,6 +119,19 @@ def test_docker(built, name):
     assert "working_dir" in made.template_fields
 
 
+def test_tasks_are_told_the_server_of_lineage_and_its_key_stays_secret(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENLINEAGE_URL", "http://lineage:5000")
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    (tmp_path / "config").write_text(KUBE_CONFIG)
+    for runtime, more in (("docker", {}), ("kubernetes", {"kube_config": str(tmp_path / "config")})):
+        task, _ = operators(runtime, **more)["report"]
+        variables = {each.name: each.value for each in task.env_vars} if runtime == "kubernetes" else task.environment
+        assert variables["OPENLINEAGE_URL"] == "http://lineage:5000"
+        assert "OPENLINEAGE_API_KEY" not in variables
+        if runtime == "docker":
+            assert task._private_environment["OPENLINEAGE_API_KEY"] == "secret"
+
+
 def test_docker_names_a_container_after_installation_run_and_stage():
     container_name = importlib.import_module("_docker").container_name
     assert container_name("0a1b2c3d", "manual__2026-01-01T00:00:00+00:00", "finetune_lft.recorded-0") == (

@@ -103,7 +103,7 @@ def finished(make_once):
 @pytest.fixture
 def clone(finished, tmp_path, monkeypatch):
     """A copy of the finished clone, the tests' working folder; no variable of OpenLineage's is set."""
-    for name in (lineage_transport.URL, lineage_transport.NAMESPACE, lineage_transport.DISABLED):
+    for name in (lineage_transport.URL, lineage_transport.NAMESPACE, lineage_transport.DISABLED, "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     path = shutil.copytree(finished, tmp_path / "clone", symlinks=True)
     with chdir(path):
@@ -117,7 +117,8 @@ def openlineage(*words):
 
 
 def events():
-    lines = lineage_transport.FILE.read_text().splitlines() if lineage_transport.FILE.is_file() else []
+    file = lineage_transport.event_file()
+    lines = file.read_text().splitlines() if file.is_file() else []
     return [json.loads(line) for line in lines]
 
 
@@ -158,7 +159,7 @@ def test_events_are_valid_and_their_edges_are_those_of_the_lock(clone):
         started = [each for each in sent if each["run"]["runId"] == event["run"]["runId"]]
         assert [each["eventType"] for each in started] == ["START", "COMPLETE"]
         assert started[0]["eventTime"] <= started[1]["eventTime"]
-    everything = lineage_transport.FILE.read_text()
+    everything = lineage_transport.event_file().read_text()
     assert not [name for name in RECORDINGS if Path(name).stem in everything]
 
 
@@ -243,7 +244,7 @@ def test_a_server_gets_the_events_with_its_key_and_what_it_missed_later(clone, s
         edges([e for e in taken if e["eventType"] == "COMPLETE" and "promote" not in e["job"]["name"]])
         == locked_edges()
     )
-    assert not lineage_transport.FILE.exists()
+    assert not lineage_transport.event_file().exists()
     assert "secret" not in "".join(path.read_text() for path in Path(".work").rglob("*") if path.is_file())
 
 
@@ -256,6 +257,13 @@ def test_nothing_is_sent_where_nothing_is_wanted_and_nothing_fails_for_it(clone,
     assert run_stage("report", "--force") == 0
     assert "tried again later" in capsys.readouterr().err
     assert "password" not in openlineage()
+
+
+def test_workspaces_of_a_clone_share_the_file_beside_its_store(clone, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/repository/mlruns/mlflow.db")
+    openlineage()
+    assert lineage_transport.event_file() == tmp_path / "repository/mlruns/openlineage.jsonl"
+    assert len(events()) == 14
 
 
 def test_stages_of_earlier_versions_are_not_sent(clone):

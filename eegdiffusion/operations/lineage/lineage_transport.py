@@ -3,6 +3,7 @@
 No run waits for it, and none fails for it: what could not be sent is sent with the next events.
 """
 
+import fcntl
 import json
 import os
 import sys
@@ -18,8 +19,10 @@ from eegdiffusion.core.runtime.run_record import read_records
 from eegdiffusion.operations.lineage.locked_graph import LockedGraph, read_locked_graph
 from eegdiffusion.operations.lineage.open_lineage import Event, stage_events, stage_run
 
-FILE = Path("mlruns", "openlineage.jsonl")
-"""File that events are appended to, one a line, where no server is named."""
+FILE = "openlineage.jsonl"
+"""File that events are appended to, one a line, where no server is named; it lies beside MLflow's local store."""
+
+STORE, LOCAL = "sqlite:///", Path("mlruns")
 
 SENT = Path(".work", "openlineage", "sent.txt")
 """Ids of the runs of stages whose events are out."""
@@ -47,7 +50,13 @@ def enabled() -> bool:
 def destination() -> str:
     """Return where events go: the server's address without what stands before its host, or the file."""
     url = os.environ.get(URL)
-    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl() if url else str(FILE)
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl() if url else str(event_file())
+
+
+def event_file() -> Path:
+    """Return the file of events: of all workspaces of a clone the same, as of MLflow's local store."""
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return (Path(store.removeprefix(STORE)).parent if store.startswith(STORE) else LOCAL) / FILE
 
 
 def _send(events: Sequence[Event]) -> None:
@@ -57,9 +66,12 @@ def _send(events: Sequence[Event]) -> None:
         OSError: the server does not take them, or the file cannot be written.
     """
     if not (url := os.environ.get(URL)):
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        with FILE.open("a") as file:
-            file.writelines(json.dumps(event) + "\n" for event in events)
+        if events:
+            path = event_file()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # stages that run side by side end at the same time
+                file.write("".join(json.dumps(event) + "\n" for event in events))
         return
     import requests  # its errors are OSErrors
 
