@@ -118,12 +118,7 @@ main()
 COMMANDS = (
     "predict", "evaluate", "generate", "serve", "repro", "params set", "ablate", "register", "promote", "reproduce",
     "import-checkpoint", "score", "operating-points", "mlflow", "airflow", "surrogate tuev", "surrogate things",
-    "lineage", "data-card", "crate", "openlineage", "plan",
-    "lineage",
-    "data-card",
-    "crate",
-    "openlineage",
-    "adapt",
+    "lineage", "data-card", "crate", "openlineage", "plan", "adapt", "backup", "restore",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ COMMANDS = {
     "plan": ("plan", "Say what the stages take before they run: time, memory, disk."),
     "params": ("params", "Change params.yaml: fields, profiles, corpora of one's own."),
     "disk": ("disk", "Say what lies where on the disk."),
+    "backup": ("backup:backup", "Copy MLflow's store, Airflow's database and DVC's remote to a folder."),
+    "restore": ("backup:restore", "Put back what was backed up."),
     "ablate": ("ablate", "Run families of ablations."),
     "register": ("register", "Register the models of the last run."),
     "promote": ("promote", "Let challengers that pass the registry's gate become champions."),

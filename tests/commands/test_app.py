@@ -128,6 +128,8 @@ def test_help_of_every_command_comes_at_once(words):
         (["lineage", "nosuch"], 65),
         (["data-card", "nosuch"], 65),
         (["crate", "docs"], 65),
+        (["backup", "docs"], 65),
+        (["restore", "docs"], 65),
         (["repro", "--jobs", "0"], 2),
         (["surrogate", "tuev", "--seconds", "20"], 65),
         (["example", "recording", "recording.csv"], 65),
