@@ -32,7 +32,7 @@ def _beginnings(output: str) -> list[str]:
     """Return how the names of the numbers begin that an output is behind."""
     match output.split("/"):
         case ["models", "lft", "recorded", _]:
-            return ["lft_"]
+            return ["lft_", "ablation_lft_"]  # the first row of every family of ablations
         case ["models", "lft", "shuffled", _]:
             return [f"{metric_key(CONTROL)}_"]
         case ["models", "lft", "ablations" | "tests", row]:

@@ -166,6 +166,7 @@ OUTPUTS = [
     ("number", "outputs"),
     [
         ("lft_cohen_kappa_mean", ["models/lft/recorded/seed-0"]),
+        ("ablation_lft_cohen_kappa_mean", ["models/lft/recorded/seed-0"]),
         ("lft_shuffled_labels_cohen_kappa_sd", ["models/lft/shuffled/seed-0"]),
         ("band_power_regression_cohen_kappa_mean", ["models/baselines/band_power"]),
         ("ablation_fusion_mean_cohen_kappa_mean", ["models/lft/ablations/fusion_mean"]),
