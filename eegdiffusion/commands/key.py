@@ -32,18 +32,23 @@ def create(name: str) -> None:
 
 @command.command("show", clone=False)
 def show() -> None:
-    """Print the public key of this machine, and on stderr which keys it trusts, with their fingerprints."""
+    """Print the public key of this machine, and on stderr whom it trusts, with fingerprints of keys."""
     from eegdiffusion.core.runtime.errors import InputError
-    from eegdiffusion.operations.registry.signing_keys import find_signing_key, trusted_folder, trusted_keys
+    from eegdiffusion.operations.registry.certificates import Authority, named
+    from eegdiffusion.operations.registry.signing_keys import find_signing_key, trusted_folder, trusted_signers
 
     key = find_signing_key()
     if key:
         click.echo(f"signs as {key.name}, with {key.path}", err=True)
         click.echo(f"  SHA256:{key.fingerprint}", err=True)
-    trusted = trusted_keys()
+        if key.certificate is not None:
+            until = f"{key.certificate.not_valid_after_utc:%Y-%m-%d}"
+            click.echo(f"  certificate of {named(key.certificate.subject)}, until {until}", err=True)
+    trusted = trusted_signers()
     click.echo(f"trusts {len(trusted)} keys of {trusted_folder()}", err=True)
     for other in trusted:
-        click.echo(f"  SHA256:{other.fingerprint}  {other.name}", err=True)
+        of = "authority of " + named(other.subject) if isinstance(other, Authority) else f"SHA256:{other.fingerprint}"
+        click.echo(f"  {of}  {other.name}", err=True)
     if key is None:
         raise InputError("there is no signing key here yet; `eeg key create NAME` makes one")
     click.echo(key.public.decode(), nl=False)
@@ -52,13 +57,30 @@ def show() -> None:
 @command.command("trust", clone=False)
 @click.argument("file", type=PATH)
 @click.option("--name", help="Whose key it is, for messages (default: the file's name).")
-def trust(file: Path, name: str | None) -> None:
+@click.option(
+    "--subject", help="Of an authority's certificate: whose signatures count, e.g. 'CN=EEG registry,O=Hospital'."
+)
+def trust(file: Path, name: str | None, subject: str | None) -> None:
     """Trust the public key in FILE: models that it has signed are loaded and promoted.
 
     Compare the fingerprint that is printed with the one that `eeg key show` prints where it was made.
-    """
-    from eegdiffusion.operations.registry.signing_keys import trust_key
 
+    FILE can be the root certificate of your site's authority: what --subject signs with a certificate of that authority
+    is loaded then.
+    """
+    from eegdiffusion.core.runtime.errors import InputError
+    from eegdiffusion.operations.registry.certificates import has_certificate, named
+    from eegdiffusion.operations.registry.signing_keys import trust_authority, trust_key
+
+    if has_certificate(file):
+        if subject is None:
+            rule = "must say whose signatures count, as an authority issues certificates to many"
+            raise InputError(f"--subject: {rule} ({file} is a certificate)")
+        authority = trust_authority(file, name or file.stem, subject)
+        say(f"{authority.path}: is trusted to say who is {named(authority.subject)}")
+        return
+    if subject is not None:
+        raise InputError(f"--subject: must not be given with a public key ({file} is no certificate)")
     key = trust_key(file, name or file.stem)
     say(f"{key.path}: is trusted", f"SHA256:{key.fingerprint}")
 
@@ -66,11 +88,10 @@ def trust(file: Path, name: str | None) -> None:
 @command.command("forget", clone=False)
 @click.argument("name")
 def forget(name: str) -> None:
-    """Trust the key called NAME no more: what it has signed is refused from now on."""
+    """Trust the key or authority called NAME no more: what it has signed is refused from now on."""
     from eegdiffusion.operations.registry.signing_keys import forget_key
 
-    key = forget_key(name)
-    say(f"{key.path}: is trusted no more")
+    say(f"{forget_key(name)}: is trusted no more")
 
 
 @command.command("where", clone=False)

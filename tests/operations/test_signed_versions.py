@@ -19,7 +19,7 @@ from eegdiffusion.operations.registry import load_registered_model as loading
 from eegdiffusion.operations.registry import signing_keys, verified_version
 from eegdiffusion.operations.registry.load_registered_model import load_registered_model
 from eegdiffusion.operations.registry.verified_version import verified_files
-from tests import registered_versions
+from tests import registered_versions, site_authority
 from tests.predict import tiny_model
 
 LFT = "models:/lft/1"
@@ -210,6 +210,19 @@ def test_a_key_is_trusted_by_hand_and_forgotten(client, files, other_key, tmp_pa
     signing_keys.forget_key("hospital")
     with pytest.raises(InputError, match="not trusted here"):
         load_registered_model(LFT)
+
+
+def test_a_version_signed_by_a_certificate_of_the_site_is_loaded(client, files, tmp_path, monkeypatch):
+    root = site_authority.authority()
+    monkeypatch.setenv(signing_keys.SIGNING_VARIABLE, str(root.issue().write(tmp_path / "site.pem")))
+    registered_versions.sign(client.get_model_version("lft", "1"))
+    with pytest.raises(InputError, match=rf"is refused: its certificate, of {site_authority.REGISTRY} by CN=Authority"):
+        load_registered_model(LFT)
+    monkeypatch.setenv(signing_keys.TRUSTED_VARIABLE, str(tmp_path / "trusted"))
+    path = root.write_certificate(tmp_path / "root.crt")
+    signing_keys.trust_authority(path, "hospital", site_authority.REGISTRY)
+    with verified_files(LFT, "test") as verified:
+        assert str(verified) == f"lft/1, signed by hospital ({site_authority.REGISTRY})"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 The private key of this user or site is ``NAME.pem`` in :func:`keys_folder`, or the file that ``EEG_SIGNING_KEY`` names;
 trusted public keys are ``NAME.pub`` in its folder ``trusted``, or in the folder that ``EEG_TRUSTED_KEYS`` names. None
-of them is ever sent to the MLflow server: who can write there must not be able to sign.
+of them is ever sent to the MLflow server: who can write there must not be able to sign. In place of public keys a site
+can trust its authority, see :mod:`.certificates`.
 """
 
 import hashlib
@@ -13,11 +14,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.operations.registry import certificates
+from eegdiffusion.operations.registry.certificates import CURVES, Authority
 
 SIGNING_VARIABLE, TRUSTED_VARIABLE = "EEG_SIGNING_KEY", "EEG_TRUSTED_KEYS"
 
@@ -27,9 +31,6 @@ DEMO = "demo"
 PRIVATE, PUBLIC = ".pem", ".pub"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-CURVES = ("secp256r1", "secp384r1", "secp521r1")
-"""Curves that OpenSSF Model Signing allows."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ class SigningKey:
         name: whose it is: the name of its file.
         path: its file, PEM.
         public: the public key that belongs to it, PEM.
+        certificate: the certificate that stands beside it in the file; None where it is a bare key.
     """
 
     name: str
     path: Path
     public: bytes
+    certificate: x509.Certificate | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -111,34 +114,42 @@ def read_public_key(path: Path) -> PublicKey:
     return PublicKey(path.stem, path, hashlib.sha256(_pem(key)).hexdigest())
 
 
-def trusted_keys() -> list[PublicKey]:
-    """Read all public keys that are trusted here; none where no key was made or trusted yet.
+def trusted_signers() -> list[PublicKey | Authority]:
+    """Read all public keys and authorities that are trusted here; none where none was made or trusted yet.
 
     Raises:
         InputError: one cannot be read, or anybody could have put it there.
     """
+    keys, authorities = _trusted_files(PUBLIC), _trusted_files(certificates.CERTIFICATE)
+    _trusted_files(certificates.SUBJECT)  # their modes
+    return [*map(read_public_key, keys), *map(certificates.read_authority, authorities)]
+
+
+def _trusted_files(suffix: str) -> list[Path]:
     folder = trusted_folder()
-    paths = sorted(folder.glob(f"*{PUBLIC}")) if folder.is_dir() else []
+    paths = sorted(folder.glob(f"*{suffix}")) if folder.is_dir() else []
     for path in [folder, *paths] if paths else []:
         if stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH:
             raise InputError(
                 f"{path}: mode: must not let everybody write, as its keys are trusted (`chmod o-w {path}`)"
             )
-    return [read_public_key(path) for path in paths]
+    return paths
 
 
 def _read_signing_key(path: Path) -> SigningKey:
     try:
         if stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXO | stat.S_IWGRP):
             raise InputError(f"{path}: mode: a private key must be its owner's alone (`chmod 600 {path}`)")
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        content = path.read_bytes()
+        key = serialization.load_pem_private_key(content, None)
     except OSError as error:
         raise InputError(f"{path}: a signing key cannot be read ({error.strerror}); see {SIGNING_VARIABLE}") from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: must be a private key in PEM without a password ({error})") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in CURVES:
         raise InputError(f"{path}: must be an elliptic-curve key, of {', '.join(CURVES)}")
-    return SigningKey(path.stem, path, _pem(key.public_key()))
+    certificate = certificates.read_own_certificate(content, key.public_key(), path)
+    return SigningKey(path.stem, path, _pem(key.public_key()), certificate)
 
 
 def find_signing_key() -> SigningKey | None:
@@ -222,24 +233,61 @@ def trust_key(path: Path, name: str) -> PublicKey:
         InputError: it is no public key, or another of this name is trusted.
     """
     key = read_public_key(path)
-    folder = trusted_folder()
-    target = folder / f"{_named(name)}{PUBLIC}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = _target(name, PUBLIC)
     if target.is_file() and read_public_key(target).fingerprint == key.fingerprint:
         return PublicKey(name, target, key.fingerprint)
+    _require_free(name)
     _write(target, path.read_bytes(), 0o644)
     return PublicKey(name, target, key.fingerprint)
 
 
-def forget_key(name: str) -> PublicKey:
-    """Trust a public key no more: what it has signed is refused.
+def trust_authority(path: Path, name: str, subject: str) -> Authority:
+    """Trust an authority from now on: what the subject has signed with a certificate of its is loaded.
+
+    Args:
+        path: file of the authority's root certificate.
+        name: whose it is, as messages call it.
+        subject: whose signatures count, see :func:`.certificates.parse_subject`.
 
     Raises:
-        InputError: no key of this name is trusted.
+        InputError: it is no certificate of an authority, the subject is none, or another of this name is trusted.
     """
-    for key in trusted_keys():
-        if key.name == name:
-            key.path.unlink()
-            return key
-    names = ", ".join(key.name for key in trusted_keys()) or "none"
+    certificates.check_authority(path)
+    whose = certificates.parse_subject(subject, "--subject")
+    target = _target(name, certificates.CERTIFICATE)
+    _require_free(name)
+    # The subject first: an authority without one is refused.
+    _write(target.with_suffix(certificates.SUBJECT), f"{subject.strip()}\n".encode(), 0o644)
+    _write(target, path.read_bytes(), 0o644)
+    return Authority(name, target, whose)
+
+
+def _target(name: str, suffix: str) -> Path:
+    folder = trusted_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / f"{_named(name)}{suffix}"
+
+
+def _require_free(name: str) -> None:
+    for suffix in (PUBLIC, certificates.CERTIFICATE, certificates.SUBJECT):
+        if (path := trusted_folder() / f"{name}{suffix}").exists():
+            raise InputError(f"{path}: is there already; choose another name, or `eeg key forget {name}` it first")
+
+
+def forget_key(name: str) -> Path:
+    """Trust a public key or an authority no more: what it vouches for is refused.
+
+    Returns:
+        the file that held it.
+
+    Raises:
+        InputError: none of this name is trusted.
+    """
+    files = [path for suffix in (PUBLIC, certificates.CERTIFICATE) for path in _trusted_files(suffix)]
+    for path in files:
+        if path.stem == name:
+            path.unlink()
+            path.with_suffix(certificates.SUBJECT).unlink(missing_ok=True)
+            return path
+    names = ", ".join(path.stem for path in files) or "none"
     raise InputError(f"NAME: {name} is not among the trusted keys in {trusted_folder()}: {names}")

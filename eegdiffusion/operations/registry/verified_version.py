@@ -21,10 +21,11 @@ from mlflow.entities.model_registry import ModelVersion
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.operations.registry import signature, signed_record
+from eegdiffusion.operations.registry.certificates import Authority
 from eegdiffusion.operations.registry.model_address import LOGGED, registered_version, require_model
 from eegdiffusion.operations.registry.registered_names import REGISTERED
 from eegdiffusion.operations.registry.signed_record import SignedRecord
-from eegdiffusion.operations.registry.signing_keys import PublicKey, trusted_keys
+from eegdiffusion.operations.registry.signing_keys import PublicKey, trusted_signers
 from eegdiffusion.operations.registry.version_files import check_layout, fetch_files, fetch_logged_model
 
 UNSIGNED = "unsigned"
@@ -44,7 +45,7 @@ class VerifiedFiles:
 
     folder: Path
     record: SignedRecord | None
-    signer: PublicKey | None
+    signer: PublicKey | Authority | None
     version: ModelVersion | None
 
     def __str__(self) -> str:
@@ -53,7 +54,7 @@ class VerifiedFiles:
         return f"{self.record.name}/{self.record.version}, signed by {self.signer}"
 
 
-def verify_files(folder: Path, version: ModelVersion | None = None) -> tuple[SignedRecord, PublicKey]:
+def verify_files(folder: Path, version: ModelVersion | None = None) -> tuple[SignedRecord, PublicKey | Authority]:
     """Verify the files of a version, and that the version is the one that they were signed as.
 
     Args:
@@ -67,7 +68,7 @@ def verify_files(folder: Path, version: ModelVersion | None = None) -> tuple[Sig
         signed = Path(temporary, signature.FILE)
         if (folder / signature.FILE).is_file():
             shutil.move(folder / signature.FILE, signed)
-        signer = signature.verify_folder(folder, signed, trusted_keys())
+        signer = signature.verify_folder(folder, signed, trusted_signers())
     record = signed_record.read_record(folder / signed_record.FILE)
     if version is not None:
         signed_record.check_version(record, version)
