@@ -45,7 +45,10 @@ def clone(repository: Path, folder: Path, revision: str, branch: str) -> None:
 
 
 def share_storage(source: Repo, folder: Path) -> None:
-    """Give a clone the repository's cache and remotes; DVC's relative paths would lead elsewhere from there."""
+    """Give a clone the repository's cache and remotes; DVC's relative paths would lead elsewhere from there.
+
+    What comes from a remote is compared with its hash, also where the revision or the user's remote does not say so.
+    """
     local = Path(source.local_dvc_dir or source.dvc_dir) / "config.local"
     if local.is_file():
         shutil.copyfile(local, folder / ".dvc" / "config.local")
@@ -53,6 +56,8 @@ def share_storage(source: Repo, folder: Path) -> None:
     for name, remote in source.config["remote"].items():
         if "://" not in str(remote["url"]):
             shell.output("dvc", "remote", "modify", "--local", name, "url", str(remote["url"]), cwd=folder)
+        if not str(remote["url"]).startswith("hdfs:"):  # DVC has no such option there
+            shell.output("dvc", "remote", "modify", "--local", name, "verify", "true", cwd=folder)
 
 
 def copy_records(repository: Path, folder: Path) -> None:
