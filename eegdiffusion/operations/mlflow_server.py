@@ -33,7 +33,8 @@ def token_in(folder: Path) -> str:
 class TokenRequired:
     """An ASGI application before another one: it lets those through who show the token.
 
-    A browser shows it once, in the address, and gets a cookie in return; programs show it as a bearer.
+    A browser shows it once, in the address, and gets a cookie in return; programs show it as a bearer. A browser sends
+    the cookie for pages of this host's other ports too, and MLflow takes them for its own: only MLflow's pages count.
 
     Args:
         application: what answers them.
@@ -46,7 +47,7 @@ class TokenRequired:
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] == "lifespan" or self._is_shown(dict(scope["headers"])):
+        if scope["type"] == "lifespan" or self._is_shown(scope, dict(scope["headers"])):
             await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -58,12 +59,16 @@ class TokenRequired:
     def _is_token(self, text: str) -> bool:
         return secrets.compare_digest(text.encode("utf-8", "replace"), self._token.encode())
 
-    def _is_shown(self, headers: dict[bytes, bytes]) -> bool:
+    def _is_shown(self, scope: dict, headers: dict[bytes, bytes]) -> bool:
         kind, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if kind.lower() == "bearer" and self._is_token(bearer.strip()):
             return True
         cookies: SimpleCookie = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-        return self._cookie in cookies and self._is_token(cookies[self._cookie].value)
+        return (
+            self._cookie in cookies
+            and self._is_token(cookies[self._cookie].value)
+            and _asked_by_own_page(scope, headers)
+        )
 
     def _entrance(self, scope: dict) -> dict[str, str] | None:
         """Return the headers of the answer to an address that carries the token: a cookie, and the address without."""
@@ -79,6 +84,17 @@ class TokenRequired:
             "cache-control": "no-store",
             "referrer-policy": "no-referrer",
         }
+
+
+def _asked_by_own_page(scope: dict, headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser asks for a page of this server, by its address or a link to it, or for the user."""
+    origin = headers.get(b"origin")
+    if origin is not None and origin != b"http://" + headers.get(b"host", b""):
+        return False
+    if headers.get(b"sec-fetch-site", b"none") in (b"none", b"same-origin"):
+        return True
+    link = headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
+    return link and scope.get("method") == "GET"
 
 
 async def _answer(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -82,6 +82,32 @@ def test_the_address_that_is_printed_lets_a_browser_in(server):
     assert [found["name"] for found in answer.json()["experiments"]] == ["Default"]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://localhost:8888"},
+        {"Origin": "https://example.org"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_a_page_of_another_port_does_nothing_with_the_cookie(server, headers):
+    address, folder, _ = server
+    browser = requests.Session()
+    browser.get(_printed(folder), timeout=60)
+    search = f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=9"
+    create = f"{address}/ajax-api/2.0/mlflow/experiments/create"
+    assert browser.get(search, headers=headers, timeout=30).status_code == 401
+    assert browser.post(create, json={"name": "forged"}, headers=headers, timeout=30).status_code == 401
+    own = {"Origin": address, "Sec-Fetch-Site": "same-origin"}
+    assert [each["name"] for each in browser.get(search, headers=own, timeout=60).json()["experiments"]] == ["Default"]
+    link = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert browser.get(address, headers=link, timeout=60).status_code == 200
+    assert browser.post(create, json={"name": "forged"}, headers=link, timeout=30).status_code == 401
+
+
 @needs_chromium
 def test_the_pages_work_in_a_browser(server, tmp_path):
     """The cookie goes with all that the pages ask for, and the token is not in their address."""
