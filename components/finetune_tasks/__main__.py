@@ -4,6 +4,7 @@ from components.finetune_tasks.settings import EventTask, LFTTraining
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.training.settings import Hardware, Optimiser, stopping_after
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 
@@ -19,7 +20,6 @@ def main(run: Stage) -> None:
     check_corpus(task.latents, latents, task.corpus, f"event_tasks.{key}")
     with loading_modules():
         import mlflow
-        import pandas
 
         from components.finetune_tasks.compute import compute
         from eegdiffusion.core.observe.tracking import log_model
@@ -36,7 +36,7 @@ def main(run: Stage) -> None:
         optimiser, max_epochs=rule.max_epochs, min_epochs=rule.min_epochs, patience=rule.patience
     )
     cache, store = run.input("cache"), Store(run.input("store"))
-    subjects = pandas.read_parquet(run.input("index") / "recordings.parquet").set_index("recording")["subject"]
+    subjects = read_parquet(run.input("index") / "recordings.parquet").set_index("recording")["subject"]
     out, reference = run.output("task"), run.output("reference")
     data = [Data(f"{store.corpus} latent tokens", cache, context) for context in ("training", "validation", "testing")]
     with tracked(run, task, settings, latents, hardware, title="LFT", corpus=store.corpus, data=data) as logger:

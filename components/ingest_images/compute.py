@@ -15,6 +15,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash, text_hash
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.problems import Problem, table
 from eegdiffusion.core.storage.spreadsheet import write_table
 from eegdiffusion.images.corpora import bids_eeg, eegcvpr40, image_checks, things_eeg2
@@ -214,7 +215,7 @@ def _load_subject(target: Path) -> SubjectEpochs | None:
         return None
     fields = json.loads(path.read_text())
     problems = [Problem(**row) for row in fields["problems"]]
-    index = pandas.read_parquet(target.with_suffix(".parquet"))
+    index = read_parquet(target.with_suffix(".parquet"))
     return SubjectEpochs(index, fields["channels"], np.array(fields["times"]), fields["trials"], problems)
 
 

@@ -24,6 +24,7 @@ from eegdiffusion.core.runtime.hashing import text_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.runtime.settings import validate
 from eegdiffusion.core.signal.filtering import Filtering
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.events.corpora.corpus_reader import CorpusReader
 from eegdiffusion.events.corpora.event_corpus import EventCorpus, corpus_filtering
@@ -237,8 +238,8 @@ def compute(root: Path, index: Path, settings: PreprocessEvents, out: Path, work
     Raises:
         InputError: an event has no window in the preprocessed recording; the finished recordings are kept.
     """
-    recordings = pandas.read_parquet(index / "recordings.parquet")
-    events = pandas.read_parquet(index / "events.parquet")
+    recordings = read_parquet(index / "recordings.parquet")
+    events = read_parquet(index / "events.parquet")
     corpus, reader, filtering, recipe = _open_indexed(index, root, settings.filtering)
     montage = recipe.montage
     split_hash = json.loads((index / "split.json").read_text())["hash"]

@@ -4,6 +4,7 @@ from components.probe_latents.settings import ProbeLatents
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.names import Name
 from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.training.settings import Accelerator
 from eegdiffusion.events.models.latent_settings import Latents, check_corpus
 
@@ -17,7 +18,6 @@ def main(run: Stage) -> None:
     latents = run.settings(Latents, f"latents.{name}")
     with loading_modules():
         import mlflow
-        import pandas
 
         from components.probe_latents.compute import compute
         from eegdiffusion.core.observe.tracking.datasets import Data
@@ -27,7 +27,7 @@ def main(run: Stage) -> None:
         from eegdiffusion.events.store.window_store import Store
     check_corpus(name, latents, corpus)
     cache, store, out = run.input("cache"), Store(run.input("store")), run.output("probes")
-    recordings = pandas.read_parquet(run.input("index") / "recordings.parquet")
+    recordings = read_parquet(run.input("index") / "recordings.parquet")
     subjects = recordings.set_index("recording")["subject"].to_dict()
     data = [Data(f"{store.corpus} latent tokens", cache, use) for use in ("training", "testing")]
     with tracked(run, settings, latents, title="probes of latents", corpus=store.corpus, data=data) as logger:

@@ -4,6 +4,7 @@ from components.probe_tasks.settings import ProbedTask
 from eegdiffusion.core.runtime.loading import loading_modules
 from eegdiffusion.core.runtime.printable import say
 from eegdiffusion.core.runtime.stage import Stage, stage
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.training.settings import Accelerator
 
 
@@ -15,7 +16,6 @@ def main(run: Stage) -> None:
     accelerator = run.settings(Accelerator, "hardware.accelerator")
     with loading_modules():
         import mlflow
-        import pandas
 
         from components.probe_tasks.compute import compute
         from eegdiffusion.core.observe.tracking.datasets import Data
@@ -23,7 +23,7 @@ def main(run: Stage) -> None:
         from eegdiffusion.core.training.device import device_of
         from eegdiffusion.events.store.window_store import Store
     store, out = Store(run.input("store")), run.output("task")
-    recordings = pandas.read_parquet(run.input("index") / "recordings.parquet")
+    recordings = read_parquet(run.input("index") / "recordings.parquet")
     subjects = recordings.set_index("recording")["subject"].to_dict()
     data = [Data(f"{store.corpus} windows", store.path, use) for use in ("training", "testing")]
     with tracked(run, settings, title="probes of a task", corpus=store.corpus, data=data) as logger:

@@ -18,6 +18,7 @@ from eegdiffusion.core.statistics.classification_metrics import (
     classification_metrics,
 )
 from eegdiffusion.core.statistics.seeds import Summary, summarise_seeds
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.events.store.window_store import Store
 
 WINDOW = ["recording", "row", "start_sample", "label"]
@@ -96,7 +97,7 @@ def read_classifier(folder: Path, seeds: list[int]) -> ClassifierResults:
         InputError: a seed is missing, or the seeds were not tested on the same windows.
     """
     folders = [folder / f"seed-{seed}" for seed in seeds]
-    tables = [pandas.read_parquet(require_file(path / "predictions.parquet")) for path in folders]
+    tables = [read_parquet(require_file(path / "predictions.parquet")) for path in folders]
     facts = [json.loads(require_file(path / "metrics.json").read_text()) for path in folders]
     windows = tables[0][WINDOW]
     if not all(table[WINDOW].equals(windows) for table in tables):
@@ -176,11 +177,11 @@ def read_event_data(index: Path, store: Path) -> EventData:
         channel_ids=ids_sentence(window_store.montage),
         rate_hz=window_store.sfreq,
         window_s=window_store.description.window / window_store.sfreq,
-        recordings=pandas.read_parquet(index / "recordings.parquet"),
+        recordings=read_parquet(index / "recordings.parquet"),
         layout=window_store.description.layout or "",
         warnings=window_store.warnings,
-        problems=pandas.read_parquet(index / "problems.parquet"),
+        problems=read_parquet(index / "problems.parquet"),
         split=json.loads((index / "split.json").read_text()),
-        windows=pandas.read_parquet(store / "windows.parquet"),
-        pretraining=pandas.read_parquet(store / "pretraining.parquet", columns=["recording", "split"]),
+        windows=read_parquet(store / "windows.parquet"),
+        pretraining=read_parquet(store / "pretraining.parquet", columns=["recording", "split"]),
     )

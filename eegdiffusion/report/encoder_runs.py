@@ -11,6 +11,7 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap, top_k
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.images.encoders import protocol_choices
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED, RANKS, classification_metrics
 from eegdiffusion.images.encoders.encoder_settings import EncoderExperiment, seeds_of
@@ -207,7 +208,7 @@ def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds:
         if protocol not in experiment.protocols or seed not in seeds_of(experiment, protocol, seeds):
             continue
         band = facts["band"] and tuple(facts["band"])
-        rows = pandas.read_parquet(require_file(path.with_name(table)))
+        rows = read_parquet(require_file(path.with_name(table)))
         run = EncoderRun(protocol, band, facts["fold"]["name"], seed, facts, rows, path.parent)
         runs.setdefault((protocol, band), []).append(run)
     wanted = [(protocol, band_key(band)) for protocol in experiment.protocols for band in experiment.bands]
@@ -217,7 +218,7 @@ def _read_results(folder: Path, name: str, experiment: EncoderExperiment, seeds:
             raise InputError(
                 f"{folder}: lacks seeds {wanted_seeds} of protocol {key[0]}; run `dvc repro train_eeg_encoder`"
             )
-    sheet = pandas.read_parquet(require_file(folder / protocol_choices.FILE)) if experiment.protocol_sheet else None
+    sheet = read_parquet(require_file(folder / protocol_choices.FILE)) if experiment.protocol_sheet else None
     return [
         EncoderResults(name, experiment, protocol, band, runs[protocol, band], None if k else sheet)
         for k, (protocol, band) in enumerate(wanted)

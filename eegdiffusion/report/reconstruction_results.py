@@ -10,6 +10,7 @@ import numpy as np
 import pandas
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.images.encoders.encoder_results import CLASSIFIED
 from eegdiffusion.images.metrics.reconstruction_arms import SYSTEMS, System
 from eegdiffusion.images.metrics.reconstruction_scores import Scores, read_scores
@@ -127,7 +128,7 @@ def recognised_items(classifier: Path, results: SystemResults) -> np.ndarray | N
         return None
     if json.loads(facts.read_text())["repetitions"] != results.scores.context.repetitions:
         return None
-    table = pandas.read_parquet(path)
+    table = read_parquet(path)
     columns = sorted((name for name in table if re.fullmatch(r"p\d+", name)), key=lambda name: int(name[1:]))
     table["right"] = table[columns].to_numpy().argmax(1) == table["label"].to_numpy()
     # Of several epochs of an item the first is the one that a picture is made from.

@@ -10,6 +10,7 @@ import pandas
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.classification_metrics import bootstrap_interval, paired_bootstrap, prediction_metrics
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.text_files import read_json
 from eegdiffusion.events.results.tested_subsets import PREDICTIONS, SUBSETS, TestedSubsets, read_tested_subsets
 from eegdiffusion.report.classifier_tables import format_interval, format_number
@@ -49,7 +50,7 @@ def read_subset_results(folder: Path, seeds: list[int]) -> SubsetResults | None:
     chosen = [[(subset.name, subset.channels) for subset in each.subsets] for each in tested]
     if any(each != chosen[0] for each in chosen):
         raise InputError(f"{folder}: all seeds must be tested on the same subsets of channels (found different ones)")
-    tables = [pandas.read_parquet(require_file(path / PREDICTIONS)) for path in folders]
+    tables = [read_parquet(require_file(path / PREDICTIONS)) for path in folders]
     rows: dict[str, list[np.ndarray]] = {subset.name: [] for subset in tested[0].subsets}
     for table in tables:
         for (name, _), part in table[table["split"] == "test"].groupby(["subset", "draw"], sort=False):

@@ -23,14 +23,16 @@ from eegdiffusion.core.recordings.channel_kinds import read_channel_table
 from eegdiffusion.core.recordings.electrode_recording import open_recording
 from eegdiffusion.core.recordings.mne_recording import open_raw
 from eegdiffusion.core.runtime.errors import InputError
-from eegdiffusion.core.storage.array_file import load_array, load_arrays
+from eegdiffusion.core.storage.array_file import load_array, load_arrays, map_array
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.pickles import inert_unpickler, pickled_values, torch_archive
 from eegdiffusion.core.storage.pickles.mapped_pickle import read_mapping
 from eegdiffusion.core.storage.text_files import read_json
+from eegdiffusion.core.training.checkpoint_io import SafetensorsCheckpointIO
 from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.events.prediction.recordings_folder import predict_all
 from eegdiffusion.images.corpora.image_files import fitted_image
-from tests.hostile import drawn, pickled, recorded
+from tests.hostile import drawn, pickled, recorded, stored
 from tests.predict.stand_in import classifier
 
 SECONDS, BYTES = 5, 1 << 30
@@ -43,6 +45,10 @@ def _file(name: str, content: bytes) -> Write:
         return folder / name
 
     return write
+
+
+def _later(name: str, content: Callable[[], bytes]) -> Write:
+    return lambda folder: _file(name, content())(folder)
 
 
 def _mapping(path: Path) -> object:
@@ -86,6 +92,10 @@ def _cases() -> dict[str, tuple[Write, Read]]:
         ("BrainVision, BIDS", recorded.brainvision, recorded.BRAINVISION, _raw),
         ("FIF", recorded.fif, recorded.FIF, _recording),
         ("FIF, split", recorded.split_fif, recorded.PARTS, _recording),
+        ("stored recording", stored.recording, stored.RECORDINGS, stored.read_recording),
+        ("stored epochs", stored.epochs, stored.ARRAYS, stored.read_epochs),
+        ("stored tokens", stored.tokens, stored.TOKENS, stored.read_tokens),
+        ("stored checkpoint", stored.checkpoint, stored.CHECKPOINTS, SafetensorsCheckpointIO().load_checkpoint),
     ):
         for name, change in changes.items():
             cases[f"{kind}: {name}"] = _with(make, change), read
@@ -96,12 +106,15 @@ def _cases() -> dict[str, tuple[Write, Read]]:
         ("picture", "a.jpg", drawn.PICTURES, lambda path: fitted_image(path, 32)),
         ("drawing", "a.svg", drawn.DRAWINGS, lambda path: fitted_image(path, 32)),
         ("array", "a.npy", drawn.ARRAYS, lambda path: load_array(path, "must be an array")),
+        ("stored array", "a.npy", drawn.ARRAYS, map_array),
         ("arrays", "a.npz", drawn.ARCHIVES, lambda path: load_arrays(path, ["X"], "must be arrays")),
         ("table", "channels.tsv", drawn.TABLES, read_channel_table),
         ("document", "events.json", drawn.DOCUMENTS, read_json),
     ):
         for name, content in contents.items():
             cases[f"{kind}: {name}"] = _file(file, content), read
+    for name, content in stored.TABLES.items():
+        cases[f"stored table: {name}"] = _later("t.parquet", content), read_parquet
     return cases
 
 
@@ -175,6 +188,9 @@ def _honest(folder: Path) -> dict[str, bytes]:
         "arrays": b"".join(each.tobytes() for each in load_arrays(folder / "b.npz", ["X", "names"], "").values()),
         "checkpoint": load_published_backbone(pickled.GOLDEN).label_embed.weight.detach().numpy().tobytes(),
         "EEGLAB": _raw(recorded.eeglab(folder)),
+        "stored": stored.read_recording(stored.recording(folder))
+        + stored.read_epochs(stored.epochs(folder))
+        + stored.read_tokens(stored.tokens(folder)),
         **{path.name: fitted_image(path, 8).tobytes() for path in (*pictures, folder / "a.svg")},
         **{path.name: _recording(path).tobytes() for path in recordings},
     }
@@ -202,7 +218,7 @@ def test_a_hostile_file_is_refused_by_name_and_rule_and_leaves_no_trace(tmp_path
 def test_there_are_many_hostile_files_of_every_kind():
     kinds = [name.partition(":")[0] for name in CASES]
     assert len(CASES) >= 60
-    assert len(set(kinds)) == 17
+    assert len(set(kinds)) == 23
 
 
 def test_honest_files_are_read_the_same_after_all_hostile_ones(tmp_path, honest):

@@ -32,12 +32,26 @@ def load_array(path: Path, rule: str) -> np.ndarray:
         raise InputError(f"{path}: {rule} ({_said(error)})") from error
 
 
-def load_arrays(path: Path, names: Collection[str], rule: str) -> dict[str, np.ndarray]:
+def map_array(path: Path) -> np.ndarray:
+    """Map an array that a stage wrote, ``.npy``, without reading it.
+
+    Raises:
+        InputError: there is no such file, it is no array of numbers, or has another size than its header promises.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_header(file, path.stat().st_size)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # see load_array
+        raise InputError(f"{path}: must be an array of numbers, as a stage wrote it ({_said(error)})") from error
+
+
+def load_arrays(path: Path, names: Collection[str] | None, rule: str) -> dict[str, np.ndarray]:
     """Read arrays of an ``.npz`` file by their names, once each header is known to promise what follows.
 
     Args:
         path: the file.
-        names: those that are read, if they are there.
+        names: those that are read, if they are there; None: all.
         rule: what the file must be, for the error.
 
     Raises:
@@ -49,7 +63,7 @@ def load_arrays(path: Path, names: Collection[str], rule: str) -> dict[str, np.n
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             if len(members) < len(archive.infolist()):
                 raise ValueError("has an array twice")
-            wanted = {name: members[name] for name in members if name in names}
+            wanted = {name: members[name] for name in members if names is None or name in names}
             unfolded, most = sum(each.file_size for each in wanted.values()), MOST_TIMES * path.stat().st_size
             if unfolded > max(most, SMALL_BYTES):
                 raise ValueError(f"unfolds to {unfolded} bytes, more than {MOST_TIMES} times its size")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eegdiffusion.core.storage.array_file import load_array
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 
 EXAMPLE = "example.npy"
@@ -30,4 +31,4 @@ def write_input_example(folder: Path, example: np.ndarray) -> None:
 
 def read_input_example(folder: Path) -> np.ndarray:
     """Read what :func:`write_input_example` wrote."""
-    return np.load(folder / EXAMPLE)
+    return load_array(folder / EXAMPLE, "must be inputs that a training stored")

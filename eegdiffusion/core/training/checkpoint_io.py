@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from eegdiffusion.core.runtime.errors import InputError
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
@@ -87,9 +89,18 @@ class SafetensorsCheckpointIO(CheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint; all tensors come on the CPU."""
-        with safe_open(path, framework="pt") as file:
-            return _unpack(json.loads(file.metadata()["structure"]), file)
+        """Read a checkpoint; all tensors come on the CPU.
+
+        Raises:
+            InputError: there is no such file, or it is damaged or something else.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                return dict(_unpack(json.loads(file.metadata()["structure"]), file))
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+            said = " ".join(str(error).split())[:300]
+            rule = "must be a checkpoint of this training; without its folder the training begins anew"
+            raise InputError(f"{path}: {rule} ({said})") from error
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete a checkpoint, if there is one."""

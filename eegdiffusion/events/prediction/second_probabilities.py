@@ -9,6 +9,7 @@ import pyarrow
 from pyarrow import parquet
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.parquet_file import read_parquet
 
 ONSET = "onset"
 """Column of the second's beginning, in seconds after the recording's first sample; other columns are classes."""
@@ -41,10 +42,9 @@ def read_second_probabilities(path: Path) -> pandas.DataFrame:
         InputError: the file is no such table.
     """
     try:
-        with path.open("rb") as file:
-            table = parquet.read_table(file).to_pandas()
+        table = read_parquet(path)
         values = table.to_numpy(np.float64)
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
+    except ValueError as error:
         raise InputError(f"{path}: must be a table of probabilities that eeg predict wrote ({error})") from error
     if list(table)[:1] != [ONSET] or table.shape[1] < 3:
         raise InputError(f"{path}: columns: must be {ONSET} and two classes or more (found {', '.join(table)})")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas
 
+from eegdiffusion.core.storage.parquet_file import read_parquet
+
 CHAMPIONS = Path("models/champions")
 
 FACTS = "champion.json"
@@ -50,5 +52,5 @@ def read_champion(model: str, root: Path | None = None) -> ChampionPredictions |
     if not (folder / FACTS).is_file():
         return None
     facts = json.loads((folder / FACTS).read_text())
-    tables = {training: pandas.read_parquet(folder / f"{training}.parquet") for training in facts["trainings"]}
+    tables = {training: read_parquet(folder / f"{training}.parquet") for training in facts["trainings"]}
     return ChampionPredictions(facts["version"], tables)

@@ -17,6 +17,7 @@ from eegdiffusion.core.statistics.classification_metrics import (
     bootstrap_interval,
     paired_bootstrap,
 )
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.events.results.classifier_io import PREDICTIONS
 from eegdiffusion.events.results.task_probes import TaskResults
 
@@ -101,7 +102,7 @@ def read_seeds(folder: Path, seeds: list[int]) -> tuple[pandas.DataFrame, list[p
     documents = [json.loads(require_file(each / "metrics.json").read_text()) for each in folders]
     names = [name for name, value in documents[0].items() if isinstance(value, float)]
     metrics = pandas.DataFrame([{name: each[name] for name in names} for each in documents], index=seeds)
-    return metrics, [pandas.read_parquet(require_file(each / PREDICTIONS)) for each in folders]
+    return metrics, [read_parquet(require_file(each / PREDICTIONS)) for each in folders]
 
 
 def _most_probable(tables: list[pandas.DataFrame], probabilities: list[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas
 
 from eegdiffusion.core.runtime.files import require_file
+from eegdiffusion.core.storage.parquet_file import read_parquet
 
 
 @dataclass(frozen=True)
@@ -35,5 +36,5 @@ class TaskResults:
 def read_task(folder: Path) -> TaskResults:
     """Read what ``probe_tasks`` wrote of an entry: two tables, predictions, and ``task.json``."""
     table, differences = (pandas.read_csv(require_file(folder / f"{name}.csv")) for name in ("probes", "differences"))
-    predictions = pandas.read_parquet(require_file(folder / "predictions.parquet"))
+    predictions = read_parquet(require_file(folder / "predictions.parquet"))
     return TaskResults(table, differences, predictions, json.loads(require_file(folder / "task.json").read_text()))

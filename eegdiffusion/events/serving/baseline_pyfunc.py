@@ -8,11 +8,11 @@ import mlflow
 import numpy as np
 import torch
 from mlflow.models import ModelSignature
-from safetensors.torch import load_file
 
 from eegdiffusion.core.storage.input_example import read_input_example
 from eegdiffusion.core.training.device import serving_device
 from eegdiffusion.core.training.inference import in_parts_that_fit
+from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.results.window_input import PREPROCESSING, read_preprocessing
 from eegdiffusion.events.serving.window_signature import window_signature
@@ -39,7 +39,8 @@ class BaselineClassifier(mlflow.pyfunc.PythonModel):
         self.preprocessing = asdict(read_preprocessing(folder / PREPROCESSING))
         self.device = serving_device()
         self.model = build_baseline(**json.loads((folder / "config.json").read_text())).eval().to(self.device)
-        self.model.load_state_dict(load_file(folder / "model.safetensors"))
+        weights = load_weights(folder / "model.safetensors", "model.safetensors: must be weights of a baseline")
+        self.model.load_state_dict(weights)
 
     @torch.inference_mode()
     def predict(self, context, model_input, params=None):

@@ -20,10 +20,15 @@ import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
+from eegdiffusion.core.storage.arrow_file import read_batches, read_rows, refused_by_name, row_shape
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.events.store.distinct_labels import distinct_labels
 
 SHARD = 1024
 """Windows in a file."""
+
+CODECS = ("float32", "float16", "uint8")
+"""Types that tokens are stored as."""
 
 COMPANDING = 1023.0
 
@@ -125,7 +130,7 @@ class LatentCache:
         ]
         if wrong:
             raise InputError(*wrong)
-        rows = pandas.read_parquet(self.path / "rows.parquet", filters=[("split", "==", split)])
+        rows = read_parquet(self.path / "rows.parquet", filters=[("split", "==", split)])
         self._window = rows["window"].to_numpy(np.int64)
         self.labels = rows["label"].to_numpy(np.int64)
 
@@ -140,10 +145,11 @@ class LatentCache:
     def _maps(self) -> list[np.ndarray]:
         arrays = []
         for number, _ in shards(self._window.max() + 1):
-            file = pa.memory_map(str(self.path / shard_name(self.split, number)))
-            batch = pa.ipc.open_file(file).get_batch(0)
-            shape = json.loads(batch.schema.metadata[b"shape"])
-            arrays.append(batch.column("tokens").values.to_numpy().reshape(-1, *shape))
+            path = self.path / shard_name(self.split, number)
+            _, batches = read_batches(path)
+            with refused_by_name(path):
+                (batch,) = batches
+                arrays.append(read_rows(batch, "tokens", row_shape(batch.schema), CODECS))
         return arrays
 
     @property

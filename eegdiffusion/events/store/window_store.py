@@ -23,6 +23,8 @@ from eegdiffusion.core.signal.filtering import Filtering
 from eegdiffusion.core.signal.montages import Montage, read_montage
 from eegdiffusion.core.signal.preprocessing import Preprocessing
 from eegdiffusion.core.signal.units import UNIT
+from eegdiffusion.core.storage.arrow_file import read_batches, refused_by_name
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.quantise import quantise
 from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.storage.splits import SPLITS
@@ -92,14 +94,20 @@ class MappedRecording:
     """A recording of the store, memory-mapped."""
 
     def __init__(self, path: Path):
-        mapped = pa.memory_map(str(path)).read_buffer()
-        batch = pa.ipc.open_file(mapped).get_batch(0)
-        self.samples = batch.num_rows
-        # Columns of one length lie at even distances: one array (channels, samples) over the map, read without a loop.
-        first, last = (batch.column(k).buffers()[1].address for k in (0, batch.num_columns - 1))
-        apart = (last - first) // max(batch.num_columns - 1, 1)
-        self._codes = np.ndarray((batch.num_columns, self.samples), "<i2", mapped, first - mapped.address, (apart, 2))
-        self._scale = np.array([float(field.metadata[b"scale"]) for field in batch.schema], np.float32)
+        mapped, batches = read_batches(path)
+        with refused_by_name(path):
+            (batch,) = batches
+            self.samples = batch.num_rows
+            if any(column.type != pa.int16() or column.null_count for column in batch.columns):
+                raise ValueError("channels must be of 16-bit numbers")
+            # Columns of one length lie at even distances: one array (channels, samples) over the map, without a loop.
+            first, *further = (column.buffers()[1].address for column in batch.columns)
+            apart = further[0] - first if further else 0
+            if [first + apart * (k + 1) for k in range(len(further))] != further:
+                raise ValueError("channels must lie at even distances")
+            place = first - mapped.address
+            self._codes = np.ndarray((batch.num_columns, self.samples), "<i2", mapped, place, (apart, 2))
+            self._scale = np.array([float(field.metadata[b"scale"]) for field in batch.schema], np.float32)
         self._gain = np.empty((0, 0), np.float32)
 
     def _wrapped(self, channels: int | slice, start: int, length: int) -> np.ndarray:
@@ -291,7 +299,7 @@ class Store:
 
     @cached_property
     def _windows(self) -> pandas.DataFrame:
-        return pandas.read_parquet(self.path / "windows.parquet")
+        return read_parquet(self.path / "windows.parquet")
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -323,7 +331,7 @@ class Store:
             split: one of ``SPLITS``.
         """
         _check_split(split)
-        table = pandas.read_parquet(self.path / "pretraining.parquet", filters=[("split", "==", split)])
+        table = read_parquet(self.path / "pretraining.parquet", filters=[("split", "==", split)])
         return PretrainingSamples(table, self.path / "recordings", self.montage.ids, self.description.window)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from diffusers import UNet2DConditionModel
 from diffusers.loaders.lora_base import LORA_WEIGHT_NAME_SAFE
 from peft import LoraConfig
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 from transformers.masking_utils import create_causal_mask
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.storage.model_hub import load_folder
+from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.condiffusion.adaptation import Adaptation, AdaptationKind, read_adaptation
 from eegdiffusion.images.condiffusion.eeg_projection import EEGProjection
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
@@ -205,7 +206,8 @@ def load_condiffusion(folder: Path, generator: Generator) -> ConDiffusion:
     else:
         generator.text_encoder = load_folder(CLIPTextModel, folder / "text_encoder")
         known = generator.unet.state_dict()
-        for name, value in load_file(folder / "unet" / CROSS_ATTENTION).items():
+        layers = folder / "unet" / CROSS_ATTENTION
+        for name, value in load_weights(layers, f"{layers}: must be safetensors").items():
             if name not in known or known[name].shape != value.shape:
                 raise InputError(f"{folder}/unet/{CROSS_ATTENTION}: {name}: the generator has no such layer")
             known[name].copy_(value)

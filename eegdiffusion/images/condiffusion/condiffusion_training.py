@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
+from eegdiffusion.core.storage.array_file import map_array
 from eegdiffusion.core.storage.batched_array import write_batches
 from eegdiffusion.core.training.inference import ArrayDataset
 from eegdiffusion.core.training.settings import Optimisation
@@ -104,7 +105,7 @@ def cache_features(
 
     shape = (len(epochs), classifier.config.tokens, classifier.config.width)
     write_batches(path, shape, np.float16, batches, BATCH)
-    return EEGFeatureDataset(np.load(path, mmap_mode="r"), epochs.table["image"].to_numpy(np.int64), latents)
+    return EEGFeatureDataset(map_array(path), epochs.table["image"].to_numpy(np.int64), latents)
 
 
 def feature_spread(features: np.ndarray) -> tuple[Tensor, Tensor]:

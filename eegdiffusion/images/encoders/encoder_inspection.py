@@ -2,8 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from eegdiffusion.core.storage.array_file import load_arrays
 
 FILE = "inspection.npz"
 
@@ -50,5 +53,5 @@ class EncoderInspection:
     @classmethod
     def load(cls, folder: Path) -> "EncoderInspection":
         """Read what :meth:`save` wrote."""
-        with np.load(folder / FILE, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in arrays} | {"unit": str(arrays["unit"])})
+        arrays: dict[str, Any] = load_arrays(folder / FILE, None, "must be what train_eeg_encoder wrote")
+        return cls(**arrays | {"unit": str(arrays["unit"])})

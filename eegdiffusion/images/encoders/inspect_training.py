@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas
 import torch
 
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.encoders.encoder_inspection import EncoderInspection
 from eegdiffusion.images.encoders.encoder_results import RETRIEVED
@@ -41,7 +41,7 @@ def inspect_encoder(run: TrainingRun, device: torch.device) -> EncoderInspection
 def _retrieved_images(run: TrainingRun) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Draw test images, and read them and what the first test subject's EEG retrieved."""
     images, identity = run.pairs.store.images, run.pairs.truth["identity"]
-    table = pandas.read_parquet(run.folder / RETRIEVED)
+    table = read_parquet(run.folder / RETRIEVED)
     table = table[table["subject"] == run.pairs.fold.test[0]]
     chosen = np.sort(np.random.default_rng(0).permutation(table["image"].unique())[:ROWS])
     by_rank = table[table["image"].isin(chosen)].pivot(index="image", columns="place", values="retrieved")

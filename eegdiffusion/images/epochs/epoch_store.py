@@ -17,6 +17,8 @@ import pandas
 import pyarrow as pa
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.arrow_file import read_batches, read_rows, refused_by_name, row_shape
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.quantise import quantise
 from eegdiffusion.core.storage.result_facts import DataFacts
 from eegdiffusion.core.storage.splits import SPLITS
@@ -113,11 +115,13 @@ class MappedEpochs:
     """The epochs of a subject, memory-mapped."""
 
     def __init__(self, path: Path):
-        file = pa.ipc.open_file(pa.memory_map(str(path)))
-        shape = json.loads(file.schema.metadata[b"shape"])
-        batches = [file.get_batch(k) for k in range(file.num_record_batches)]
-        self._codes = [batch.column("codes").values.to_numpy().reshape(-1, *shape) for batch in batches]
-        self._scale = [batch.column("scale").values.to_numpy().reshape(-1, shape[0], 1) for batch in batches]
+        _, batches = read_batches(path)
+        with refused_by_name(path):
+            shapes = [row_shape(batch.schema) for batch in batches]
+            self._codes = [read_rows(b, "codes", shape, ["<i2"]) for b, shape in zip(batches, shapes, strict=True)]
+            self._scale = [
+                read_rows(b, "scale", (*shape[:1], 1), ["<f4"]) for b, shape in zip(batches, shapes, strict=True)
+            ]
 
     def read(self, row: int, out: np.ndarray) -> None:
         """Read one epoch into ``out`` (channels, samples), float32."""
@@ -202,7 +206,7 @@ class EpochStore:
 
         Where the corpus tells what the person did in each trial, there is its ``task`` too.
         """
-        return pandas.read_parquet(self.path / "index.parquet")
+        return read_parquet(self.path / "index.parquet")
 
     @cached_property
     def tasks(self) -> list[str]:
@@ -212,7 +216,7 @@ class EpochStore:
     @cached_property
     def images(self) -> pandas.DataFrame:
         """Table with a row for each image: name, concept, file, split and content hash."""
-        return pandas.read_parquet(self.path / "images.parquet")
+        return read_parquet(self.path / "images.parquet")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from eegdiffusion.core.runtime.errors import InputError, nearest
+from eegdiffusion.core.storage.safetensors_file import read_tensor
 from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 
 NetworkName = Literal["efficientnet_lite0", "clip"]
@@ -75,8 +75,7 @@ class ImageFeatures(FingerprintedFolder[FeaturesDescription]):
         return self.features if name == OUTPUT else self._read(f"layers.{name}")
 
     def _read(self, key: str) -> np.ndarray:
-        with safe_open(self._file, framework="numpy") as tensors:
-            return tensors.get_tensor(key)
+        return read_tensor(self._file, key)
 
 
 def write_features(

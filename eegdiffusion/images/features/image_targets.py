@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from eegdiffusion.core.storage.safetensors_file import open_tensors, read_tensor
 from eegdiffusion.images.features.image_features import OUTPUT
 
 FILE = "target.safetensors"
@@ -58,10 +58,10 @@ def make_target(layers: Mapping[str, np.ndarray], training: np.ndarray, centre: 
 
 def load_mean(path: Path) -> np.ndarray:
     """Read the mean of a file that :meth:`Target.save` wrote."""
-    return load_file(path)["mean"]
+    return read_tensor(path, "mean")
 
 
 def load_layers(path: Path) -> list[str]:
     """Read the layers of a file that :meth:`Target.save` wrote; one from before there was a choice is of the output."""
-    with safe_open(path, framework="numpy") as file:
+    with open_tensors(path) as file:
         return json.loads((file.metadata() or {}).get("layers", json.dumps([OUTPUT])))

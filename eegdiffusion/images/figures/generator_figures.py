@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.image_grid import image_grid
 from eegdiffusion.core.observe.figures.style import blank_figure
+from eegdiffusion.core.storage.array_file import map_array
 from eegdiffusion.images.generation.previews import SHEET_FILE, read_previews
 
 
@@ -32,7 +33,7 @@ def draw_generator(folder: Path) -> dict[str, Figure]:
     figures = {"generator": image_grid(rows, f"Generator, test pictures and their concepts' prompts ({corpus} data)")}
     sheet = folder / SHEET_FILE
     if sheet.is_file():
-        figures["held_out_captions"] = _draw_sheet(np.load(sheet))
+        figures["held_out_captions"] = _draw_sheet(map_array(sheet))
     return figures
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from eegdiffusion.core.storage.array_file import load_array, map_array
 from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 
 
@@ -50,9 +51,9 @@ class ImageLatents(FingerprintedFolder[Encoding]):
 
     def __init__(self, path: Path, store: str):
         super().__init__(path, store)
-        self.latents: np.ndarray = np.load(path / "latents.npy", mmap_mode="r")
-        self.images: np.ndarray = np.load(path / "pictures.npy", mmap_mode="r")
-        self.known: np.ndarray = np.load(path / "known.npy")
+        self.latents: np.ndarray = map_array(path / "latents.npy")
+        self.images: np.ndarray = map_array(path / "pictures.npy")
+        self.known: np.ndarray = load_array(path / "known.npy", "must say which images have a file")
 
 
 def write_latents(

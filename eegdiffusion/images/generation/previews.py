@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from eegdiffusion.core.runtime.errors import InputError
+from eegdiffusion.core.storage.array_file import load_arrays
 
 FILE = "previews.npz"
 """File of a trained model's folder that holds its previews."""
@@ -26,5 +27,4 @@ def read_previews(folder: Path) -> dict[str, np.ndarray]:
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder / FILE}: no such file; the stage that trains the model writes it")
-    with np.load(folder / FILE, allow_pickle=False) as arrays:
-        return dict(arrays)
+    return load_arrays(folder / FILE, None, "must be images that a stage wrote")

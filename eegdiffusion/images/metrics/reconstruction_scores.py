@@ -15,6 +15,7 @@ import pandas
 from eegdiffusion.core.runtime.files import require_file
 from eegdiffusion.core.statistics.paired_difference import Difference, paired_difference
 from eegdiffusion.core.statistics.retrieval import Score, bootstrap
+from eegdiffusion.core.storage.parquet_file import read_parquet
 
 VALUES, SETS, SUBJECT_SETS, FACTS = "scores.parquet", "sets.parquet", "subject_sets.parquet", "scores.json"
 
@@ -178,12 +179,12 @@ def read_scores(folder: Path) -> Scores:
     facts = json.loads(require_file(folder / FACTS).read_text())
     by_subject = {}
     if (folder / SUBJECT_SETS).is_file():
-        by_subject["subject_sets"] = pandas.read_parquet(folder / SUBJECT_SETS)
+        by_subject["subject_sets"] = read_parquet(folder / SUBJECT_SETS)
     return Scores(
         context=Context(**facts["context"]),
         metrics={metric["key"]: Metric(**metric) for metric in facts["metrics"]},
-        values=pandas.read_parquet(require_file(folder / VALUES)),
-        sets=pandas.read_parquet(require_file(folder / SETS)),
+        values=read_parquet(require_file(folder / VALUES)),
+        sets=read_parquet(require_file(folder / SETS)),
         picture=tuple(facts["picture"]),
         **by_subject,
     )

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas
 
+from eegdiffusion.core.storage.array_file import map_array
 from eegdiffusion.core.storage.batched_array import Batches, array_batches, write_batches
+from eegdiffusion.core.storage.parquet_file import read_parquet
 
 ITEMS, SEEN = "items.parquet", "seen.npy"
 ARM, STRUCTURE = "arm", "structure"
@@ -77,8 +79,6 @@ def read_reconstructions(folder: Path) -> Reconstructions:
 
     def arrays(kind: str) -> dict[str, np.ndarray]:
         paths = sorted(folder.glob(f"{kind}-*.npy"))
-        return {path.stem.removeprefix(f"{kind}-"): np.load(path, mmap_mode="r") for path in paths}
+        return {path.stem.removeprefix(f"{kind}-"): map_array(path) for path in paths}
 
-    return Reconstructions(
-        pandas.read_parquet(folder / ITEMS), np.load(folder / SEEN, mmap_mode="r"), arrays(ARM), arrays(STRUCTURE)
-    )
+    return Reconstructions(read_parquet(folder / ITEMS), map_array(folder / SEEN), arrays(ARM), arrays(STRUCTURE))

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.core.storage.array_file import map_array
 from eegdiffusion.core.storage.batched_array import write_batches
 from eegdiffusion.core.training.inference import BatchedDataset, batched
 from eegdiffusion.images.encoders.eeg_semantics import EEGSemantics
@@ -105,7 +106,7 @@ def keep_predictions(
 
     if not path.exists():
         write_batches(path, (len(data), *predicted(range(1)).shape[1:]), dtype, batches, BATCH)
-    return np.load(path, mmap_mode="r")
+    return map_array(path)
 
 
 def mean_cosine(predicted: np.ndarray, features: np.ndarray, image: np.ndarray, mean: np.ndarray) -> float:

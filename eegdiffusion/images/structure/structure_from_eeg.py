@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.signal.epoch_scaler import EpochInput
 from eegdiffusion.core.storage.model_hub import load_folder
+from eegdiffusion.core.training.weights_file import load_weights
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.linear_encoder import LinearEncoder
 from eegdiffusion.images.encoders.registry import load_encoder
@@ -148,7 +149,9 @@ def load_structure_predictor(folder: Path) -> StructureFromEEG:
         raise InputError(f"{folder / READOUT}: no such file; train_structural_vae makes a structure predictor")
     vae = load_folder(StructuralVAE, folder / VAE)
     readout = LatentReadout(load_encoder(folder / ENCODER), vae.latent_shape)
-    missing, unexpected = readout.load_state_dict(load_file(folder / READOUT), strict=False)
+    missing, unexpected = readout.load_state_dict(
+        load_weights(folder / READOUT, f"{folder / READOUT}: must be safetensors"), strict=False
+    )
     if unexpected or any(not name.startswith("encoder.") for name in missing):
         raise InputError(f"{folder / READOUT}: must hold the map from the encoder in {ENCODER}/ to latents")
     return StructureFromEEG(readout, vae, EpochInput.load(folder)).eval().requires_grad_(False)

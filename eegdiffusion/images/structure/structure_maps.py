@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from eegdiffusion.core.storage.safetensors_file import read_tensor
 from eegdiffusion.core.storage.sidecar import FingerprintedFolder
 from eegdiffusion.images.corpora.tangrams import PIECES
 
@@ -49,7 +50,7 @@ class StructureMaps(FingerprintedFolder[StructureDescription]):
 
     def __init__(self, path: Path, store: str):
         super().__init__(path, store)
-        self._maps = load_file(path / "structure.safetensors")["maps"]
+        self._maps = read_tensor(path / "structure.safetensors", "maps")
 
     @property
     def kind(self) -> Kind:

@@ -8,6 +8,7 @@ import pandas
 from numpy.lib.format import open_memmap
 
 from eegdiffusion.core.runtime.progress import progress
+from eegdiffusion.core.storage.array_file import map_array
 from eegdiffusion.images.corpora.image_files import fitted_image
 from eegdiffusion.images.structure.structure_maps import StructureMaps
 
@@ -31,7 +32,7 @@ def cached_images(images: pandas.DataFrame, side: int, path: Path) -> np.ndarray
             pixels[row] = fitted_image(Path(files.iloc[row]), side)
         pixels.flush()
         os.replace(partial, path)
-    return np.load(path, mmap_mode="r")
+    return map_array(path)
 
 
 class StructuredImages:

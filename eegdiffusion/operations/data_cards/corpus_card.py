@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas
 import pyarrow.parquet
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.settings import load
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.splits import SPLITS
 from eegdiffusion.core.storage.text_files import read_json
 from eegdiffusion.operations.data_cards.croissant import Column, DataSet, Enumeration, Table
@@ -116,7 +116,7 @@ def event_data_set(entry: str, index: Path) -> DataSet:
     """
     if not (index / "recordings.parquet").is_file():
         raise InputError(f"{index}: is not here; `dvc repro ingest_events@{entry}` makes it")
-    corpus, recordings = read_json(index / "corpus.json"), pandas.read_parquet(index / "recordings.parquet")
+    corpus, recordings = read_json(index / "corpus.json"), read_parquet(index / "recordings.parquet")
     name, about = corpus["corpus"], _about(corpus["corpus"])
     suffixes = sorted({Path(path).suffix for path in recordings["path"]})
     classes = [{"label": k, "name": text} for k, text in enumerate(corpus["classes"])]
@@ -157,10 +157,10 @@ def image_data_set(entry: str, store: Path) -> DataSet:
     """
     if not (store / "index.parquet").is_file():
         raise InputError(f"{store}: is not here; `dvc repro ingest_images@{entry}` makes it")
-    described, epochs = read_json(store / "store.json"), pandas.read_parquet(store / "index.parquet")
+    described, epochs = read_json(store / "store.json"), read_parquet(store / "index.parquet")
     name, about = described["corpus"], _about(described["corpus"])
     root = str(load()["image_corpora"][entry]["root"])
-    images = pandas.read_parquet(store / "images.parquet", columns=["split"])
+    images = read_parquet(store / "images.parquet", columns=["split"])
     counted = f"{len(epochs)} epochs of {epochs['subject'].nunique()} subjects, {len(images)} images."
     return DataSet(
         name=name,

@@ -8,6 +8,7 @@ from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.hashing import content_hash
 from eegdiffusion.core.runtime.progress import progress
 from eegdiffusion.core.runtime.settings import validate
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.operations.lineage.cached_outputs import CachedOutputs
 from eegdiffusion.operations.lineage.locked_graph import LockedGraph, LockedPath, LockedStage
 
@@ -85,11 +86,9 @@ def _event_recordings(
     stage: LockedStage, root: LockedPath, cache: CachedOutputs, hash_now: Callable[[Path], str]
 ) -> list[HashedRecording]:
     """Read the recordings from the index that the stage wrote, as the cache has it."""
-    import pandas
-
     (index,) = stage.outputs
     columns = ["recording", "path", "sha256", "split", "duration_s"]
-    table = pandas.read_parquet(cache.file_in(index, "recordings.parquet"), columns=columns)
+    table = read_parquet(cache.file_in(index, "recordings.parquet"), columns=columns)
     return [HashedRecording(**row) for row in table.to_dict("records")]
 
 

@@ -58,15 +58,15 @@ def event_corpus_size(name: str, entry: EventCorpus, root: Path = Path()) -> Eve
 def _ingested_events(folder: Path, raw: int) -> EventCorpusSize:
     import json
 
-    import pandas
+    from eegdiffusion.core.storage.parquet_file import read_parquet
 
-    index = pandas.read_parquet(folder / "index" / "recordings.parquet")
+    index = read_parquet(folder / "index" / "recordings.parquet")
     corpus = json.loads((folder / "index" / "corpus.json").read_text())
     if (folder / "store" / "windows.parquet").is_file():
         columns = ["recording", "split", "start_sample"]
-        rows, where = pandas.read_parquet(folder / "store" / "windows.parquet", columns=columns), "store"
+        rows, where = read_parquet(folder / "store" / "windows.parquet", columns=columns), "store"
     else:
-        events = pandas.read_parquet(folder / "index" / "events.parquet", columns=["recording", "start_s"])
+        events = read_parquet(folder / "index" / "events.parquet", columns=["recording", "start_s"])
         rows = events.merge(index[["recording", "split"]]).rename(columns={"start_s": "start_sample"})
         where = "index"
     counts, distinct = rows["split"].value_counts(), rows.drop_duplicates()["split"].value_counts()
@@ -159,10 +159,10 @@ def image_corpus_size(name: str, entry: ImageCorpus, root: Path = Path()) -> Ima
 def _ingested_images(folder: Path, raw: int) -> ImageCorpusSize:
     import json
 
-    import pandas
+    from eegdiffusion.core.storage.parquet_file import read_parquet
 
-    index = pandas.read_parquet(folder / "index.parquet", columns=["subject", "session", "image", "split"])
-    images = pandas.read_parquet(folder / "images.parquet", columns=["concept", "split"])
+    index = read_parquet(folder / "index.parquet", columns=["subject", "session", "image", "split"])
+    images = read_parquet(folder / "images.parquet", columns=["concept", "split"])
     described = json.loads((folder / "store.json").read_text())
     subjects, seen = index["subject"].nunique(), index.groupby("split")["image"].nunique()
     trials = index.groupby("split").size()

@@ -9,12 +9,13 @@ import numpy as np
 import pandas
 import yaml
 from matplotlib.figure import Figure
-from safetensors import safe_open
 
 from eegdiffusion.core.observe.figures.learning_curves import learning_curves
 from eegdiffusion.core.observe.figures.style import save_figures
 from eegdiffusion.core.runtime.templates import templates
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.core.storage.parquet_file import read_parquet
+from eegdiffusion.core.storage.safetensors_file import open_tensors
 from eegdiffusion.events.figures import eeg_figures
 from eegdiffusion.events.results.backbones import read_backbone
 from eegdiffusion.events.results.decision import DECISION, read_decision
@@ -88,7 +89,7 @@ def count_weights(folder: Path) -> dict[str, int]:
     """Count the values in each safetensors file of a folder, by its path in it."""
     counts = {}
     for path in sorted(folder.rglob("*.safetensors")):
-        with safe_open(path, "np") as file:
+        with open_tensors(path) as file:
             shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 (no mapping)
         counts[path.relative_to(folder).as_posix()] = sum(math.prod(shape) for shape in shapes)
     return counts
@@ -121,7 +122,7 @@ def _confusion(card: CardData, folders: Sequence[Path]) -> Figure:
     classes = card.chosen["classes"]
     counts = np.zeros((len(classes), len(classes)), int)
     for folder in folders:
-        table = pandas.read_parquet(folder / "predictions.parquet")
+        table = read_parquet(folder / "predictions.parquet")
         predicted = table[[f"p{k}" for k in range(len(classes))]].to_numpy().argmax(1)
         counts += confusion_matrix(table["label"].to_numpy(), predicted, len(classes))
     return eeg_figures.confusion(counts, classes, f"Confusion of {card.title}")

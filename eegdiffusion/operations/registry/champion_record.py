@@ -3,11 +3,11 @@
 import sys
 
 import mlflow
-import pandas
 from mlflow.entities.model_registry import ModelVersion
 
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.core.runtime.printable import say
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.events.results.champion_predictions import ChampionPredictions
 from eegdiffusion.operations.registry.provenance import PREDICTIONS, provenance_path
 from eegdiffusion.operations.registry.verified_version import verified_files
@@ -37,7 +37,7 @@ def fetch_predictions(version: ModelVersion, unsigned: bool = False) -> Champion
     uri = f"models:/{version.name}/{version.version}"
     try:
         with verified_files(uri, "predictions kept for the report", unsigned, "champion") as files:
-            tables = {file.stem: pandas.read_parquet(file) for file in sorted((files.folder / path).glob("*.parquet"))}
+            tables = {file.stem: read_parquet(file) for file in sorted((files.folder / path).glob("*.parquet"))}
     except InputError as error:
         say(f"its predictions are left out of the report: {error}", stream=sys.stderr)
         return None

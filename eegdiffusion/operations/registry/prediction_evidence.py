@@ -9,6 +9,7 @@ import pandas
 
 from eegdiffusion.core.statistics.calibration import calibration_error, calibration_interval
 from eegdiffusion.core.statistics.classification_metrics import confusion_matrix
+from eegdiffusion.core.storage.parquet_file import read_parquet
 from eegdiffusion.core.storage.text_files import read_json
 from eegdiffusion.events.results.classifier_io import PREDICTIONS
 from eegdiffusion.operations.registry.subject_groups import GroupScores, group_scores, subject_groups
@@ -94,16 +95,16 @@ def prediction_evidence(
     if facts.get("head") == "multi_label" or not facts.get("classes"):
         return None
     classes = list(facts["classes"])
-    tables = [pandas.read_parquet(folder / PREDICTIONS) for folder in folders]
+    tables = [read_parquet(folder / PREDICTIONS) for folder in folders]
     columns = ["label", *(f"p{k}" for k in range(len(classes)))]
     if any(set(columns) - set(table) for table in tables):
         return None
     index, groups = _index(data), None
-    own = pandas.read_parquet(chosen / PREDICTIONS)
+    own = read_parquet(chosen / PREDICTIONS)
     labels, probabilities = own["label"].to_numpy(), own[columns[1:]].to_numpy()
     low = high = None
     if index is not None:
-        recordings = pandas.read_parquet(index / "recordings.parquet")
+        recordings = read_parquet(index / "recordings.parquet")
         recordings = recordings[recordings["recording"].isin(set(own["recording"]))]
         of_groups = subject_groups(Path(read_json(index / "corpus.json")["entry"]["root"]), recordings)
         subjects = own["recording"].map(of_groups.set_index("recording")["subject"])
