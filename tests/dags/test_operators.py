@@ -124,7 +124,7 @@ def test_tasks_are_told_the_server_of_lineage_and_its_key_stays_secret(monkeypat
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
     (tmp_path / "config").write_text(KUBE_CONFIG)
     for runtime, more in (("docker", {}), ("kubernetes", {"kube_config": str(tmp_path / "config")})):
-        task, _ = operators(runtime, **more)["report"]
+        task, _ = operators(read_graph(ROOT), runtime, **more)["report"]
         variables = task.env_vars if runtime == "kubernetes" else task.environment
         assert variables["OPENLINEAGE_URL"] == "http://lineage:5000"
         assert "OPENLINEAGE_API_KEY" not in variables
