@@ -10,7 +10,7 @@ from pathlib import Path
 from eegdiffusion.commands.registered_models import address
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.operations.registry.model_address import registered_version
-from eegdiffusion.operations.registry.signing_keys import trusted_keys
+from eegdiffusion.operations.registry.signing_keys import trusted_folder
 from eegdiffusion.operations.registry.verified_version import fetch_version, require_verified
 
 
@@ -29,8 +29,9 @@ def bring(model: str, folder: Path) -> None:
     (folder / "model").mkdir()
     fetch_version(version, folder / "model")
     (folder / "trusted").mkdir()
-    for key in trusted_keys():
-        shutil.copy(key.path, folder / "trusted")
+    for path in trusted_folder().iterdir():
+        if path.suffix in (".pub", ".crt", ".subject"):
+            shutil.copy(path, folder / "trusted")
 
 
 if __name__ == "__main__":

@@ -59,10 +59,10 @@ def command(
     store = store or (store_of_task(entry[1]) if entry else Path("data/events/tuev/store"))
     if not (store / "store.json").is_file():
         raise InputError(f"--store: {store}: must be a window store, with a file store.json; preprocessing makes one")
+    choose_device(device)
     require_known(address(model))
 
     with loading_modules():
-        choose_device(device)
         from eegdiffusion.core.storage.spreadsheet import write_table
         from eegdiffusion.events.prediction.score_windows import score_windows
         from eegdiffusion.events.store.window_store import Store

@@ -151,10 +151,10 @@ def command(
         _check_output(out, recording)
         require_writable(out.parent)
     model = address(model)
+    choose_device(device)
     require_known(model)
 
     with loading_modules():
-        choose_device(device)
         from eegdiffusion.core.recordings.electrode_recording import open_recording
 
         # Before the model, which takes seconds: a file that cannot be used is refused at once.

@@ -251,7 +251,7 @@ def test_shells_complete_commands_options_and_choices():
         done = eeg(cwd=ROOT, COMP_CWORD=str(len(words)), **variables)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert complete("re") == ["repro", "register", "reproduce"]
+    assert complete("re") == ["repro", "restore", "register", "reproduce"]
     assert complete("params", "p") == ["profile"]
     assert complete("evaluate", "--sp") == ["--split"]
     assert complete("evaluate", "--split", "t") == ["train", "test"]

@@ -9,7 +9,7 @@ import resource
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mne
@@ -142,8 +142,17 @@ def _state() -> dict[str, object]:
         "mne": (mne.get_config(), mne.utils.logger.level),
         "warnings": len(warnings.filters),
         "system": (dict(os.environ), Path.cwd(), sorted(os.listdir())),
-        "files": len(os.listdir("/proc/self/fd")),
+        "files": _open_files(Path.cwd().parent),
     }
+
+
+def _open_files(folder):
+    """Return the files of a folder that this process holds open; those of other tests' threads come and go."""
+    links = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            links.append(os.readlink(link))
+    return sorted(name for name in links if name.startswith(f"{folder}/"))
 
 
 @contextmanager
