@@ -108,8 +108,8 @@ def command(
     with loading_modules():
         from eegdiffusion.core.observe.figures.style import DPI
         from eegdiffusion.images.adaptation.adaptation_curve import SCORES, adapt
-        from eegdiffusion.images.adaptation.adaptation_methods import MEANING, UNSEEN
         from eegdiffusion.images.adaptation.adapted_folder import replaced_folder, write_adapted, write_curve
+        from eegdiffusion.images.adaptation.method_names import MEANING, UNSEEN
         from eegdiffusion.images.adaptation.subject_blocks import SubjectBlocks
         from eegdiffusion.images.epochs.epoch_store import EpochStore
         from eegdiffusion.images.features.image_features import ImageFeatures

@@ -16,20 +16,11 @@ from eegdiffusion.core.statistics.retrieval import ranks
 from eegdiffusion.core.storage.batched_dataset import BatchedDataset
 from eegdiffusion.core.training.inference import ArrayDataset, batched
 from eegdiffusion.images.adaptation.adapted_encoder import AdaptedEncoder
+from eegdiffusion.images.adaptation.method_names import ALONE, RIDGE, SUBJECT_LAYER, UNSEEN
 from eegdiffusion.images.adaptation.subject_blocks import BlockSplit, Rows
 from eegdiffusion.images.encoders.alignment import nt_xent
 from eegdiffusion.images.encoders.eeg_encoder import EEGEncoder
 from eegdiffusion.images.encoders.ridge import RidgeEpochs, select_ridge
-
-UNSEEN, SUBJECT_LAYER, RIDGE, ALONE = "unseen", "subject layer", "ridge", "alone"
-
-MEANING = {
-    UNSEEN: "the model as it stands",
-    SUBJECT_LAYER: "an input layer of the subject's own, all else frozen",
-    RIDGE: "ridge regression of the model's embeddings, shrunk towards the model as it stands",
-    ALONE: "ridge regression of this subject's samples, without the model",
-}
-"""Methods, in the order of preference where two are equal."""
 
 ALPHAS = [0.01, 0.1, 1.0, 10.0, 100.0]
 """Penalties that ridge regressions choose from; see :meth:`eegdiffusion.images.encoders.ridge.RidgeEpochs.fit`."""

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from eegdiffusion.core.observe.figures.style import COLOURS, LINES, blank_figure
 from eegdiffusion.core.storage.result_facts import METRICS
-from eegdiffusion.images.adaptation.adaptation_methods import MEANING
-from eegdiffusion.images.adaptation.adapted_folder import read_curve
+from eegdiffusion.images.adaptation.method_names import MEANING
 
 
 def draw_adaptation(folder: Path) -> dict[str, Figure]:
@@ -19,6 +18,8 @@ def draw_adaptation(folder: Path) -> dict[str, Figure]:
     Args:
         folder: folder of the model, as ``eeg adapt`` wrote it.
     """
+    from eegdiffusion.images.adaptation.adapted_folder import read_curve  # needs torch
+
     facts, table = json.loads((folder / METRICS).read_text()), read_curve(folder)
     scores = [name.removesuffix("_low") for name in table if name.endswith("_low")]
     chance = {score: int(score.removeprefix("top")) / facts["images"] for score in scores}
