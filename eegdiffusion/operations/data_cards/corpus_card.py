@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 
@@ -104,6 +105,20 @@ def _responsible(about: CorpusCard, surrogate: bool, warnings: Sequence[str]) ->
     }
 
 
+def _data_set(name: str, counted: str, warnings: Sequence[str], **own: Any) -> DataSet:
+    """Describe a corpus by what ``mlflow/corpora.yaml`` says of it, and by fields of its own."""
+    about = _about(name)
+    return DataSet(
+        name=name,
+        description=f"{about.description.strip()} {counted}",
+        creator=about.creator or "",
+        url=about.url or "",
+        licence=about.licence_url or about.licence.strip(),
+        responsible=_responsible(about, name.startswith(SURROGATE), warnings),
+        **own,
+    )
+
+
 def event_data_set(entry: str, index: Path) -> DataSet:
     """Describe a corpus of EEG events.
 
@@ -117,17 +132,14 @@ def event_data_set(entry: str, index: Path) -> DataSet:
     if not (index / "recordings.parquet").is_file():
         raise InputError(f"{index}: is not here; `dvc repro ingest_events@{entry}` makes it")
     corpus, recordings = read_json(index / "corpus.json"), read_parquet(index / "recordings.parquet")
-    name, about = corpus["corpus"], _about(corpus["corpus"])
     suffixes = sorted({Path(path).suffix for path in recordings["path"]})
     classes = [{"label": k, "name": text} for k, text in enumerate(corpus["classes"])]
     hours = recordings["duration_s"].sum() / 3600
     counted = f"{len(recordings)} recordings of {recordings['subject'].nunique()} subjects, {hours:.1f} hours."
-    return DataSet(
-        name=name,
-        description=f"{about.description.strip()} {counted}",
-        creator=about.creator or "",
-        url=about.url or "",
-        licence=about.licence_url or about.licence.strip(),
+    return _data_set(
+        corpus["corpus"],
+        counted,
+        corpus.get("warnings") or [],
         version=content_hash(index / "recordings.parquet"),
         published=_date(index / "recordings.parquet"),
         files=sorted(path for path in index.iterdir() if path.is_file()),
@@ -141,7 +153,6 @@ def event_data_set(entry: str, index: Path) -> DataSet:
             _splits(list(recordings["split"].unique())),
             Enumeration("classes", "Classes of events.", classes, "label", ("sc:Enumeration",)),
         ],
-        responsible=_responsible(about, name.startswith(SURROGATE), corpus.get("warnings") or []),
     )
 
 
@@ -158,16 +169,13 @@ def image_data_set(entry: str, store: Path) -> DataSet:
     if not (store / "index.parquet").is_file():
         raise InputError(f"{store}: is not here; `dvc repro ingest_images@{entry}` makes it")
     described, epochs = read_json(store / "store.json"), read_parquet(store / "index.parquet")
-    name, about = described["corpus"], _about(described["corpus"])
     root = str(load()["image_corpora"][entry]["root"])
     images = read_parquet(store / "images.parquet", columns=["split"])
     counted = f"{len(epochs)} epochs of {epochs['subject'].nunique()} subjects, {len(images)} images."
-    return DataSet(
-        name=name,
-        description=f"{about.description.strip()} {counted}",
-        creator=about.creator or "",
-        url=about.url or "",
-        licence=about.licence_url or about.licence.strip(),
+    return _data_set(
+        described["corpus"],
+        counted,
+        described.get("warnings") or [],
         version=described["fingerprint"],
         published=_date(store / "index.parquet"),
         files=sorted(path for path in store.rglob("*") if path.is_file()),
@@ -178,5 +186,4 @@ def image_data_set(entry: str, store: Path) -> DataSet:
             _table("epochs", store / "index.parquet", "An epoch of EEG.", ["subject", "row"], EPOCHS),
         ],
         enumerations=[_splits(list(images["split"].unique()))],
-        responsible=_responsible(about, name.startswith(SURROGATE), described.get("warnings") or []),
     )
