@@ -99,7 +99,8 @@ def test_what_does_not_fit_is_a_warning_and_no_refusal(clone):
     assert said("--size", "tuev.hours=10000000", "--problems", stream="output").startswith("WARNING: ")
 
 
-def test_repro_says_what_does_not_fit(clone, capfd):
+def test_repro_says_what_does_not_fit(clone, capfd, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(PARAMS.parent))  # the stages, which a clone has in its working directory
     document = yaml.safe_load((clone / "params.yaml").read_text())
     document["preprocess_events"]["filtering"] = {"rate_hz": 1e9}
     (clone / "params.yaml").write_text(yaml.safe_dump(document))

@@ -10,17 +10,13 @@ import torch
 from eegdiffusion.core.runtime.errors import InputError
 from eegdiffusion.images.adaptation.adaptation_curve import adapt, points
 from eegdiffusion.images.adaptation.adaptation_methods import (
-    ALONE,
-    MEANING,
-    RIDGE,
-    SUBJECT_LAYER,
-    UNSEEN,
     candidates,
     embed,
     own_input_layer,
 )
 from eegdiffusion.images.adaptation.adapted_encoder import AdaptedEncoder, load_adapted, read_aligned_model
 from eegdiffusion.images.adaptation.adapted_folder import read_curve, write_adapted
+from eegdiffusion.images.adaptation.method_names import ALONE, MEANING, RIDGE, SUBJECT_LAYER, UNSEEN
 from eegdiffusion.images.adaptation.subject_blocks import SubjectBlocks
 from eegdiffusion.images.encoders.atms import ATMS
 from eegdiffusion.images.encoders.eegnet import EEGNet
