@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from eegdiffusion.core.signal.epoch_scaler import EpochInput, fit_input
 from eegdiffusion.core.storage.input_example import write_input_example
+from eegdiffusion.core.storage.result_facts import METRICS
 from eegdiffusion.events.corpora import tuev
 from eegdiffusion.events.models.baselines import build_baseline
 from eegdiffusion.events.results.decision import DecisionRule, write_decision
@@ -87,6 +88,7 @@ def _aligned(folder: Path) -> Path:
     _write_encoder(folder, _encoder("spatiotemporal"))
     empty = np.zeros((0, FEATURES), np.float32)
     Target(empty, np.arange(FEATURES, dtype=np.float32), ["image_embeds"], [FEATURES]).save(folder)
+    (folder / METRICS).write_text(json.dumps({"corpus": "surrogate", "fold": {"train": ["sub-01"]}}))
     return folder
 
 

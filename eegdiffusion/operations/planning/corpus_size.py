@@ -92,9 +92,9 @@ class _Published:
     """``published_sizes.yaml``: sizes by layout."""
 
     events: dict[str, EventCorpusSize]
-    """Of ``event_corpora``."""
+    """Sizes of corpora with annotated events, by the layout of their files."""
     images: dict[str, ImageCorpusSize]
-    """Of ``image_corpora``."""
+    """Sizes of corpora recorded while images are seen, by the layout of their files."""
 
 
 @cache
